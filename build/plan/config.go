@@ -1,0 +1,130 @@
+package plan
+
+import "time"
+
+// Config is what a repository asks for. Its zero value works: every main
+// package under cmd/ and at the module's root becomes an image on scratch.
+type Config struct {
+	// Dir is the folder of the service's module, relative to the working
+	// directory; "." if empty.
+	Dir string
+	// Dist is the folder for everything that is made; "dist" if empty.
+	Dist string
+
+	// Repository is the prefix for pushed images: an image is
+	// Repository/<name>. THIMBLE_REPOSITORY overrides it.
+	Repository string
+	// Platforms is the release's set, such as "linux/arm/v7"; linux/amd64 and
+	// linux/arm64 if empty. THIMBLE_PLATFORMS overrides it.
+	Platforms []string
+	// Compression of the layers; gzip if empty. THIMBLE_COMPRESSION overrides it.
+	Compression Compression
+
+	// Version replaces the version found in git.
+	Version string
+	// Source replaces the repository URL found in git.
+	Source string
+
+	// BuildTags are Go build tags, LDFlags linker flags added to "-s -w".
+	BuildTags []string
+	LDFlags   []string
+	// Unstamped asks for binaries without version control state.
+	Unstamped bool
+
+	// Defaults applies to every image where the image itself says nothing.
+	Defaults ImageConfig
+	// Images names the main packages to make images of; if empty they are found.
+	Images []ImageConfig
+
+	Test TestConfig
+	// Before are commands to run in the module's folder before anything is
+	// read, such as {"go", "generate", "./..."}.
+	Before [][]string
+}
+
+// ImageConfig is what is asked of one image.
+type ImageConfig struct {
+	// Package is the main package's folder relative to the module's, such as
+	// "./cmd/api". Name replaces the name that `go build` would give.
+	Package string
+	Name    string
+
+	// Title and Licenses (an SPDX expression) replace what is found.
+	Title    string
+	Licenses string
+
+	// Runtime settings of the image's configuration.
+	Runtime Runtime
+
+	// Include and Exclude force and forbid needs, by their names.
+	Include []string
+	Exclude []string
+	// CACertificates are PEM files to trust besides Mozilla's, relative to the
+	// module's folder.
+	CACertificates []string
+	Assets         []Asset
+	// OmitLicenseTexts leaves the third-party licence texts out of the image.
+	OmitLicenseTexts bool
+}
+
+// Asset is a file or folder of the source tree that is copied into the image.
+type Asset struct {
+	// Source is relative to the module's folder, Target absolute in the image.
+	Source string `json:"source"`
+	Target string `json:"target"`
+	// Mode of files as chmod takes it, such as 0o640; 0 gives 0644, or 0755
+	// where the source is executable. Folders get 0755, or Mode with an x
+	// wherever it has an r.
+	Mode uint32 `json:"mode,omitempty"`
+	// UID and GID own everything that is copied.
+	UID int `json:"uid,omitempty"`
+	GID int `json:"gid,omitempty"`
+}
+
+// Runtime is what the image's configuration says of how to run it
+// (OCI image-spec, config.md).
+type Runtime struct {
+	// User is "uid:gid"; 65532:65532 if empty.
+	User string `json:"user,omitempty"`
+	// Args follow the entrypoint.
+	Args []string `json:"args,omitempty"`
+	// Env are NAME=value pairs besides PATH and SSL_CERT_FILE.
+	Env []string `json:"env,omitempty"`
+	// Ports are "8080", "8080/tcp" or "53/udp".
+	Ports []string `json:"ports,omitempty"`
+	// WorkingDir is absolute; "/" if empty.
+	WorkingDir string `json:"workingDir,omitempty"`
+	// StopSignal such as "SIGTERM".
+	StopSignal string `json:"stopSignal,omitempty"`
+	// Labels are added to the image's own.
+	Labels      map[string]string `json:"labels,omitempty"`
+	Healthcheck *Healthcheck      `json:"healthcheck,omitempty"`
+}
+
+// Healthcheck is a command that an engine runs in the container. It is a
+// Docker extension of the image configuration; Kubernetes overlooks it.
+type Healthcheck struct {
+	// Command is run without a shell; an element that is not an absolute path
+	// and comes first is an argument to the image's own binary.
+	Command  []string      `json:"command"`
+	Interval time.Duration `json:"interval,omitempty"`
+	Timeout  time.Duration `json:"timeout,omitempty"`
+	Start    time.Duration `json:"startPeriod,omitempty"`
+	Retries  int           `json:"retries,omitempty"`
+}
+
+// TestConfig is how the service's tests are run: in the user's own environment.
+type TestConfig struct {
+	// Skip leaves the tests out of image and release.
+	Skip bool
+	// Packages to test; "./..." if empty.
+	Packages []string
+	Tags     []string
+	Race     bool
+	// Args are further arguments of `go test`, such as "-count=1".
+	Args []string
+	// CoverProfile and JUnit are files to write, relative to the working
+	// directory.
+	CoverProfile string
+	JUnit        string
+}

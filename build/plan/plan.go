@@ -1,0 +1,158 @@
+// Package plan holds the two values that everything else in thimble is written
+// in terms of: Config, what a repository asks for, and Plan, what that comes to.
+//
+// A Plan pins everything that can vary between two builds: the source revision,
+// the toolchain and its settings, the flags, the platforms, the content of the
+// base. Every stage after resolve is a pure function of the source tree and the
+// plan, so the same plan gives the same digests on any machine, in any folder.
+//
+// The package holds types and their JSON only; it reads nothing and imports
+// nothing else of thimble.
+package plan
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Plan is a resolved Config. Its JSON is stable: fields in the order declared
+// here, lists in the order that resolve gives them (sorted, unless the order
+// has a meaning), no absolute path and no time but the epoch.
+type Plan struct {
+	Kit    Kit    `json:"kit"`
+	Module Module `json:"module"`
+
+	// Version is the tag at HEAD as it was written, else ModuleVersion, else
+	// "unknown". ModuleVersion is what the go command stamps into the binary as
+	// the version of the main module, "(devel)" where it stamps none.
+	Version       string `json:"version"`
+	ModuleVersion string `json:"moduleVersion"`
+
+	// Revision is the commit's full hash; empty where there is no git.
+	Revision string `json:"revision"`
+	// Dirty says that the tree holds something that the revision does not.
+	// DirtyFile is the first such file, relative to the repository's root; files
+	// that git ignores count when they are compiled in, embedded or copied.
+	Dirty     bool   `json:"dirty"`
+	DirtyFile string `json:"dirtyFile,omitempty"`
+	// Shallow says that history is missing, so that the version may differ from
+	// a full clone's.
+	Shallow bool `json:"shallow,omitempty"`
+
+	// SourceDateEpoch is SOURCE_DATE_EPOCH, else the commit's time, else 0, in
+	// seconds since 1970 UTC.
+	SourceDateEpoch int64 `json:"sourceDateEpoch"`
+	// Source is the repository's URL without credentials; empty if unknown.
+	Source string `json:"source,omitempty"`
+
+	Toolchain Toolchain  `json:"toolchain"`
+	Build     Build      `json:"build"`
+	Platforms []Platform `json:"platforms"`
+	Images    []Image    `json:"images"`
+	// Compression of the layers: "gzip" or "zstd".
+	Compression Compression `json:"compression"`
+}
+
+// Created is SourceDateEpoch as a time in UTC.
+func (p *Plan) Created() time.Time { return time.Unix(p.SourceDateEpoch, 0).UTC() }
+
+// JSON returns the plan as indented JSON with a final newline.
+func (p *Plan) JSON() ([]byte, error) {
+	b, err := json.MarshalIndent(p, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	return append(b, '\n'), nil
+}
+
+// Kit is the thimble that made the plan.
+type Kit struct {
+	Path    string `json:"path"`
+	Version string `json:"version"`
+}
+
+// Module is the service's main module.
+type Module struct {
+	Path string `json:"path"`
+	// Dir is its folder relative to the working directory, with slashes.
+	Dir string `json:"dir"`
+}
+
+// Toolchain is the Go toolchain and the settings that change what it writes.
+type Toolchain struct {
+	// Version as `go env GOVERSION` prints it, such as "go1.26.8".
+	Version string `json:"version"`
+	// Experiment is GOEXPERIMENT, FIPS140 is GOFIPS140.
+	Experiment string `json:"goexperiment,omitempty"`
+	FIPS140    string `json:"gofips140,omitempty"`
+	// Mod is -mod: "readonly", "vendor" or "mod".
+	Mod string `json:"mod"`
+	// Work is the go.work file relative to the module's folder, with slashes;
+	// empty when there is none or GOWORK=off.
+	Work string `json:"gowork,omitempty"`
+}
+
+// Build is how the binaries are compiled, beyond -trimpath.
+type Build struct {
+	Tags    []string `json:"tags,omitempty"`
+	LDFlags []string `json:"ldflags"`
+	// Stamp says that the go command writes the version control state into the
+	// binary: the build info's vcs settings must then equal the plan's.
+	Stamp bool `json:"stamp"`
+	// VCSModified is the vcs.modified that the go command stamps. It can be
+	// false in a Dirty tree: git, and with it the go command, overlooks files
+	// that are ignored.
+	VCSModified bool `json:"vcsModified"`
+	// VCSTime is the vcs.time that the go command stamps, in RFC 3339.
+	VCSTime string `json:"vcsTime,omitempty"`
+}
+
+// Image is one image of the plan: one main package for every platform.
+type Image struct {
+	// Name is the image's and the binary's name, in lower case.
+	Name string `json:"name"`
+	// Package is the main package's import path.
+	Package string `json:"package"`
+	// Repository is where the image is pushed, such as "ghcr.io/acme/api";
+	// empty when none is configured.
+	Repository string `json:"repository,omitempty"`
+	// Tags of the image, without the repository.
+	Tags []string `json:"tags"`
+	// Base is "scratch".
+	Base string `json:"base"`
+	// Title and Licenses (an SPDX expression) describe the service itself.
+	Title    string `json:"title"`
+	Licenses string `json:"licenses,omitempty"`
+
+	Runtime Runtime `json:"runtime"`
+	// Include and Exclude are needs that Config forces and forbids.
+	Include []string `json:"include,omitempty"`
+	Exclude []string `json:"exclude,omitempty"`
+	// CACertificates are PEM files, relative to the module's folder.
+	CACertificates []string `json:"caCertificates,omitempty"`
+	Assets         []Asset  `json:"assets,omitempty"`
+	// LicenseTexts says that the third-party licence texts are in the image.
+	LicenseTexts bool `json:"licenseTexts"`
+}
+
+// Reference is the image's name with its repository and its first tag, as a
+// container engine shows it: "ghcr.io/acme/api:v1.2.3", or "api:v1.2.3".
+func (i Image) Reference() string {
+	ref := i.Repository
+	if ref == "" {
+		ref = i.Name
+	}
+	if len(i.Tags) > 0 {
+		ref += ":" + i.Tags[0]
+	}
+	return ref
+}
+
+// Compression of layers.
+type Compression string
+
+// The compressions that a layer can have.
+const (
+	Gzip Compression = "gzip"
+	Zstd Compression = "zstd"
+)

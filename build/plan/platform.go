@@ -1,0 +1,112 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Platform is an operating system, an architecture and its variant, in the
+// words of the OCI image-spec and of Go (GOOS, GOARCH): linux/arm/v7. In JSON it
+// is that string.
+type Platform struct {
+	OS, Architecture, Variant string
+}
+
+// archSetting is how a variant reaches the go command: the environment
+// variable, and the value for each variant that OCI and Docker know.
+type archSetting struct {
+	env      string
+	variants map[string]string
+}
+
+var archSettings = map[string]archSetting{
+	"amd64":   {"GOAMD64", map[string]string{"v1": "v1", "v2": "v2", "v3": "v3", "v4": "v4"}},
+	"arm":     {"GOARM", map[string]string{"v5": "5", "v6": "6", "v7": "7"}},
+	"arm64":   {"GOARM64", map[string]string{"v8": "v8.0", "v9": "v9.0"}},
+	"386":     {"GO386", map[string]string{"sse2": "sse2", "softfloat": "softfloat"}},
+	"ppc64le": {"GOPPC64", map[string]string{"power8": "power8", "power9": "power9", "power10": "power10"}},
+	"riscv64": {"GORISCV64", map[string]string{"rva20u64": "rva20u64", "rva22u64": "rva22u64", "rva23u64": "rva23u64"}},
+}
+
+// baseline is the variant that the go command builds for when none is named;
+// leaving it out and naming it are the same platform.
+var baseline = map[string]string{"amd64": "v1", "arm64": "v8", "386": "sse2", "ppc64le": "power8", "riscv64": "rva20u64"}
+
+// ParsePlatform reads "os/arch" or "os/arch/variant". The variant that is the
+// architecture's baseline is dropped, except for arm, where "linux/arm" is v7, as
+// in Docker. It checks the variant, but not whether Go has a port for the rest.
+func ParsePlatform(s string) (Platform, error) {
+	parts := strings.Split(s, "/")
+	if len(parts) < 2 || len(parts) > 3 || slices.Contains(parts, "") {
+		return Platform{}, fmt.Errorf("platform %q is not os/arch or os/arch/variant, such as linux/amd64 or linux/arm/v7", s)
+	}
+	p := Platform{OS: parts[0], Architecture: parts[1]}
+	if len(parts) == 3 {
+		p.Variant = parts[2]
+	}
+	if p.Architecture == "arm" && p.Variant == "" {
+		p.Variant = "v7"
+	}
+	if p.Variant == "" {
+		return p, nil
+	}
+	known := archSettings[p.Architecture].variants
+	if _, ok := known[p.Variant]; !ok {
+		if len(known) == 0 {
+			return Platform{}, fmt.Errorf("platform %q: %s has no variants", s, p.Architecture)
+		}
+		names := make([]string, 0, len(known))
+		for v := range known {
+			names = append(names, v)
+		}
+		slices.Sort(names)
+		return Platform{}, fmt.Errorf("platform %q: unknown variant of %s; the known ones are %s", s, p.Architecture, strings.Join(names, ", "))
+	}
+	if p.Variant == baseline[p.Architecture] {
+		p.Variant = ""
+	}
+	return p, nil
+}
+
+// String is "os/arch" or "os/arch/variant".
+func (p Platform) String() string { return p.join("/") }
+
+// Key is String with underscores, for file names.
+func (p Platform) Key() string { return p.join("_") }
+
+func (p Platform) join(sep string) string {
+	s := p.OS + sep + p.Architecture
+	if p.Variant != "" {
+		s += sep + p.Variant
+	}
+	return s
+}
+
+// Env returns GOOS, GOARCH and, where the architecture has one, the setting of
+// its variant (GOARM, GOAMD64, …), as NAME=value.
+func (p Platform) Env() []string {
+	env := []string{"GOOS=" + p.OS, "GOARCH=" + p.Architecture}
+	set, ok := archSettings[p.Architecture]
+	if !ok {
+		return env
+	}
+	v := p.Variant
+	if v == "" {
+		v = baseline[p.Architecture]
+	}
+	return append(env, set.env+"="+set.variants[v])
+}
+
+// MarshalText and UnmarshalText are String and ParsePlatform.
+func (p Platform) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
+// UnmarshalText reads what MarshalText writes.
+func (p *Platform) UnmarshalText(b []byte) error {
+	parsed, err := ParsePlatform(string(b))
+	if err != nil {
+		return err
+	}
+	*p = parsed
+	return nil
+}
