@@ -110,3 +110,22 @@ func (p *Platform) UnmarshalText(b []byte) error {
 	*p = parsed
 	return nil
 }
+
+// Setting is the name of the go command's setting for this architecture's
+// variants, such as GOAMD64; empty where it has none.
+func (p Platform) Setting() string { return archSettings[p.Architecture].env }
+
+// WithSetting is the platform with the variant that a value of Setting stands
+// for: GOAMD64=v3 makes linux/amd64/v3 of linux/amd64. The empty value changes
+// nothing.
+func (p Platform) WithSetting(value string) (Platform, error) {
+	if value == "" {
+		return p, nil
+	}
+	for variant, v := range archSettings[p.Architecture].variants {
+		if v == value {
+			return ParsePlatform(p.OS + "/" + p.Architecture + "/" + variant)
+		}
+	}
+	return Platform{}, fmt.Errorf("platform %s: %s=%s has no variant in an image; name the variant, or unset %s", p, p.Setting(), value, p.Setting())
+}

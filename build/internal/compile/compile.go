@@ -1,0 +1,119 @@
+// Package compile turns main packages into static binaries with the go command,
+// and proves that what came out is what the plan says. It takes a plan and gives
+// files; it decides nothing.
+package compile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/thimble-build/thimble/build/internal/gocmd"
+	"github.com/thimble-build/thimble/build/internal/process"
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// Path is where Build leaves the binary of an image: a stable place, because
+// the go command links again whenever the file that it is to write is missing.
+func Path(dir string, img plan.Image, platform plan.Platform) string {
+	return filepath.Join(dir, platform.Key(), img.Name)
+}
+
+// Error is a compiler that refused. Output holds its own lines.
+type Error struct {
+	Package  string
+	Platform plan.Platform
+	Output   string
+	Err      error
+}
+
+// Error gives the compiler's lines below one of our own.
+func (e *Error) Error() string {
+	return fmt.Sprintf("compile %s for %s:\n%s", e.Package, e.Platform, e.Output)
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Build compiles the images' main packages for one platform into dir (see Path).
+// A file that is up to date is left alone. A refusal by the compiler is an
+// *Error.
+func Build(ctx context.Context, g *gocmd.Go, p *plan.Plan, platform plan.Platform, images []plan.Image, dir string) error {
+	if err := os.MkdirAll(filepath.Join(dir, platform.Key()), 0o755); err != nil {
+		return fmt.Errorf("compile for %s: %w", platform, err)
+	}
+	for _, batch := range batches(images) {
+		args := append([]string{"build"}, flags(g, p)...)
+		out := Path(dir, batch[0], platform)
+		if len(batch) > 1 {
+			out = filepath.Dir(out) + string(filepath.Separator)
+		}
+		args = append(args, "-o", out)
+		var names []string
+		for _, img := range batch {
+			names = append(names, img.Package)
+		}
+		err := process.Run(ctx, g.Command(platform.Env(), append(args, names...)...))
+		if err != nil {
+			if failed := new(process.Error); errors.As(err, &failed) && failed.Stderr != "" {
+				return &Error{Package: strings.Join(names, " "), Platform: platform, Output: failed.Stderr, Err: err}
+			}
+			return fmt.Errorf("compile %s for %s: %w", strings.Join(names, " "), platform, err)
+		}
+	}
+	return nil
+}
+
+// batches groups the images that one `go build -o folder/` can write: those
+// whose binary gets its image's name by itself. The others go alone.
+func batches(images []plan.Image) [][]plan.Image {
+	var together []plan.Image
+	var all [][]plan.Image
+	for _, img := range images {
+		if path.Base(img.Package) == img.Name {
+			together = append(together, img)
+		} else {
+			all = append(all, []plan.Image{img})
+		}
+	}
+	if len(together) > 0 {
+		all = append(all, together)
+	}
+	return all
+}
+
+// flags are those of `go build`. The build id stays: without it the go command
+// would link every time.
+func flags(g *gocmd.Go, p *plan.Plan) []string {
+	args := []string{
+		"-trimpath", "-mod=" + p.Toolchain.Mod, fmt.Sprintf("-buildvcs=%t", p.Build.Stamp), "-ldflags=" + quote(p.Build.LDFlags),
+	}
+	if len(p.Build.Tags) > 0 {
+		args = append(args, "-tags="+strings.Join(p.Build.Tags, ","))
+	}
+	if g.Parallel != "" {
+		args = append(args, "-p="+g.Parallel)
+	}
+	return args
+}
+
+// quote joins flags as the go command splits them: by spaces, except between
+// quotes of either kind, with no way to escape one.
+func quote(list []string) string {
+	quoted := make([]string, len(list))
+	for i, s := range list {
+		switch {
+		case !strings.ContainsAny(s, " \t\n'\""):
+			quoted[i] = s
+		case !strings.Contains(s, "'"):
+			quoted[i] = "'" + s + "'"
+		default:
+			quoted[i] = `"` + s + `"`
+		}
+	}
+	return strings.Join(quoted, " ")
+}

@@ -1,0 +1,165 @@
+package compile
+
+import (
+	"debug/buildinfo"
+	"debug/elf"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"runtime/debug"
+	"strings"
+
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// ErrDynamic is the cause of an error of Prove when the binary asks for a
+// dynamic linker or a shared library.
+var ErrDynamic = errors.New("not static")
+
+// ErrStamp is the cause of an error of Prove when the version control state in
+// the binary is not the plan's.
+var ErrStamp = errors.New("stamped otherwise than planned")
+
+// machines are the ELF machine, class and byte order of Go's ports of linux.
+var machines = map[string]struct {
+	machine elf.Machine
+	class   elf.Class
+	order   binary.ByteOrder
+}{
+	"386":      {elf.EM_386, elf.ELFCLASS32, binary.LittleEndian},
+	"amd64":    {elf.EM_X86_64, elf.ELFCLASS64, binary.LittleEndian},
+	"arm":      {elf.EM_ARM, elf.ELFCLASS32, binary.LittleEndian},
+	"arm64":    {elf.EM_AARCH64, elf.ELFCLASS64, binary.LittleEndian},
+	"loong64":  {elf.EM_LOONGARCH, elf.ELFCLASS64, binary.LittleEndian},
+	"mips":     {elf.EM_MIPS, elf.ELFCLASS32, binary.BigEndian},
+	"mips64":   {elf.EM_MIPS, elf.ELFCLASS64, binary.BigEndian},
+	"mips64le": {elf.EM_MIPS, elf.ELFCLASS64, binary.LittleEndian},
+	"mipsle":   {elf.EM_MIPS, elf.ELFCLASS32, binary.LittleEndian},
+	"ppc64":    {elf.EM_PPC64, elf.ELFCLASS64, binary.BigEndian},
+	"ppc64le":  {elf.EM_PPC64, elf.ELFCLASS64, binary.LittleEndian},
+	"riscv64":  {elf.EM_RISCV, elf.ELFCLASS64, binary.LittleEndian},
+	"s390x":    {elf.EM_S390, elf.ELFCLASS64, binary.BigEndian},
+}
+
+// Prove checks that a binary is static (no PT_INTERP, no DT_NEEDED), is for the
+// platform, and carries the build info that the plan foretells, which it
+// returns. The error names the library, the flag or the setting that differs.
+func Prove(r io.ReaderAt, p *plan.Plan, img plan.Image, platform plan.Platform) (*debug.BuildInfo, error) {
+	fail := func(format string, args ...any) (*debug.BuildInfo, error) {
+		return nil, fmt.Errorf("check the binary of %s for %s: %w", img.Package, platform, fmt.Errorf(format, args...))
+	}
+	f, err := elf.NewFile(r)
+	if err != nil {
+		return fail("%w", err)
+	}
+	info, err := buildinfo.Read(r)
+	if err != nil {
+		return fail("%w", err)
+	}
+	want, ok := machines[platform.Architecture]
+	if !ok || f.Machine != want.machine || f.Class != want.class || f.ByteOrder != want.order {
+		return fail("it is for %s, %s", f.Machine, f.Class)
+	}
+	libs, err := f.ImportedLibraries()
+	if err != nil && !errors.Is(err, elf.ErrNoSymbols) {
+		return fail("read its libraries: %w", err)
+	}
+	if len(libs) > 0 {
+		return fail("%w: it asks for %s; %s", ErrDynamic, strings.Join(libs, ", "), culprit(info, p))
+	}
+	for _, prog := range f.Progs {
+		if prog.Type == elf.PT_INTERP {
+			return fail("%w: it asks for the interpreter %s; %s", ErrDynamic, interpreter(prog), culprit(info, p))
+		}
+	}
+	if err := compare(info, p, img, platform); err != nil {
+		return fail("%w", err)
+	}
+	return info, nil
+}
+
+func interpreter(prog *elf.Prog) string {
+	b := make([]byte, min(prog.Filesz, 256))
+	if _, err := prog.ReadAt(b, 0); err != nil {
+		return "of an unreadable name"
+	}
+	return strings.TrimRight(string(b), "\x00")
+}
+
+// culprit is the setting that makes the linker ask for a dynamic one.
+func culprit(info *debug.BuildInfo, p *plan.Plan) string {
+	if mode := setting(info, "-buildmode"); mode != "exe" {
+		return "-buildmode=" + mode + " did it: leave it out"
+	}
+	for _, flag := range p.Build.LDFlags {
+		for _, dynamic := range []string{"-linkmode", "-buildmode", "-I", "-r", "-extld"} {
+			if strings.HasPrefix("-"+strings.TrimLeft(flag, "-"), dynamic) {
+				return "the linker flag " + flag + " did it: take it out of Config.LDFlags"
+			}
+		}
+	}
+	if setting(info, "CGO_ENABLED") == "1" {
+		return "CGO_ENABLED=1 did it"
+	}
+	return "a //go:cgo_import_dynamic in one of its packages did it"
+}
+
+func setting(info *debug.BuildInfo, key string) string {
+	for _, s := range info.Settings {
+		if s.Key == key {
+			return s.Value
+		}
+	}
+	return ""
+}
+
+// compare holds the build info against the plan.
+func compare(info *debug.BuildInfo, p *plan.Plan, img plan.Image, platform plan.Platform) error {
+	type pair struct{ name, got, want string }
+	version, _, _ := strings.Cut(info.GoVersion, " ")
+	pairs := []pair{
+		{"Go version", version, p.Toolchain.Version},
+		{"package", info.Path, img.Package},
+		{"main module", info.Main.Path, p.Module.Path},
+		{"CGO_ENABLED", setting(info, "CGO_ENABLED"), "0"},
+		{"-trimpath", setting(info, "-trimpath"), "true"},
+		{"-tags", setting(info, "-tags"), strings.Join(p.Build.Tags, ",")},
+		{"GOEXPERIMENT", setting(info, "GOEXPERIMENT"), p.Toolchain.Experiment},
+	}
+	for _, e := range platform.Env() {
+		name, value, _ := strings.Cut(e, "=")
+		pairs = append(pairs, pair{name, setting(info, name), value})
+	}
+	for _, x := range pairs {
+		if x.got != x.want {
+			return fmt.Errorf("its %s is %q, the plan's %q", x.name, x.got, x.want)
+		}
+	}
+
+	var vcs, revision, modified, when string
+	if p.Build.Stamp {
+		vcs, revision, when, modified = "git", p.Revision, p.Build.VCSTime, fmt.Sprint(p.Build.VCSModified)
+	}
+	for _, x := range []pair{
+		{"vcs", setting(info, "vcs"), vcs},
+		{"vcs.revision", setting(info, "vcs.revision"), revision},
+		{"vcs.time", setting(info, "vcs.time"), when},
+		{"vcs.modified", setting(info, "vcs.modified"), modified},
+		{"main module version", info.Main.Version, p.ModuleVersion},
+	} {
+		if x.got != x.want {
+			return fmt.Errorf("%w: its %s is %q, the plan's %q; %s", ErrStamp, x.name, x.got, x.want, remedy(p))
+		}
+	}
+	return nil
+}
+
+func remedy(p *plan.Plan) string {
+	if p.Shallow {
+		return "the history is incomplete: git fetch --unshallow --tags"
+	}
+	return "did the tree change meanwhile? run it again, or fetch the missing tags: git fetch --tags"
+}
+
+

@@ -1,0 +1,121 @@
+// Package process runs child processes so that nothing outlives the run: a
+// child leads a process group of its own, and when the context ends the whole
+// group is asked to stop and then made to. It takes a command and gives its
+// output; it reads no configuration and prints nothing.
+package process
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// grace is how long a group that was asked to stop may take to clean up. The go
+// command removes its work folder in that time; mage itself waits five seconds.
+const grace = 3 * time.Second
+
+// Command is a child process to run.
+type Command struct {
+	// Args is the program, looked up on the PATH of this process if it has no
+	// slash, and its arguments.
+	Args []string
+	// Dir is the working directory.
+	Dir string
+	// Env is the whole environment.
+	Env []string
+	// Stdin, Stdout and Stderr may be nil: no input, and output that is kept
+	// for the error.
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+}
+
+// Error is a child that ran and failed.
+type Error struct {
+	Args []string
+	// Stderr is the end of what the child wrote to stderr, where Command.Stderr
+	// was nil, without the final newline.
+	Stderr string
+	// Err is the cause, usually an *exec.ExitError.
+	Err error
+}
+
+// Error names the command and gives the last lines that it wrote.
+func (e *Error) Error() string {
+	name := filepath.Base(e.Args[0])
+	if len(e.Args) > 1 {
+		name += " " + e.Args[1]
+	}
+	if e.Stderr != "" {
+		return fmt.Sprintf("%s: %s", name, e.Stderr)
+	}
+	return fmt.Sprintf("%s: %v", name, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Run runs the command and waits for it and for everything that it started. When
+// ctx ends first the error is the context's cause. A child that fails gives an
+// *Error.
+func Run(ctx context.Context, c Command) error {
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, c.Args[0], c.Args[1:]...)
+	cmd.Dir, cmd.Env = c.Dir, c.Env
+	cmd.Stdin, cmd.Stdout = c.Stdin, c.Stdout
+	kept := &tail{max: 64 << 10}
+	cmd.Stderr = c.Stderr
+	if cmd.Stderr == nil {
+		cmd.Stderr = kept
+	}
+	cmd.WaitDelay = grace
+	ownGroup(cmd)
+	err := cmd.Start()
+	if err != nil {
+		return &Error{Args: c.Args, Err: err}
+	}
+	err = cmd.Wait()
+	if ctx.Err() != nil {
+		killGroup(cmd)
+		return context.Cause(ctx)
+	}
+	if errors.Is(err, exec.ErrWaitDelay) {
+		killGroup(cmd) // the child ended well and left something behind
+		err = nil
+	}
+	if err != nil {
+		return &Error{Args: c.Args, Stderr: strings.TrimSpace(kept.String()), Err: err}
+	}
+	return nil
+}
+
+// Output runs the command and returns what it wrote to stdout.
+func Output(ctx context.Context, c Command) ([]byte, error) {
+	var out bytes.Buffer
+	c.Stdout = &out
+	err := Run(ctx, c)
+	return out.Bytes(), err
+}
+
+// tail keeps the last max bytes that are written to it.
+type tail struct {
+	max int
+	buf []byte
+}
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.buf = append(t.buf, p...)
+	if over := len(t.buf) - t.max; over > 0 {
+		t.buf = append(t.buf[:0], t.buf[over:]...)
+	}
+	return len(p), nil
+}
+
+func (t *tail) String() string { return string(t.buf) }

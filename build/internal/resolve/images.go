@@ -1,0 +1,184 @@
+package resolve
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// images makes the plan's images of the main packages that Config names, or of
+// those that are found.
+func (r *Resolved) images(cfg plan.Config) ([]plan.Image, error) {
+	mains := cfg.Images
+	if len(mains) == 0 {
+		found, err := r.mains()
+		if err != nil {
+			return nil, err
+		}
+		if len(found) == 0 {
+			return nil, fmt.Errorf("find main packages: none under cmd/ and none at the root of module %s; "+
+				"name yours in Config.Images", r.Plan.Module.Path)
+		}
+		for _, pkg := range found {
+			mains = append(mains, plan.ImageConfig{Package: pkg})
+		}
+	}
+	images := make([]plan.Image, 0, len(mains))
+	byName := map[string]string{}
+	for _, c := range mains {
+		img, err := r.image(cfg, withDefaults(c, cfg.Defaults))
+		if err != nil {
+			return nil, err
+		}
+		if other, ok := byName[img.Name]; ok {
+			return nil, fmt.Errorf("two images are called %q: %s and %s; give one another Name in Config.Images", img.Name, other, img.Package)
+		}
+		byName[img.Name] = img.Package
+		images = append(images, img)
+	}
+	slices.SortFunc(images, func(a, b plan.Image) int { return cmp.Compare(a.Name, b.Name) })
+	return images, nil
+}
+
+// componentName is what a path component of a repository may look like
+// (distribution-spec, "name").
+var componentName = regexp.MustCompile(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*$`)
+
+func (r *Resolved) image(cfg plan.Config, c plan.ImageConfig) (plan.Image, error) {
+	p := r.Plan
+	pkg, err := r.importPath(c.Package)
+	if err != nil {
+		return plan.Image{}, err
+	}
+	img := plan.Image{
+		Name:           cmp.Or(c.Name, strings.ToLower(execName(pkg))),
+		Package:        pkg,
+		Base:           "scratch",
+		Title:          c.Title,
+		Licenses:       c.Licenses,
+		Runtime:        c.Runtime,
+		Include:        slices.Sorted(slices.Values(c.Include)),
+		Exclude:        slices.Sorted(slices.Values(c.Exclude)),
+		CACertificates: c.CACertificates,
+		Assets:         c.Assets,
+		LicenseTexts:   !c.OmitLicenseTexts,
+		Tags:           []string{Tag(p.Version)},
+	}
+	fail := func(format string, args ...any) (plan.Image, error) {
+		return plan.Image{}, fmt.Errorf("image %s (%s): %s", img.Name, pkg, fmt.Sprintf(format, args...))
+	}
+	if !componentName.MatchString(img.Name) {
+		return fail("the name is not allowed in a reference; set Name in Config.Images to lower-case letters, digits, '.', '_' and '-'")
+	}
+	img.Title = cmp.Or(img.Title, img.Name)
+	if cfg.Repository != "" {
+		img.Repository = strings.TrimSuffix(cfg.Repository, "/") + "/" + img.Name
+		if _, err := name.NewRepository(img.Repository); err != nil {
+			return fail("the repository %q is not valid: %v", img.Repository, err)
+		}
+	}
+	for _, need := range slices.Concat(img.Include, img.Exclude) {
+		if !slices.Contains(plan.Needs, need) {
+			return fail("there is no need called %q; there are %s", need, strings.Join(plan.Needs, ", "))
+		}
+		if slices.Contains(img.Include, need) && slices.Contains(img.Exclude, need) {
+			return fail("the need %q is both included and excluded", need)
+		}
+	}
+	if err := checkRuntime(&img.Runtime); err != nil {
+		return fail("%v", err)
+	}
+	return img, nil
+}
+
+// withDefaults fills what an image leaves open from the defaults of all images.
+func withDefaults(c, d plan.ImageConfig) plan.ImageConfig {
+	c.Title = cmp.Or(c.Title, d.Title)
+	c.Licenses = cmp.Or(c.Licenses, d.Licenses)
+	c.Include = slices.Concat(d.Include, c.Include)
+	c.Exclude = slices.Concat(d.Exclude, c.Exclude)
+	c.CACertificates = slices.Concat(d.CACertificates, c.CACertificates)
+	c.Assets = slices.Concat(d.Assets, c.Assets)
+	c.OmitLicenseTexts = c.OmitLicenseTexts || d.OmitLicenseTexts
+	run, def := &c.Runtime, d.Runtime
+	run.User = cmp.Or(run.User, def.User)
+	run.WorkingDir = cmp.Or(run.WorkingDir, def.WorkingDir)
+	run.StopSignal = cmp.Or(run.StopSignal, def.StopSignal)
+	run.Env = slices.Concat(def.Env, run.Env)
+	if run.Args == nil {
+		run.Args = def.Args
+	}
+	if run.Ports == nil {
+		run.Ports = def.Ports
+	}
+	if run.Healthcheck == nil {
+		run.Healthcheck = def.Healthcheck
+	}
+	labels := maps.Clone(def.Labels)
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	maps.Copy(labels, run.Labels)
+	run.Labels = labels
+	return c
+}
+
+var (
+	userPattern   = regexp.MustCompile(`^[0-9]+(:[0-9]+)?$`)
+	envPattern    = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*=`)
+	signalPattern = regexp.MustCompile(`^(SIG[A-Z0-9+-]+|[0-9]+)$`)
+)
+
+// checkRuntime refuses what an engine would refuse only when the image is run.
+func checkRuntime(run *plan.Runtime) error {
+	if run.User != "" && !userPattern.MatchString(run.User) {
+		return fmt.Errorf("user %q is not a numeric uid or uid:gid", run.User)
+	}
+	for _, e := range run.Env {
+		if !envPattern.MatchString(e) {
+			return fmt.Errorf("environment %q is not NAME=value", e)
+		}
+	}
+	for _, port := range run.Ports {
+		number, proto, ok := strings.Cut(port, "/")
+		n, err := strconv.ParseUint(number, 10, 16)
+		if err != nil || n == 0 || ok && proto != "tcp" && proto != "udp" && proto != "sctp" {
+			return fmt.Errorf("port %q is not a number from 1 to 65535, with /tcp or /udp if need be", port)
+		}
+	}
+	if run.WorkingDir != "" && (!path.IsAbs(run.WorkingDir) || path.Clean(run.WorkingDir) != run.WorkingDir) {
+		return fmt.Errorf("working folder %q is not a clean absolute path", run.WorkingDir)
+	}
+	if run.StopSignal != "" && !signalPattern.MatchString(run.StopSignal) {
+		return fmt.Errorf("stop signal %q is not a signal's name, such as SIGTERM, or number", run.StopSignal)
+	}
+	if h := run.Healthcheck; h != nil {
+		if len(h.Command) == 0 {
+			return fmt.Errorf("the healthcheck has no command")
+		}
+		if h.Interval < 0 || h.Timeout < 0 || h.Start < 0 || h.Retries < 0 {
+			return fmt.Errorf("the healthcheck has a negative time or number of retries")
+		}
+	}
+	return nil
+}
+
+// Tag turns a version into a tag that the distribution-spec allows:
+// v1.2.3+dirty becomes v1.2.3-dirty.
+func Tag(version string) string {
+	tag := regexp.MustCompile(`[^A-Za-z0-9_.-]`).ReplaceAllString(version, "-")
+	if tag = strings.TrimLeft(tag, ".-"); len(tag) > 128 {
+		tag = tag[:128]
+	}
+	return cmp.Or(tag, "unknown")
+}
+

@@ -1,0 +1,191 @@
+// Package resolve turns a Config and the repository that it is about into a
+// Plan. It asks the go command for its settings and git for the revision, and
+// looks for main packages; it compiles nothing, writes nothing and fetches
+// nothing but the toolchain that the module asks for.
+package resolve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/mod/modfile"
+
+	"github.com/thimble-build/thimble/build/internal/git"
+	"github.com/thimble-build/thimble/build/internal/gocmd"
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// Input is everything that a plan depends on, besides the files of the tree.
+type Input struct {
+	Config plan.Config
+	// Workdir is the absolute folder that Config.Dir is relative to.
+	Workdir string
+	// Env is the user's environment.
+	Env []string
+	Kit plan.Kit
+	// Platforms of this run, as "linux/arm/v7". None means linux on this
+	// machine's architecture.
+	Platforms []string
+}
+
+// Resolved is a plan and what is needed to carry it out on this machine.
+type Resolved struct {
+	Plan *plan.Plan
+	// Dir is the module's folder, absolute.
+	Dir string
+	Go  *gocmd.Go
+	// Notices are for the user: what was decided that may surprise.
+	Notices []string
+
+	repo *git.Repo // nil without git
+}
+
+// Resolve makes the plan. The compiled files are not looked at yet: Sources
+// does that, beside the compiler, and may find the tree dirty after all.
+func Resolve(ctx context.Context, in Input) (*Resolved, error) {
+	cfg := in.Config
+	dir := filepath.Join(in.Workdir, filepath.FromSlash(cfg.Dir))
+	gomod, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("find the module: no go.mod in %s; set Config.Dir to the module's folder, or run \"go mod init\" there", shown(cfg.Dir))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find the module: %w", err)
+	}
+	module := modfile.ModulePath(gomod)
+	if module == "" {
+		return nil, fmt.Errorf("find the module: %s has no module line", filepath.Join(shown(cfg.Dir), "go.mod"))
+	}
+
+	// git and go do not depend on each other, and each call costs some
+	// milliseconds.
+	type vcs struct {
+		repo  *git.Repo
+		state git.State
+		err   error
+	}
+	vcsDone := make(chan vcs, 1)
+	go func() {
+		repo, err := git.Open(dir, in.Env)
+		if err != nil {
+			vcsDone <- vcs{err: err}
+			return
+		}
+		state, err := repo.State(ctx)
+		vcsDone <- vcs{repo, state, err}
+	}()
+	gocommand, err := gocmd.Read(ctx, dir, in.Env)
+	v := <-vcsDone
+	if err != nil {
+		return nil, err
+	}
+	if v.err != nil && !errors.Is(v.err, git.ErrNone) {
+		return nil, v.err
+	}
+
+	r := &Resolved{Dir: dir, Go: gocommand, repo: v.repo}
+	p := &plan.Plan{
+		Kit:         in.Kit,
+		Module:      plan.Module{Path: module, Dir: filepath.ToSlash(filepath.Clean(shown(cfg.Dir)))},
+		Source:      cfg.Source,
+		Compression: cfg.Compression,
+	}
+	r.Plan = p
+	if p.Compression == "" {
+		p.Compression = plan.Gzip
+	}
+	if p.Compression != plan.Gzip && p.Compression != plan.Zstd {
+		return nil, fmt.Errorf("compression %q is not known; it is gzip or zstd", p.Compression)
+	}
+	if err := r.toolchain(cfg); err != nil {
+		return nil, err
+	}
+	if v.err != nil {
+		r.withoutGit(v.err)
+	} else {
+		r.fromGit(ctx, gomod, v.state)
+	}
+	if cfg.Version != "" {
+		p.Version = cfg.Version
+	}
+	if p.SourceDateEpoch, err = epoch(in.Env, v.state); err != nil {
+		return nil, err
+	}
+	if p.Platforms, err = r.platforms(in.Platforms); err != nil {
+		return nil, err
+	}
+	if p.Images, err = r.images(cfg); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+func (r *Resolved) toolchain(cfg plan.Config) error {
+	g := r.Go
+	r.Plan.Toolchain = plan.Toolchain{
+		Version: g.Version, Experiment: g.Experiment, FIPS140: g.FIPS140, Mod: g.ModMode,
+	}
+	if g.Work != "" {
+		rel, err := filepath.Rel(r.Dir, g.Work)
+		if err != nil {
+			return fmt.Errorf("find the workspace: %w", err)
+		}
+		r.Plan.Toolchain.Work = filepath.ToSlash(rel)
+	}
+	tags := slices.Concat(g.Tags, cfg.BuildTags)
+	slices.Sort(tags)
+	r.Plan.Build = plan.Build{
+		Tags:    slices.Compact(tags),
+		LDFlags: append([]string{"-s", "-w"}, cfg.LDFlags...),
+		Stamp:   !cfg.Unstamped && !g.Unstamped,
+	}
+	if g.Unstamped && !cfg.Unstamped {
+		r.notice("the binary carries no commit: GOFLAGS has -buildvcs=false")
+	}
+	return nil
+}
+
+// withoutGit is a tree that nothing is known of.
+func (r *Resolved) withoutGit(cause error) {
+	p := r.Plan
+	p.Version, p.ModuleVersion = "unknown", "(devel)"
+	p.Build.Stamp = false
+	r.notice("the version is unknown: %v", cause)
+}
+
+// epoch is SOURCE_DATE_EPOCH (reproducible-builds.org), else the commit's time.
+func epoch(env []string, state git.State) (int64, error) {
+	for _, e := range slices.Backward(env) {
+		v, ok := strings.CutPrefix(e, "SOURCE_DATE_EPOCH=")
+		if !ok || v == "" {
+			continue
+		}
+		sec, err := strconv.ParseInt(v, 10, 64)
+		if err != nil || sec < 0 || sec > 253402300799 { // the year 9999, where RFC 3339 ends
+			return 0, fmt.Errorf("SOURCE_DATE_EPOCH %q is not a number of seconds since 1970; unset it to use the commit's time", v)
+		}
+		return sec, nil
+	}
+	if state.Revision == "" {
+		return 0, nil
+	}
+	return state.Time.Unix(), nil
+}
+
+func (r *Resolved) notice(format string, args ...any) {
+	r.Notices = append(r.Notices, fmt.Sprintf(format, args...))
+}
+
+// shown is Config.Dir as an error shows it.
+func shown(dir string) string {
+	if dir == "" {
+		return "."
+	}
+	return dir
+}

@@ -1,0 +1,235 @@
+package resolve
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/thimble-build/thimble/build/internal/process"
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// Sources is what the go command would compile for one platform.
+type Sources struct {
+	packages map[string]*listed
+}
+
+// Module is a module with packages that one main package links.
+type Module struct {
+	// Path and Version as they are required, "" for a module of the working
+	// tree; Dir is where its files are, "" in vendor mode.
+	Path, Version, Dir string
+	// Packages are the folders of the linked packages relative to Dir, with
+	// slashes, sorted.
+	Packages []string
+	// Imports are the modules that these packages import, sorted; "std" is the
+	// standard library.
+	Imports []string
+}
+
+// listed is a package as `go list -json` prints it.
+type listed struct {
+	ImportPath, Dir string
+	Standard        bool
+	Imports         []string
+	ImportMap       map[string]string
+	Module          *struct {
+		Path, Version, Dir string
+		Main               bool
+		Replace            *struct{ Path, Version, Dir string }
+	}
+	GoFiles, CgoFiles, CFiles, CXXFiles, MFiles, HFiles, FFiles, SFiles, SwigFiles, SysoFiles, EmbedFiles []string
+}
+
+const listFields = "ImportPath,Dir,Standard,Imports,ImportMap,Module,GoFiles,CgoFiles,CFiles,CXXFiles,MFiles,HFiles,FFiles,SFiles,SwigFiles,SysoFiles,EmbedFiles"
+
+// Sources lists every package that the plan's main packages link on a platform.
+func (r *Resolved) Sources(ctx context.Context, platform plan.Platform) (*Sources, error) {
+	args := []string{"list", "-deps", "-buildvcs=false", "-mod=" + r.Plan.Toolchain.Mod, "-json=" + listFields}
+	if tags := r.Plan.Build.Tags; len(tags) > 0 {
+		args = append(args, "-tags="+strings.Join(tags, ","))
+	}
+	for _, img := range r.Plan.Images {
+		args = append(args, img.Package)
+	}
+	packages, err := r.list(ctx, platform.Env(), args)
+	if err != nil {
+		return nil, fmt.Errorf("list the packages of %s: %w", platform, err)
+	}
+	return &Sources{packages}, nil
+}
+
+func (r *Resolved) list(ctx context.Context, settings, args []string) (map[string]*listed, error) {
+	out, err := process.Output(ctx, r.Go.Command(settings, args...))
+	if err != nil {
+		return nil, err
+	}
+	packages := map[string]*listed{}
+	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
+		p := &listed{}
+		if err := dec.Decode(p); errors.Is(err, io.EOF) {
+			return packages, nil
+		} else if err != nil {
+			return nil, fmt.Errorf("go list: %w", err)
+		}
+		packages[p.ImportPath] = p
+	}
+}
+
+// Modules returns the modules that a main package links, the main module among
+// them, sorted by path.
+func (s *Sources) Modules(main string) []Module {
+	byPath := map[string]*Module{}
+	seen := map[string]bool{}
+	var visit func(path string)
+	visit = func(path string) {
+		p := s.packages[path]
+		if p == nil || seen[path] {
+			return
+		}
+		seen[path] = true
+		if p.Standard {
+			return // its own imports are the standard library's business
+		}
+		for _, imp := range p.Imports {
+			if mapped, ok := p.ImportMap[imp]; ok {
+				imp = mapped
+			}
+			visit(imp)
+			if p.Module == nil {
+				continue
+			}
+			m := byPath[p.Module.Path]
+			if m == nil {
+				m = newModule(p)
+				byPath[m.Path] = m
+			}
+			if dep := s.moduleOf(imp); dep != "" && dep != m.Path {
+				m.Imports = append(m.Imports, dep)
+			}
+		}
+		if p.Module == nil {
+			return
+		}
+		m := byPath[p.Module.Path]
+		if m == nil {
+			m = newModule(p)
+			byPath[m.Path] = m
+		}
+		if rel, err := filepath.Rel(m.Dir, p.Dir); m.Dir != "" && err == nil {
+			m.Packages = append(m.Packages, filepath.ToSlash(rel))
+		}
+	}
+	visit(main)
+	modules := make([]Module, 0, len(byPath))
+	for _, m := range byPath {
+		slices.Sort(m.Packages)
+		slices.Sort(m.Imports)
+		m.Imports = slices.Compact(m.Imports)
+		modules = append(modules, *m)
+	}
+	slices.SortFunc(modules, func(a, b Module) int { return strings.Compare(a.Path, b.Path) })
+	return modules
+}
+
+func newModule(p *listed) *Module {
+	m := &Module{Path: p.Module.Path, Version: p.Module.Version, Dir: p.Module.Dir}
+	if m.Dir == "" { // vendored: the packages lie below their import path
+		m.Dir = strings.TrimSuffix(p.Dir, filepath.FromSlash(strings.TrimPrefix(p.ImportPath, p.Module.Path)))
+	}
+	return m
+}
+
+// moduleOf is the module of a package; "std" for the standard library.
+func (s *Sources) moduleOf(path string) string {
+	p := s.packages[path]
+	switch {
+	case p == nil || p.Standard:
+		return "std"
+	case p.Module == nil:
+		return ""
+	}
+	return p.Module.Path
+}
+
+// CheckFiles looks for files that are compiled in, embedded or copied and that
+// git does not track, and marks the plan dirty for the first of them: git, and
+// the go command's stamp with it, overlook files that are ignored. extra are
+// further files of the images, absolute.
+func (r *Resolved) CheckFiles(ctx context.Context, all []*Sources, extra []string) error {
+	if r.repo == nil {
+		return nil
+	}
+	files := slices.Clone(extra)
+	files = append(files, filepath.Join(r.Dir, "go.mod"))
+	if sum := filepath.Join(r.Dir, "go.sum"); exists(sum) {
+		files = append(files, sum)
+	}
+	if r.Go.Work != "" {
+		files = append(files, r.Go.Work)
+	}
+	modcache := r.Go.Setting("GOMODCACHE") + string(filepath.Separator)
+	for _, s := range all {
+		for _, p := range s.packages {
+			if p.Standard || strings.HasPrefix(p.Dir, modcache) || !strings.HasPrefix(p.Dir, r.repo.Root) {
+				continue
+			}
+			for _, list := range [][]string{p.GoFiles, p.CgoFiles, p.CFiles, p.CXXFiles, p.MFiles, p.HFiles, p.FFiles, p.SFiles, p.SwigFiles, p.SysoFiles, p.EmbedFiles} {
+				for _, f := range list {
+					files = append(files, filepath.Join(p.Dir, f))
+				}
+			}
+			if pgo := filepath.Join(p.Dir, "default.pgo"); exists(pgo) {
+				files = append(files, pgo)
+			}
+		}
+	}
+	slices.Sort(files)
+	untracked, err := r.repo.Untracked(ctx, slices.Compact(files))
+	if err != nil {
+		return err
+	}
+	if p := r.Plan; len(untracked) > 0 && !p.Dirty {
+		p.Dirty, p.DirtyFile = true, untracked[0]
+		if p.Version != "unknown" && !strings.HasSuffix(p.Version, "+dirty") {
+			p.Version += "+dirty"
+		}
+		for i := range p.Images {
+			p.Images[i].Tags = []string{Tag(p.Version)}
+		}
+	}
+	return nil
+}
+
+// Cgo names the packages outside the standard library that are written with
+// cgo, the reason why a build without it fails; sorted.
+func (r *Resolved) Cgo(ctx context.Context, platform plan.Platform, pkg string) ([]string, error) {
+	args := []string{"list", "-e", "-deps", "-buildvcs=false", "-mod=" + r.Plan.Toolchain.Mod, "-json=ImportPath,Standard,CgoFiles"}
+	if tags := r.Plan.Build.Tags; len(tags) > 0 {
+		args = append(args, "-tags="+strings.Join(tags, ","))
+	}
+	packages, err := r.list(ctx, append(platform.Env(), "CGO_ENABLED=1"), append(args, pkg))
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for path, p := range packages {
+		if !p.Standard && len(p.CgoFiles) > 0 {
+			names = append(names, path)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
