@@ -1,0 +1,80 @@
+// Package atomicfile writes a file completely or not at all: a reader sees what
+// was there before or all of the new content, whatever happens to the writer.
+//
+// The content goes to a temporary file in the same folder, which is then renamed.
+// That holds against a failure or the death of the process. It does not hold
+// against a loss of power: nothing is synced to the disk.
+package atomicfile
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// TempPrefix begins the name of every temporary file. One that is left behind
+// belonged to a process that was killed; whoever owns the folder may remove it.
+const TempPrefix = ".tmp-"
+
+// Write replaces the file at path with data. The permissions are perm before the
+// umask, also where the file was there before. On an error the file is as it was
+// and no temporary file is left.
+func Write(path string, data []byte, perm fs.FileMode) error {
+	return WriteFunc(path, perm, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+}
+
+// WriteFunc is Write for content that write produces. An error of write is
+// returned wrapped, and the file is then as it was.
+func WriteFunc(path string, perm fs.FileMode, write func(io.Writer) error) error {
+	if err := writeFunc(path, perm, write); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
+}
+
+func writeFunc(path string, perm fs.FileMode, write func(io.Writer) error) error {
+	temp := filepath.Join(filepath.Dir(path), TempPrefix+rand.Text())
+	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
+	if err != nil {
+		return cause(err, temp)
+	}
+	placed := false
+	defer func() {
+		if !placed { // also when write panics
+			_ = f.Close()
+			_ = os.Remove(temp)
+		}
+	}()
+	if err := write(f); err != nil {
+		return cause(err, temp)
+	}
+	if err := f.Close(); err != nil {
+		return cause(err, temp)
+	}
+	if err := Rename(temp, path); err != nil {
+		return cause(err, temp)
+	}
+	placed = true
+	return nil
+}
+
+// cause drops the operation and the temporary name from an error, since nobody
+// but this package has heard of that name.
+func cause(err error, temp string) error {
+	var pathErr *fs.PathError
+	if errors.As(err, &pathErr) && pathErr.Path == temp {
+		return pathErr.Err
+	}
+	var linkErr *os.LinkError
+	if errors.As(err, &linkErr) && linkErr.Old == temp {
+		return linkErr.Err
+	}
+	return err
+}
