@@ -1,0 +1,173 @@
+package publish
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/thimble-build/thimble/build/internal/atomicfile"
+
+	imagespec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// Commit makes what was staged visible, with manifest as manifest.json, removes
+// what the run did not make, and closes the folder. The context is looked at once,
+// before anything changes. An error after that leaves a folder without
+// manifest.json, which the next run puts right.
+func (d *Dist) Commit(ctx context.Context, manifest []byte) error {
+	err := context.Cause(ctx)
+	if err == nil {
+		err = d.replace(manifest)
+	}
+	if err != nil {
+		return fmt.Errorf("commit %s: %w", d.dir, err)
+	}
+	d.made, d.marked = nil, false // they are there to stay
+	return d.Close()
+}
+
+// replace makes the folder hold d.files and the manifest, if any, in the order
+// that the package comment gives.
+func (d *Dist) replace(manifest []byte) error {
+	stale, err := d.stale()
+	if err != nil {
+		return err
+	}
+	var changes []string
+	for rel, staged := range d.files {
+		if staged {
+			changes = append(changes, rel)
+		}
+	}
+	changed := len(changes)+len(stale) > 0
+	if !changed && manifest != nil && d.holds(manifestName, manifest) {
+		return nil
+	}
+	if manifest != nil { // now, since the disk may be full
+		if err := d.put(manifestName, manifest); err != nil {
+			return err
+		}
+	}
+	if changed || manifest == nil {
+		if err := os.RemoveAll(d.path(manifestName)); err != nil {
+			return err
+		}
+	}
+	slices.SortFunc(changes, func(a, b string) int {
+		if order := phase(a) - phase(b); order != 0 {
+			return order
+		}
+		return strings.Compare(a, b)
+	})
+	for _, rel := range changes {
+		if err := d.reveal(rel); err != nil {
+			return err
+		}
+	}
+	for _, rel := range stale {
+		if err := os.Remove(d.path(rel)); err != nil {
+			return err
+		}
+	}
+	if manifest == nil {
+		return nil
+	}
+	return d.reveal(manifestName)
+}
+
+// phase orders files so that what is referred to comes before what refers to it.
+func phase(rel string) int {
+	switch {
+	case isLayoutIndex(rel):
+		return 2
+	case strings.HasPrefix(rel, "oci/"):
+		return 0
+	}
+	return 1
+}
+
+func isLayoutIndex(rel string) bool {
+	return strings.HasPrefix(rel, "oci/") && path.Base(rel) == imagespec.ImageIndexFile
+}
+
+// reveal moves a staged file to its place. Whatever lies there in its way, such as
+// a file where a folder has to be, is none of this run's.
+func (d *Dist) reveal(rel string) error {
+	for i, c := range rel {
+		if c != '/' {
+			continue
+		}
+		folder := d.path(rel[:i])
+		if err := os.Mkdir(folder, 0o777); err == nil {
+			continue
+		} else if !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		if info, err := os.Stat(folder); err == nil && info.IsDir() {
+			continue
+		}
+		if err := os.Remove(folder); err != nil {
+			return err
+		}
+		if err := os.Mkdir(folder, 0o777); err != nil {
+			return err
+		}
+	}
+	if info, err := os.Lstat(d.path(rel)); err == nil && info.IsDir() {
+		if err := os.RemoveAll(d.path(rel)); err != nil {
+			return err
+		}
+	}
+	return atomicfile.Rename(d.staged(rel), d.path(rel))
+}
+
+// stale lists what lies in the managed folders and is not in d.files, in the order
+// to remove it: a layout's index.json before its blobs, a folder after its content.
+func (d *Dist) stale() ([]string, error) {
+	parents := map[string]bool{}
+	for rel := range d.files {
+		for p := path.Dir(rel); p != "." && !parents[p]; p = path.Dir(p) {
+			parents[p] = true
+		}
+	}
+	var indexes, files, folders []string
+	for _, top := range managed {
+		err := filepath.WalkDir(d.path(top), func(name string, entry fs.DirEntry, err error) error {
+			if errors.Is(err, fs.ErrNotExist) && name == d.path(top) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			rel, err := filepath.Rel(d.dir, name)
+			if err != nil {
+				return err
+			}
+			rel = filepath.ToSlash(rel)
+			_, wanted := d.files[rel]
+			switch {
+			case wanted && entry.IsDir():
+				return filepath.SkipDir // reveal sees to it
+			case wanted, parents[rel]:
+			case entry.IsDir():
+				folders = append(folders, rel)
+			case isLayoutIndex(rel):
+				indexes = append(indexes, rel)
+			default:
+				files = append(files, rel)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	slices.Reverse(folders)
+	return slices.Concat(indexes, files, folders), nil
+}

@@ -1,0 +1,31 @@
+// Package publish puts what a run has made where others find it: into the output
+// folder (dist/), into a docker archive, and into a container engine. It takes
+// finished images, files and documents from its caller and decides nothing about
+// their content.
+//
+// # The output folder
+//
+// [Open] takes the folder's lock and gives a [Dist]. Link, Write and Layout stage
+// what is to be there, Commit makes it visible, Close without Commit leaves the
+// folder as it was. A folder has this shape, of which publish knows only the first
+// level and the layouts:
+//
+//	bin/ oci/ sbom/ archives/   exactly what the last run made
+//	manifest.json               describes it
+//	.gitignore                  "*"; marks the folder as one of ours
+//	.lock .stage                only while a run changes the folder
+//
+// Commit works in this order, always by rename: manifest.json goes; blobs come;
+// other files come; each layout's index.json comes; what the run did not make goes;
+// manifest.json comes. Two promises follow, and hold at every moment, also after
+// the process was killed: an index.json names only blobs that are there, and a
+// manifest.json describes the folder that it lies in. What a killed run leaves, the
+// next one puts right.
+//
+// A run that changes nothing writes nothing: a file that is the same inode as its
+// source, or has the same content, stays.
+//
+// publish never removes a file outside of the four folders, and refuses a folder
+// that has content and is not marked. It trusts the blob files of a layer (see
+// [Dist.Layout]) to have been verified by whoever made the layer.
+package publish
