@@ -14,6 +14,7 @@ import (
 	"github.com/go-chi/chi/v5/middleware"
 	"github.com/klauspost/compress/gzhttp"
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
+	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/time/rate"
 
@@ -58,7 +59,9 @@ func New(opts Options) http.Handler {
 		location:  time.LoadLocation,
 		now:       time.Now,
 	}
-	return otelhttp.NewHandler(a.routes(), "http", otelhttp.WithTracerProvider(opts.Tracer))
+	return otelhttp.NewHandler(a.routes(), "http",
+		otelhttp.WithTracerProvider(opts.Tracer),
+		otelhttp.WithPropagators(propagation.TraceContext{}))
 }
 
 func (a *API) routes() http.Handler {
@@ -72,7 +75,7 @@ func (a *API) routes() http.Handler {
 	r.Method(http.MethodGet, "/metrics", a.metrics.Handler())
 	r.Get("/version", a.handle(version))
 	r.Get("/time", a.handle(a.time))
-	r.Get("/fetch", a.handle(a.limit(a.get)))
+	r.Get("/fetch", a.handle(a.limit(a.fetchURL)))
 	r.Post("/upload", a.handle(a.limit(a.upload)))
 	return r
 }

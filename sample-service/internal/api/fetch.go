@@ -10,8 +10,8 @@ import (
 	"github.com/thimble-build/thimble/sample-service/internal/fetch"
 )
 
-// get fetches ?url= and says what it found.
-func (a *API) get(w http.ResponseWriter, r *http.Request) error {
+// fetchURL fetches ?url= and says what it found.
+func (a *API) fetchURL(w http.ResponseWriter, r *http.Request) error {
 	rawURL := r.URL.Query().Get("url")
 	if rawURL == "" {
 		return problem(http.StatusBadRequest, "the query has no url")
@@ -37,6 +37,9 @@ func fetchProblem(err error) error {
 	}
 	if ne, ok := errors.AsType[net.Error](err); ok && ne.Timeout() {
 		return problem(http.StatusGatewayTimeout, "the other side took too long")
+	}
+	if _, ok := errors.AsType[*net.DNSError](err); ok {
+		return problem(http.StatusBadGateway, "the host's name does not resolve")
 	}
 	if ce, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return problem(http.StatusBadGateway, "certificate not trusted: %v", ce.Err)

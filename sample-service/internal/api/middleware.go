@@ -64,7 +64,7 @@ func (a *API) observe(next http.Handler) http.Handler {
 				slog.String("path", r.URL.Path),
 				slog.Int("status", status),
 				slog.Int("bytes", ww.BytesWritten()),
-				slog.Duration("duration", took),
+				slog.Float64("duration_ms", float64(took.Microseconds())/1000),
 				slog.String("remote", r.RemoteAddr),
 			}
 			if sc := span.SpanContext(); sc.IsValid() {
@@ -96,8 +96,11 @@ func (a *API) recover(next http.Handler) http.Handler {
 			if v == http.ErrAbortHandler {
 				panic(v)
 			}
-			a.log.ErrorContext(r.Context(), "panic", "request_id", requestID(r.Context()),
+			a.log.ErrorContext(r.Context(), "handler panicked", "request_id", requestID(r.Context()),
 				"panic", v, "stack", string(debug.Stack()))
+			if ww, ok := w.(middleware.WrapResponseWriter); ok && ww.Status() != 0 {
+				panic(http.ErrAbortHandler) // a broken answer must not look whole
+			}
 			a.handle(func(http.ResponseWriter, *http.Request) error {
 				return problem(http.StatusInternalServerError, "the log has more under this request's id")
 			})(w, r)

@@ -26,6 +26,7 @@ func New(stdout, stderr io.Writer) *cobra.Command {
 		return setFromEnv(cmd.Flags(), os.LookupEnv)
 	}
 	root.AddCommand(serve(), healthcheck(), version())
+	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	return root

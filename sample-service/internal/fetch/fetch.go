@@ -96,6 +96,7 @@ func (c *Client) Get(ctx context.Context, rawURL string) (_ Result, err error) {
 			if redirects = len(via); redirects > maxRedirects {
 				return fmt.Errorf("more than %d redirects", maxRedirects)
 			}
+			req.Header.Del("Referer") // it would hold the query
 			return check(req.URL)
 		},
 	}

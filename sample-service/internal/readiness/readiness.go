@@ -4,6 +4,7 @@ package readiness
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -65,6 +66,9 @@ func (g *Gate) Report(ctx context.Context) Report {
 			defer mu.Unlock()
 			if err != nil {
 				results[c.Name] = "failed"
+				if errors.Is(ctx.Err(), context.Canceled) {
+					return err // nobody waits any more
+				}
 				g.log.WarnContext(ctx, "dependency does not answer", "dependency", c.Name, "error", err)
 				return fmt.Errorf("ping %s: %w", c.Name, err)
 			}

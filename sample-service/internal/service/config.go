@@ -30,7 +30,7 @@ type Config struct {
 func (c *Config) Bind(flags *pflag.FlagSet) {
 	flags.StringVar(&c.Addr, "addr", ":8080", "address for HTTP")
 	flags.StringVar(&c.GRPCAddr, "grpc-addr", "", "address for the gRPC health service; none if empty")
-	flags.TextVar(&c.LogLevel, "log-level", slog.LevelInfo, "debug, info, warn or error")
+	flags.TextVar(&c.LogLevel, "log-level", slog.LevelInfo, "a `level`: debug, info, warn or error")
 	flags.DurationVar(&c.ShutdownTimeout, "shutdown-timeout", 10*time.Second, "time between SIGTERM and the end, at most")
 	flags.DurationVar(&c.DrainDelay, "drain-delay", 0, "time to go on serving while /readyz already fails, of the shutdown timeout")
 

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"time"
@@ -38,7 +39,7 @@ func newGRPCHealth(ctx context.Context, addr string, gate *readiness.Gate) (*grp
 func (g *grpcHealth) addr() net.Addr { return g.listen.Addr() }
 
 func (g *grpcHealth) serve() error {
-	if err := g.server.Serve(g.listen); err != nil {
+	if err := g.server.Serve(g.listen); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
 		return fmt.Errorf("serve gRPC: %w", err)
 	}
 	return nil
@@ -67,11 +68,12 @@ func (g *grpcHealth) watch(ctx context.Context) {
 	}
 }
 
-// stop lets calls in flight end, and cuts them off when ctx is done. A health
-// watch is a call that never ends, so Shutdown alone would wait for the deadline.
+// stop lets calls in flight end. A check ends at once and a health watch never
+// does, so it waits only as long as a watcher needs to hear the last status.
 func (g *grpcHealth) stop(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
+	defer cancel()
 	g.health.Shutdown()
-	cut := context.AfterFunc(ctx, g.server.Stop)
-	defer cut()
+	defer context.AfterFunc(ctx, g.server.Stop)()
 	g.server.GracefulStop()
 }

@@ -30,8 +30,7 @@ type Service struct {
 	listen net.Listener
 	grpc   *grpcHealth // nil if it has no address
 
-	flushTraces func(context.Context) error
-	closers     []func() error
+	closers []func(context.Context) error
 }
 
 // New opens the service's addresses. After an error there is nothing to close.
@@ -42,30 +41,37 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *Service, err err
 	s := &Service{cfg: cfg, log: log}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, s.close())
+			err = errors.Join(err, s.close(ctx))
 		}
 	}()
 
 	var checks []readiness.Check
 	if cfg.RedisURL != "" {
-		check, closeRedis, err := readiness.Redis(cfg.RedisURL)
+		check, closeRedis, err := readiness.Redis(cfg.RedisURL, log)
 		if err != nil {
 			return nil, err
 		}
-		checks, s.closers = append(checks, check), append(s.closers, closeRedis)
+		checks = append(checks, check)
+		s.closers = append(s.closers, func(context.Context) error { return closeRedis() })
 	}
 	s.gate = readiness.New(log, checks...)
 	tracer, flush, err := telemetry.NewTracerProvider(ctx, log)
 	if err != nil {
 		return nil, err
 	}
-	s.flushTraces = flush
+	s.closers = append(s.closers, func(ctx context.Context) error {
+		// A collector that is gone is no reason to fail.
+		if err := flush(ctx); err != nil {
+			log.Warn("flush traces", "error", err)
+		}
+		return nil
+	})
 	client := fetch.New(fetch.Options{
 		Timeout:      cfg.FetchTimeout,
 		MaxBytes:     cfg.FetchMaxBytes,
 		AllowPrivate: cfg.AllowPrivateFetch,
 	})
-	s.closers = append(s.closers, func() error { client.Close(); return nil })
+	s.closers = append(s.closers, func(context.Context) error { client.Close(); return nil })
 
 	s.http = &http.Server{
 		Handler: api.New(api.Options{
@@ -119,7 +125,7 @@ func (s *Service) Run(ctx context.Context) error {
 		<-ctx.Done()
 		return s.shutdown()
 	})
-	return errors.Join(group.Wait(), s.close())
+	return group.Wait()
 }
 
 // shutdown lets requests in flight end, and cuts them off at the deadline.
@@ -140,19 +146,15 @@ func (s *Service) shutdown() error {
 	if s.grpc != nil {
 		group.Go(func() error { s.grpc.stop(ctx); return nil })
 	}
-	err := group.Wait()
-	// A collector that is gone is no reason to fail.
-	if err := s.flushTraces(ctx); err != nil {
-		s.log.Warn("flush traces", "error", err)
-	}
+	err := errors.Join(group.Wait(), s.close(ctx))
 	s.log.Info("shut down", "complete", err == nil)
 	return err
 }
 
-func (s *Service) close() error {
+func (s *Service) close(ctx context.Context) error {
 	var errs []error
 	for _, c := range s.closers {
-		errs = append(errs, c())
+		errs = append(errs, c(ctx))
 	}
 	return errors.Join(errs...)
 }
