@@ -11,7 +11,7 @@ const (
 	NeedMIMETypes      = "mime-types"      // /etc/mime.types
 	NeedServices       = "services"        // /etc/services and /etc/protocols
 	// NeedExec is a warning: the binary can start programs, and a scratch image
-	// has none. Nothing is included for it.
+	// has none. Nothing is included for it; Config may exclude it to silence it.
 	NeedExec = "exec"
 )
 

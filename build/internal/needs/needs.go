@@ -1,0 +1,123 @@
+// Package needs says which parts of an operating system a Go executable can
+// use: CA certificates, time zones, a folder for temporary files, and so on.
+//
+// It takes the bytes of an executable file and gives a Report; most callers
+// need only [Scan], then [Report.Apply] for what Config forces or forbids. It
+// never runs the file, never reads it whole and never looks at anything else.
+//
+// The answer comes from the function-name table of the Go linker: it survives
+// -s -w, it holds only what can be reached, and it names inlined functions too.
+// When in doubt a need is included, because a missing file breaks a service and
+// a spare one costs bytes. So a file that is packed, obfuscated or not made by
+// the Go toolchain gets every need, and Report.Unknown says why.
+//
+// Three things cannot be seen in the table and are left to Config: a file that
+// the program opens by a path of its own, such as os.Open("/etc/passwd"); a
+// program that the binary starts; and the TZ variable, which gives a program
+// that never names a zone itself a local time other than UTC. Files that a
+// container runtime provides (/etc/hosts, /etc/resolv.conf, /proc, /sys, /dev)
+// are not needs.
+package needs
+
+import (
+	"io"
+	"slices"
+	"strings"
+)
+
+// Need is one part of an operating system that the binary can use.
+type Need struct {
+	Name string `json:"name"` // one of the Need constants of package plan
+	// Evidence is at most three functions that the binary holds, the most
+	// telling first; or that Config forced the need; or why every need is given.
+	Evidence []string `json:"evidence"`
+	// Embedded says that the binary brings its own: nothing is included.
+	Embedded bool `json:"embedded,omitempty"`
+}
+
+// Report is what Scan found.
+type Report struct {
+	// Needs are sorted by name. plan.NeedExec is among them, as a warning.
+	Needs []Need
+	// Unknown says why the function names could not be trusted; then Needs is
+	// everything. It is empty otherwise.
+	Unknown string
+}
+
+// Scan reads the function names of the executable in the first size bytes of r.
+// Memory is constant: one buffer of 128 KiB, and the section headers. An error
+// means that r could not be read, is no executable, or is cut off or malformed.
+// An executable of another kind than a plain Go ELF file is not an error: its
+// report has every need.
+func Scan(r io.ReaderAt, size int64) (Report, error) {
+	found, unknown, err := functions(io.NewSectionReader(r, 0, size), size)
+	if err != nil {
+		return Report{}, err
+	}
+	if unknown != "" {
+		return everything(unknown), nil
+	}
+	var report Report
+	for _, r := range rules {
+		if !found.hasAny(r.uses...) {
+			continue
+		}
+		need := Need{Name: r.need, Embedded: found.hasAny(r.brings...)}
+		telling := r.uses
+		if need.Embedded {
+			telling = r.brings
+		}
+		for _, name := range telling {
+			if found.has(name) && len(need.Evidence) < maxEvidence {
+				need.Evidence = append(need.Evidence, name)
+			}
+		}
+		report.Needs = append(report.Needs, need)
+	}
+	sortNeeds(report.Needs)
+	return report, nil
+}
+
+const maxEvidence = 3
+
+// everything is the safe answer.
+func everything(why string) Report {
+	report := Report{Unknown: why}
+	for _, r := range rules {
+		report.Needs = append(report.Needs, Need{Name: r.need, Evidence: []string{why}})
+	}
+	sortNeeds(report.Needs)
+	return report
+}
+
+// Apply returns the needs with those of include, which are then included even
+// where the binary brings its own, and without those of exclude. The caller has
+// checked the names against plan.Needs; exclude may also name plan.NeedExec, which
+// silences the warning. A name in both is excluded. r is not changed.
+func (r Report) Apply(include, exclude []string) []Need {
+	needs := make([]Need, 0, len(r.Needs)+len(include))
+	for _, n := range r.Needs {
+		if slices.Contains(exclude, n.Name) {
+			continue
+		}
+		n.Evidence = slices.Clone(n.Evidence)
+		if n.Embedded && slices.Contains(include, n.Name) {
+			n.Embedded, n.Evidence = false, []string{forced}
+		}
+		needs = append(needs, n)
+	}
+	for _, name := range include {
+		known := slices.ContainsFunc(needs, func(n Need) bool { return n.Name == name })
+		if !known && !slices.Contains(exclude, name) {
+			needs = append(needs, Need{Name: name, Evidence: []string{forced}})
+		}
+	}
+	sortNeeds(needs)
+	return needs
+}
+
+const forced = "forced by Config"
+
+func sortNeeds(needs []Need) {
+	slices.SortFunc(needs, func(a, b Need) int { return strings.Compare(a.Name, b.Name) })
+}

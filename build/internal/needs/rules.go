@@ -1,0 +1,157 @@
+package needs
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// rule ties one need to the functions of the standard library that use it.
+type rule struct {
+	need string
+	// uses are the functions of which any one means that the binary can use
+	// the files; the most telling first.
+	uses []string
+	// brings are the functions of which any one means that the binary holds the
+	// content itself.
+	brings []string
+}
+
+// rules was read off GOROOT/src of Go 1.26. Each name is either the public
+// function, or the private one that all public ones go through; a test links a
+// program for every name, so one that a new toolchain renames is noticed.
+var rules = []rule{
+	{
+		// A server that never dials out holds loadSystemRoots as well: client
+		// certificates are verified by the same code.
+		need:   plan.NeedCACertificates,
+		uses:   []string{"crypto/x509.SystemCertPool", "crypto/x509.loadSystemRoots"},
+		brings: []string{"golang.org/x/crypto/x509roots/fallback.init.0"},
+	},
+	{
+		need: plan.NeedExec,
+		uses: []string{
+			"os/exec.Command", "os/exec.CommandContext", "os/exec.(*Cmd).Start",
+			"os.StartProcess", "syscall.ForkExec", "syscall.Exec", "syscall.forkExec",
+		},
+	},
+	{
+		// os/user.Current falls back to os.UserHomeDir; the two Lookups give a
+		// User with a HomeDir.
+		need: plan.NeedHome,
+		uses: slices.Concat(homeFunctions, []string{"os/user.Lookup", "os/user.LookupId"}),
+	},
+	{
+		// mime.init itself is linked wherever mime is imported, also only for
+		// its header syntax; initMime only where the table is asked or added to.
+		need: plan.NeedMIMETypes,
+		uses: []string{"mime.TypeByExtension", "mime.ExtensionsByType", "mime.AddExtensionType", "mime.initMime"},
+	},
+	{
+		need: plan.NeedServices,
+		uses: []string{"net.LookupPort", "net.goLookupPort", "net.readServices", "net.lookupProtocol"},
+	},
+	{
+		need: plan.NeedTmp,
+		uses: []string{"os.CreateTemp", "os.MkdirTemp", "os.TempDir"},
+	},
+	{
+		// Container runtimes take HOME from /etc/passwd, so who needs a home
+		// needs users as well.
+		need: plan.NeedUsers,
+		uses: slices.Concat([]string{
+			"os/user.Current", "os/user.Lookup", "os/user.LookupId",
+			"os/user.LookupGroup", "os/user.LookupGroupId", "os/user.(*User).GroupIds",
+		}, homeFunctions),
+	},
+	{
+		need:   plan.NeedZoneinfo,
+		uses:   []string{"time.LoadLocation"},
+		brings: []string{"time/tzdata.init.0"},
+	},
+}
+
+var homeFunctions = []string{"os.UserHomeDir", "os.UserCacheDir", "os.UserConfigDir"}
+
+// Every Go program has mainFunctions, and every one that imports more than the
+// runtime has one of ordinaryFunctions. An obfuscator may leave the first alone
+// and rename the others: garble does.
+var (
+	mainFunctions     = []string{"runtime.main", "main.main"}
+	ordinaryFunctions = []string{"errors.New", "os.NewFile"}
+)
+
+// ofRuntime says whether a function is in the binary of a main package that
+// imports nothing: of the runtime, under whatever name it has there.
+func ofRuntime(name []byte) bool {
+	switch string(name) {
+	case "os/signal.signal_ignored", "sync.event", "time.now":
+		return true
+	}
+	for _, prefix := range []string{"runtime.", "runtime/", "internal/", "math/bits.", "main.", "go:", "type:"} {
+		if strings.HasPrefix(string(name), prefix) {
+			return true
+		}
+	}
+	return bytes.IndexByte(name, '.') < 0 // written in assembly
+}
+
+// nameSet is a set of the names that the rules speak of, a bit for each.
+type nameSet uint64
+
+func (s nameSet) has(names ...string) bool {
+	for _, name := range names {
+		if s&nameBits[name] == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func (s nameSet) hasAny(names ...string) bool {
+	for _, name := range names {
+		if s&nameBits[name] != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// nameBits has the bit of each name, and nameLengths for each last byte the set
+// of lengths that names with this end have: it turns away all but a few of a
+// binary's names without hashing them.
+var nameBits, nameLengths = indexNames()
+
+// longestName bounds what a bit of nameLengths can say.
+const longestName = 63
+
+func indexNames() (map[string]nameSet, *[256]uint64) {
+	index, lengths := make(map[string]nameSet), new([256]uint64)
+	add := func(names []string) {
+		for _, name := range names {
+			if _, known := index[name]; known {
+				continue
+			}
+			index[name] = 1 << len(index)
+			lengths[name[len(name)-1]] |= 1 << len(name)
+		}
+	}
+	for _, r := range rules {
+		add(r.uses)
+		add(r.brings)
+	}
+	add(mainFunctions)
+	add(ordinaryFunctions)
+	return index, lengths
+}
+
+// lookup returns the set of this one name, which is empty for most.
+func lookup(name []byte) nameSet {
+	n := len(name)
+	if n == 0 || n > longestName || nameLengths[name[n-1]]>>n&1 == 0 {
+		return 0
+	}
+	return nameBits[string(name)]
+}

@@ -1,0 +1,16 @@
+// zoneinfo prints a time in a zone.
+package main
+
+import (
+	"fmt"
+	"time"
+)
+
+func main() {
+	zone, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(time.Unix(0, 0).In(zone).Format(time.RFC3339))
+}
