@@ -1,0 +1,149 @@
+// Package license finds the licences of Go modules in the modules' own files.
+//
+// It takes modules (a folder each, and which of its packages are linked) and
+// gives for each an SPDX licence expression, the files that say so, and their
+// copyright lines; Texts makes the one file of licence texts that must
+// accompany a binary.
+//
+// It never guesses. A text counts only when google/licensecheck recognises at
+// least 75 % of its words, as pkg.go.dev requires, and when what is left does
+// not take back or add to what the licence says. A licence file that is not
+// recognised, or a linked package that no licence file covers, makes the
+// module's expression empty: documents then say NOASSERTION. Several licences
+// all hold (AND), in one file or in several, unless a text names exactly two and
+// leaves the choice to the user (OR).
+//
+// It never runs a command, asks a network or follows a link out of a module.
+package license
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"go/version"
+	"slices"
+	"strings"
+)
+
+// Module is a module whose code is linked, and the folders of its linked
+// packages.
+type Module struct {
+	Path, Version string
+	// Sum is the go.sum hash ("h1:…") of exactly what Dir holds, as in the
+	// module cache. It is empty for everything else: a folder that replaces a
+	// module, a vendored or a workspace module. Results are then kept by the
+	// content of the licence files.
+	Sum string
+	// Dir is where the module's files are; if empty, nothing is known of it.
+	Dir string
+	// Packages are the folders of the linked packages relative to Dir, with
+	// slashes; "." is the root.
+	Packages []string
+}
+
+// Result is what the files of a module say.
+type Result struct {
+	Path    string `json:"-"`
+	Version string `json:"-"`
+	// Expression is the SPDX licence expression (SPDX 2.3 annex D) for the
+	// linked packages; empty when unknown.
+	Expression string `json:"expression"`
+	// Declared is the expression of the files in the module's root, which is
+	// what the module says of itself as a whole; empty when unknown.
+	Declared string `json:"declared"`
+	// Files are the licence and notice files of the linked packages, by name.
+	Files []File `json:"files"`
+	// Copyrights are the copyright lines of Files, sorted.
+	Copyrights []string `json:"copyrights"`
+}
+
+// File is one licence or notice file.
+type File struct {
+	// Name is relative to the module's folder, with slashes.
+	Name   string `json:"name"`
+	SHA256 string `json:"sha256"` // hex
+	// IDs are the SPDX identifiers found, sorted; empty when the text is not
+	// recognised.
+	IDs []string `json:"ids,omitempty"`
+	// Choice is the statement that leaves the choice between licences to the
+	// user; empty if there is none.
+	Choice string `json:"choice,omitempty"`
+	// Notice says that the file accompanies a licence and is none: NOTICE,
+	// PATENTS and the like.
+	Notice bool `json:"notice,omitempty"`
+}
+
+// Memo returns what it keeps under the key, or else what make returns, after
+// keeping it. While make runs it may be called again with another key. Keys are
+// letters, digits and hyphens. A nil Memo keeps nothing.
+type Memo func(key string, make func() ([]byte, error)) ([]byte, error)
+
+// rules is part of every key: it changes with the rules of this package and
+// with the version of licensecheck.
+const rules = "1"
+
+// do keeps the value of make as JSON. What cannot be read back is made again.
+func do[T any](memo Memo, kind, id string, make func() (T, error)) (T, error) {
+	if memo == nil {
+		return make()
+	}
+	var value T
+	fresh := false
+	b, err := memo("license-"+kind+"-"+rules+"-"+id, func() ([]byte, error) {
+		v, err := make()
+		if err != nil {
+			return nil, err
+		}
+		value, fresh = v, true
+		return json.Marshal(v)
+	})
+	if err != nil || fresh {
+		return value, err
+	}
+	if json.Unmarshal(b, &value) != nil {
+		return make()
+	}
+	return value, nil
+}
+
+// Standard is the standard library and the runtime of the toolchain in goroot, as
+// a module; version is the toolchain's, such as "go1.26.8". One licence, in the
+// root, covers them with all that they vendor. The only other licence of a package
+// is BoringSSL's, which comes with cgo alone.
+func Standard(goroot, version string) Module {
+	return Module{Path: "std", Version: version, Dir: goroot, Packages: []string{"."}}
+}
+
+// Scan finds the licences of the modules; results are in the modules' order. The
+// first text that the memo does not know costs about a second and 110 MiB, which
+// is licensecheck preparing itself; a warm memo is asked once for each module.
+func Scan(ctx context.Context, modules []Module, memo Memo) ([]Result, error) {
+	results := make([]Result, 0, len(modules))
+	for _, m := range modules {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		r, err := scan(m, memo)
+		if err != nil {
+			return nil, fmt.Errorf("find licence of %s: %w", m.Path, err)
+		}
+		r.Path, r.Version = m.Path, m.Version
+		results = append(results, r)
+	}
+	return results, nil
+}
+
+func scan(m Module, memo Memo) (Result, error) {
+	pinned := m.Sum
+	if m.Path == "std" && version.IsValid(m.Version) {
+		pinned = m.Version
+	}
+	if pinned == "" {
+		return inspect(m, memo)
+	}
+	packages := slices.Sorted(slices.Values(m.Packages))
+	id := sha256.Sum256([]byte(m.Path + "\n" + pinned + "\n" + strings.Join(packages, "\n")))
+	return do(memo, "module", hex.EncodeToString(id[:]), func() (Result, error) { return inspect(m, memo) })
+}
