@@ -1,5 +1,13 @@
 package tree
 
+import (
+	"crypto/sha1"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+)
+
 // Component is something with a name and a version of its own that brought
 // files into a tree: a certificate store, a time zone database, a package. The
 // fields are what SPDX 2.3 and CycloneDX 1.6 ask of a package.
@@ -24,4 +32,48 @@ type File struct {
 	Size   int64  `json:"size"`
 	SHA1   string `json:"sha1"` // SPDX 2.3 clause 8.4 requires it
 	SHA256 string `json:"sha256"`
+}
+
+// Components returns what brought the tree's files, in the order in which they
+// were added, each with its regular files sorted by path. It reads every one of
+// these files.
+func (t *Tree) Components() ([]Component, error) {
+	files := make(map[*Component][]File)
+	for _, n := range t.Nodes() {
+		c := t.nodes[n.Path].component
+		if c == nil || !n.Mode.IsRegular() {
+			continue
+		}
+		f, err := t.describe(n)
+		if err != nil {
+			return nil, fmt.Errorf("read /%s of the tree: %w", n.Path, err)
+		}
+		files[c] = append(files[c], f)
+	}
+	components := make([]Component, 0, len(t.components))
+	for _, c := range t.components {
+		described := *c
+		described.Files = files[c]
+		components = append(components, described)
+	}
+	return components, nil
+}
+
+func (t *Tree) describe(n Node) (File, error) {
+	r, err := t.open(n)
+	if err != nil {
+		return File{}, err
+	}
+	defer r.Close() // only read from
+	h1, h256 := sha1.New(), sha256.New()
+	size, err := io.Copy(io.MultiWriter(h1, h256), r)
+	if err != nil {
+		return File{}, err
+	}
+	return File{
+		Path:   "/" + n.Path,
+		Size:   size,
+		SHA1:   hex.EncodeToString(h1.Sum(nil)),
+		SHA256: hex.EncodeToString(h256.Sum(nil)),
+	}, nil
 }

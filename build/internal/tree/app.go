@@ -1,0 +1,45 @@
+package tree
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+)
+
+// appFormat is part of AppKey; it changes whenever App gives another tree for the
+// same inputs.
+const appFormat = "thimble app 1"
+
+// licensesPath is where the licence texts of the modules in the binary are.
+const licensesPath = "licenses/third-party.txt"
+
+// AppPath is the absolute path in the image of the binary of the image name.
+func AppPath(name string) string { return "/app/" + name }
+
+// App returns the tree with a service's binary and, unless licenses is empty, the
+// licence texts that shipping it requires.
+func App(name, binary string, licenses []byte) (*Tree, error) {
+	info, err := os.Stat(binary)
+	if err != nil {
+		return nil, fmt.Errorf("find the binary: %w", err)
+	}
+	t := &Tree{}
+	err = t.Add(Node{
+		Path: AppPath(name)[1:], Mode: 0o755, Size: info.Size(),
+		Open: func() (io.ReadCloser, error) { return os.Open(binary) },
+	})
+	if err == nil && len(licenses) > 0 {
+		err = t.Add(Bytes(licensesPath, 0o644, licenses))
+	}
+	return t, err
+}
+
+// AppKey returns a key that is equal only where App gives the same tree. The
+// binary's SHA-256 is in hex.
+func AppKey(name, binarySHA256 string, licenses []byte) string {
+	h := sha256.New()
+	fmt.Fprintf(h, "%s\n%q\n%q\n%x\n", appFormat, name, binarySHA256, sha256.Sum256(licenses))
+	return hex.EncodeToString(h.Sum(nil))
+}

@@ -1,0 +1,271 @@
+package tree
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// Assets returns the tree of an image's own files: the CA certificates that it
+// trusts besides Mozilla's, and its static assets, both read from the module's
+// folder dir. Nothing outside dir is ever opened, whatever symlinks say.
+//
+// A symlink within a folder is kept if it is relative and stays in that folder;
+// any other is an error that names it, as are sockets, devices and pipes, two
+// files for one path, and a file for a path of App. The executable bit is the
+// owner's, as in git, so the umask of a clone does not matter.
+func Assets(dir string, img plan.Image) (*Tree, error) {
+	root, err := openModule(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close() // only read from
+	t := &Tree{}
+	if err := addUserCAs(t, root, img.CACertificates); err != nil {
+		return nil, err
+	}
+	var nodes []Node
+	for _, a := range img.Assets {
+		err := walkAsset(root, a, func(source string, n Node) error {
+			nodes = append(nodes, n)
+			return nil
+		})
+		if err != nil {
+			return nil, fmt.Errorf("asset %s: %w", a.Source, err)
+		}
+	}
+	for _, n := range nodes {
+		if p := "/" + n.Path; p == AppPath(img.Name) || n.Path == licensesPath {
+			return nil, fmt.Errorf("asset for %s: the image has a file of its own there", p)
+		}
+	}
+	if len(nodes) == 0 {
+		return t, nil
+	}
+	return t, t.AddComponent(Component{Name: "assets", Description: "static files from the service's source tree"}, nodes...)
+}
+
+// AssetFiles lists the files and symlinks of the source tree that Assets reads
+// for the same arguments: relative to dir, with slashes, sorted. It fails where
+// Assets fails for one asset alone.
+func AssetFiles(dir string, ca []string, assets []plan.Asset) ([]string, error) {
+	root, err := openModule(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close() // only read from
+	var files []string
+	for _, name := range ca {
+		source, err := cleanSource(name)
+		if err != nil {
+			return nil, fmt.Errorf("CA certificates %s: %w", name, err)
+		}
+		physical, err := resolveLinks(root, source)
+		if err != nil {
+			return nil, fmt.Errorf("CA certificates %s: %w", name, err)
+		}
+		files = append(files, source, physical)
+	}
+	for _, a := range assets {
+		err := walkAsset(root, a, func(source string, n Node) error {
+			if !n.Mode.IsDir() {
+				files = append(files, source)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, fmt.Errorf("asset %s: %w", a.Source, err)
+		}
+		// The source itself may be a symlink, whose text decides as well.
+		if source, err := cleanSource(a.Source); err == nil && isLink(root, source) {
+			files = append(files, source)
+		}
+	}
+	slices.Sort(files)
+	return slices.Compact(files), nil
+}
+
+func openModule(dir string) (*os.Root, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open the module's folder: %w", err)
+	}
+	return root, nil
+}
+
+// walkAsset calls visit with each node of an asset and the path of its source
+// relative to root, parents first.
+func walkAsset(root *os.Root, a plan.Asset, visit func(source string, n Node) error) error {
+	source, err := cleanSource(a.Source)
+	if err != nil {
+		return err
+	}
+	if !path.IsAbs(a.Target) || path.Clean(a.Target) != a.Target {
+		return fmt.Errorf("target %q is not a clean absolute path, such as /srv/www", a.Target)
+	}
+	if a.Mode > 0o7777 {
+		return fmt.Errorf("mode %#o is more than chmod takes", a.Mode)
+	}
+	if source, err = resolveLinks(root, source); err != nil {
+		return err
+	}
+	info, err := root.Lstat(filepath.FromSlash(source))
+	if err != nil {
+		return sourceError(err)
+	}
+	target := a.Target[1:]
+	if !info.IsDir() {
+		if target == "" {
+			return errors.New("target / is a folder, and the source is a file")
+		}
+		n, err := assetNode(root, source, info, a)
+		if err != nil {
+			return err
+		}
+		n.Path = target
+		return visit(source, n)
+	}
+	folder, err := root.OpenRoot(filepath.FromSlash(source))
+	if err != nil {
+		return sourceError(err)
+	}
+	defer folder.Close() // only read from
+	return fs.WalkDir(folder.FS(), ".", func(p string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := folder.Lstat(filepath.FromSlash(p))
+		if err != nil {
+			return err
+		}
+		n, err := assetNode(root, path.Join(source, p), info, a)
+		if err == nil && n.Mode.Type() == fs.ModeSymlink {
+			n.Link, err = linkWithin(folder, p)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", p, err)
+		}
+		if n.Path = path.Join(target, p); n.Path == "." {
+			return nil // the root of the image itself
+		}
+		return visit(path.Join(source, p), n)
+	})
+}
+
+// assetNode is the node for one file, folder or symlink, without its path.
+func assetNode(root *os.Root, source string, info fs.FileInfo, a plan.Asset) (Node, error) {
+	n := Node{UID: a.UID, GID: a.GID}
+	switch info.Mode().Type() {
+	case fs.ModeDir:
+		n.Mode = 0o755
+		if a.Mode != 0 {
+			n.Mode = fileMode(a.Mode | a.Mode&0o444>>2)
+		}
+		n.Mode |= fs.ModeDir
+	case fs.ModeSymlink:
+		n.Mode = fs.ModeSymlink | 0o777
+	case 0:
+		n.Mode = 0o644
+		if a.Mode != 0 {
+			n.Mode = fileMode(a.Mode)
+		} else if info.Mode()&0o100 != 0 {
+			n.Mode = 0o755
+		}
+		n.Size = info.Size()
+		// root may be closed by then; its folder is opened again.
+		dir := root.Name()
+		n.Open = func() (io.ReadCloser, error) { return openIn(dir, source) }
+	default:
+		return Node{}, fmt.Errorf("%s is neither a file, a folder nor a symlink", info.Mode())
+	}
+	return n, nil
+}
+
+// openIn opens a file of a folder without leaving the folder.
+func openIn(dir, source string) (io.ReadCloser, error) {
+	f, err := os.OpenInRoot(dir, filepath.FromSlash(source))
+	if err != nil {
+		return nil, sourceError(err)
+	}
+	return f, nil
+}
+
+// linkWithin reads a symlink of folder and checks that it leads to nothing
+// outside. It may lead nowhere.
+func linkWithin(folder *os.Root, p string) (string, error) {
+	link, err := folder.Readlink(filepath.FromSlash(p))
+	if err != nil {
+		return "", err
+	}
+	link = filepath.ToSlash(link)
+	if path.IsAbs(link) || filepath.IsAbs(link) || !filepath.IsLocal(path.Join(path.Dir(p), link)) {
+		return "", fmt.Errorf("symlink to %s leaves the folder", link)
+	}
+	// The path can also leave by way of another symlink.
+	if _, err := folder.Stat(filepath.FromSlash(p)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("symlink to %s: %w", link, sourceError(err))
+	}
+	return link, nil
+}
+
+// cleanSource checks that a path of Config is one within the module's folder.
+func cleanSource(source string) (string, error) {
+	clean := path.Clean(filepath.ToSlash(source))
+	switch {
+	case source == "":
+		return "", errors.New("no source is named")
+	case clean == ".":
+		return "", errors.New("that is the module's folder itself, with .git and dist; name a file or folder in it")
+	case path.IsAbs(clean) || !filepath.IsLocal(filepath.FromSlash(clean)):
+		return "", errors.New("it is not in the module's folder; copy it there, or make a step before the build do so")
+	}
+	return clean, nil
+}
+
+// resolveLinks is the path of source without symlinks, the one that git knows,
+// after making sure that they do not leave root.
+func resolveLinks(root *os.Root, source string) (string, error) {
+	if _, err := root.Stat(filepath.FromSlash(source)); err != nil {
+		return "", sourceError(err)
+	}
+	dir, err := filepath.EvalSymlinks(root.Name())
+	if err != nil {
+		return "", err
+	}
+	physical, err := filepath.EvalSymlinks(filepath.Join(dir, filepath.FromSlash(source)))
+	if err != nil {
+		return "", err
+	}
+	if physical, err = filepath.Rel(dir, physical); err != nil {
+		return "", err
+	}
+	return filepath.ToSlash(physical), nil
+}
+
+func isLink(root *os.Root, source string) bool {
+	info, err := root.Lstat(filepath.FromSlash(source))
+	return err == nil && info.Mode().Type() == fs.ModeSymlink
+}
+
+// sourceError is err without the path, which the caller names.
+func sourceError(err error) error {
+	var pathErr *fs.PathError
+	if !errors.As(err, &pathErr) {
+		return err
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return fs.ErrNotExist
+	}
+	if strings.Contains(pathErr.Err.Error(), "escapes") {
+		return errors.New("a symlink in its path leaves the folder")
+	}
+	return pathErr.Err
+}

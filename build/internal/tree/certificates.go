@@ -1,0 +1,111 @@
+package tree
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"strings"
+
+	"golang.org/x/crypto/x509roots/fallback/bundle"
+	"golang.org/x/mod/module"
+)
+
+// CertificateFile is where Mozilla's roots are in an image: what SSL_CERT_FILE
+// should say. The user's own CAs are files beside it, which Go's crypto/x509 reads
+// too, and so the layer with Mozilla's roots is the same for everyone.
+const CertificateFile = "/etc/ssl/certs/ca-certificates.crt"
+
+const (
+	certificateDir = "etc/ssl/certs"
+	rootsModule    = "golang.org/x/crypto/x509roots/fallback"
+)
+
+// addRoots adds Mozilla's roots.
+//
+// A root that Mozilla trusts only for certificates issued before some date is
+// left out. A PEM file cannot carry the date, so the choice is between trusting a
+// CA for more than Mozilla does and trusting it for less, and a certificate store
+// must not do the former. Who needs such a root adds it as a CA of the service.
+func addRoots(t *Tree) error {
+	var file bytes.Buffer
+	count, omitted := 0, []string{}
+	for root := range bundle.Roots() {
+		cert, err := x509.ParseCertificate(root.Certificate)
+		if err != nil {
+			return fmt.Errorf("read the certificates of %s: %w", rootsModule, err)
+		}
+		if root.Constraint != nil {
+			omitted = append(omitted, cert.Subject.String())
+			continue
+		}
+		count++
+		if err := writeCertificate(&file, cert); err != nil {
+			return err
+		}
+	}
+	version := rootsVersion()
+	description := fmt.Sprintf("%d root certificates that Mozilla trusts for TLS servers, from %s", count, rootsModule)
+	if len(omitted) > 0 {
+		description += ", without those that Mozilla trusts in part: " + strings.Join(omitted, "; ")
+	}
+	return t.AddComponent(Component{
+		Name:    "mozilla-ca-certificates",
+		Version: version,
+		PURL:    genericPURL("mozilla-ca-certificates", version),
+		// The module's licence, and that of Mozilla's list, which it is made from.
+		License:          "BSD-3-Clause AND MPL-2.0",
+		Supplier:         "Mozilla",
+		DownloadLocation: rootsLocation(version),
+		Description:      description,
+	}, Bytes(strings.TrimPrefix(CertificateFile, "/"), 0o644, file.Bytes()))
+}
+
+// writeCertificate writes one certificate with a comment that says whose it is.
+func writeCertificate(w io.Writer, cert *x509.Certificate) error {
+	// A name is the CA's to choose: it must not end the comment.
+	subject := strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, cert.Subject.String())
+	if _, err := fmt.Fprintf(w, "# %s\n", subject); err != nil {
+		return err
+	}
+	return pem.Encode(w, &pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw})
+}
+
+// hashRoots writes everything to w that addRoots depends on.
+func hashRoots(w io.Writer) {
+	fmt.Fprintf(w, "%q\n", rootsVersion())
+	for root := range bundle.Roots() {
+		fmt.Fprintf(w, "%t %x\n", root.Constraint != nil, sha256.Sum256(root.Certificate))
+	}
+}
+
+// rootsVersion is the version of the bundle's module, or a digest of the bundle
+// where this program does not know its modules.
+func rootsVersion() string {
+	if v := moduleVersion(rootsModule); v != "" {
+		return v
+	}
+	h := sha256.New()
+	for root := range bundle.Roots() {
+		h.Write(root.Certificate)
+	}
+	return "sha256-" + hex.EncodeToString(h.Sum(nil))
+}
+
+// rootsLocation is where the source of the bundle is, as SPDX 2.3 clause 7.7
+// writes a place in a git repository.
+func rootsLocation(version string) string {
+	const repository = "git+https://go.googlesource.com/crypto"
+	if rev, err := module.PseudoVersionRev(version); err == nil {
+		return repository + "@" + rev + "#x509roots/fallback"
+	}
+	return repository + "#x509roots/fallback"
+}

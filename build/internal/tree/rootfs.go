@@ -1,0 +1,177 @@
+package tree
+
+import (
+	"crypto/sha256"
+	_ "embed"
+	"encoding/hex"
+	"fmt"
+	"runtime/debug"
+	"slices"
+
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// Sources says where Rootfs takes from what it does not carry itself.
+type Sources struct {
+	// GOROOT is the folder of the service's Go toolchain, which has the time
+	// zone database. GoVersion, such as "go1.26.8", stands in for the database's
+	// release where the toolchain does not tell it.
+	GOROOT    string
+	GoVersion string
+	// KitVersion is the version of the component "thimble-rootfs": the few files
+	// that thimble itself wrote.
+	KitVersion string
+}
+
+// rootfsFormat is part of RootfsKey. It changes whenever Rootfs gives other files
+// for the same inputs, or tells other components.
+const rootfsFormat = "thimble rootfs 1"
+
+// The user of the image, as in distroless images, and its home.
+const (
+	nonroot  = 65532
+	homePath = "home/nonroot"
+)
+
+var (
+	//go:embed data/passwd
+	passwd []byte
+	//go:embed data/group
+	group []byte
+	//go:embed data/mime.types
+	mimeTypes []byte
+	//go:embed data/services
+	services []byte
+	//go:embed data/protocols
+	protocols []byte
+)
+
+// Rootfs returns the files that the needs (names of package plan) stand for. No
+// needs, and plan.NeedExec alone, give an empty tree. The order of needs and
+// how often each is named do not matter.
+func Rootfs(needs []string, src Sources) (*Tree, error) {
+	needs, err := sortNeeds(needs)
+	if err != nil {
+		return nil, err
+	}
+	t := &Tree{}
+	if err := addOwn(t, needs, src.KitVersion); err != nil {
+		return nil, err
+	}
+	if slices.Contains(needs, plan.NeedCACertificates) {
+		if err := addRoots(t); err != nil {
+			return nil, err
+		}
+	}
+	if slices.Contains(needs, plan.NeedZoneinfo) {
+		if err := addZones(t, src); err != nil {
+			return nil, err
+		}
+	}
+	return t, nil
+}
+
+// RootfsKey returns a key that is equal only where Rootfs gives the same files
+// and components, without making them.
+func RootfsKey(needs []string, src Sources) (string, error) {
+	needs, err := sortNeeds(needs)
+	if err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	fmt.Fprintf(h, "%s\n%q\n%q\n", rootfsFormat, needs, src.KitVersion)
+	own := &Tree{}
+	if err := addOwn(own, needs, src.KitVersion); err != nil {
+		return "", err
+	}
+	if err := own.WriteTar(h); err != nil {
+		return "", err
+	}
+	if slices.Contains(needs, plan.NeedCACertificates) {
+		hashRoots(h)
+	}
+	if slices.Contains(needs, plan.NeedZoneinfo) {
+		db, err := openZones(src)
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(h, "%q\n%x\n", db.release, sha256.Sum256(db.raw))
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// sortNeeds sorts needs, drops repetitions and the one that brings no files.
+func sortNeeds(needs []string) ([]string, error) {
+	sorted := slices.Sorted(slices.Values(needs))
+	sorted = slices.Compact(sorted)
+	sorted = slices.DeleteFunc(sorted, func(n string) bool { return n == plan.NeedExec })
+	for _, n := range sorted {
+		if !slices.Contains(plan.Needs, n) {
+			return nil, fmt.Errorf("make the root file system: unknown need %q", n)
+		}
+	}
+	return sorted, nil
+}
+
+// addOwn adds the files that thimble wrote itself.
+func addOwn(t *Tree, needs []string, version string) error {
+	var nodes []Node
+	for _, need := range needs {
+		switch need {
+		case plan.NeedTmp:
+			nodes = append(nodes, folder("tmp"))
+		case plan.NeedHome:
+			nodes = append(nodes, folder(homePath))
+		case plan.NeedUsers:
+			nodes = append(nodes, Bytes("etc/passwd", 0o644, passwd), Bytes("etc/group", 0o644, group))
+		case plan.NeedMIMETypes:
+			nodes = append(nodes, Bytes("etc/mime.types", 0o644, mimeTypes))
+		case plan.NeedServices:
+			nodes = append(nodes, Bytes("etc/services", 0o644, services), Bytes("etc/protocols", 0o644, protocols))
+		}
+	}
+	if !slices.ContainsFunc(nodes, func(n Node) bool { return n.Mode.IsRegular() }) {
+		for _, n := range nodes {
+			if err := t.Add(n); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return t.AddComponent(Component{
+		Name:             "thimble-rootfs",
+		Version:          version,
+		PURL:             genericPURL("thimble-rootfs", version),
+		License:          "Apache-2.0",
+		Supplier:         "The thimble authors",
+		DownloadLocation: "https://github.com/thimble-build/thimble",
+		Description:      "users, groups, MIME types and network services, as far as services need them",
+	}, nodes...)
+}
+
+// genericPURL is a package URL of no package system.
+func genericPURL(name, version string) string {
+	if version == "" {
+		return "pkg:generic/" + name
+	}
+	return "pkg:generic/" + name + "@" + version
+}
+
+// moduleVersion is the version of a module that this program is linked with;
+// empty if the program does not know.
+func moduleVersion(path string) string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	for _, m := range info.Deps {
+		if m.Path != path {
+			continue
+		}
+		if m.Replace != nil {
+			m = m.Replace
+		}
+		return m.Version
+	}
+	return ""
+}
