@@ -96,23 +96,29 @@ func isLayoutIndex(rel string) bool {
 	return strings.HasPrefix(rel, "oci/") && path.Base(rel) == imagespec.ImageIndexFile
 }
 
-// reveal moves a staged file to its place. Whatever lies there in its way, such as
-// a file where a folder has to be, is none of this run's.
+// reveal moves a staged file to its place.
 func (d *Dist) reveal(rel string) error {
+	if atomicfile.Rename(d.staged(rel), d.path(rel)) == nil {
+		return nil
+	}
+	if err := d.clearWay(rel); err != nil {
+		return err
+	}
+	return atomicfile.Rename(d.staged(rel), d.path(rel))
+}
+
+// clearWay makes the folders that lead to rel. What is in the way, such as a file
+// where a folder has to be, is none of this run's.
+func (d *Dist) clearWay(rel string) error {
 	for i, c := range rel {
 		if c != '/' {
 			continue
 		}
 		folder := d.path(rel[:i])
-		if err := os.Mkdir(folder, 0o777); err == nil {
-			continue
-		} else if !errors.Is(err, fs.ErrExist) {
-			return err
-		}
 		if info, err := os.Stat(folder); err == nil && info.IsDir() {
 			continue
 		}
-		if err := os.Remove(folder); err != nil {
+		if err := os.RemoveAll(folder); err != nil {
 			return err
 		}
 		if err := os.Mkdir(folder, 0o777); err != nil {
@@ -120,11 +126,9 @@ func (d *Dist) reveal(rel string) error {
 		}
 	}
 	if info, err := os.Lstat(d.path(rel)); err == nil && info.IsDir() {
-		if err := os.RemoveAll(d.path(rel)); err != nil {
-			return err
-		}
+		return os.RemoveAll(d.path(rel))
 	}
-	return atomicfile.Rename(d.staged(rel), d.path(rel))
+	return nil
 }
 
 // stale lists what lies in the managed folders and is not in d.files, in the order

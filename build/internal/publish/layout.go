@@ -157,9 +157,6 @@ func (d *Dist) layer(ctx context.Context, rel string, layer v1.Layer) error {
 
 func (d *Dist) blob(ctx context.Context, blob string, hash v1.Hash, size int64, layer v1.Layer) error {
 	have, haveErr := os.Lstat(d.path(blob))
-	if err := d.place(blob); err != nil {
-		return err
-	}
 	if source, ok := layer.(interface{ File() string }); ok {
 		file, err := os.Lstat(source.File())
 		if err != nil {
@@ -170,6 +167,9 @@ func (d *Dist) blob(ctx context.Context, blob string, hash v1.Hash, size int64, 
 		}
 		if haveErr == nil && os.SameFile(file, have) {
 			return nil
+		}
+		if err := d.place(blob); err != nil {
+			return err
 		}
 		if file.Mode().IsRegular() && os.Link(source.File(), d.staged(blob)) == nil {
 			d.stage(blob)
@@ -192,6 +192,9 @@ func (d *Dist) blob(ctx context.Context, blob string, hash v1.Hash, size int64, 
 		return err
 	}
 	defer content.Close()
+	if err := d.place(blob); err != nil {
+		return err
+	}
 	return d.fill(blob, 0o644, func(to *os.File) error { return copyVerified(ctx, to, content, hash) })
 }
 

@@ -1,6 +1,7 @@
 package publish_test
 
 import (
+	"archive/tar"
 	"bytes"
 	"context"
 	"crypto/sha256"
@@ -22,9 +23,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 
+	"github.com/thimble-build/thimble/build/internal/atomicfile"
 	"github.com/thimble-build/thimble/build/internal/publish"
-
-	"archive/tar"
 )
 
 // TestMain lets the tests start this binary as another run: see crash_linux_test.go
@@ -95,12 +95,16 @@ func layerOf(name string, content []byte) v1.Layer {
 	}, tarball.WithMediaType(types.OCILayer), tarball.WithCompressedCaching))
 }
 
-// inCache gives the layer a file, below folder, with its compressed blob.
+// inCache gives the layer a file, below folder, with its compressed blob. As in any
+// cache, a file that is there is not rewritten.
 func inCache(folder string, layer v1.Layer) v1.Layer {
 	file := filepath.Join(folder, must(layer.Digest()).Hex)
+	if _, err := os.Stat(file); err == nil {
+		return cached{layer, file}
+	}
 	r := must(layer.Compressed())
 	defer r.Close()
-	if err := os.WriteFile(file, must(io.ReadAll(r)), 0o644); err != nil {
+	if err := atomicfile.Write(file, must(io.ReadAll(r)), 0o644); err != nil {
 		panic(err)
 	}
 	return cached{layer, file}
@@ -109,7 +113,7 @@ func inCache(folder string, layer v1.Layer) v1.Layer {
 func imageOf(platform v1.Platform, layers ...v1.Layer) v1.Image {
 	image := mutate.MediaType(empty.Image, types.OCIManifestSchema1)
 	image = mutate.ConfigMediaType(image, types.OCIConfigJSON)
-	image = must(mutate.ConfigFile(image, &v1.ConfigFile{OS: platform.OS, Architecture: platform.Architecture}))
+	image = must(mutate.ConfigFile(image, &v1.ConfigFile{OS: platform.OS, Architecture: platform.Architecture, RootFS: v1.RootFS{Type: "layers"}}))
 	return must(mutate.AppendLayers(image, layers...))
 }
 
