@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"slices"
+	"strings"
 
 	"github.com/thimble-build/thimble/build/plan"
 )
@@ -72,19 +73,21 @@ func Rootfs(needs []string, src Sources) (*Tree, error) {
 }
 
 // RootfsKey returns a key that is equal only where Rootfs gives the same files
-// and components, without making them.
+// and components, without making most of them. It is empty where the tree would be:
+// such an image has no rootfs layer. (One that has only folders has the layer, but
+// no components.)
 func RootfsKey(needs []string, src Sources) (string, error) {
 	needs, err := sortNeeds(needs)
-	if err != nil {
+	if err != nil || len(needs) == 0 {
 		return "", err
 	}
 	h := sha256.New()
 	fmt.Fprintf(h, "%s\n%q\n%q\n", rootfsFormat, needs, src.KitVersion)
-	own := &Tree{}
-	if err := addOwn(own, needs, src.KitVersion); err != nil {
+	small := &Tree{}
+	if err := addOwn(small, needs, src.KitVersion); err != nil {
 		return "", err
 	}
-	if err := own.WriteTar(h); err != nil {
+	if err := small.WriteTar(h); err != nil {
 		return "", err
 	}
 	if slices.Contains(needs, plan.NeedCACertificates) {
@@ -113,22 +116,36 @@ func sortNeeds(needs []string) ([]string, error) {
 	return sorted, nil
 }
 
-// addOwn adds the files that thimble wrote itself.
+// own are the nodes that thimble wrote itself, for each need that has such.
+var own = map[string][]Node{
+	plan.NeedTmp:       {folder("tmp")},
+	plan.NeedHome:      {folder(homePath)},
+	plan.NeedUsers:     {Bytes("etc/group", 0o644, group), Bytes("etc/passwd", 0o644, passwd)},
+	plan.NeedMIMETypes: {Bytes("etc/mime.types", 0o644, mimeTypes)},
+	plan.NeedServices:  {Bytes("etc/protocols", 0o644, protocols), Bytes("etc/services", 0o644, services)},
+}
+
+// NeedPaths lists the files and folders that a need brings, by their absolute
+// paths in the image; a folder stands for all that is in it.
+func NeedPaths(need string) []string {
+	paths := []string{}
+	switch need {
+	case plan.NeedCACertificates:
+		paths = append(paths, CertificateFile)
+	case plan.NeedZoneinfo:
+		paths = append(paths, "/"+strings.TrimSuffix(zoneDir, "/"))
+	}
+	for _, n := range own[need] {
+		paths = append(paths, "/"+n.Path)
+	}
+	return paths
+}
+
+// addOwn adds the nodes of own.
 func addOwn(t *Tree, needs []string, version string) error {
 	var nodes []Node
 	for _, need := range needs {
-		switch need {
-		case plan.NeedTmp:
-			nodes = append(nodes, folder("tmp"))
-		case plan.NeedHome:
-			nodes = append(nodes, folder(homePath))
-		case plan.NeedUsers:
-			nodes = append(nodes, Bytes("etc/passwd", 0o644, passwd), Bytes("etc/group", 0o644, group))
-		case plan.NeedMIMETypes:
-			nodes = append(nodes, Bytes("etc/mime.types", 0o644, mimeTypes))
-		case plan.NeedServices:
-			nodes = append(nodes, Bytes("etc/services", 0o644, services), Bytes("etc/protocols", 0o644, protocols))
-		}
+		nodes = append(nodes, own[need]...)
 	}
 	if !slices.ContainsFunc(nodes, func(n Node) bool { return n.Mode.IsRegular() }) {
 		for _, n := range nodes {

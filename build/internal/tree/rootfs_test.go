@@ -7,10 +7,12 @@ import (
 	"encoding/pem"
 	"mime"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"golang.org/x/crypto/x509roots/fallback/bundle"
@@ -18,9 +20,18 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
+// goroot is the folder of the toolchain that runs the tests.
+var goroot = sync.OnceValue(func() string {
+	out, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		panic(err)
+	}
+	return strings.TrimSpace(string(out))
+})
+
 // toolchain is the Go toolchain that runs the tests.
 func toolchain() Sources {
-	return Sources{GOROOT: runtime.GOROOT(), GoVersion: runtime.Version(), KitVersion: "v1.0.0"}
+	return Sources{GOROOT: goroot(), GoVersion: runtime.Version(), KitVersion: "v1.0.0"}
 }
 
 func rootfs(t testing.TB, needs ...string) *Tree {
@@ -48,6 +59,17 @@ func TestRootfsOfEachNeed(t *testing.T) {
 		}
 		if tr.Empty() != (want == nil) {
 			t.Errorf("%s: Empty is %v", need, tr.Empty())
+		}
+	}
+	for _, need := range append(plan.Needs, plan.NeedExec) {
+		got := names(readTar(t, rootfs(t, need)))
+		for _, p := range NeedPaths(need) {
+			if !slices.Contains(got, p[1:]) && !slices.Contains(got, p[1:]+"/") {
+				t.Errorf("%s should bring %s", need, p)
+			}
+		}
+		if (len(got) == 0) != (len(NeedPaths(need)) == 0) {
+			t.Errorf("NeedPaths(%s) is %v and the tree has %d nodes", need, NeedPaths(need), len(got))
 		}
 	}
 	if !rootfs(t).Empty() {
@@ -93,7 +115,10 @@ func TestRootfsKeyFollowsTheContent(t *testing.T) {
 	if key(src, plan.Needs...) != key(src, backward...) || digest(t, rootfs(t, plan.Needs...)) != digest(t, rootfs(t, backward...)) {
 		t.Error("the order of needs changes something")
 	}
-	seen := map[string]string{key(src): "nothing"}
+	if key(src) != "" || key(src, plan.NeedExec) != "" {
+		t.Error("no files have a key")
+	}
+	seen := map[string]string{"": "nothing"}
 	for _, need := range plan.Needs {
 		k := key(src, need)
 		if other, ok := seen[k]; ok {
@@ -116,13 +141,13 @@ func TestRootfsKeyFollowsTheContent(t *testing.T) {
 // copyOfZones makes a folder that is a GOROOT as far as time zones are concerned.
 func copyOfZones(t *testing.T, edit func([]byte) []byte) string {
 	t.Helper()
-	goroot := t.TempDir()
-	dir := filepath.Join(goroot, "lib", "time")
+	root := t.TempDir()
+	dir := filepath.Join(root, "lib", "time")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	for name, edit := range map[string]func([]byte) []byte{"zoneinfo.zip": edit, "update.bash": bytes.Clone} {
-		b, err := os.ReadFile(filepath.Join(runtime.GOROOT(), "lib", "time", name))
+		b, err := os.ReadFile(filepath.Join(goroot(), "lib", "time", name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -130,24 +155,24 @@ func copyOfZones(t *testing.T, edit func([]byte) []byte) string {
 			t.Fatal(err)
 		}
 	}
-	return goroot
+	return root
 }
 
 func TestZonesWithoutTheZip(t *testing.T) {
-	source := filepath.Join(runtime.GOROOT(), "src", "time", "tzdata", "zzipdata.go")
+	source := filepath.Join(goroot(), "src", "time", "tzdata", "zzipdata.go")
 	b, err := os.ReadFile(source)
 	if err != nil {
 		t.Fatal(err)
 	}
-	goroot := t.TempDir()
-	src := Sources{GOROOT: goroot, GoVersion: "go1.99"}
+	root := t.TempDir()
+	src := Sources{GOROOT: root, GoVersion: "go1.99"}
 	if _, err := Rootfs([]string{plan.NeedZoneinfo}, src); err == nil || !strings.Contains(err.Error(), "this Go toolchain comes without it") {
 		t.Errorf("a toolchain without zones gives %v", err)
 	}
-	if err := os.MkdirAll(filepath.Join(goroot, "src", "time", "tzdata"), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Join(root, "src", "time", "tzdata"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(goroot, "src", "time", "tzdata", "zzipdata.go"), b, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(root, "src", "time", "tzdata", "zzipdata.go"), b, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	tr, err := Rootfs([]string{plan.NeedZoneinfo}, src)
