@@ -161,5 +161,3 @@ func remedy(p *plan.Plan) string {
 	}
 	return "did the tree change meanwhile? run it again, or fetch the missing tags: git fetch --tags"
 }
-
-

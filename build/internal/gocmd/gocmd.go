@@ -113,7 +113,7 @@ func (g *Go) readFlags(flags string) error {
 		case "-modcacherw": // changes the module cache's modes and no binary
 		default:
 			return fmt.Errorf("read Go's settings: GOFLAGS has %s, which would change the binary behind the plan's back; "+
-				"put it into Config, or take it out (go env -u GOFLAGS, or GOFLAGS= in the environment)", f)
+				"put it into Config, or take it out (go env -u GOFLAGS, or unset GOFLAGS in the environment)", f)
 		}
 	}
 	return nil

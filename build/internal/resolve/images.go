@@ -181,4 +181,3 @@ func Tag(version string) string {
 	}
 	return cmp.Or(tag, "unknown")
 }
-

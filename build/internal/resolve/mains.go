@@ -110,4 +110,3 @@ func execName(importPath string) string {
 
 // Binary is the file name that `go build` gives the image's binary.
 func Binary(importPath string) string { return execName(importPath) }
-

@@ -23,9 +23,14 @@ type Sources struct {
 
 // Module is a module with packages that one main package links.
 type Module struct {
-	// Path and Version as they are required, "" for a module of the working
-	// tree; Dir is where its files are, "" in vendor mode.
-	Path, Version, Dir string
+	// Path and Version as they are required; Version is empty for a module of
+	// the working tree.
+	Path, Version string
+	// Sum is go.sum's hash of what is linked, "h1:…"; empty where there is none:
+	// for modules of the working tree and vendored ones.
+	Sum string
+	// Dir is where the files are that are linked, a replacement's if there is one.
+	Dir string
 	// Packages are the folders of the linked packages relative to Dir, with
 	// slashes, sorted.
 	Packages []string
@@ -41,9 +46,8 @@ type listed struct {
 	Imports         []string
 	ImportMap       map[string]string
 	Module          *struct {
-		Path, Version, Dir string
-		Main               bool
-		Replace            *struct{ Path, Version, Dir string }
+		Path, Version, Sum, Dir string
+		Replace                 *struct{ Sum string }
 	}
 	GoFiles, CgoFiles, CFiles, CXXFiles, MFiles, HFiles, FFiles, SFiles, SwigFiles, SysoFiles, EmbedFiles []string
 }
@@ -98,33 +102,24 @@ func (s *Sources) Modules(main string) []Module {
 		if p.Standard {
 			return // its own imports are the standard library's business
 		}
+		m := &Module{} // of a package in no module, which cannot be described
+		if p.Module != nil {
+			if m = byPath[p.Module.Path]; m == nil {
+				m = newModule(p)
+				byPath[m.Path] = m
+			}
+			if rel, err := filepath.Rel(m.Dir, p.Dir); err == nil {
+				m.Packages = append(m.Packages, filepath.ToSlash(rel))
+			}
+		}
 		for _, imp := range p.Imports {
 			if mapped, ok := p.ImportMap[imp]; ok {
 				imp = mapped
 			}
 			visit(imp)
-			if p.Module == nil {
-				continue
-			}
-			m := byPath[p.Module.Path]
-			if m == nil {
-				m = newModule(p)
-				byPath[m.Path] = m
-			}
 			if dep := s.moduleOf(imp); dep != "" && dep != m.Path {
 				m.Imports = append(m.Imports, dep)
 			}
-		}
-		if p.Module == nil {
-			return
-		}
-		m := byPath[p.Module.Path]
-		if m == nil {
-			m = newModule(p)
-			byPath[m.Path] = m
-		}
-		if rel, err := filepath.Rel(m.Dir, p.Dir); m.Dir != "" && err == nil {
-			m.Packages = append(m.Packages, filepath.ToSlash(rel))
 		}
 	}
 	visit(main)
@@ -140,7 +135,10 @@ func (s *Sources) Modules(main string) []Module {
 }
 
 func newModule(p *listed) *Module {
-	m := &Module{Path: p.Module.Path, Version: p.Module.Version, Dir: p.Module.Dir}
+	m := &Module{Path: p.Module.Path, Version: p.Module.Version, Sum: p.Module.Sum, Dir: p.Module.Dir}
+	if r := p.Module.Replace; r != nil {
+		m.Sum = r.Sum
+	}
 	if m.Dir == "" { // vendored: the packages lie below their import path
 		m.Dir = strings.TrimSuffix(p.Dir, filepath.FromSlash(strings.TrimPrefix(p.ImportPath, p.Module.Path)))
 	}
@@ -227,6 +225,16 @@ func (r *Resolved) Cgo(ctx context.Context, platform plan.Platform, pkg string) 
 	}
 	slices.Sort(names)
 	return names, nil
+}
+
+// LicenseFolders are where the service's own licence can be: the module's root,
+// then the repository's, as for a module in the module cache.
+func (r *Resolved) LicenseFolders() []string {
+	folders := []string{r.Dir}
+	if r.repo != nil && r.repo.Root != r.Dir {
+		folders = append(folders, r.repo.Root)
+	}
+	return folders
 }
 
 func exists(path string) bool {

@@ -1,0 +1,211 @@
+// Package gotest vets and tests a module with the go command, in the user's own
+// environment, and reads what the tests say. It prints nothing; it writes the
+// coverage profile and the JUnit report where its caller asks for them.
+package gotest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/jstemmer/go-junit-report/v2/junit"
+	"github.com/jstemmer/go-junit-report/v2/parser/gotest"
+
+	"github.com/thimble-build/thimble/build/internal/atomicfile"
+	"github.com/thimble-build/thimble/build/internal/gocmd"
+	"github.com/thimble-build/thimble/build/internal/process"
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// Input is what to test. CoverProfile and JUnit are absolute paths or empty.
+type Input struct {
+	Go     *gocmd.Go
+	Config plan.TestConfig
+	// Tags are the build tags of the binaries, used for the tests as well.
+	Tags                []string
+	CoverProfile, JUnit string
+}
+
+// Result counts what was tested.
+type Result struct {
+	Packages, Tests, Skipped int
+}
+
+// Error is a test run that failed. Output holds the lines of what failed.
+type Error struct {
+	Failed []string // packages
+	Output string
+}
+
+// Error gives the output of what failed below a line of our own.
+func (e *Error) Error() string {
+	return fmt.Sprintf("test %s: failed\n%s", strings.Join(e.Failed, " "), e.Output)
+}
+
+// Run runs `go vet` and `go test`. A failing test is an *Error.
+func Run(ctx context.Context, in Input) (Result, error) {
+	packages := in.Config.Packages
+	if len(packages) == 0 {
+		packages = []string{"./..."}
+	}
+	var flags []string
+	if tags := slices.Concat(in.Tags, in.Config.Tags); len(tags) > 0 {
+		slices.Sort(tags)
+		flags = append(flags, "-tags="+strings.Join(slices.Compact(tags), ","))
+	}
+	err := process.Run(ctx, in.Go.User(slices.Concat([]string{"vet"}, flags, packages)...))
+	if failed := new(process.Error); errors.As(err, &failed) && failed.Stderr != "" {
+		return Result{}, &Error{Failed: packages, Output: failed.Stderr}
+	}
+	if err != nil {
+		return Result{}, fmt.Errorf("vet %s: %w", strings.Join(packages, " "), err)
+	}
+
+	args := slices.Concat([]string{"test", "-json", "-vet=off"}, flags)
+	if in.Config.Race {
+		args = append(args, "-race")
+	}
+	if in.CoverProfile != "" {
+		args = append(args, "-coverprofile="+in.CoverProfile)
+	}
+	args = slices.Concat(args, in.Config.Args, packages)
+	return test(ctx, in, args)
+}
+
+func test(ctx context.Context, in Input, args []string) (Result, error) {
+	var report bytes.Buffer
+	events := &reader{failing: map[string]*bytes.Buffer{}}
+	var out io.Writer = events
+	if in.JUnit != "" {
+		out = io.MultiWriter(events, &report)
+	}
+	cmd := in.Go.User(args...)
+	cmd.Stdout = out
+	runErr := process.Run(ctx, cmd)
+	if ctx.Err() != nil {
+		return Result{}, runErr
+	}
+	if err := events.flush(); err != nil {
+		return Result{}, err
+	}
+	if in.JUnit != "" {
+		if err := writeJUnit(in.JUnit, &report); err != nil {
+			return Result{}, err
+		}
+	}
+	if runErr == nil {
+		return events.result, nil
+	}
+	if len(events.failed) == 0 {
+		return Result{}, fmt.Errorf("test: %w", runErr)
+	}
+	slices.Sort(events.failed)
+	return Result{}, &Error{Failed: events.failed, Output: strings.TrimRight(events.output.String(), "\n")}
+}
+
+func writeJUnit(path string, events io.Reader) error {
+	report, err := gotest.NewJSONParser().Parse(events)
+	if err != nil {
+		return fmt.Errorf("write the JUnit report %s: %w", path, err)
+	}
+	suites := junit.CreateFromReport(report, "")
+	return atomicfile.WriteFunc(path, 0o644, func(w io.Writer) error { return suites.WriteXML(w) })
+}
+
+// event is a line of `go test -json` (go doc test2json).
+type event struct {
+	Action, Package, ImportPath, Test, Output string
+}
+
+// reader reads the events as they come and keeps the output of what may still
+// fail.
+type reader struct {
+	line    []byte
+	failing map[string]*bytes.Buffer // by package and test
+	output  bytes.Buffer
+	failed  []string
+	result  Result
+	err     error
+}
+
+// keep bounds the output that is kept of one test or package, in bytes.
+const keep = 256 << 10
+
+func (r *reader) Write(p []byte) (int, error) {
+	r.line = append(r.line, p...)
+	for {
+		i := bytes.IndexByte(r.line, '\n')
+		if i < 0 {
+			return len(p), nil
+		}
+		r.event(r.line[:i])
+		r.line = append(r.line[:0], r.line[i+1:]...)
+	}
+}
+
+func (r *reader) flush() error {
+	if len(r.line) > 0 {
+		r.event(r.line)
+	}
+	return r.err
+}
+
+func (r *reader) event(line []byte) {
+	var e event
+	if err := json.Unmarshal(line, &e); err != nil {
+		// a test binary that writes past the testing package
+		r.output.Write(append(bytes.Clone(line), '\n'))
+		return
+	}
+	key := e.Package + e.ImportPath + "\x00" + e.Test
+	switch e.Action {
+	case "output", "build-output":
+		b := r.failing[key]
+		if b == nil {
+			b = &bytes.Buffer{}
+			r.failing[key] = b
+		}
+		if b.Len() < keep && !frame(e.Output) {
+			b.WriteString(e.Output)
+		}
+	case "pass", "skip":
+		r.count(e)
+		delete(r.failing, key)
+	case "fail", "build-fail":
+		r.count(e)
+		if b := r.failing[key]; b != nil {
+			r.output.Write(b.Bytes())
+			delete(r.failing, key)
+		}
+		if e.Action == "fail" && e.Test == "" {
+			r.failed = append(r.failed, e.Package)
+		}
+	}
+}
+
+func (r *reader) count(e event) {
+	switch {
+	case e.Action == "build-fail":
+	case e.Test != "" && e.Action == "skip":
+		r.result.Skipped++
+	case e.Test != "":
+		r.result.Tests++
+	case e.Action != "skip": // a package without tests skips
+		r.result.Packages++
+	}
+}
+
+// frame says that a line of output is only the testing package's own frame.
+func frame(line string) bool {
+	for _, p := range []string{"=== RUN", "=== PAUSE", "=== CONT", "=== NAME", "PASS\n"} {
+		if strings.HasPrefix(line, p) {
+			return true
+		}
+	}
+	return false
+}

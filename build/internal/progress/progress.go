@@ -1,0 +1,170 @@
+// Package progress shows what goes on. On a terminal the tasks that run are one
+// live line at the bottom; a task that has ended leaves a line. Elsewhere there
+// are those plain lines only. Everything goes to one writer, which should be
+// stderr: stdout belongs to results.
+//
+// The rules of a line: what was done, how long it took, one word on the outcome.
+// No line is longer than the terminal is wide, and only the mark in front has a
+// colour, which NO_COLOR takes away.
+package progress
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"golang.org/x/term"
+)
+
+// Reporter shows tasks. It is safe for concurrent use.
+type Reporter struct {
+	w     io.Writer
+	live  bool
+	color bool
+	width func() int
+
+	mu      sync.Mutex
+	running []*task
+	frame   int
+	closed  bool
+	stop    chan struct{}
+	stopped chan struct{}
+}
+
+type task struct {
+	name  string
+	began time.Time
+}
+
+// New returns a reporter that writes to f. It is live where f is a terminal that
+// can move its cursor and no CI is running. env is the environment.
+func New(f *os.File, env func(string) string) *Reporter {
+	fd := int(f.Fd())
+	p := &Reporter{w: f, live: term.IsTerminal(fd) && env("TERM") != "dumb" && env("CI") == ""}
+	p.color = p.live && env("NO_COLOR") == ""
+	p.width = func() int {
+		if w, _, err := term.GetSize(fd); err == nil && w > 0 {
+			return w
+		}
+		return 80
+	}
+	if p.live {
+		p.stop, p.stopped = make(chan struct{}), make(chan struct{})
+		go p.animate()
+	}
+	return p
+}
+
+// Start shows that a task runs, until the function that it returns is called.
+func (p *Reporter) Start(name string) (end func(outcome string, err error)) {
+	t := &task{name: name, began: time.Now()}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.running = append(p.running, t)
+	p.draw()
+	return func(outcome string, err error) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		for i, other := range p.running {
+			if other == t {
+				p.running = append(p.running[:i:i], p.running[i+1:]...)
+				break
+			}
+		}
+		mark, color := "ok", "\x1b[32m"
+		if err != nil {
+			mark, color, outcome = "failed", "\x1b[31m", ""
+		}
+		line := strings.TrimRight(fmt.Sprintf("%-28s %6s  %s", name, Duration(time.Since(t.began)), outcome), " ")
+		p.line(mark, color, line)
+	}
+}
+
+// Notice shows something that the user should know.
+func (p *Reporter) Notice(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.line("note", "\x1b[33m", text)
+}
+
+// Close takes the live line away. Nothing must be shown after it, by nobody; a
+// second call does nothing.
+func (p *Reporter) Close() {
+	if !p.live || p.closed {
+		return
+	}
+	p.closed = true
+	close(p.stop)
+	<-p.stopped
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.erase()
+}
+
+// line writes a line that stays. The caller holds the lock.
+func (p *Reporter) line(mark, color, text string) {
+	p.erase()
+	mark = fmt.Sprintf("%-6s", mark)
+	if p.color {
+		mark = color + mark + "\x1b[0m"
+	}
+	fmt.Fprintf(p.w, "%s  %s\n", mark, text) // a terminal that is gone is not our failure
+	p.draw()
+}
+
+var frames = []rune("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")
+
+func (p *Reporter) animate() {
+	defer close(p.stopped)
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-p.stop:
+			return
+		case <-tick.C:
+			p.mu.Lock()
+			p.frame++
+			p.draw()
+			p.mu.Unlock()
+		}
+	}
+}
+
+func (p *Reporter) erase() {
+	if p.live {
+		fmt.Fprint(p.w, "\r\x1b[2K")
+	}
+}
+
+// draw writes the live line, cut to the terminal's width. The caller holds the
+// lock.
+func (p *Reporter) draw() {
+	if !p.live || len(p.running) == 0 {
+		return
+	}
+	names := make([]string, len(p.running))
+	for i, t := range p.running {
+		names[i] = t.name + " " + Duration(time.Since(t.began).Truncate(100*time.Millisecond))
+	}
+	text := string(frames[p.frame%len(frames)]) + " " + strings.Join(names, " · ")
+	if limit := p.width() - 1; utf8.RuneCountInString(text) > limit {
+		text = string([]rune(text)[:max(limit-1, 0)]) + "…"
+	}
+	fmt.Fprint(p.w, "\r\x1b[2K"+text)
+}
+
+// Duration is a time as a line shows it: 87ms, 1.3s, 2m05s.
+func Duration(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return fmt.Sprintf("%dms", d.Milliseconds())
+	case d < time.Minute:
+		return fmt.Sprintf("%.1fs", d.Seconds())
+	}
+	return fmt.Sprintf("%dm%02ds", int(d.Minutes()), int(d.Seconds())%60)
+}

@@ -1,0 +1,410 @@
+package resolve
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"testing"
+
+	"debug/buildinfo"
+
+	"github.com/thimble-build/thimble/build/internal/compile"
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// repo is a copy of a module of testdata/modules, as a git repository if asked.
+type repo struct {
+	t   *testing.T
+	dir string
+	env []string
+}
+
+func newRepo(t *testing.T, module string) *repo {
+	t.Helper()
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &repo{t: t, dir: filepath.Join(dir, "repo")}
+	if err := os.CopyFS(r.dir, os.DirFS(filepath.Join("../../../testdata/modules", module))); err != nil {
+		t.Fatal(err)
+	}
+	r.env = append(os.Environ(), "GOENV=off", "GOFLAGS=", "GOWORK=", "SOURCE_DATE_EPOCH=",
+		"GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1",
+		"GIT_AUTHOR_NAME=A", "GIT_AUTHOR_EMAIL=a@example.com", "GIT_COMMITTER_NAME=C", "GIT_COMMITTER_EMAIL=c@example.com",
+		"GIT_AUTHOR_DATE=2026-02-03T04:05:06Z", "GIT_COMMITTER_DATE=2026-02-03T04:05:06Z")
+	return r
+}
+
+func (r *repo) git(args ...string) string {
+	r.t.Helper()
+	cmd := exec.Command("git", args...)
+	cmd.Dir, cmd.Env = r.dir, r.env
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		r.t.Fatalf("git %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+func (r *repo) commit() *repo {
+	r.t.Helper()
+	r.git("init", "-q", "-b", "main")
+	r.git("add", "-A", "-f")
+	r.git("commit", "-q", "-m", "first")
+	return r
+}
+
+func (r *repo) write(name, content string) {
+	r.t.Helper()
+	path := filepath.Join(r.dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		r.t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *repo) try(cfg plan.Config, env ...string) (*Resolved, error) {
+	return Resolve(r.t.Context(), Input{Config: cfg, Workdir: r.dir, Env: append(slices.Clone(r.env), env...), Kit: plan.Kit{Path: "kit", Version: "v1.0.0"}})
+}
+
+func (r *repo) resolve(cfg plan.Config, env ...string) *Resolved {
+	r.t.Helper()
+	got, err := r.try(cfg, env...)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return got
+}
+
+// prove compiles the first image and holds what the go command stamped against
+// the plan.
+func (r *repo) prove(got *Resolved) *debug.BuildInfo {
+	r.t.Helper()
+	p := got.Plan
+	dir := r.t.TempDir()
+	if err := compile.Build(r.t.Context(), got.Go, p, p.Platforms[0], p.Images, dir); err != nil {
+		r.t.Fatal(err)
+	}
+	path := compile.Path(dir, p.Images[0], p.Platforms[0])
+	f, err := os.Open(path)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := compile.Prove(f, p, p.Images[0], p.Platforms[0]); err != nil {
+		r.t.Fatal(err)
+	}
+	info, err := buildinfo.ReadFile(path)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return info
+}
+
+// TestVersions foretells what the go command stamps, and lets the go command say
+// whether that is right.
+func TestVersions(t *testing.T) {
+	for _, test := range []struct {
+		name, module, dir string
+		prepare           func(*repo)
+		version           string // with %s for the revision's first twelve digits
+		moduleVersion     string
+	}{
+		{name: "no tag", module: "hello", version: "v0.0.0-20260203040506-%s", moduleVersion: "v0.0.0-20260203040506-%s"},
+		{name: "tag", module: "hello", prepare: func(r *repo) { r.git("tag", "v1.2.3") }, version: "v1.2.3", moduleVersion: "v1.2.3"},
+		{name: "two tags", module: "hello", prepare: func(r *repo) { r.git("tag", "v1.2.3"); r.git("tag", "v1.10.0"); r.git("tag", "stable") },
+			version: "v1.10.0", moduleVersion: "v1.10.0"},
+		{name: "annotated tag", module: "hello", prepare: func(r *repo) { r.git("tag", "-a", "-m", "x", "v1.2.3") }, version: "v1.2.3", moduleVersion: "v1.2.3"},
+		{name: "tag that is no version to Go", module: "hello", prepare: func(r *repo) { r.git("tag", "6.14.1") },
+			version: "6.14.1", moduleVersion: "v0.0.0-20260203040506-%s"},
+		{name: "major version without a suffix in the path", module: "hello", prepare: func(r *repo) { r.git("tag", "v2.0.0") },
+			version: "v2.0.0", moduleVersion: "v0.0.0-20260203040506-%s"},
+		{name: "major version with a suffix", module: "several", prepare: func(r *repo) { r.git("tag", "v2.3.0"); r.git("tag", "v1.9.0") },
+			version: "v2.3.0", moduleVersion: "v2.3.0"},
+		{name: "after a tag", module: "hello", prepare: func(r *repo) {
+			r.git("tag", "v1.2.3")
+			r.git("commit", "-q", "--allow-empty", "-m", "second")
+		}, version: "v1.2.4-0.20260203040506-%s", moduleVersion: "v1.2.4-0.20260203040506-%s"},
+		{name: "after a prerelease", module: "hello", prepare: func(r *repo) {
+			r.git("tag", "v1.2.3-rc.1")
+			r.git("commit", "-q", "--allow-empty", "-m", "second")
+		}, version: "v1.2.3-rc.1.0.20260203040506-%s", moduleVersion: "v1.2.3-rc.1.0.20260203040506-%s"},
+		{name: "after a major version with a suffix", module: "several", prepare: func(r *repo) {
+			r.git("tag", "v2.3.0")
+			r.git("commit", "-q", "--allow-empty", "-m", "second")
+		}, version: "v2.3.1-0.20260203040506-%s", moduleVersion: "v2.3.1-0.20260203040506-%s"},
+		{name: "build metadata in a tag", module: "hello", prepare: func(r *repo) { r.git("tag", "v1.2.3+meta") },
+			version: "v1.2.3+meta", moduleVersion: "v1.2.4-0.20260203040506-%s"},
+		{name: "retracted tag", module: "hello", prepare: func(r *repo) {
+			r.git("tag", "v1.2.3")
+			r.write("go.mod", "module example.com/hello\n\ngo 1.26\n\nretract [v1.3.0, v1.5.0]\n")
+			r.git("commit", "-q", "-a", "-m", "second")
+			r.git("tag", "v1.4.0")
+			r.git("commit", "-q", "--allow-empty", "-m", "third")
+		}, version: "v1.2.4-0.20260203040506-%s", moduleVersion: "v1.2.4-0.20260203040506-%s"},
+		{name: "changed", module: "hello", prepare: func(r *repo) {
+			r.git("tag", "v1.2.3")
+			r.write("main.go", "package main\n\nfunc main() {}\n")
+		}, version: "v1.2.3+dirty", moduleVersion: "v1.2.3+dirty"},
+		{name: "untracked", module: "hello", prepare: func(r *repo) { r.write("notes.txt", "x") },
+			version: "v0.0.0-20260203040506-%s+dirty", moduleVersion: "v0.0.0-20260203040506-%s+dirty"},
+		{name: "module in a subfolder, no go.mod at the root", module: "subfolder", dir: "service", prepare: func(r *repo) { r.git("tag", "service/v1.2.3") },
+			version: "v1.2.3", moduleVersion: "(devel)"},
+		{name: "module in a subfolder of a module", module: "subfolder", dir: "service", prepare: func(r *repo) {
+			r.write("go.mod", "module example.com/subfolder\n\ngo 1.26\n")
+			r.git("add", "-A")
+			r.git("commit", "-q", "-m", "second")
+			r.git("tag", "service/v1.2.3")
+			r.git("tag", "v1.9.0")
+		}, version: "v1.2.3", moduleVersion: "v1.2.3"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			r := newRepo(t, test.module).commit()
+			if test.prepare != nil {
+				test.prepare(r)
+			}
+			got := r.resolve(plan.Config{Dir: test.dir})
+			fill := func(s string) string { return strings.ReplaceAll(s, "%s", r.git("rev-parse", "HEAD")[:12]) }
+			if want := fill(test.version); got.Plan.Version != want {
+				t.Errorf("version = %s, want %s", got.Plan.Version, want)
+			}
+			if want := fill(test.moduleVersion); got.Plan.ModuleVersion != want {
+				t.Errorf("module version = %s, want %s", got.Plan.ModuleVersion, want)
+			}
+			if info := r.prove(got); info.Main.Version != fill(test.moduleVersion) {
+				t.Errorf("the go command stamped %s", info.Main.Version)
+			}
+		})
+	}
+}
+
+func TestShallowCloneSaysSo(t *testing.T) {
+	origin := newRepo(t, "hello").commit()
+	origin.git("tag", "v1.0.0")
+	origin.git("commit", "-q", "--allow-empty", "-m", "second")
+	clone := newRepo(t, "hello")
+	clone.dir = filepath.Join(t.TempDir(), "clone")
+	origin.git("clone", "-q", "--depth=1", "file://"+origin.dir, clone.dir)
+	got := clone.resolve(plan.Config{})
+	if !got.Plan.Shallow || !strings.HasPrefix(got.Plan.Version, "v0.0.0-") {
+		t.Errorf("shallow = %v, version = %s", got.Plan.Shallow, got.Plan.Version)
+	}
+	if !strings.Contains(strings.Join(got.Notices, "\n"), "git fetch --unshallow --tags") {
+		t.Errorf("notices = %q", got.Notices)
+	}
+	clone.prove(got)
+	clone.git("fetch", "-q", "--unshallow", "--tags")
+	if got := clone.resolve(plan.Config{}); got.Plan.Shallow || !strings.HasPrefix(got.Plan.Version, "v1.0.1-0.") || len(got.Notices) > 0 {
+		t.Errorf("after git fetch: version = %s, notices = %q", got.Plan.Version, got.Notices)
+	}
+}
+
+func TestLinkedWorktreeIsNotStamped(t *testing.T) {
+	main := newRepo(t, "hello").commit()
+	main.git("tag", "v1.0.0")
+	// inside the main one, where the go command would find the wrong commit
+	main.git("worktree", "add", "-q", "-b", "other", filepath.Join(main.dir, "wt"))
+	linked := *main
+	linked.dir = filepath.Join(main.dir, "wt")
+	linked.git("commit", "-q", "--allow-empty", "-m", "second")
+	got := linked.resolve(plan.Config{})
+	if got.Plan.Build.Stamp || got.Plan.Revision != linked.git("rev-parse", "HEAD") || len(got.Notices) != 1 {
+		t.Errorf("stamp = %v, revision = %s, notices = %q", got.Plan.Build.Stamp, got.Plan.Revision, got.Notices)
+	}
+	linked.prove(got)
+}
+
+func TestWithoutGit(t *testing.T) {
+	r := newRepo(t, "hello")
+	got := r.resolve(plan.Config{})
+	if p := got.Plan; p.Version != "unknown" || p.ModuleVersion != "(devel)" || p.Revision != "" || p.Dirty || p.SourceDateEpoch != 0 {
+		t.Errorf("plan = %+v", p)
+	}
+	if len(got.Notices) != 1 || !strings.Contains(got.Notices[0], "version is unknown") {
+		t.Errorf("notices = %q", got.Notices)
+	}
+	r.prove(got)
+	r.git("init", "-q")
+	if got := r.resolve(plan.Config{}); got.Plan.Version != "unknown" || !got.Plan.Dirty {
+		t.Errorf("without a commit: version = %s, dirty = %v", got.Plan.Version, got.Plan.Dirty)
+	}
+	r.prove(r.resolve(plan.Config{}))
+}
+
+func TestMains(t *testing.T) {
+	got := newRepo(t, "several").resolve(plan.Config{})
+	var names, packages []string
+	for _, img := range got.Plan.Images {
+		names, packages = append(names, img.Name), append(packages, img.Package)
+	}
+	if want := []string{"api", "several", "worker"}; !slices.Equal(names, want) {
+		t.Errorf("names = %q, want %q", names, want)
+	}
+	if want := []string{"example.com/several/v2/cmd/API", "example.com/several/v2", "example.com/several/v2/cmd/jobs/worker"}; !slices.Equal(packages, want) {
+		t.Errorf("packages = %q, want %q", packages, want)
+	}
+}
+
+// TestIgnoredFile wants a compiled file that git ignores to make the tree dirty.
+func TestIgnoredFile(t *testing.T) {
+	r := newRepo(t, "ignored")
+	if err := os.Rename(filepath.Join(r.dir, "gitignore"), filepath.Join(r.dir, ".gitignore")); err != nil {
+		t.Fatal(err)
+	}
+	r.git("init", "-q")
+	r.git("add", "-A")
+	r.git("commit", "-q", "-m", "first")
+	r.git("tag", "v1.0.0")
+	got := r.resolve(plan.Config{})
+	if got.Plan.Dirty {
+		t.Fatal("git should not see the file")
+	}
+	s, err := got.Sources(t.Context(), got.Plan.Platforms[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := got.CheckFiles(t.Context(), []*Sources{s}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if p := got.Plan; !p.Dirty || p.DirtyFile != "generated.go" || p.Version != "v1.0.0+dirty" || p.Images[0].Tags[0] != "v1.0.0-dirty" {
+		t.Errorf("dirty = %v (%s), version = %s, tags = %q", p.Dirty, p.DirtyFile, p.Version, p.Images[0].Tags)
+	}
+	r.prove(got) // what the go command stamps is foretold all the same
+}
+
+func TestWorkspace(t *testing.T) {
+	r := newRepo(t, "workspace").commit()
+	got := r.resolve(plan.Config{Dir: "service"})
+	if got.Plan.Toolchain.Work != "../go.work" {
+		t.Errorf("gowork = %q", got.Plan.Toolchain.Work)
+	}
+	r.prove(got)
+	s, err := got.Sources(t.Context(), got.Plan.Platforms[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	modules := s.Modules(got.Plan.Images[0].Package)
+	if len(modules) != 2 || modules[0].Path != "example.com/workspace/lib" || !slices.Equal(modules[1].Imports, []string{"example.com/workspace/lib", "std"}) {
+		t.Errorf("modules = %+v", modules)
+	}
+	off := r.resolve(plan.Config{Dir: "service"}, "GOWORK=off")
+	if off.Plan.Toolchain.Work != "" {
+		t.Errorf("gowork = %q with GOWORK=off", off.Plan.Toolchain.Work)
+	}
+}
+
+func TestVendored(t *testing.T) {
+	r := newRepo(t, "vendored").commit()
+	got := r.resolve(plan.Config{}, "GOPROXY=off")
+	if got.Plan.Toolchain.Mod != "vendor" {
+		t.Errorf("-mod = %q", got.Plan.Toolchain.Mod)
+	}
+	r.prove(got)
+}
+
+// TestSettingsDoNotLeak sets what must not reach the binary.
+func TestSettingsDoNotLeak(t *testing.T) {
+	r := newRepo(t, "hello").commit()
+	goenv := filepath.Join(t.TempDir(), "env")
+	if err := os.WriteFile(goenv, []byte("GOFLAGS=-mod=mod -tags=from,env\nGOAMD64=v3\nCGO_ENABLED=1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := r.resolve(plan.Config{BuildTags: []string{"config"}}, "GOENV="+goenv, "CGO_LDFLAGS=-lm", "GOOS=plan9", "GOARCH=386")
+	if p := got.Plan; !slices.Equal(p.Build.Tags, []string{"config", "env", "from"}) || p.Toolchain.Mod != "mod" {
+		t.Errorf("tags = %q, -mod = %s", p.Build.Tags, p.Toolchain.Mod)
+	}
+	if p := got.Plan.Platforms[0]; p.Architecture == "amd64" && p.Variant != "v3" {
+		t.Errorf("platform = %s, want the variant that GOAMD64 asks for", p)
+	}
+	r.prove(got)
+}
+
+func TestPlanIsStable(t *testing.T) {
+	r := newRepo(t, "several").commit()
+	a, err := r.resolve(plan.Config{}).Plan.JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := r.resolve(plan.Config{}).Plan.JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(a) != string(b) {
+		t.Errorf("two plans differ:\n%s\n%s", a, b)
+	}
+	if strings.Contains(string(a), r.dir) {
+		t.Errorf("the plan has an absolute path:\n%s", a)
+	}
+	var back plan.Plan
+	if err := json.Unmarshal(a, &back); err != nil {
+		t.Fatal(err)
+	}
+	if c, _ := back.JSON(); string(c) != string(a) {
+		t.Errorf("the plan changes when it is read:\n%s\n%s", a, c)
+	}
+}
+
+func TestEpoch(t *testing.T) {
+	r := newRepo(t, "hello").commit()
+	if got := r.resolve(plan.Config{}).Plan.SourceDateEpoch; got != 1770091506 {
+		t.Errorf("epoch = %d, want the commit's", got)
+	}
+	if got := r.resolve(plan.Config{}, "SOURCE_DATE_EPOCH=42").Plan.SourceDateEpoch; got != 42 {
+		t.Errorf("epoch = %d, want SOURCE_DATE_EPOCH", got)
+	}
+}
+
+// TestRefusals wants an error with the way out for each of these.
+func TestRefusals(t *testing.T) {
+	image := func(c plan.ImageConfig) plan.Config {
+		c.Package = "."
+		return plan.Config{Images: []plan.ImageConfig{c}}
+	}
+	for _, test := range []struct {
+		name, module, want string
+		cfg                plan.Config
+		env                []string
+		platforms          []string
+	}{
+		{name: "no go.mod", module: "subfolder", want: "no go.mod in .; set Config.Dir"},
+		{name: "no main package", module: "workspace", cfg: plan.Config{Dir: "lib"}, want: "none under cmd/ and none at the root"},
+		{name: "not a main package", module: "several", cfg: plan.Config{Images: []plan.ImageConfig{{Package: "./internal/greet"}}}, want: "no package main"},
+		{name: "outside the module", module: "several", cfg: plan.Config{Images: []plan.ImageConfig{{Package: "../x"}}}, want: "not in module"},
+		{name: "two alike", module: "several", cfg: plan.Config{Images: []plan.ImageConfig{{Package: "."}, {Package: "./cmd/API", Name: "several"}}}, want: `two images are called "several"`},
+		{name: "illegal name", module: "hello", cfg: image(plan.ImageConfig{Name: "Hello World"}), want: "lower-case letters"},
+		{name: "illegal repository", module: "hello", cfg: plan.Config{Repository: "ghcr.io/ACME"}, want: "repository"},
+		{name: "unknown need", module: "hello", cfg: image(plan.ImageConfig{Include: []string{"magic"}}), want: `no need called "magic"; there are ca-certificates`},
+		{name: "contradiction", module: "hello", cfg: image(plan.ImageConfig{Include: []string{"tmp"}, Exclude: []string{"tmp"}}), want: "both included and excluded"},
+		{name: "user", module: "hello", cfg: image(plan.ImageConfig{Runtime: plan.Runtime{User: "root"}}), want: "numeric"},
+		{name: "port", module: "hello", cfg: image(plan.ImageConfig{Runtime: plan.Runtime{Ports: []string{"70000"}}}), want: "1 to 65535"},
+		{name: "environment", module: "hello", cfg: image(plan.ImageConfig{Runtime: plan.Runtime{Env: []string{"A B"}}}), want: "NAME=value"},
+		{name: "signal", module: "hello", cfg: image(plan.ImageConfig{Runtime: plan.Runtime{StopSignal: "term"}}), want: "SIGTERM"},
+		{name: "compression", module: "hello", cfg: plan.Config{Compression: "lzma"}, want: "gzip or zstd"},
+		{name: "epoch", module: "hello", env: []string{"SOURCE_DATE_EPOCH=yesterday"}, want: `"yesterday" is not a number`},
+		{name: "flags", module: "hello", env: []string{"GOFLAGS=-mod=mod -buildmode=pie"}, want: "GOFLAGS has -buildmode=pie"},
+		{name: "platform", module: "hello", platforms: []string{"linux"}, want: "os/arch"},
+		{name: "operating system", module: "hello", platforms: []string{"windows/amd64"}, want: "made for linux"},
+		{name: "architecture", module: "hello", platforms: []string{"linux/vax"}, want: "no port"},
+		{name: "variant", module: "hello", platforms: []string{"linux/arm/v9"}, want: "v5, v6, v7"},
+		{name: "platform twice", module: "hello", platforms: []string{"linux/amd64", "linux/amd64/v1"}, want: "twice"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := newRepo(t, test.module)
+			_, err := Resolve(t.Context(), Input{Config: test.cfg, Workdir: r.dir, Env: append(r.env, test.env...), Platforms: test.platforms})
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Fatalf("error = %v, want it to say %q", err, test.want)
+			}
+			if strings.Contains(err.Error(), "\n") {
+				t.Errorf("the error has several lines: %v", err)
+			}
+		})
+	}
+}

@@ -1,0 +1,9 @@
+package main
+
+import (
+	"fmt"
+
+	"example.com/cgo/native"
+)
+
+func main() { fmt.Println(native.Answer()) }

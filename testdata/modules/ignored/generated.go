@@ -1,0 +1,3 @@
+package main
+
+const generated = "hello from a generated file"

@@ -1,0 +1,2 @@
+// Package internal is no main package.
+package internal

@@ -1,0 +1,3 @@
+module example.com/several/v2
+
+go 1.26

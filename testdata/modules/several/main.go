@@ -1,0 +1,5 @@
+package main
+
+import "example.com/several/v2/internal/greet"
+
+func main() { greet.Say("several") }

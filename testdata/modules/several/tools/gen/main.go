@@ -1,0 +1,4 @@
+// Command gen is a main package that is no image: it lies outside cmd/.
+package main
+
+func main() {}

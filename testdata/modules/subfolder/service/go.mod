@@ -1,0 +1,3 @@
+module example.com/subfolder/service
+
+go 1.26

@@ -1,0 +1,3 @@
+module example.com/tzdata
+
+go 1.26

@@ -1,0 +1,3 @@
+package greet
+
+func Name() string { return "a replacement" }

@@ -1,0 +1,5 @@
+module example.com/workspace/service
+
+go 1.26
+
+require example.com/workspace/lib v0.0.0

@@ -1,0 +1,9 @@
+package main
+
+import (
+	"fmt"
+
+	"example.com/workspace/lib"
+)
+
+func main() { fmt.Println("hello from", lib.Name()) }
