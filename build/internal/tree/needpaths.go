@@ -15,5 +15,8 @@ var needPaths = map[string][]string{
 }
 
 // NeedPaths lists the absolute paths that Rootfs has for a need, sorted; a path
-// that ends with a slash is a folder with all that is in it.
-func NeedPaths(need string) []string { return needPaths[need] }
+// that ends with a slash is a folder with all that is in it. The list is empty, and
+// not nil, for a need without files.
+func NeedPaths(need string) []string {
+	return append([]string{}, needPaths[need]...)
+}

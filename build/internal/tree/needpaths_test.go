@@ -1,7 +1,6 @@
 package tree
 
 import (
-	"runtime"
 	"strings"
 	"testing"
 
@@ -12,10 +11,7 @@ import (
 // there, and every file is below one of the paths.
 func TestNeedPaths(t *testing.T) {
 	for _, need := range plan.Needs {
-		tr, err := Rootfs([]string{need}, Sources{GOROOT: runtime.GOROOT(), GoVersion: runtime.Version()})
-		if err != nil {
-			t.Fatal(err)
-		}
+		tr := rootfs(t, need)
 		paths := NeedPaths(need)
 		if len(paths) == 0 {
 			t.Errorf("%s has no paths", need)

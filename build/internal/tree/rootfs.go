@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"runtime/debug"
 	"slices"
-	"strings"
 
 	"github.com/thimble-build/thimble/build/plan"
 )
@@ -123,22 +122,6 @@ var own = map[string][]Node{
 	plan.NeedUsers:     {Bytes("etc/group", 0o644, group), Bytes("etc/passwd", 0o644, passwd)},
 	plan.NeedMIMETypes: {Bytes("etc/mime.types", 0o644, mimeTypes)},
 	plan.NeedServices:  {Bytes("etc/protocols", 0o644, protocols), Bytes("etc/services", 0o644, services)},
-}
-
-// NeedPaths lists the files and folders that a need brings, by their absolute
-// paths in the image; a folder stands for all that is in it.
-func NeedPaths(need string) []string {
-	paths := []string{}
-	switch need {
-	case plan.NeedCACertificates:
-		paths = append(paths, CertificateFile)
-	case plan.NeedZoneinfo:
-		paths = append(paths, "/"+strings.TrimSuffix(zoneDir, "/"))
-	}
-	for _, n := range own[need] {
-		paths = append(paths, "/"+n.Path)
-	}
-	return paths
 }
 
 // addOwn adds the nodes of own.
