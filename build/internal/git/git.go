@@ -158,11 +158,6 @@ func (r *Repo) Untracked(ctx context.Context, files []string) ([]string, error) 
 	return untracked, nil
 }
 
-// Show returns the content of a file, relative to Root, at a revision or tag.
-func (r *Repo) Show(ctx context.Context, rev, file string) ([]byte, error) {
-	return r.git(ctx, "show", rev+":"+file)
-}
-
 func (r *Repo) git(ctx context.Context, args ...string) ([]byte, error) {
 	return process.Output(ctx, process.Command{
 		Args: append([]string{"git"}, args...), Dir: r.Root, Env: slices.Concat(r.env, []string{"GIT_OPTIONAL_LOCKS=0", "LC_ALL=C"}),

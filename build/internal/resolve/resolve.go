@@ -109,7 +109,7 @@ func Resolve(ctx context.Context, in Input) (*Resolved, error) {
 	if v.err != nil {
 		r.withoutGit(v.err)
 	} else {
-		r.fromGit(ctx, gomod, v.state)
+		r.fromGit(v.state)
 	}
 	if cfg.Version != "" {
 		p.Version = cfg.Version

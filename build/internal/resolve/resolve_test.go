@@ -142,13 +142,13 @@ func TestVersions(t *testing.T) {
 		}, version: "v2.3.1-0.20260203040506-%s", moduleVersion: "v2.3.1-0.20260203040506-%s"},
 		{name: "build metadata in a tag", module: "hello", prepare: func(r *repo) { r.git("tag", "v1.2.3+meta") },
 			version: "v1.2.3+meta", moduleVersion: "v1.2.4-0.20260203040506-%s"},
-		{name: "retracted tag", module: "hello", prepare: func(r *repo) {
+		{name: "after a retracted tag, which does not matter", module: "hello", prepare: func(r *repo) {
 			r.git("tag", "v1.2.3")
 			r.write("go.mod", "module example.com/hello\n\ngo 1.26\n\nretract [v1.3.0, v1.5.0]\n")
 			r.git("commit", "-q", "-a", "-m", "second")
 			r.git("tag", "v1.4.0")
 			r.git("commit", "-q", "--allow-empty", "-m", "third")
-		}, version: "v1.2.4-0.20260203040506-%s", moduleVersion: "v1.2.4-0.20260203040506-%s"},
+		}, version: "v1.4.1-0.20260203040506-%s", moduleVersion: "v1.4.1-0.20260203040506-%s"},
 		{name: "changed", module: "hello", prepare: func(r *repo) {
 			r.git("tag", "v1.2.3")
 			r.write("main.go", "package main\n\nfunc main() {}\n")

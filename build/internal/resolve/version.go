@@ -1,10 +1,8 @@
 package resolve
 
 import (
-	"context"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"golang.org/x/mod/modfile"
@@ -17,7 +15,7 @@ import (
 // fromGit fills in the revision, the version and whether the tree is dirty, and
 // foretells what the go command will stamp (cmd/go/internal/load.setBuildInfo):
 // compile compares the two.
-func (r *Resolved) fromGit(ctx context.Context, gomod []byte, state git.State) {
+func (r *Resolved) fromGit(state git.State) {
 	p := r.Plan
 	p.Revision, p.Shallow = state.Revision, state.Shallow
 	if p.Source == "" {
@@ -45,7 +43,6 @@ func (r *Resolved) fromGit(ctx context.Context, gomod []byte, state git.State) {
 		dir = "."
 	}
 	tags := tagRules{path: p.Module.Path, dir: filepath.ToSlash(dir)}
-	tags.retracted = r.retractions(ctx, tags, gomod, state.Merged)
 	version := tags.version(state)
 	if p.Dirty {
 		version += "+dirty"
@@ -72,7 +69,6 @@ type tagRules struct {
 	// path is the module's path, dir its folder in the repository, "." at the
 	// root.
 	path, dir string
-	retracted []modfile.VersionInterval
 }
 
 // prefix is what the module's tags begin with. A folder that is named for a
@@ -108,12 +104,7 @@ func (t tagRules) canonical(tag string) (v string, exact bool) {
 
 func (t tagRules) allowed(v string) bool {
 	_, major, ok := module.SplitPathVersion(t.path)
-	if !ok || !module.MatchPathMajor(v, major) {
-		return false
-	}
-	return !slices.ContainsFunc(t.retracted, func(i modfile.VersionInterval) bool {
-		return semver.Compare(i.Low, v) <= 0 && semver.Compare(v, i.High) <= 0
-	})
+	return ok && module.MatchPathMajor(v, major)
 }
 
 // version is the module's version at HEAD: the highest tag there, else a
@@ -180,32 +171,4 @@ func (t tagRules) stamped(root string) bool {
 	}
 	path, major, _ := module.SplitPathVersion(t.path)
 	return path == want || path+major == want || t.path == want
-}
-
-// retractions are the versions that the module's author withdrew, as its newest
-// release's go.mod says.
-func (r *Resolved) retractions(ctx context.Context, t tagRules, gomod []byte, tags []string) []modfile.VersionInterval {
-	var newest, newestTag string
-	for _, tag := range tags {
-		v, exact := t.canonical(tag)
-		if exact && semver.Prerelease(v) == "" && t.allowed(v) && semver.Compare(v, newest) > 0 {
-			newest, newestTag = v, tag
-		}
-	}
-	if newest == "" || !strings.Contains(string(gomod), "retract") {
-		return nil
-	}
-	old, err := r.repo.Show(ctx, newestTag, strings.TrimPrefix(t.dir+"/go.mod", "./"))
-	if err != nil {
-		return nil
-	}
-	f, err := modfile.ParseLax("go.mod", old, nil)
-	if err != nil {
-		return nil
-	}
-	var list []modfile.VersionInterval
-	for _, retract := range f.Retract {
-		list = append(list, retract.VersionInterval)
-	}
-	return list
 }
