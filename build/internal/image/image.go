@@ -1,0 +1,177 @@
+// Package image puts layers, a configuration and annotations together into OCI
+// images and an index (image-spec 1.1). It takes a plan and finished layers and
+// gives ggcr's values; it compresses nothing, reads no layer and writes nothing.
+package image
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+	imagespec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// user is nonroot of distroless images.
+const user = "65532:65532"
+
+// Labels of thimble's own, beside those of image-spec's annotations.md.
+const (
+	// LabelModuleVersion is what the go command stamped, where it is not the
+	// version; LabelDirty is "true" where the tree differs from the revision.
+	LabelModuleVersion = "build.thimble.module-version"
+	LabelDirty         = "build.thimble.dirty"
+)
+
+// Layer is a finished layer and the name that its history entry gets.
+type Layer struct {
+	v1.Layer
+	Name string
+}
+
+// Input is what an image for one platform is made of.
+type Input struct {
+	Plan     *plan.Plan
+	Image    plan.Image
+	Platform plan.Platform
+	// Binary is the entrypoint, an absolute path in the image.
+	Binary string
+	// Needs are the names of those that the layers hold files for.
+	Needs []string
+	// Layers from the bottom to the top.
+	Layers []Layer
+}
+
+// Build returns the image. Config's own environment, labels and working folder
+// win over thimble's: they are what somebody has asked for.
+func Build(in Input) (v1.Image, error) {
+	p, run := in.Plan, in.Image.Runtime
+	config := v1.ConfigFile{
+		OS: in.Platform.OS, Architecture: in.Platform.Architecture, Variant: in.Platform.Variant,
+		Created: v1.Time{Time: p.Created()},
+		RootFS:  v1.RootFS{Type: "layers", DiffIDs: []v1.Hash{}},
+		Config: v1.Config{
+			User:       cmp.Or(run.User, user),
+			Entrypoint: []string{in.Binary},
+			Cmd:        run.Args,
+			WorkingDir: cmp.Or(run.WorkingDir, "/"),
+			Env:        environment(in),
+			Labels:     labels(p, in.Image),
+			StopSignal: run.StopSignal,
+		},
+	}
+	maps.Copy(config.Config.Labels, run.Labels)
+	for _, port := range run.Ports {
+		if config.Config.ExposedPorts == nil {
+			config.Config.ExposedPorts = map[string]struct{}{}
+		}
+		if !strings.Contains(port, "/") {
+			port += "/tcp"
+		}
+		config.Config.ExposedPorts[port] = struct{}{}
+	}
+	if h := run.Healthcheck; h != nil {
+		config.Config.Healthcheck = &v1.HealthConfig{
+			Test: healthcheck(h.Command, in.Binary), Interval: h.Interval, Timeout: h.Timeout, StartPeriod: h.Start, Retries: h.Retries,
+		}
+	}
+
+	img, err := mutate.ConfigFile(mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON), &config)
+	if err != nil {
+		return nil, fmt.Errorf("build the image: %w", err)
+	}
+	for _, l := range in.Layers {
+		img, err = mutate.Append(img, mutate.Addendum{
+			Layer: l.Layer,
+			History: v1.History{
+				Created: v1.Time{Time: p.Created()}, CreatedBy: "thimble " + l.Name, Comment: p.Kit.Path + " " + p.Kit.Version,
+			},
+		})
+		if err != nil {
+			return nil, fmt.Errorf("build the image: layer %s: %w", l.Name, err)
+		}
+	}
+	annotated, ok := mutate.Annotations(img, labels(p, in.Image)).(v1.Image)
+	if !ok {
+		return nil, fmt.Errorf("build the image: annotations: not an image")
+	}
+	return annotated, nil
+}
+
+// Index returns the index of an image's platforms, in the plan's order: images
+// has one for each.
+func Index(p *plan.Plan, img plan.Image, images []v1.Image) (v1.ImageIndex, error) {
+	if len(images) != len(p.Platforms) {
+		return nil, fmt.Errorf("build the index of %s: %d images for %d platforms", img.Name, len(images), len(p.Platforms))
+	}
+	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
+	for i, platform := range p.Platforms {
+		index = mutate.AppendManifests(index, mutate.IndexAddendum{
+			Add: images[i],
+			Descriptor: v1.Descriptor{
+				Platform: &v1.Platform{OS: platform.OS, Architecture: platform.Architecture, Variant: platform.Variant},
+			},
+		})
+	}
+	annotated, ok := mutate.Annotations(index, labels(p, img)).(v1.ImageIndex)
+	if !ok {
+		return nil, fmt.Errorf("build the index of %s: annotations: not an index", img.Name)
+	}
+	return annotated, nil
+}
+
+// labels describe the image, the same as labels of the configuration and as
+// annotations of the manifest and the index. What is not known is left out.
+func labels(p *plan.Plan, img plan.Image) map[string]string {
+	all := map[string]string{
+		imagespec.AnnotationCreated:       p.Created().Format("2006-01-02T15:04:05Z"),
+		imagespec.AnnotationRevision:      p.Revision,
+		imagespec.AnnotationVersion:       p.Version,
+		imagespec.AnnotationSource:        p.Source,
+		imagespec.AnnotationTitle:         img.Title,
+		imagespec.AnnotationLicenses:      img.Licenses,
+		imagespec.AnnotationBaseImageName: img.Base,
+	}
+	if p.ModuleVersion != p.Version {
+		all[LabelModuleVersion] = p.ModuleVersion
+	}
+	if p.Dirty {
+		all[LabelDirty] = "true"
+	}
+	maps.DeleteFunc(all, func(_, v string) bool { return v == "" })
+	return all
+}
+
+// environment is PATH with the binary's folder, which is all there is to find,
+// and where the certificates and the home folder are; then Config's.
+func environment(in Input) []string {
+	env := []string{"PATH=" + path.Dir(in.Binary)}
+	if slices.Contains(in.Needs, plan.NeedCACertificates) {
+		env = append(env, "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt")
+	}
+	if slices.Contains(in.Needs, plan.NeedHome) {
+		env = append(env, "HOME=/home/nonroot")
+	}
+	for _, e := range in.Image.Runtime.Env {
+		name, _, _ := strings.Cut(e, "=")
+		env = slices.DeleteFunc(env, func(old string) bool { return strings.HasPrefix(old, name+"=") })
+		env = append(env, e)
+	}
+	return env
+}
+
+// healthcheck is the command in the form that Docker runs without a shell.
+func healthcheck(command []string, binary string) []string {
+	if len(command) > 0 && path.IsAbs(command[0]) {
+		return append([]string{"CMD"}, command...)
+	}
+	return append([]string{"CMD", binary}, command...)
+}
