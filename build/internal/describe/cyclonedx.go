@@ -1,0 +1,237 @@
+package describe
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"path"
+	"slices"
+
+	cdx "github.com/CycloneDX/cyclonedx-go"
+)
+
+// CycloneDX writes the CycloneDX 1.6 JSON document, with the fields that BSI
+// TR-03183-2 v2.1.0 requires (sections 5.2.1 to 5.2.4, in the places of section 8.2).
+// A component of CycloneDX 1.6 has one licence expression: the concluded one is in
+// its licenses, as the BSI asks, the declared one in its evidence. Hashes are of
+// files alone; go.sum's h1 is a property.
+func CycloneDX(in Input) ([]byte, error) {
+	inv, err := newInventory(in)
+	if err != nil {
+		return nil, fmt.Errorf("write CycloneDX: %w", err)
+	}
+	bom := cdx.NewBOM()
+	bom.SpecVersion = cdx.SpecVersion1_6
+	bom.JSONSchema = "http://cyclonedx.org/schema/bom-1.6.schema.json"
+
+	app := cdxComponent(inv.application)
+	binary := inv.application.files[0]
+	url, err := imagePURL(in.Image, in.Platform, binary.path)
+	if err != nil {
+		return nil, fmt.Errorf("write CycloneDX: %w", err)
+	}
+	hashes := cdxHashes(binary)
+	app.Hashes = &hashes
+	add(&app.ExternalReferences, cdx.ExternalReference{Type: cdx.ERTypeDistribution, URL: url, Hashes: &hashes, Comment: "the binary in the image"})
+	add(&app.Properties, bsiProperties(binary.name(), true)...)
+	bom.Metadata = &cdx.Metadata{
+		Timestamp:  inv.created,
+		Lifecycles: &[]cdx.Lifecycle{{Phase: cdx.LifecyclePhaseBuild}},
+		Tools:      &cdx.ToolsChoice{Components: &[]cdx.Component{kitComponent(inv)}},
+		Component:  &app,
+		// The BSI wants a creator with a URL: if nobody is known, the kit's.
+		Manufacturer: entity(cmp.Or(inv.author, supplier(kitPath))),
+		Supplier:     entity(inv.author),
+	}
+
+	// Every component has its entry among the dependencies; an empty one says
+	// that there are none.
+	dependencies := []cdx.Dependency{}
+	var assemblies, refs []cdx.BOMReference
+	describe := func(it *item, c *cdx.Component) {
+		on := slices.Clone(it.dependsOn)
+		for _, f := range it.files {
+			if it.purpose == application && f == binary {
+				continue // the application itself
+			}
+			add(&c.Components, cdxFile(f, it))
+			on = append(on, f.key())
+			dependencies = append(dependencies, cdx.Dependency{Ref: f.key()})
+			refs = append(refs, cdx.BOMReference(f.key()))
+		}
+		slices.Sort(on)
+		if it.purpose != library {
+			assemblies = append(assemblies, cdx.BOMReference(it.key))
+		}
+		d := cdx.Dependency{Ref: it.key}
+		if len(on) > 0 {
+			d.Dependencies = &on
+		}
+		dependencies = append(dependencies, d)
+		refs = append(refs, cdx.BOMReference(it.key))
+	}
+	describe(inv.application, &app)
+	components := make([]cdx.Component, 0, len(inv.items))
+	for _, it := range inv.items {
+		c := cdxComponent(it)
+		add(&c.Properties, bsiProperties("", it.purpose == library)...)
+		describe(it, &c)
+		components = append(components, c)
+	}
+	bom.Components = &components
+	bom.Dependencies = &dependencies
+	bom.Compositions = &[]cdx.Composition{{Aggregate: cdx.CompositionAggregateComplete, Assemblies: &assemblies, Dependencies: &refs}}
+
+	content, err := encodeBOM(bom)
+	if err != nil {
+		return nil, fmt.Errorf("write CycloneDX: %w", err)
+	}
+	bom.SerialNumber = "urn:uuid:" + contentUUID("cyclonedx", content)
+	content, err = encodeBOM(bom)
+	if err != nil {
+		return nil, fmt.Errorf("write CycloneDX: %w", err)
+	}
+	return content, nil
+}
+
+func encodeBOM(bom *cdx.BOM) ([]byte, error) {
+	var b bytes.Buffer
+	err := cdx.NewBOMEncoder(&b, cdx.BOMFileFormatJSON).SetPretty(true).SetEscapeHTML(false).Encode(bom)
+	return b.Bytes(), err
+}
+
+// add appends to one of the library's optional lists.
+func add[T any](list **[]T, values ...T) {
+	if *list == nil {
+		*list = new([]T)
+	}
+	**list = append(**list, values...)
+}
+
+var cdxType = map[purpose]cdx.ComponentType{
+	application: cdx.ComponentTypeApplication, library: cdx.ComponentTypeLibrary, data: cdx.ComponentTypeData,
+}
+
+func cdxComponent(it *item) cdx.Component {
+	c := cdx.Component{
+		BOMRef:       it.key,
+		Type:         cdxType[it.purpose],
+		Supplier:     entity(it.supplier),
+		Manufacturer: entity(it.supplier),
+		Name:         it.name,
+		Version:      it.version,
+		Description:  it.description,
+		Licenses:     licenses(it.concluded, cdx.LicenseAcknowledgementConcluded),
+		PackageURL:   it.purl,
+	}
+	if it.declared != "" || len(it.copyrights) > 0 {
+		c.Evidence = &cdx.Evidence{}
+		if it.declared != "" {
+			c.Evidence.Licenses = licenses(it.declared, cdx.LicenseAcknowledgementDeclared)
+		}
+		for _, line := range it.copyrights {
+			add(&c.Evidence.Copyright, cdx.Copyright{Text: line})
+		}
+	}
+	if it.source.repository != "" {
+		add(&c.ExternalReferences, cdx.ExternalReference{Type: cdx.ERTypeVCS, URL: it.source.repository})
+	}
+	if it.location != "" {
+		add(&c.ExternalReferences, cdx.ExternalReference{Type: cdx.ERTypeSourceDistribution, URL: it.location})
+	}
+	if it.replaces != nil {
+		c.Pedigree = &cdx.Pedigree{Ancestors: &[]cdx.Component{{
+			Type: cdxType[it.purpose], Name: it.replaces.name, Version: it.replaces.version,
+			PackageURL: it.replaces.purl, Supplier: entity(it.replaces.supplier),
+		}}}
+	}
+	for _, f := range it.facts {
+		add(&c.Properties, cdx.Property{Name: f.name, Value: f.value})
+	}
+	if it.concluded != "" {
+		add(&c.Properties, cdx.Property{Name: "bsi:component:effectiveLicence", Value: it.concluded})
+	}
+	return c
+}
+
+// cdxFile is a file as a component of its owner, whose version it has.
+func cdxFile(f file, owner *item) cdx.Component {
+	hashes := cdxHashes(f)
+	c := cdx.Component{
+		BOMRef: f.key(), Type: cdx.ComponentTypeFile,
+		Supplier: entity(owner.supplier), Manufacturer: entity(owner.supplier),
+		Name: f.path, Version: owner.version, Hashes: &hashes,
+	}
+	concluded := ""
+	if owner.purpose == data {
+		concluded = owner.concluded
+	}
+	c.Licenses = licenses(concluded, cdx.LicenseAcknowledgementConcluded)
+	add(&c.Properties, bsiProperties(f.name(), f.executable)...)
+	return c
+}
+
+func entity(p party) *cdx.OrganizationalEntity {
+	if p.name == "" {
+		return nil
+	}
+	e := &cdx.OrganizationalEntity{Name: p.name}
+	if p.url != "" {
+		e.URL = &[]string{p.url}
+	}
+	return e
+}
+
+// licenses is one expression, or a licence that is named as unknown.
+func licenses(expression string, how cdx.LicenseAcknowledgement) *cdx.Licenses {
+	if expression == "" {
+		return &cdx.Licenses{{License: &cdx.License{Name: noAssertion, Acknowledgement: how}}}
+	}
+	return &cdx.Licenses{{Expression: expression, Acknowledgement: &how}}
+}
+
+func cdxHashes(f file) []cdx.Hash {
+	var hashes []cdx.Hash
+	for _, h := range []cdx.Hash{
+		{Algorithm: cdx.HashAlgoSHA1, Value: f.sha1},
+		{Algorithm: cdx.HashAlgoSHA256, Value: f.sha256},
+		{Algorithm: cdx.HashAlgoSHA512, Value: f.sha512},
+	} {
+		if h.Value != "" {
+			hashes = append(hashes, h)
+		}
+	}
+	return hashes
+}
+
+func kitComponent(inv *inventory) cdx.Component {
+	maker := entity(supplier(kitPath))
+	return cdx.Component{
+		Type: cdx.ComponentTypeApplication, Name: "thimble", Version: cmp.Or(inv.kit.Version, "unknown"),
+		Supplier: maker, Manufacturer: maker,
+	}
+}
+
+// archives are the file name extensions of archives that can be taken apart.
+var archives = []string{".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".jar", ".war", ".whl"}
+
+// bsiProperties are those of the BSI's property taxonomy for CycloneDX. What is linked
+// into a binary has no file of its own, so no filename; it is code, and nothing
+// tells its parts apart again.
+func bsiProperties(filename string, executable bool) []cdx.Property {
+	properties := []cdx.Property{
+		{Name: "bsi:component:archive", Value: "no archive"},
+		{Name: "bsi:component:executable", Value: "non-executable"},
+		{Name: "bsi:component:structured", Value: "unstructured"},
+	}
+	if slices.Contains(archives, path.Ext(filename)) {
+		properties[0].Value, properties[2].Value = "archive", "structured"
+	}
+	if executable {
+		properties[1].Value = "executable"
+	}
+	if filename != "" {
+		properties = append(properties, cdx.Property{Name: "bsi:component:filename", Value: filename})
+	}
+	return properties
+}

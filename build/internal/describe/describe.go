@@ -1,0 +1,71 @@
+// Package describe writes software bills of materials: SPDX 2.3 and CycloneDX 1.6,
+// both as JSON, for one image on one platform.
+//
+// It takes the plan, what the binary's build info says, the licences that package
+// license found, and what package tree added; it gives the bytes of a document.
+// Both documents say the same: the service, which is the primary component, with its
+// binary; the main module, every linked module and the standard library, with the
+// imports between them as edges; the components that brought files into the image,
+// with these files. They hold the NTIA minimum elements, and CycloneDX also the
+// fields that BSI TR-03183-2 v2.1 requires.
+//
+// The same input in any order gives the same bytes: identifiers come from content,
+// and the only time is the plan's epoch. What is not known is left out or
+// NOASSERTION. The package reads nothing and asks nobody.
+package describe
+
+import (
+	"github.com/thimble-build/thimble/build/internal/license"
+	"github.com/thimble-build/thimble/build/internal/tree"
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// Module is a module of the build info.
+type Module struct {
+	// Path, Version and Sum are as in the build info; Version may be "(devel)".
+	Path, Version, Sum string
+	// Replace is the module that is linked instead, as in the build info: with a
+	// version, or a folder.
+	Replace *Module
+	// Imports are the paths of the modules that the linked packages import, as in
+	// the build info (of a replaced module, its own path); "std" is the standard
+	// library.
+	Imports []string
+	License license.Result
+}
+
+// Binary is the service's executable.
+type Binary struct {
+	Path string // absolute, in the image
+	Name string
+	Size int64 // bytes
+	// Digests in hex.
+	SHA1, SHA256, SHA512 string
+}
+
+// Asset is a file of the image that belongs to no component: the user's files and
+// certificates, the licence texts.
+type Asset struct {
+	tree.File
+	Executable bool
+}
+
+// Input is everything that a document says.
+type Input struct {
+	Plan     *plan.Plan
+	Image    plan.Image
+	Platform plan.Platform
+
+	Binary Binary
+	// Main is the main module, Modules are the others that are linked. Std is the
+	// standard library: Path "std", Version such as "go1.26.8".
+	Main    Module
+	Modules []Module
+	Std     Module
+
+	Components []tree.Component
+	Assets     []Asset
+}
+
+// noAssertion is what documents say of what is not known.
+const noAssertion = "NOASSERTION"

@@ -1,0 +1,134 @@
+package describe
+
+import (
+	"go/version"
+	"net/url"
+	"strings"
+
+	"golang.org/x/mod/module"
+	"golang.org/x/mod/semver"
+)
+
+// party is somebody who makes software, and a page of theirs.
+type party struct{ name, url string }
+
+// owners are hosts where the first part of a path is the account that a repository
+// belongs to, and the second its name.
+var owners = map[string]bool{"github.com": true, "bitbucket.org": true, "codeberg.org": true, "gitea.com": true, "gitee.com": true}
+
+// supplier says who makes a Go module, going by its path alone: on a code host, the
+// account; elsewhere, the host, which whoever made the module controls. A path
+// without a host names nobody.
+func supplier(path string) party {
+	parts := strings.Split(path, "/")
+	host := parts[0]
+	switch {
+	case path == "std", host == "golang.org":
+		return party{"The Go Authors", "https://go.dev"}
+	case !strings.Contains(host, "."):
+		return party{}
+	case len(parts) > 1 && (owners[host] || host == "gitlab.com" || host == "git.sr.ht"):
+		return party{host + "/" + parts[1], "https://" + host + "/" + parts[1]}
+	case host == "gopkg.in" && len(parts) == 3: // gopkg.in/account/name.v1
+		return party{"github.com/" + parts[1], "https://github.com/" + parts[1]}
+	case host == "gopkg.in" && len(parts) == 2: // gopkg.in/name.v1
+		name, _, _ := strings.Cut(parts[1], ".v")
+		return party{"github.com/go-" + name, "https://github.com/go-" + name}
+	}
+	return party{host, "https://" + host}
+}
+
+// source is where a module's source is.
+type source struct {
+	repository string // URL of a git repository
+	revision   string // tag or commit
+	folder     string // inside the repository; empty for its root
+}
+
+// location is the source as SPDX 2.3 clause 7.7 writes a version control system's:
+// git+https://host/repository@revision#folder. Empty for no source.
+func (s source) location() string {
+	if s.repository == "" {
+		return ""
+	}
+	l := "git+" + s.repository
+	if s.revision != "" {
+		l += "@" + s.revision
+	}
+	if s.folder != "" {
+		l += "#" + s.folder
+	}
+	return l
+}
+
+// moduleSource finds the source of a version of a module where path and version
+// alone tell. It is empty elsewhere: a vanity path's repository is known only to
+// its host.
+func moduleSource(path, v string) source {
+	if path == "std" {
+		if !version.IsValid(v) {
+			return source{}
+		}
+		return source{"https://go.googlesource.com/go", v, "src"}
+	}
+	if !semver.IsValid(v) || strings.HasSuffix(v, "+dirty") {
+		return source{}
+	}
+	prefix, _, ok := module.SplitPathVersion(path)
+	if !ok {
+		return source{}
+	}
+	parts := strings.Split(prefix, "/")
+	var s source
+	switch {
+	case owners[parts[0]] && len(parts) >= 3:
+		s = source{repository: "https://" + strings.Join(parts[:3], "/"), folder: strings.Join(parts[3:], "/")}
+	case parts[0] == "gitlab.com" && len(parts) == 3: // with more parts, a group can have groups
+		s = source{repository: "https://" + prefix}
+	case strings.HasPrefix(prefix, "golang.org/x/") && len(parts) >= 3:
+		s = source{repository: "https://go.googlesource.com/" + parts[2], folder: strings.Join(parts[3:], "/")}
+	case parts[0] == "gopkg.in":
+		s = source{repository: "https://" + path}
+	default:
+		return source{}
+	}
+	v = strings.TrimSuffix(v, "+incompatible")
+	if module.IsPseudoVersion(v) {
+		rev, err := module.PseudoVersionRev(v)
+		if err != nil {
+			return source{}
+		}
+		s.revision = rev
+	} else {
+		s.revision = v
+		if s.folder != "" { // the tags of a module in a folder carry its name
+			s.revision = s.folder + "/" + v
+		}
+	}
+	return s
+}
+
+// gitSource is a repository's URL, as git knows it, at a revision.
+func gitSource(raw, revision string) source {
+	if host, path, ok := strings.Cut(raw, ":"); ok && !strings.Contains(host, "/") && !strings.HasPrefix(path, "//") {
+		raw = "ssh://" + host + "/" + strings.TrimPrefix(path, "/") // git@host:path
+	}
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" {
+		return source{}
+	}
+	switch u.Scheme {
+	case "https", "http", "ssh":
+		return source{repository: u.String(), revision: revision}
+	}
+	return source{}
+}
+
+// pageOf is the start page of the host of a URL; empty if it is no web URL.
+func pageOf(location string) string {
+	u, err := url.Parse(strings.TrimPrefix(location, "git+"))
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
+}
