@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -34,18 +35,23 @@ func inspect(m Module, memo Memo) (Result, error) {
 
 	var r Result
 	folders := map[string]folder{}
+	within := map[string]bool{".": true} // real folders: a parent comes before its children
 	for _, dir := range ancestry(m.Packages) {
-		if info, err := root.Lstat(dir); err != nil || !info.IsDir() {
+		if !within[dir] {
 			continue // not in this copy of the module, or a link
 		}
-		entries, err := fs.ReadDir(root.FS(), dir)
+		entries, err := os.ReadDir(filepath.Join(m.Dir, filepath.FromSlash(dir)))
 		if err != nil {
 			return Result{}, err
 		}
 		f := folder{}
 		for _, e := range entries {
+			if e.IsDir() {
+				within[path.Join(dir, e.Name())] = true
+				continue
+			}
 			k := kindOf(e.Name())
-			if k == other || e.IsDir() {
+			if k == other {
 				continue
 			}
 			if err := f.read(root, path.Join(dir, e.Name()), k, memo, &r); err != nil {
@@ -67,21 +73,17 @@ func inspect(m Module, memo Memo) (Result, error) {
 	return r, nil
 }
 
-// ancestry returns the folders and all folders above them, sorted, the root
-// always among them.
+// ancestry returns the root, then the folders and all folders above them, sorted: a
+// folder comes before what is in it.
 func ancestry(packages []string) []string {
-	seen := map[string]bool{".": true}
+	var dirs []string
 	for _, p := range packages {
 		for d := path.Clean(p); d != "." && d != "/"; d = path.Dir(d) {
-			seen[d] = true
+			dirs = append(dirs, d)
 		}
 	}
-	var dirs []string
-	for d := range seen {
-		dirs = append(dirs, d)
-	}
 	slices.Sort(dirs)
-	return dirs
+	return append([]string{"."}, slices.Compact(dirs)...)
 }
 
 // read adds one file to the folder and to the result.

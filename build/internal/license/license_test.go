@@ -94,6 +94,7 @@ func TestScan(t *testing.T) {
 
 		{"linked package with its own", map[string]string{"LICENSE": mit, "internal/ref/COPYING": isc}, []string{".", "internal/ref"}, "ISC AND MIT", "MIT", []string{"LICENSE", "internal/ref/COPYING"}},
 		{"licence above the linked package", map[string]string{"LICENSE": mit, "a/LICENSE": isc}, []string{"a/b/c"}, "ISC AND MIT", "MIT", nil},
+		{"strange folder", map[string]string{"LICENSE": mit, "-a/b/LICENSE": isc}, []string{"-a/b"}, "ISC AND MIT", "MIT", nil},
 		{"package that is not linked", map[string]string{"LICENSE": mit, "cmd/tool/LICENSE": isc}, []string{"."}, "MIT", "MIT", []string{"LICENSE"}},
 		{"not understood below", map[string]string{"LICENSE": mit, "a/LICENSE": "ask my lawyer"}, []string{"a"}, "", "MIT", nil},
 		{"package without", map[string]string{"a/LICENSE": mit, "b/b.go": ""}, []string{"a", "b"}, "", "", nil},
