@@ -294,7 +294,7 @@ func componentItem(c tree.Component) *item {
 }
 
 func treeFile(f tree.File) file {
-	return file{path: f.Path, sha1: f.SHA1, sha256: f.SHA256}
+	return file{path: f.Path, sha1: f.SHA1, sha256: f.SHA256, sha512: f.SHA512}
 }
 
 // expression is a licence as documents write it.

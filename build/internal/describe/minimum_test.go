@@ -151,8 +151,9 @@ func required(bom *cdx.BOM) (missing []string) {
 		// What is linked into the binary is no file: see section 3.2.1.
 		if c.Type == cdx.ComponentTypeApplication || c.Type == cdx.ComponentTypeFile {
 			need(len(values["bsi:component:filename"]) == 1, "filename of %s", ref)
+			need(c.Hashes != nil && sha512Among(*c.Hashes), "SHA-512 of %s", ref)
 		}
-		if c.Type == cdx.ComponentTypeApplication {
+		if c.Type == cdx.ComponentTypeApplication { // what is deployed by itself
 			need(deployableHash(c), "SHA-512 of %s", ref)
 		}
 		if c.Components != nil {
@@ -181,13 +182,15 @@ func deployableHash(c cdx.Component) bool {
 		return false
 	}
 	for _, r := range *c.ExternalReferences {
-		if r.Type == cdx.ERTypeDistribution && r.Hashes != nil && slices.ContainsFunc(*r.Hashes, func(h cdx.Hash) bool {
-			return h.Algorithm == cdx.HashAlgoSHA512 && len(h.Value) == 128
-		}) {
+		if r.Type == cdx.ERTypeDistribution && r.Hashes != nil && sha512Among(*r.Hashes) {
 			return true
 		}
 	}
 	return false
+}
+
+func sha512Among(hashes []cdx.Hash) bool {
+	return slices.ContainsFunc(hashes, func(h cdx.Hash) bool { return h.Algorithm == cdx.HashAlgoSHA512 && len(h.Value) == 128 })
 }
 
 // TestUnknown: what is not known is NOASSERTION, in both documents.

@@ -87,10 +87,12 @@ func small() Input {
 		Tags: []string{"v1.2.3"}, Title: "The API", Base: "scratch",
 	}
 	file := func(path string) tree.File {
-		h1, h256 := sha1.Sum([]byte(path)), sha256.Sum256([]byte(path))
-		return tree.File{Path: path, Size: int64(len(path)), SHA1: hex.EncodeToString(h1[:]), SHA256: hex.EncodeToString(h256[:])}
+		h1, h256, h512 := sha1.Sum([]byte(path)), sha256.Sum256([]byte(path)), sha512.Sum512([]byte(path))
+		return tree.File{
+			Path: path, Size: int64(len(path)),
+			SHA1: hex.EncodeToString(h1[:]), SHA256: hex.EncodeToString(h256[:]), SHA512: hex.EncodeToString(h512[:]),
+		}
 	}
-	h512 := sha512.Sum512([]byte("/app/api"))
 	binary := file("/app/api")
 	return Input{
 		Plan: &plan.Plan{
@@ -102,7 +104,7 @@ func small() Input {
 			Toolchain: plan.Toolchain{Version: "go1.26.8"},
 		},
 		Image: image, Platform: plan.Platform{OS: "linux", Architecture: "arm", Variant: "v7"},
-		Binary: Binary{Path: binary.Path, Name: "api", Size: 8, SHA1: binary.SHA1, SHA256: binary.SHA256, SHA512: hex.EncodeToString(h512[:])},
+		Binary: Binary{Path: binary.Path, Name: "api", Size: 8, SHA1: binary.SHA1, SHA256: binary.SHA256, SHA512: binary.SHA512},
 		Main: Module{
 			Path: "example.com/acme/api", Version: "v0.0.0-20260102030405-0123456789ab",
 			Imports: []string{"std", "github.com/BurntSushi/toml", "example.com/local", "example.com/upstream/lib"},

@@ -3,6 +3,7 @@ package tree
 import (
 	"crypto/sha1"
 	"crypto/sha256"
+	"crypto/sha512"
 	"encoding/hex"
 	"fmt"
 	"io"
@@ -32,6 +33,7 @@ type File struct {
 	Size   int64  `json:"size"`
 	SHA1   string `json:"sha1"` // SPDX 2.3 clause 8.4 requires it
 	SHA256 string `json:"sha256"`
+	SHA512 string `json:"sha512"` // BSI TR-03183-2 section 5.2.2 requires it
 }
 
 // Components returns what brought the tree's files, in the order in which they
@@ -65,8 +67,8 @@ func (t *Tree) describe(n Node) (File, error) {
 		return File{}, err
 	}
 	defer r.Close() // only read from
-	h1, h256 := sha1.New(), sha256.New()
-	size, err := io.Copy(io.MultiWriter(h1, h256), r)
+	h1, h256, h512 := sha1.New(), sha256.New(), sha512.New()
+	size, err := io.Copy(io.MultiWriter(h1, h256, h512), r)
 	if err != nil {
 		return File{}, err
 	}
@@ -75,5 +77,6 @@ func (t *Tree) describe(n Node) (File, error) {
 		Size:   size,
 		SHA1:   hex.EncodeToString(h1.Sum(nil)),
 		SHA256: hex.EncodeToString(h256.Sum(nil)),
+		SHA512: hex.EncodeToString(h512.Sum(nil)),
 	}, nil
 }

@@ -232,7 +232,8 @@ func TestComponents(t *testing.T) {
 	if len(got) != 2 || got[0].Name != "zoo" || got[1].Name != "ant" {
 		t.Fatalf("components are %+v", got)
 	}
-	want := []File{{"/usr/b", 3, abc1, abc256}, {"/usr/c", 3, abc1, abc256}}
+	const abc512 = "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f"
+	want := []File{{"/usr/b", 3, abc1, abc256, abc512}, {"/usr/c", 3, abc1, abc256, abc512}}
 	if !slices.Equal(got[0].Files, want) {
 		t.Errorf("files of zoo are %+v, want %+v", got[0].Files, want)
 	}
