@@ -9,6 +9,8 @@
 package progress
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -76,7 +78,10 @@ func (p *Reporter) Start(name string) (end func(outcome string, err error)) {
 			}
 		}
 		mark, color := "ok", "\x1b[32m"
-		if err != nil {
+		switch {
+		case errors.Is(err, context.Canceled): // because another one failed
+			mark, color, outcome = "ended", "\x1b[33m", ""
+		case err != nil:
 			mark, color, outcome = "failed", "\x1b[31m", ""
 		}
 		line := strings.TrimRight(fmt.Sprintf("%-28s %6s  %s", name, Duration(time.Since(t.began)), outcome), " ")

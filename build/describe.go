@@ -1,0 +1,300 @@
+package build
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"runtime/debug"
+
+	cyclonedx "github.com/CycloneDX/cyclonedx-go"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/thimble-build/thimble/build/internal/describe"
+	"github.com/thimble-build/thimble/build/internal/image"
+	"github.com/thimble-build/thimble/build/internal/license"
+	"github.com/thimble-build/thimble/build/internal/resolve"
+	"github.com/thimble-build/thimble/build/internal/tree"
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// described is what the description adds to a unit.
+type described struct {
+	modules  []resolve.Module // linked ones, the main module among them
+	licenses map[string]license.Result
+	texts    []byte
+
+	built           v1.Image
+	digest          string
+	imageSize       int64
+	sizes           []Layer
+	sbom            *SBOM
+	spdx, cyclonedx []byte
+}
+
+// findLicenses scans the linked modules' licences, which is slow the first time
+// and cached from then on.
+func (r *run) findLicenses(ctx context.Context, u *unit) error {
+	std := license.Standard(r.resolved.Go.Root, r.resolved.Plan.Toolchain.Version)
+	u.modules = r.sources[u.platform].Modules(u.image.Package)
+	scanned := []license.Module{std}
+	for _, m := range u.modules {
+		scanned = append(scanned, license.Module{Path: m.Path, Version: m.Version, Sum: m.Sum, Dir: m.Dir, Packages: m.Packages})
+	}
+	results, err := license.Scan(ctx, scanned, r.memo)
+	if err != nil {
+		return err
+	}
+	u.licenses = map[string]license.Result{}
+	for _, result := range results {
+		u.licenses[result.Path] = result
+	}
+	if !u.image.LicenseTexts {
+		return nil
+	}
+	var third []license.Module
+	var thirdResults []license.Result
+	for i, m := range scanned {
+		if m.Path != r.resolved.Plan.Module.Path {
+			third, thirdResults = append(third, m), append(thirdResults, results[i])
+		}
+	}
+	u.texts, err = license.Texts(third, thirdResults)
+	return err
+}
+
+func (r *run) memo(key string, make func() ([]byte, error)) ([]byte, error) {
+	return r.cache.Value(r.salt+key, make)
+}
+
+// ownLicenses fills in the licence of the service itself, as its module's root
+// says it, else the repository's.
+func (r *run) ownLicenses(ctx context.Context) error {
+	var declared string
+	for _, dir := range r.resolved.LicenseFolders() {
+		results, err := license.Scan(ctx, []license.Module{{Path: r.resolved.Plan.Module.Path, Dir: dir, Packages: []string{"."}}}, r.memo)
+		if err != nil {
+			return err
+		}
+		if declared = results[0].Declared; declared != "" {
+			break
+		}
+	}
+	for i := range r.resolved.Plan.Images {
+		if img := &r.resolved.Plan.Images[i]; img.Licenses == "" {
+			img.Licenses = declared
+		}
+	}
+	return nil
+}
+
+// describe builds the images' configurations and manifests, and writes the SBOMs.
+func (r *run) describe(ctx context.Context, units []*unit) error {
+	return r.stage("describe", func() (string, error) {
+		g, ctx := errgroup.WithContext(ctx)
+		g.SetLimit(2)
+		for _, u := range units {
+			g.Go(func() error {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				if err := r.buildImage(u); err != nil {
+					return fmt.Errorf("describe %s: %w", u, err)
+				}
+				if err := r.writeSBOM(u); err != nil {
+					return fmt.Errorf("describe %s: %w", u, err)
+				}
+				return nil
+			})
+		}
+		if err := g.Wait(); err != nil {
+			return "", err
+		}
+		if len(units) == 1 {
+			return count(units[0].sbom.Components, "component"), nil
+		}
+		return "", nil
+	})
+}
+
+func (r *run) buildImage(u *unit) error {
+	var err error
+	u.built, err = image.Build(image.Input{
+		Plan: r.resolved.Plan, Image: u.image, Platform: u.platform,
+		Binary: tree.AppPath(u.image.Name), Needs: u.files(), Layers: u.layers,
+	})
+	if err != nil {
+		return err
+	}
+	digest, err := u.built.Digest()
+	if err != nil {
+		return err
+	}
+	manifest, err := u.built.Manifest()
+	if err != nil {
+		return err
+	}
+	size, err := u.built.Size()
+	if err != nil {
+		return err
+	}
+	u.digest, u.imageSize = digest.String(), size+manifest.Config.Size
+	for i, l := range manifest.Layers {
+		u.imageSize += l.Size
+		u.sizes = append(u.sizes, Layer{Name: u.layers[i].Name, Digest: l.Digest.String(), Size: l.Size})
+	}
+	return nil
+}
+
+// documents are the two SBOMs and what the summary says of them.
+type documents struct {
+	SPDX, CycloneDX []byte
+}
+
+func (r *run) writeSBOM(u *unit) error {
+	in, err := r.describeInput(u)
+	if err != nil {
+		return err
+	}
+	all, err := json.Marshal(in)
+	if err != nil {
+		return err
+	}
+	docs, err := value(r, fmt.Sprintf("sbom-%x", sha256.Sum256(all)), func() (documents, error) {
+		spdx, err := describe.SPDX(in)
+		if err != nil {
+			return documents{}, err
+		}
+		cdx, err := describe.CycloneDX(in)
+		return documents{spdx, cdx}, err
+	})
+	if err != nil {
+		return err
+	}
+	u.spdx, u.cyclonedx = docs.SPDX, docs.CycloneDX
+	name := path.Join("sbom", u.image.Name+"_"+u.platform.Key())
+	u.sbom = &SBOM{SPDX: name + ".spdx.json", CycloneDX: name + ".cdx.json", Components: 2 + len(in.Modules) + len(in.Components)}
+	return nil
+}
+
+// describeInput gathers what the documents are made of: the modules are those
+// of the binary's own build info, and go list adds how they hang together.
+func (r *run) describeInput(u *unit) (describe.Input, error) {
+	sums, err := r.digests(u)
+	if err != nil {
+		return describe.Input{}, err
+	}
+	imports := map[string][]string{}
+	for _, m := range u.modules {
+		imports[m.Path] = m.Imports
+	}
+	module := func(m *debug.Module) describe.Module {
+		d := describe.Module{Path: m.Path, Version: m.Version, Sum: m.Sum, Imports: imports[m.Path], License: u.licenses[m.Path]}
+		if m.Replace != nil {
+			d.Replace = &describe.Module{Path: m.Replace.Path, Version: m.Replace.Version, Sum: m.Replace.Sum}
+		}
+		return d
+	}
+	p := r.resolved.Plan
+	in := describe.Input{
+		Plan: p, Image: u.image, Platform: u.platform,
+		Binary: describe.Binary{
+			Path: tree.AppPath(u.image.Name), Name: u.image.Name, Size: u.size,
+			SHA1: sums.SHA1, SHA256: u.sha256, SHA512: sums.SHA512,
+		},
+		Main:       module(&u.info.Main),
+		Std:        describe.Module{Path: "std", Version: p.Toolchain.Version, License: u.licenses["std"]},
+		Components: u.components,
+	}
+	for _, m := range u.info.Deps {
+		in.Modules = append(in.Modules, module(m))
+	}
+	return in, nil
+}
+
+// Document is the SBOM of one image for one platform, as it is in the output
+// folder.
+type Document struct {
+	Image    string
+	Platform plan.Platform
+	// SPDX and CycloneDX are the documents' bytes.
+	SPDX, CycloneDX []byte
+	// Components are those of the CycloneDX document.
+	Components []Component
+}
+
+// Component is one line of an SBOM. License is an SPDX expression; "" if unknown.
+type Component struct{ Name, Version, License string }
+
+// SBOMs reads the SBOMs in the output folder. The error is fs.ErrNotExist when no
+// image was made yet.
+func SBOMs(o Options) ([]Document, error) {
+	s, err := settle(o)
+	if err != nil {
+		return nil, err
+	}
+	b, err := os.ReadFile(filepath.Join(s.dist, "manifest.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("read the SBOMs: %s has no image yet; make one with \"mage image\": %w", s.Config.Dist, fs.ErrNotExist)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the SBOMs: %w", err)
+	}
+	var m Manifest
+	if err := json.Unmarshal(b, &m); err != nil {
+		return nil, fmt.Errorf("read the SBOMs: manifest.json: %w", err)
+	}
+	var documents []Document
+	for _, img := range m.Images {
+		for _, p := range img.Platforms {
+			if p.SBOM == nil {
+				continue
+			}
+			d := Document{Image: img.Name, Platform: p.Platform}
+			if d.SPDX, err = os.ReadFile(filepath.Join(s.dist, filepath.FromSlash(p.SBOM.SPDX))); err != nil {
+				return nil, fmt.Errorf("read the SBOMs: %w", err)
+			}
+			if d.CycloneDX, err = os.ReadFile(filepath.Join(s.dist, filepath.FromSlash(p.SBOM.CycloneDX))); err != nil {
+				return nil, fmt.Errorf("read the SBOMs: %w", err)
+			}
+			if d.Components, err = listComponents(d.CycloneDX); err != nil {
+				return nil, fmt.Errorf("read the SBOMs: %s: %w", p.SBOM.CycloneDX, err)
+			}
+			documents = append(documents, d)
+		}
+	}
+	if len(documents) == 0 {
+		return nil, fmt.Errorf("read the SBOMs: %s has no image yet; make one with \"mage image\": %w", s.Config.Dist, fs.ErrNotExist)
+	}
+	return documents, nil
+}
+
+func listComponents(document []byte) ([]Component, error) {
+	var bom cyclonedx.BOM
+	if err := cyclonedx.NewBOMDecoder(bytes.NewReader(document), cyclonedx.BOMFileFormatJSON).Decode(&bom); err != nil {
+		return nil, err
+	}
+	if bom.Components == nil {
+		return nil, nil
+	}
+	var list []Component
+	for _, c := range *bom.Components {
+		item := Component{Name: c.Name, Version: c.Version}
+		if c.Licenses != nil && len(*c.Licenses) > 0 {
+			first := (*c.Licenses)[0]
+			item.License = first.Expression
+			if first.License != nil {
+				item.License = first.License.ID
+			}
+		}
+		list = append(list, item)
+	}
+	return list, nil
+}

@@ -1,0 +1,359 @@
+package build
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"path"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/thimble-build/thimble/build/internal/atomicfile"
+	"github.com/thimble-build/thimble/build/internal/cache"
+	"github.com/thimble-build/thimble/build/internal/image"
+	"github.com/thimble-build/thimble/build/internal/publish"
+	"github.com/thimble-build/thimble/build/internal/tree"
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// Binaries tests and compiles, and leaves the static binaries and a manifest in
+// the output folder.
+func Binaries(ctx context.Context, o Options) (*Result, error) { return produce(ctx, o, false) }
+
+// Image tests, compiles and assembles the images, describes them in SBOMs, and
+// leaves everything in the output folder, which changes only when all of it has
+// succeeded.
+func Image(ctx context.Context, o Options) (*Result, error) { return produce(ctx, o, true) }
+
+func produce(ctx context.Context, o Options, images bool) (*Result, error) {
+	r, err := start(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	var engine publish.Engine
+	if r.Load {
+		if engine, err = publish.FindEngine(ctx, "", r.Env); err != nil {
+			return nil, err
+		}
+	}
+	if err := r.resolve(ctx); err != nil {
+		return nil, err
+	}
+	if err := r.openCache(); err != nil {
+		return nil, err
+	}
+	dist, err := publish.Open(ctx, r.dist, r.waiting)
+	if err != nil {
+		return nil, err
+	}
+	defer dist.Close() // after a Commit it does nothing
+
+	units := r.units()
+	if err := r.make(ctx, units, images); err != nil {
+		return nil, err
+	}
+	for _, u := range units { // whether the tree is dirty, and with it the tag, is known by now
+		for _, img := range r.resolved.Plan.Images {
+			if img.Name == u.image.Name {
+				u.image = img
+			}
+		}
+	}
+	if images {
+		if err := r.describe(ctx, units); err != nil {
+			return nil, err
+		}
+	}
+	if err := r.publish(ctx, dist, engine, units, images); err != nil {
+		return nil, err
+	}
+	if err := r.cache.Trim(); err != nil {
+		r.Progress.Notice(fmt.Sprintf("the cache was not trimmed: %v", err))
+	}
+	return r.result(), nil
+}
+
+// make runs everything that can run at once: the tests, the listing of sources,
+// and for each platform the compiler and the assembly of what it gives.
+func (r *run) make(ctx context.Context, units []*unit, images bool) error {
+	g, ctx := errgroup.WithContext(ctx)
+	if !r.SkipTests && !r.Config.Test.Skip {
+		g.Go(func() error { return r.test(ctx) })
+	}
+	// What the go command cannot list it cannot compile either, and the compiler
+	// says better why: the error of the listing waits for the compiler's.
+	listed := make(chan struct{})
+	var listErr error
+	g.Go(func() error {
+		defer close(listed)
+		listErr = r.listSources(ctx)
+		return nil
+	})
+	var one sync.Mutex // layers are compressed one at a time, on all cores
+	compilers := make(chan struct{}, maxCompilers)
+	for _, platform := range r.resolved.Plan.Platforms {
+		var mine []*unit
+		for _, u := range units {
+			if u.platform == platform {
+				mine = append(mine, u)
+			}
+		}
+		g.Go(func() error {
+			compilers <- struct{}{}
+			err := r.compile(ctx, platform, mine)
+			<-compilers
+			if err != nil {
+				return err
+			}
+			<-listed
+			if listErr != nil || !images {
+				return listErr
+			}
+			one.Lock()
+			defer one.Unlock()
+			for _, u := range mine {
+				if err := r.assemble(ctx, u); err != nil {
+					return fmt.Errorf("assemble %s: %w", u, err)
+				}
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// maxCompilers bounds how many go commands build at once; each of them uses all
+// the cores.
+const maxCompilers = 3
+
+// assembled is what assembly adds to a unit.
+type assembled struct {
+	layers     []image.Layer // from the bottom to the top
+	components []tree.Component
+}
+
+// assemble makes the layers of one image: the root file system, the user's own
+// files, and the binary with the licences of what it links.
+func (r *run) assemble(ctx context.Context, u *unit) error {
+	return r.stage("assemble "+u.String(), func() (string, error) {
+		p := r.resolved.Plan
+		names := u.files()
+		src := tree.Sources{GOROOT: r.resolved.Go.Root, GoVersion: p.Toolchain.Version, KitVersion: p.Kit.Version}
+		key, err := tree.RootfsKey(names, src)
+		if err != nil {
+			return "", err
+		}
+		rootfs := sync.OnceValues(func() (*tree.Tree, error) { return tree.Rootfs(names, src) })
+		components, err := value(r, "components-"+key, func() ([]tree.Component, error) {
+			t, err := rootfs()
+			if err != nil {
+				return nil, err
+			}
+			return t.Components()
+		})
+		if err != nil {
+			return "", err
+		}
+		if len(components) > 0 {
+			if err := r.layer(ctx, u, "rootfs", key, rootfs); err != nil {
+				return "", err
+			}
+		}
+		u.components = components
+
+		assets, err := tree.Assets(r.resolved.Dir, u.image)
+		if err != nil {
+			return "", err
+		}
+		if !assets.Empty() {
+			h := sha256.New()
+			if err := assets.WriteTar(h); err != nil {
+				return "", err
+			}
+			key := hex.EncodeToString(h.Sum(nil))
+			if err := r.layer(ctx, u, "assets", key, func() (*tree.Tree, error) { return assets, nil }); err != nil {
+				return "", err
+			}
+			more, err := assets.Components()
+			if err != nil {
+				return "", err
+			}
+			u.components = slices.Concat(u.components, more)
+		}
+
+		if err := r.findLicenses(ctx, u); err != nil {
+			return "", err
+		}
+		return "", r.layer(ctx, u, "binary", tree.AppKey(u.image.Name, u.sha256, u.texts), func() (*tree.Tree, error) {
+			return tree.App(u.image.Name, u.path, u.texts)
+		})
+	})
+}
+
+// files are the needs that the image has files for.
+func (u *unit) files() []string {
+	var names []string
+	for _, n := range u.needs {
+		if !n.Embedded && n.Name != plan.NeedExec {
+			names = append(names, n.Name)
+		}
+	}
+	return names
+}
+
+// layer adds a layer to the unit, from the cache or newly made.
+func (r *run) layer(ctx context.Context, u *unit, name, key string, make func() (*tree.Tree, error)) error {
+	l, err := r.cache.Layer(ctx, name+"-"+key, r.resolved.Plan.Compression, func(w io.Writer) error {
+		t, err := make()
+		if err != nil {
+			return err
+		}
+		return t.WriteTar(w)
+	})
+	if err != nil {
+		return err
+	}
+	u.layers = append(u.layers, image.Layer{Layer: l, Name: name})
+	return nil
+}
+
+// openCache opens the cache of layers and documents.
+func (r *run) openCache() error {
+	var err error
+	if r.cache, err = cache.Open(filepath.Join(r.Cache, "content"), cache.Limits{}); err != nil {
+		return err
+	}
+	r.salt, err = kitSalt(r.resolved.Plan.Kit)
+	return err
+}
+
+// publish puts everything in place: the engine and the archive first, because
+// they can fail, then the output folder, whose manifest comes last.
+func (r *run) publish(ctx context.Context, dist *publish.Dist, engine publish.Engine, units []*unit, images bool) error {
+	return r.stage("publish", func() (string, error) {
+		p := r.resolved.Plan
+		r.done.Plan = p
+		for _, img := range p.Images {
+			made := ImageResult{Name: img.Name, Package: img.Package, Reference: img.Reference(), Tags: img.Tags}
+			var mine []*unit
+			for _, u := range units {
+				if u.image.Name == img.Name {
+					mine = append(mine, u)
+				}
+			}
+			for _, u := range mine {
+				if err := dist.Link(ctx, u.binaryPath(), u.path); err != nil {
+					return "", err
+				}
+			}
+			if images {
+				if err := r.publishImage(ctx, dist, engine, img, mine, &made); err != nil {
+					return "", err
+				}
+			}
+			for _, u := range mine {
+				made.Platforms = append(made.Platforms, u.result())
+			}
+			r.done.Images = append(r.done.Images, made)
+		}
+		manifest, err := r.done.Manifest.JSON()
+		if err != nil {
+			return "", err
+		}
+		return "", dist.Commit(ctx, manifest)
+	})
+}
+
+// publishImage stages the layout and the SBOMs of one image, and hands it to the
+// engine and into the archive that were asked for.
+func (r *run) publishImage(ctx context.Context, dist *publish.Dist, engine publish.Engine, img plan.Image, units []*unit, made *ImageResult) error {
+	p := r.resolved.Plan
+	built := make([]v1.Image, len(units))
+	for i, u := range units {
+		built[i] = u.built
+	}
+	index, err := image.Index(p, img, built)
+	if err != nil {
+		return err
+	}
+	digest, err := index.Digest()
+	if err != nil {
+		return err
+	}
+	made.Digest, made.Layout = digest.String(), path.Join("oci", img.Name)
+	for _, u := range units {
+		if err := dist.Write(u.sbom.SPDX, u.spdx); err != nil {
+			return err
+		}
+		if err := dist.Write(u.sbom.CycloneDX, u.cyclonedx); err != nil {
+			return err
+		}
+	}
+	if r.Load {
+		u, err := r.native(units)
+		if err != nil {
+			return err
+		}
+		loaded, err := engine.Load(ctx, []string{img.Reference()}, u.built)
+		if err != nil {
+			return err
+		}
+		r.done.Loaded = append(r.done.Loaded, loaded)
+	}
+	if r.Archive != "" {
+		if len(p.Images) > 1 || len(units) > 1 {
+			return fmt.Errorf("write docker archive %s: it holds one image for one platform; choose one with -platform and Config.Images", r.Archive)
+		}
+		err := atomicfile.WriteFunc(r.abs(r.Archive), 0o644, func(w io.Writer) error {
+			return publish.Archive(ctx, w, []string{img.Reference()}, units[0].built)
+		})
+		if err != nil {
+			return err
+		}
+		r.done.Archive = r.Archive
+	}
+	return dist.Layout(ctx, made.Layout, img.Reference(), index)
+}
+
+// native is the unit that this machine's engine can run: the only one, or that
+// of this machine's architecture.
+func (r *run) native(units []*unit) (*unit, error) {
+	if len(units) == 1 {
+		return units[0], nil
+	}
+	_, arch := r.resolved.Go.Host()
+	for _, u := range units {
+		if u.platform.Architecture == arch {
+			return u, nil
+		}
+	}
+	return nil, fmt.Errorf("load %s: none of the platforms is this machine's; choose one with -platform", units[0].image.Name)
+}
+
+// binaryPath is where the binary is below the output folder.
+func (u *unit) binaryPath() string {
+	return path.Join("bin", u.image.Name, u.platform.Key(), u.image.Name)
+}
+
+// result is the unit as the manifest shows it.
+func (u *unit) result() PlatformResult {
+	made := PlatformResult{
+		Platform: u.platform, Base: u.image.Base, Digest: u.digest, Size: u.imageSize, Layers: u.sizes, SBOM: u.sbom,
+		Binary: Binary{Path: u.binaryPath(), SHA256: u.sha256, Size: u.size, Static: true},
+		Needs:  []Need{},
+	}
+	for _, n := range u.needs {
+		need := Need{Need: n, Files: []string{}}
+		if !n.Embedded && n.Name != plan.NeedExec {
+			need.Files = tree.NeedPaths(n.Name)
+		}
+		made.Needs = append(made.Needs, need)
+	}
+	return made
+}

@@ -1,0 +1,132 @@
+// Package cache keeps compressed layers and small values in a folder, so that a
+// later run need not make them again. It takes a key and a function that makes
+// the content; it gives the content, from the folder if it is there and whole.
+//
+// Nothing in the folder is trusted: a layer is hashed whenever it is used, a
+// value carries its own hash, and what does not match is made again. Files
+// appear by rename, so a run may be killed at any moment, several runs may share
+// the folder, and anybody may remove anything from it.
+//
+// The folder:
+//
+//	blobs/<sha256>    a compressed layer, named by its digest
+//	layers/<key>      what is known of a layer: digest, diff id, size
+//	values/<key>      a hash and the value
+//	tmp/              what is being written
+//	trimmed           its time is when the folder was last trimmed
+package cache
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/thimble-build/thimble/build/internal/atomicfile"
+)
+
+// Limits say what Trim leaves. A zero field means its default.
+type Limits struct {
+	// Size of all files together in bytes; 2 GiB by default.
+	Size int64
+	// Age since the last use; 30 days by default.
+	Age time.Duration
+}
+
+// Cache is an open cache. It is safe for concurrent use.
+type Cache struct {
+	dir    string
+	limits Limits
+	flight singleflight.Group
+}
+
+// used is how exact the time of last use is: a warm run writes nothing within it.
+const used = 24 * time.Hour
+
+// Open opens the cache in dir and makes the folder if need be.
+func Open(dir string, limits Limits) (*Cache, error) {
+	if limits.Size == 0 {
+		limits.Size = 2 << 30
+	}
+	if limits.Age == 0 {
+		limits.Age = 30 * 24 * time.Hour
+	}
+	c := &Cache{dir: dir, limits: limits}
+	for _, sub := range []string{"blobs", "layers", "values", "tmp"} {
+		if err := os.MkdirAll(c.path(sub), 0o755); err != nil {
+			return nil, fmt.Errorf("open the cache: %w; set XDG_CACHE_HOME to a folder that can be written", err)
+		}
+	}
+	return c, nil
+}
+
+// Value returns what is kept under the key, else what make returns, and keeps
+// that. A value that cannot be kept is no error.
+func (c *Cache) Value(key string, make func() ([]byte, error)) ([]byte, error) {
+	file := c.path("values", name(key))
+	v, err, _ := c.flight.Do(file, func() (any, error) {
+		if kept, ok := c.readValue(file); ok {
+			return kept, nil
+		}
+		made, err := make()
+		if err != nil {
+			return nil, err
+		}
+		sum := sha256.Sum256(made)
+		// a full disk costs the next run some time, and this one nothing
+		_ = c.write(file, append(hex.AppendEncode(nil, sum[:]), made...))
+		return made, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return v.([]byte), nil
+}
+
+func (c *Cache) readValue(file string) ([]byte, bool) {
+	b, err := os.ReadFile(file)
+	if err != nil || len(b) < hex.EncodedLen(sha256.Size) {
+		return nil, false
+	}
+	want, value := b[:hex.EncodedLen(sha256.Size)], b[hex.EncodedLen(sha256.Size):]
+	if sum := sha256.Sum256(value); hex.EncodeToString(sum[:]) != string(want) {
+		return nil, false
+	}
+	touch(file)
+	return value, true
+}
+
+func (c *Cache) path(elem ...string) string {
+	return filepath.Join(append([]string{c.dir}, elem...)...)
+}
+
+// write puts a file in place, making the folder again if somebody removed it.
+func (c *Cache) write(file string, content []byte) error {
+	err := atomicfile.Write(file, content, 0o644)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = os.MkdirAll(filepath.Dir(file), 0o755); err == nil {
+			err = atomicfile.Write(file, content, 0o644)
+		}
+	}
+	return err
+}
+
+// name is a file name for any key.
+func name(key string) string {
+	sum := sha256.Sum256([]byte(key))
+	return hex.EncodeToString(sum[:])
+}
+
+// touch notes that a file was used, now and then.
+func touch(file string) {
+	now := time.Now()
+	if info, err := os.Stat(file); err == nil && now.Sub(info.ModTime()) > used {
+		_ = os.Chtimes(file, now, now) // it may be evicted too early then
+	}
+}

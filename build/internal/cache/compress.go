@@ -1,0 +1,60 @@
+package cache
+
+import (
+	"fmt"
+	"io"
+	"runtime"
+
+	"github.com/google/go-containerregistry/pkg/v1/types"
+	"github.com/klauspost/compress/zstd"
+	"github.com/klauspost/pgzip"
+	imagespec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// The parameters of gzip are part of the format: the block size decides the
+// bytes. How many blocks are compressed at once does not, and is what bounds the
+// memory: each takes about three MiB.
+const (
+	gzipLevel  = 6
+	gzipBlock  = 1 << 20
+	gzipBlocks = 8
+)
+
+// zstdWindow is part of the format as well. Eight MiB, the default, would be most
+// of the memory of a run, and gains nothing on executables.
+const zstdWindow = 1 << 20
+
+// compress returns a writer that compresses into w. The bytes depend on the
+// input alone: neither on the number of cores nor on how it is cut into writes.
+func compress(w io.Writer, compression plan.Compression) (io.WriteCloser, types.MediaType, error) {
+	switch compression {
+	case plan.Gzip:
+		// The header has no name and no time, and 255, unknown, as the system.
+		z, err := pgzip.NewWriterLevel(w, gzipLevel)
+		if err != nil {
+			return nil, "", err
+		}
+		if err := z.SetConcurrency(gzipBlock, min(runtime.GOMAXPROCS(0), gzipBlocks)); err != nil {
+			return nil, "", err
+		}
+		return z, imagespec.MediaTypeImageLayerGzip, nil
+	case plan.Zstd:
+		z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(min(runtime.GOMAXPROCS(0), 2)), zstd.WithWindowSize(zstdWindow))
+		return z, imagespec.MediaTypeImageLayerZstd, err
+	}
+	return nil, "", fmt.Errorf("compression %q is not known", compression)
+}
+
+// decompress reads what compress wrote.
+func decompress(r io.Reader, mediaType types.MediaType) (io.ReadCloser, error) {
+	if mediaType == imagespec.MediaTypeImageLayerZstd {
+		z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1))
+		if err != nil {
+			return nil, err
+		}
+		return z.IOReadCloser(), nil
+	}
+	return pgzip.NewReaderN(r, gzipBlock, 2)
+}

@@ -1,0 +1,193 @@
+package cache
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"os"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// Layer is a compressed layer. It stays usable when the cache loses its file.
+type Layer struct {
+	about about
+	path  string
+	file  *os.File // held open for the layer's life
+}
+
+// about is what is kept of a layer besides its blob.
+type about struct {
+	Digest    v1.Hash         `json:"digest"`
+	DiffID    v1.Hash         `json:"diffID"`
+	Size      int64           `json:"size"`
+	MediaType types.MediaType `json:"mediaType"`
+}
+
+// Digest is the hash of the compressed blob.
+func (l *Layer) Digest() (v1.Hash, error) { return l.about.Digest, nil }
+
+// DiffID is the hash of the uncompressed tar.
+func (l *Layer) DiffID() (v1.Hash, error) { return l.about.DiffID, nil }
+
+// Size of the compressed blob in bytes.
+func (l *Layer) Size() (int64, error) { return l.about.Size, nil }
+
+// MediaType is OCI's for the compression (image-spec, layer.md).
+func (l *Layer) MediaType() (types.MediaType, error) { return l.about.MediaType, nil }
+
+// Compressed reads the blob.
+func (l *Layer) Compressed() (io.ReadCloser, error) {
+	return io.NopCloser(io.NewSectionReader(l.file, 0, l.about.Size)), nil
+}
+
+// Uncompressed reads the tar.
+func (l *Layer) Uncompressed() (io.ReadCloser, error) {
+	return decompress(io.NewSectionReader(l.file, 0, l.about.Size), l.about.MediaType)
+}
+
+// File is the path of the blob, which was whole when the layer was returned.
+func (l *Layer) File() string { return l.path }
+
+// layerFormat is part of every key: it changes with anything that changes the
+// bytes of a compressed layer.
+const layerFormat = "layer 1 "
+
+// Layer returns the layer whose uncompressed tar write writes. It is taken from
+// the cache when the key is known and the blob's hash is right, and made
+// otherwise; one call at a time makes it. ctx ends the making.
+func (c *Cache) Layer(ctx context.Context, key string, compression plan.Compression, write func(io.Writer) error) (*Layer, error) {
+	file := c.path("layers", name(layerFormat+string(compression)+" "+key))
+	v, err, _ := c.flight.Do(file, func() (any, error) {
+		if l, ok := c.known(file); ok {
+			return l, nil
+		}
+		l, err := c.makeLayer(ctx, compression, write)
+		if err != nil {
+			return nil, fmt.Errorf("make a layer: %w", err)
+		}
+		b, err := json.Marshal(l.about)
+		if err != nil {
+			return nil, err
+		}
+		_ = c.write(file, b) // the next run makes it again
+		return l, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return v.(*Layer), nil
+}
+
+// known opens a layer that the cache has, if its blob is what it should be.
+func (c *Cache) known(file string) (*Layer, bool) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, false
+	}
+	l := &Layer{}
+	if json.Unmarshal(b, &l.about) != nil || l.about.Digest.Algorithm != "sha256" {
+		return nil, false
+	}
+	l.path = c.path("blobs", l.about.Digest.Hex)
+	if l.file, err = os.Open(l.path); err != nil {
+		return nil, false
+	}
+	h := sha256.New()
+	n, err := io.Copy(h, io.LimitReader(l.file, l.about.Size+1))
+	if err != nil || n != l.about.Size || hex.EncodeToString(h.Sum(nil)) != l.about.Digest.Hex {
+		l.file.Close()
+		return nil, false
+	}
+	touch(file)
+	touch(l.path)
+	return l, true
+}
+
+// makeLayer compresses into a temporary file and puts it in place.
+func (c *Cache) makeLayer(ctx context.Context, compression plan.Compression, write func(io.Writer) error) (layer *Layer, err error) {
+	f, err := os.CreateTemp(c.path("tmp"), "layer-")
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = os.MkdirAll(c.path("tmp"), 0o755); err == nil {
+			f, err = os.CreateTemp(c.path("tmp"), "layer-")
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			f.Close()
+			os.Remove(f.Name()) // Trim gets it otherwise
+		}
+	}()
+	packed := &counter{w: f, hash: sha256.New()}
+	z, mediaType, err := compress(packed, compression)
+	if err != nil {
+		return nil, err
+	}
+	plain := sha256.New()
+	err = write(contextWriter{ctx, io.MultiWriter(plain, z)})
+	if err = errors.Join(err, z.Close()); err != nil {
+		return nil, err
+	}
+	l := &Layer{about: about{
+		Digest: v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(packed.hash.Sum(nil))},
+		DiffID: v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(plain.Sum(nil))},
+		Size:   packed.n, MediaType: mediaType,
+	}}
+	if err := f.Close(); err != nil {
+		return nil, err
+	}
+	l.path = c.path("blobs", l.about.Digest.Hex)
+	if err := os.MkdirAll(c.path("blobs"), 0o755); err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(f.Name(), 0o644); err != nil { // linked into the output folder
+		return nil, err
+	}
+	if l.file, err = os.Open(f.Name()); err != nil {
+		return nil, err
+	}
+	if err := os.Rename(f.Name(), l.path); err != nil {
+		l.file.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// counter counts and hashes what goes through it.
+type counter struct {
+	w    io.Writer
+	hash hash.Hash
+	n    int64
+}
+
+func (c *counter) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	c.hash.Write(p[:n])
+	c.n += int64(n)
+	return n, err
+}
+
+// contextWriter fails once the context has ended.
+type contextWriter struct {
+	ctx context.Context
+	w   io.Writer
+}
+
+func (c contextWriter) Write(p []byte) (int, error) {
+	if err := context.Cause(c.ctx); err != nil {
+		return 0, err
+	}
+	return c.w.Write(p)
+}

@@ -1,0 +1,164 @@
+package compile
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/thimble-build/thimble/build/internal/gocmd"
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// fixture is a module of testdata/modules with a plan for it.
+func fixture(t *testing.T, module string) (*gocmd.Go, *plan.Plan) {
+	t.Helper()
+	dir, err := filepath.Abs(filepath.Join("../../../testdata/modules", module))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := gocmd.Read(t.Context(), dir, append(os.Environ(), "GOENV=off", "GOFLAGS=", "GOWORK="))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g, &plan.Plan{
+		Module: plan.Module{Path: "example.com/" + module, Dir: "."}, ModuleVersion: "(devel)",
+		Toolchain: plan.Toolchain{Version: g.Version, Mod: "readonly"},
+		Build:     plan.Build{LDFlags: []string{"-s", "-w"}},
+		Platforms: []plan.Platform{{OS: "linux", Architecture: "amd64"}},
+		Images:    []plan.Image{{Name: module, Package: "example.com/" + module}},
+	}
+}
+
+func prove(t *testing.T, path string, p *plan.Plan) error {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	_, err = Prove(f, p, p.Images[0], p.Platforms[0])
+	return err
+}
+
+func TestBuildForEveryVariant(t *testing.T) {
+	g, p := fixture(t, "hello")
+	dir := t.TempDir()
+	for _, name := range []string{"linux/amd64", "linux/amd64/v3", "linux/arm/v6", "linux/arm64", "linux/s390x", "linux/riscv64"} {
+		platform, err := plan.ParsePlatform(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Platforms = []plan.Platform{platform}
+		if err := Build(t.Context(), g, p, platform, p.Images, dir); err != nil {
+			t.Fatal(err)
+		}
+		if err := prove(t, Path(dir, p.Images[0], platform), p); err != nil {
+			t.Error(err)
+		}
+	}
+	p.Platforms[0].Variant = "" // what was compiled last, for another machine
+	p.Platforms[0].Architecture = "amd64"
+	if err := prove(t, filepath.Join(dir, "linux_riscv64", "hello"), p); err == nil || !strings.Contains(err.Error(), "EM_RISCV") {
+		t.Errorf("a binary for another machine: %v", err)
+	}
+	if err := prove(t, filepath.Join(dir, "linux_amd64_v3", "hello"), p); err == nil || !strings.Contains(err.Error(), `GOAMD64 is "v3"`) {
+		t.Errorf("a binary for another variant: %v", err)
+	}
+}
+
+func TestUpToDateBinaryIsLeftAlone(t *testing.T) {
+	g, p := fixture(t, "hello")
+	dir := t.TempDir()
+	build := func() os.FileInfo {
+		if err := Build(t.Context(), g, p, p.Platforms[0], p.Images, dir); err != nil {
+			t.Fatal(err)
+		}
+		info, err := os.Stat(Path(dir, p.Images[0], p.Platforms[0]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info
+	}
+	if a, b := build(), build(); !os.SameFile(a, b) {
+		t.Error("the second build linked again")
+	}
+}
+
+func TestCompilerErrorKeepsItsLines(t *testing.T) {
+	g, p := fixture(t, "hello")
+	p.Images[0].Package = "example.com/hello/missing"
+	err := Build(t.Context(), g, p, p.Platforms[0], p.Images, t.TempDir())
+	refused := new(Error)
+	if !errors.As(err, &refused) || !strings.Contains(refused.Output, "missing") {
+		t.Errorf("error = %v", err)
+	}
+}
+
+// TestProveRefuses compiles what Build never would and wants the proof to say
+// what is wrong with it.
+func TestProveRefuses(t *testing.T) {
+	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
+		t.Skip("needs a C compiler for linux/amd64, which TestProveRefuses has only there")
+	}
+	for _, test := range []struct {
+		name, module string
+		flags        []string
+		env          string
+		change       func(*plan.Plan)
+		want         string
+		is           error
+	}{
+		{name: "pie", module: "hello", flags: []string{"-buildmode=pie"}, want: "-buildmode=pie did it", is: ErrDynamic},
+		{name: "cgo", module: "cgo", env: "CGO_ENABLED=1", want: "libc.so.6", is: ErrDynamic},
+		{name: "no trimpath", module: "hello", flags: []string{"-trimpath=false"}, want: "its -trimpath is"},
+		{name: "tags", module: "hello", flags: []string{"-tags=x"}, want: `its -tags is "x"`},
+		{name: "stamp", module: "hello", change: func(p *plan.Plan) { p.Build.Stamp, p.Revision = true, "abc" }, want: "git fetch --tags", is: ErrStamp},
+		{name: "stamp in a shallow clone", module: "hello", change: func(p *plan.Plan) { p.ModuleVersion, p.Shallow = "v1.2.3", true }, want: "git fetch --unshallow --tags", is: ErrStamp},
+		{name: "toolchain", module: "hello", change: func(p *plan.Plan) { p.Toolchain.Version = "go1.20" }, want: `the plan's "go1.20"`},
+		{name: "package", module: "hello", change: func(p *plan.Plan) { p.Images[0].Package = "example.com/other" }, want: "its package is"},
+		{name: "none", module: "hello"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			g, p := fixture(t, test.module)
+			out := filepath.Join(t.TempDir(), "program")
+			cmd := exec.Command("go", append(append([]string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", out}, test.flags...), p.Images[0].Package)...)
+			cmd.Dir = filepath.Join("../../../testdata/modules", test.module)
+			cmd.Env = append(os.Environ(), "GOENV=off", "GOFLAGS=", "CGO_ENABLED=0", "GOWORK=off", test.env)
+			if b, err := cmd.CombinedOutput(); err != nil {
+				t.Fatalf("%v\n%s", err, b)
+			}
+			if test.change != nil {
+				test.change(p)
+			}
+			err := prove(t, out, p)
+			if test.want == "" {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			if err == nil || !strings.Contains(err.Error(), test.want) || test.is != nil && !errors.Is(err, test.is) {
+				t.Errorf("error = %v, want %q", err, test.want)
+			}
+			_ = g
+		})
+	}
+	_, p := fixture(t, "hello")
+	text := filepath.Join(t.TempDir(), "text")
+	if err := os.WriteFile(text, []byte("not an executable"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := prove(t, text, p); err == nil {
+		t.Error("a text file passed")
+	}
+}
+
+func TestQuote(t *testing.T) {
+	if got, want := quote([]string{"-s", "-X main.a=b c", `-X=main.q='x y'`}), `-s '-X main.a=b c' "-X=main.q='x y'"`; got != want {
+		t.Errorf("quote = %s, want %s", got, want)
+	}
+}

@@ -1,0 +1,85 @@
+package build
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/thimble-build/thimble/build/internal/needs"
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// Manifest is dist/manifest.json: everything that a run made, for programs.
+// Paths are relative to the folder that the manifest is in, with slashes; sizes
+// are in bytes; digests are "sha256:<hex>", and sha256 is <hex> alone.
+type Manifest struct {
+	Plan   *plan.Plan    `json:"plan"`
+	Images []ImageResult `json:"images"`
+}
+
+// ImageResult is one image for every platform of the plan.
+type ImageResult struct {
+	Name    string `json:"name"`
+	Package string `json:"package"`
+	// Reference is how an engine knows the image, with its first tag.
+	Reference string `json:"reference"`
+	// Digest is the image index's.
+	Digest string   `json:"digest,omitempty"`
+	Tags   []string `json:"tags"`
+	// Layout is the OCI image layout.
+	Layout    string           `json:"layout,omitempty"`
+	Platforms []PlatformResult `json:"platforms"`
+}
+
+// PlatformResult is an image for one platform.
+type PlatformResult struct {
+	Platform plan.Platform `json:"platform"`
+	// Digest is the image manifest's. Size is what a client downloads: the
+	// manifest, the configuration and the compressed layers.
+	Digest string  `json:"digest,omitempty"`
+	Size   int64   `json:"size,omitempty"`
+	Base   string  `json:"base"`
+	Layers []Layer `json:"layers,omitempty"`
+	Binary Binary  `json:"binary"`
+	Needs  []Need  `json:"needs"`
+	SBOM   *SBOM   `json:"sbom,omitempty"`
+}
+
+// Layer is a compressed layer.
+type Layer struct {
+	// Name is "rootfs", "assets" or "binary".
+	Name   string `json:"name"`
+	Digest string `json:"digest"`
+	Size   int64  `json:"size"`
+}
+
+// Binary is the executable in the image.
+type Binary struct {
+	Path   string `json:"path"`
+	SHA256 string `json:"sha256"`
+	Size   int64  `json:"size"`
+	// Static says that the proof was given: no interpreter, no shared library.
+	Static bool `json:"static"`
+}
+
+// Need is a part of an operating system that the binary can use, why, and the
+// files that the image has for it.
+type Need struct {
+	needs.Need
+	Files []string `json:"files"`
+}
+
+// SBOM is where the documents are, and how many components they list.
+type SBOM struct {
+	SPDX       string `json:"spdx"`
+	CycloneDX  string `json:"cyclonedx"`
+	Components int    `json:"components"`
+}
+
+// JSON returns the manifest as indented JSON with a final newline.
+func (m *Manifest) JSON() ([]byte, error) {
+	b, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("write the manifest: %w", err)
+	}
+	return append(b, '\n'), nil
+}

@@ -1,0 +1,118 @@
+package targets_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// tools is a folder with a program called mage: the targets, compiled from
+// testdata/magefile.
+var tools string
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		var err error
+		if tools, err = os.MkdirTemp("", "thimble-tools"); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(tools)
+		cmd := exec.Command("go", "tool", "mage", "-d", "testdata/magefile", "-compile", exe(filepath.Join(tools, "mage")))
+		cmd.Dir = filepath.Join("..", "..")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "compile the targets: %v\n%s", err, out)
+			return 1
+		}
+		return m.Run()
+	}())
+}
+
+func exe(path string) string {
+	if runtime.GOOS == "windows" {
+		return path + ".exe"
+	}
+	return path
+}
+
+// TestScripts runs what a user types. A script begins with "module NAME", which
+// makes a git repository of a copy of testdata/modules/NAME with one commit, and
+// goes there; "files NAME" does not make a repository.
+func TestScripts(t *testing.T) {
+	modules, err := filepath.Abs(filepath.Join("..", "..", "testdata", "modules"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:   filepath.Join("testdata", "script"),
+		Setup: func(env *testscript.Env) error { return setup(env, t.TempDir()) },
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"module": func(ts *testscript.TestScript, neg bool, args []string) {
+				copyModule(ts, modules, args)
+				commit(ts)
+			},
+			"files":  func(ts *testscript.TestScript, neg bool, args []string) { copyModule(ts, modules, args) },
+			"commit": func(ts *testscript.TestScript, neg bool, args []string) { commit(ts) },
+		},
+	})
+}
+
+// environment is what the go command and git must have in every test: this
+// machine's caches, and nobody's settings.
+func environment() []string {
+	out, err := exec.Command("go", "env", "GOCACHE", "GOMODCACHE", "GOPROXY").Output()
+	if err != nil {
+		panic(err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	return []string{
+		"GOCACHE=" + lines[0], "GOMODCACHE=" + lines[1], "GOPROXY=" + lines[2],
+		"GOENV=off", "GOFLAGS=", "GOWORK=", "GOTOOLCHAIN=local", "SOURCE_DATE_EPOCH=",
+		"GIT_CONFIG_GLOBAL=" + os.DevNull, "GIT_CONFIG_NOSYSTEM=1",
+		"GIT_AUTHOR_NAME=A", "GIT_AUTHOR_EMAIL=a@example.com", "GIT_COMMITTER_NAME=C", "GIT_COMMITTER_EMAIL=c@example.com",
+		"GIT_AUTHOR_DATE=2026-02-03T04:05:06Z", "GIT_COMMITTER_DATE=2026-02-03T04:05:06Z",
+	}
+}
+
+func setup(env *testscript.Env, cache string) error {
+	env.Vars = append(env.Vars, environment()...)
+	env.Vars = append(env.Vars, "XDG_CACHE_HOME="+cache, "PATH="+tools+string(filepath.ListSeparator)+os.Getenv("PATH"))
+	for name, program := range map[string]string{"GO": "go", "GIT": "git"} { // for a PATH with nothing else
+		path, err := exec.LookPath(program)
+		if err != nil {
+			return err
+		}
+		env.Vars = append(env.Vars, name+"="+path)
+	}
+	env.Vars = append(env.Vars, "MAGE="+exe(filepath.Join(tools, "mage")))
+	return nil
+}
+
+func copyModule(ts *testscript.TestScript, modules string, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: module NAME")
+	}
+	dir := ts.MkAbs("repo")
+	ts.Check(os.CopyFS(dir, os.DirFS(filepath.Join(modules, args[0]))))
+	if ignore := filepath.Join(dir, "gitignore"); exists(ignore) {
+		ts.Check(os.Rename(ignore, filepath.Join(dir, ".gitignore")))
+	}
+	ts.Check(ts.Chdir("repo"))
+}
+
+func commit(ts *testscript.TestScript) {
+	ts.Check(ts.Exec("git", "init", "-q", "-b", "main"))
+	ts.Check(ts.Exec("git", "add", "-A"))
+	ts.Check(ts.Exec("git", "commit", "-q", "-m", "a commit"))
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}

@@ -1,0 +1,93 @@
+package targets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"github.com/magefile/mage/mg"
+
+	"github.com/thimble-build/thimble/build"
+	"github.com/thimble-build/thimble/build/internal/process"
+	"github.com/thimble-build/thimble/build/internal/progress"
+)
+
+// session is one call of a target.
+type session struct {
+	options  build.Options
+	progress *progress.Reporter
+	json     bool
+	err      error
+}
+
+// run calls a target's work with a context that ends on SIGTERM, on a hangup, and
+// when mage or the go command in front of it ends. (Mage ends it on SIGINT.)
+func run(ctx context.Context, json *bool, work func(context.Context, *session) error) error {
+	// The Go heap of a run is a few megabytes; collecting earlier than after
+	// doubling it keeps the peak small and costs nothing that can be measured.
+	debug.SetMemoryLimit(48 << 20)
+
+	ctx, release := process.WithLauncher(ctx)
+	defer release()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGHUP)
+	defer signal.Stop(signals)
+	go func() {
+		select {
+		case sig := <-signals:
+			cancel(stopped{sig})
+		case <-ctx.Done():
+		}
+	}()
+
+	s := &session{json: json != nil && *json, progress: progress.New(os.Stderr, os.Getenv)}
+	s.options = build.Options{Config: Config, Progress: s.progress}
+	err := work(ctx, s)
+	s.progress.Close()
+	if sig := (stopped{}); errors.As(err, &sig) {
+		if number, ok := sig.Signal.(syscall.Signal); ok {
+			return mg.Fatal(128+int(number), "thimble: ", err)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("thimble: %w", err)
+	}
+	return nil
+}
+
+// stopped is the cause of a context that a signal ended.
+type stopped struct{ os.Signal }
+
+func (s stopped) Error() string { return "stopped: " + s.Signal.String() }
+
+// choose takes the flags that several targets have.
+func (s *session) choose(platform *string, test *bool) {
+	if platform != nil {
+		s.options.Platforms = strings.Split(*platform, ",")
+	}
+	s.options.SkipTests = test != nil && !*test
+}
+
+// result shows what a run made.
+func (s *session) result(r *build.Result, err error) {
+	if err != nil {
+		s.err = err
+		return
+	}
+	s.progress.Close()
+	if s.json {
+		var b []byte
+		if b, s.err = r.Manifest.JSON(); s.err == nil {
+			_, s.err = os.Stdout.Write(b)
+		}
+		return
+	}
+	s.err = summarize(os.Stdout, r)
+}

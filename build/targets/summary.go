@@ -1,0 +1,124 @@
+package targets
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/thimble-build/thimble/build"
+	"github.com/thimble-build/thimble/build/internal/progress"
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// summarize writes what a run made, for a reader: each image with its reference,
+// digest, layers and sizes, what it holds of an operating system and why, and the
+// time by stage.
+func summarize(out io.Writer, r *build.Result) error {
+	w := bufio.NewWriter(out)
+	dist := relative(r.Dist)
+	for _, img := range r.Images {
+		fmt.Fprintln(w)
+		if img.Digest == "" {
+			fmt.Fprintf(w, "%s %s\n", img.Name, r.Plan.Version)
+		} else {
+			fmt.Fprintf(w, "%s\n  digest  %s\n  layout  %s\n", img.Reference, img.Digest, filepath.Join(dist, filepath.FromSlash(img.Layout)))
+		}
+		for _, p := range img.Platforms {
+			platform(w, dist, p)
+		}
+	}
+	if r.Archive != "" {
+		fmt.Fprintf(w, "\narchive   %s\n", r.Archive)
+	}
+	for i, l := range r.Loaded {
+		fmt.Fprintf(w, "\nloaded    into %s %s as %s\n", l.Engine, l.Version, l.ID)
+		fmt.Fprintf(w, "run it    %s run --rm %s\n", l.Engine, r.Images[i].Reference)
+	}
+	fmt.Fprintln(w)
+	fmt.Fprintf(w, "%s in all", progress.Duration(r.Elapsed))
+	stages := slices.SortedFunc(slices.Values(r.Stages), func(a, b build.Stage) int { return int(b.Elapsed - a.Elapsed) })
+	for i, s := range stages {
+		if i == 4 || s.Elapsed < 10*time.Millisecond {
+			break
+		}
+		fmt.Fprintf(w, " · %s %s", s.Name, progress.Duration(s.Elapsed))
+	}
+	fmt.Fprintln(w)
+	return w.Flush()
+}
+
+func platform(w io.Writer, dist string, p build.PlatformResult) {
+	if p.Digest == "" {
+		fmt.Fprintf(w, "  %-14s %9s  %s\n", p.Platform, size(p.Binary.Size), filepath.Join(dist, filepath.FromSlash(p.Binary.Path)))
+		return
+	}
+	fmt.Fprintf(w, "\n  %s  %s\n", p.Platform, size(p.Size))
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, l := range p.Layers {
+		holds := ""
+		switch l.Name {
+		case "binary":
+			holds = fmt.Sprintf("%s of static binary", size(p.Binary.Size))
+		case "rootfs":
+			holds = strings.Join(included(p.Needs), ", ")
+		case "assets":
+			holds = "your files"
+		}
+		fmt.Fprintf(t, "    %s\t%s\t%s\n", l.Name, size(l.Size), holds)
+	}
+	for _, n := range p.Needs {
+		why := strings.Join(n.Evidence, ", ")
+		switch {
+		case n.Name == plan.NeedExec:
+			fmt.Fprintf(t, "    %s\t\tit can start programs, and the image has none: %s\n", n.Name, why)
+		case n.Embedded:
+			fmt.Fprintf(t, "    %s\t\tthe binary brings its own: %s\n", n.Name, why)
+		default:
+			fmt.Fprintf(t, "    %s\t\tbecause of %s\n", n.Name, why)
+		}
+	}
+	if p.SBOM != nil {
+		fmt.Fprintf(t, "    sbom\t%d components\t%s\n", p.SBOM.Components, filepath.Join(dist, filepath.FromSlash(p.SBOM.SPDX)))
+	}
+	_ = t.Flush() // into a bufio.Writer, which keeps the error
+}
+
+// included are the needs that the image has files for.
+func included(needs []build.Need) []string {
+	var names []string
+	for _, n := range needs {
+		if len(n.Files) > 0 {
+			names = append(names, n.Name)
+		}
+	}
+	return names
+}
+
+// size is a number of bytes as a reader takes it in: 1.2 MB, 236 kB.
+func size(n int64) string {
+	switch {
+	case n < 1000:
+		return fmt.Sprintf("%d B", n)
+	case n < 1000*1000:
+		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
+	}
+	return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+}
+
+// relative is a path relative to the current folder where that is shorter.
+func relative(path string) string {
+	wd, err := os.Getwd()
+	if err != nil {
+		return path
+	}
+	if rel, err := filepath.Rel(wd, path); err == nil && len(rel) < len(path) {
+		return rel
+	}
+	return path
+}

@@ -1,0 +1,106 @@
+// Package targets holds thimble's Mage targets. A magefile imports it:
+//
+//	//mage:import
+//	_ "github.com/thimble-build/thimble/build/targets"
+//
+// and sets Config in an init function, if it wants anything else than the
+// defaults. Each target reads its flags, makes one call of package build, and
+// shows the result: progress on stderr, results on stdout.
+package targets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/thimble-build/thimble/build"
+)
+
+// Config is what the repository asks for. The zero value works.
+var Config build.Config
+
+// Test vets and tests the service's module
+func Test(ctx context.Context) error {
+	return run(ctx, nil, func(ctx context.Context, s *session) error {
+		s.result(build.Test(ctx, s.options))
+		return s.err
+	})
+}
+
+// Build compiles static binaries into dist/bin
+func Build(ctx context.Context,
+	platform *string, // platforms such as linux/arm64,linux/arm/v7, or "all" for the release's set
+	test *bool, // false leaves the tests out
+	json *bool, // prints the manifest
+) error {
+	return run(ctx, json, func(ctx context.Context, s *session) error {
+		s.choose(platform, test)
+		s.result(build.Binaries(ctx, s.options))
+		return s.err
+	})
+}
+
+// Image makes minimal images in dist/oci, tested and described
+func Image(ctx context.Context,
+	platform *string, // platforms such as linux/arm64,linux/arm/v7, or "all" for the release's set
+	test *bool, // false leaves the tests out
+	load *bool, // hands the image to the container engine that answers
+	archive *string, // a docker archive to write as well
+	json *bool, // prints the manifest
+) error {
+	return run(ctx, json, func(ctx context.Context, s *session) error {
+		s.choose(platform, test)
+		s.options.Load = load != nil && *load
+		if archive != nil {
+			s.options.Archive = *archive
+		}
+		s.result(build.Image(ctx, s.options))
+		return s.err
+	})
+}
+
+// Sbom lists what is in the images of dist
+func Sbom(ctx context.Context,
+	format *string, // spdx or cyclonedx prints that document instead
+	platform *string, // of one platform only
+) error {
+	return run(ctx, nil, func(ctx context.Context, s *session) error {
+		return sbom(s.options, value(format), value(platform))
+	})
+}
+
+// Plan prints what would be built, as JSON
+func Plan(ctx context.Context,
+	platform *string, // platforms such as linux/arm64,linux/arm/v7, or "all" for the release's set
+) error {
+	return run(ctx, nil, func(ctx context.Context, s *session) error {
+		s.choose(platform, nil)
+		p, err := build.Plan(ctx, s.options)
+		if err != nil {
+			return err
+		}
+		b, err := p.JSON()
+		if err != nil {
+			return err
+		}
+		_, err = os.Stdout.Write(b)
+		return err
+	})
+}
+
+// Clean removes dist
+func Clean(ctx context.Context) error {
+	return run(ctx, nil, func(ctx context.Context, s *session) error { return build.Clean(ctx, s.options) })
+}
+
+// value is what a flag was set to; "" if it was not.
+func value(flag *string) string {
+	if flag == nil {
+		return ""
+	}
+	return *flag
+}
+
+var _ = errors.New
+var _ = fmt.Sprint
