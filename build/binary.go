@@ -2,7 +2,7 @@ package build
 
 import (
 	"context"
-	"crypto/sha1" // SPDX 2.3 clause 8.4 requires it
+	"crypto/sha1" // for SPDX
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/hex"
@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strings"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -27,13 +28,14 @@ type unit struct {
 	image    plan.Image
 	platform plan.Platform
 
-	path    string // of the binary
-	size    int64
-	sha256  string // hex
-	info    *debug.BuildInfo
-	needs   []needs.Need
-	unknown string // why the needs are everything
+	path string // of the binary
+	// before is the binary as an earlier run left it, nil if there is none that
+	// could be used; it is found out beside the compiler, which often leaves the
+	// binary alone.
+	before func() *examined
+	*examined
 
+	needs []needs.Need
 	assembled
 	described
 }
@@ -62,26 +64,40 @@ func (r *run) workFolder() string {
 
 // compile compiles the images for one platform and examines what comes out.
 func (r *run) compile(ctx context.Context, platform plan.Platform, units []*unit) error {
-	dir := r.workFolder()
-	err := r.stage("compile "+platform.String(), func() (string, error) {
+	return r.stage("compile "+platform.String(), func() (string, error) {
 		images := make([]plan.Image, len(units))
 		for i, u := range units {
 			images[i] = u.image
 		}
-		err := compile.Build(ctx, r.resolved.Go, r.resolved.Plan, platform, images, dir)
-		return "", r.explainCgo(ctx, err, platform, images)
+		err := compile.Build(ctx, r.resolved.Go, r.resolved.Plan, platform, images, r.workFolder())
+		if err != nil {
+			return "", r.explainCgo(ctx, err, platform, images)
+		}
+		unchanged := true
+		for _, u := range units {
+			info, err := os.Stat(u.path)
+			if err != nil {
+				return "", fmt.Errorf("read the binary: %w", err)
+			}
+			// The go command never writes into a binary that is there, and the file
+			// is still open here, so the same file has the same content.
+			if b := u.before(); b != nil && os.SameFile(b.info, info) && b.info.Size() == info.Size() {
+				u.examined = b
+			} else if u.examined, err = r.examine(ctx, u, false); err != nil {
+				return "", err
+			} else {
+				unchanged = false
+			}
+			u.needs = u.report.Apply(u.image.Include, u.image.Exclude)
+			if u.report.Unknown != "" {
+				r.Progress.Notice(fmt.Sprintf("%s gets everything that a program can need: %s", u, u.report.Unknown))
+			}
+		}
+		if unchanged {
+			return "up to date", nil
+		}
+		return "", nil
 	})
-	if err != nil {
-		return err
-	}
-	g, ctx := errgroup.WithContext(ctx)
-	for _, u := range units {
-		g.Go(func() error {
-			u.path = compile.Path(dir, u.image, platform)
-			return r.examine(ctx, u)
-		})
-	}
-	return g.Wait()
 }
 
 // explainCgo adds the packages that are written with cgo to the error of a
@@ -102,27 +118,76 @@ func (r *run) explainCgo(ctx context.Context, err error, platform plan.Platform,
 	return err
 }
 
-// examine proves the binary and reads from it what the later stages need.
-func (r *run) examine(ctx context.Context, u *unit) error {
+// examined is a binary that has been proven, and what it says of itself.
+type examined struct {
+	file   *os.File // open until the run ends
+	info   os.FileInfo
+	size   int64
+	sha256 string // hex
+	build  *debug.BuildInfo
+	report needs.Report
+}
+
+// examine proves a binary and reads from it what the later stages need, all at
+// once, since a new binary is waited for. One that was there before is examined
+// beside the compiler, for as little work as possible.
+func (r *run) examine(ctx context.Context, u *unit, before bool) (*examined, error) {
 	f, err := os.Open(u.path)
 	if err != nil {
-		return fmt.Errorf("read the binary: %w", err)
+		return nil, fmt.Errorf("read the binary: %w", err)
 	}
-	defer f.Close() // only read from
-	if u.info, err = compile.Prove(f, r.resolved.Plan, u.image, u.platform); err != nil {
-		return err
+	r.mu.Lock()
+	r.open = append(r.open, f)
+	r.mu.Unlock()
+	e := &examined{file: f}
+	if e.info, err = f.Stat(); err != nil {
+		return nil, fmt.Errorf("read the binary: %w", err)
 	}
-	h := sha256.New()
-	if u.size, err = io.Copy(h, f); err != nil {
-		return fmt.Errorf("read the binary: %w", err)
+	e.size = e.info.Size()
+	if e.build, err = compile.Prove(f, r.resolved.Plan, u.image, u.platform); err != nil {
+		return nil, err
 	}
-	u.sha256 = hex.EncodeToString(h.Sum(nil))
-	report, err := value(r, "needs-"+u.sha256, func() (needs.Report, error) { return needs.Scan(f, u.size) })
+	g, _ := errgroup.WithContext(ctx)
+	scan := func() (needs.Report, error) { return needs.Scan(f, e.size) }
+	if !before {
+		g.Go(func() (err error) {
+			e.report, err = scan()
+			return err
+		})
+	}
+	g.Go(func() error {
+		h := sha256.New()
+		if _, err := io.Copy(h, io.NewSectionReader(f, 0, e.size)); err != nil {
+			return fmt.Errorf("read the binary: %w", err)
+		}
+		e.sha256 = hex.EncodeToString(h.Sum(nil))
+		return nil
+	})
+	if err = g.Wait(); err == nil && before {
+		e.report, err = value(r, "needs-"+e.sha256, scan)
+	}
 	if err != nil {
-		return fmt.Errorf("find what %s needs: %w", u, err)
+		return nil, fmt.Errorf("find what %s needs: %w", u, err)
 	}
-	u.unknown, u.needs = report.Unknown, report.Apply(u.image.Include, u.image.Exclude)
-	return ctx.Err()
+	return e, nil
+}
+
+// examineBefore begins to examine the binaries that earlier runs have left.
+func (r *run) examineBefore(ctx context.Context, units []*unit, g *errgroup.Group) {
+	for _, u := range units {
+		u.path = compile.Path(r.workFolder(), u.image, u.platform)
+		u.before = sync.OnceValue(func() *examined {
+			e, err := r.examine(ctx, u, true)
+			if err != nil {
+				return nil // the compiler makes a better one
+			}
+			return e
+		})
+		g.Go(func() error {
+			u.before()
+			return nil
+		})
+	}
 }
 
 // digests are what SPDX and CycloneDX want of a file besides its SHA-256, in hex.
@@ -130,13 +195,8 @@ type digests struct{ SHA1, SHA512 string }
 
 func (r *run) digests(u *unit) (digests, error) {
 	return value(r, "digests-"+u.sha256, func() (digests, error) {
-		f, err := os.Open(u.path)
-		if err != nil {
-			return digests{}, fmt.Errorf("read the binary: %w", err)
-		}
-		defer f.Close() // only read from
 		h1, h512 := sha1.New(), sha512.New()
-		if _, err := io.Copy(io.MultiWriter(h1, h512), f); err != nil {
+		if _, err := io.Copy(io.MultiWriter(h1, h512), io.NewSectionReader(u.file, 0, u.size)); err != nil {
 			return digests{}, fmt.Errorf("read the binary: %w", err)
 		}
 		return digests{hex.EncodeToString(h1.Sum(nil)), hex.EncodeToString(h512.Sum(nil))}, nil

@@ -14,23 +14,20 @@
 package build
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/thimble-build/thimble/build/internal/cache"
 	"github.com/thimble-build/thimble/build/internal/gotest"
 	"github.com/thimble-build/thimble/build/internal/process"
 	"github.com/thimble-build/thimble/build/internal/publish"
 	"github.com/thimble-build/thimble/build/internal/resolve"
-	"github.com/thimble-build/thimble/build/internal/tree"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
@@ -71,9 +68,10 @@ func Plan(ctx context.Context, o Options) (*plan.Plan, error) {
 	if err := r.openCache(); err != nil {
 		return nil, err
 	}
-	if err := r.listSources(ctx); err != nil {
+	if err := r.list(ctx, nil); err != nil {
 		return nil, err
 	}
+	r.complete()
 	return r.resolved.Plan, nil
 }
 
@@ -114,9 +112,14 @@ type run struct {
 	tests    *gotest.Result
 
 	mu      sync.Mutex
-	sources map[plan.Platform]*resolve.Sources
-	stages  []Stage
-	done    Result
+	sources map[plan.Platform]*sources
+	// untracked are copied files that git does not track, licenses is the
+	// service's own licence.
+	untracked []string
+	licenses  string
+	open      []*os.File
+	stages    []Stage
+	done      Result
 
 	cache *cache.Cache
 	// salt goes before every key of a cached value: see kitSalt.
@@ -125,7 +128,7 @@ type run struct {
 
 // start settles the options and runs the hooks.
 func start(ctx context.Context, o Options) (*run, error) {
-	r := &run{began: time.Now(), sources: map[plan.Platform]*resolve.Sources{}}
+	r := &run{began: time.Now(), sources: map[plan.Platform]*sources{}}
 	var err error
 	if r.settled, err = settle(o); err != nil {
 		return nil, err
@@ -170,57 +173,6 @@ func (r *run) resolve(ctx context.Context) error {
 		p := r.resolved.Plan
 		return fmt.Sprintf("%s %s", p.Module.Path, p.Version), nil
 	})
-}
-
-// listSources lists what is compiled for each platform, and looks for files
-// among it that git does not track.
-func (r *run) listSources(ctx context.Context) error {
-	return r.stage("list sources", func() (string, error) {
-		g, gctx := errgroup.WithContext(ctx)
-		for _, platform := range r.resolved.Plan.Platforms {
-			g.Go(func() error {
-				s, err := r.resolved.Sources(gctx, platform)
-				if err != nil {
-					return err
-				}
-				r.mu.Lock()
-				defer r.mu.Unlock()
-				r.sources[platform] = s
-				return nil
-			})
-		}
-		g.Go(func() error { return r.ownLicenses(gctx) })
-		copied, err := r.copied()
-		if err = cmp.Or(g.Wait(), err); err != nil {
-			return "", err
-		}
-		var all []*resolve.Sources
-		for _, platform := range r.resolved.Plan.Platforms {
-			all = append(all, r.sources[platform])
-		}
-		if err := r.resolved.CheckFiles(ctx, all, copied); err != nil {
-			return "", err
-		}
-		if p := r.resolved.Plan; p.Dirty {
-			r.Progress.Notice("the tree differs from the commit: " + p.DirtyFile)
-		}
-		return "", nil
-	})
-}
-
-// copied are the files of the tree that are copied into images, absolute.
-func (r *run) copied() ([]string, error) {
-	var files []string
-	for _, img := range r.resolved.Plan.Images {
-		names, err := tree.AssetFiles(r.resolved.Dir, img.CACertificates, img.Assets)
-		if err != nil {
-			return nil, fmt.Errorf("image %s: %w", img.Name, err)
-		}
-		for _, name := range names {
-			files = append(files, filepath.Join(r.resolved.Dir, filepath.FromSlash(name)))
-		}
-	}
-	return files, nil
 }
 
 // test runs what Config.Test asks for.

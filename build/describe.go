@@ -3,7 +3,10 @@ package build
 import (
 	"bytes"
 	"context"
+	"crypto/sha1" // SPDX 2.3 clause 8.4 requires it
 	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +15,7 @@ import (
 	"path"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 
 	cyclonedx "github.com/CycloneDX/cyclonedx-go"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -43,7 +47,7 @@ type described struct {
 // and cached from then on.
 func (r *run) findLicenses(ctx context.Context, u *unit) error {
 	std := license.Standard(r.resolved.Go.Root, r.resolved.Plan.Toolchain.Version)
-	u.modules = r.sources[u.platform].Modules(u.image.Package)
+	u.modules = r.listed(u.platform).Modules[u.image.Package]
 	scanned := []license.Module{std}
 	for _, m := range u.modules {
 		scanned = append(scanned, license.Module{Path: m.Path, Version: m.Version, Sum: m.Sum, Dir: m.Dir, Packages: m.Packages})
@@ -74,25 +78,19 @@ func (r *run) memo(key string, make func() ([]byte, error)) ([]byte, error) {
 	return r.cache.Value(r.salt+key, make)
 }
 
-// ownLicenses fills in the licence of the service itself, as its module's root
-// says it, else the repository's.
-func (r *run) ownLicenses(ctx context.Context) error {
-	var declared string
+// ownLicenses is the licence of the service itself, as an SPDX expression: what
+// its module's root says, else the repository's; "" if neither says it.
+func (r *run) ownLicenses(ctx context.Context) (string, error) {
 	for _, dir := range r.resolved.LicenseFolders() {
 		results, err := license.Scan(ctx, []license.Module{{Path: r.resolved.Plan.Module.Path, Dir: dir, Packages: []string{"."}}}, r.memo)
 		if err != nil {
-			return err
+			return "", err
 		}
-		if declared = results[0].Declared; declared != "" {
-			break
-		}
-	}
-	for i := range r.resolved.Plan.Images {
-		if img := &r.resolved.Plan.Images[i]; img.Licenses == "" {
-			img.Licenses = declared
+		if declared := results[0].Declared; declared != "" {
+			return declared, nil
 		}
 	}
-	return nil
+	return "", nil
 }
 
 // describe builds the images' configurations and manifests, and writes the SBOMs.
@@ -153,34 +151,49 @@ func (r *run) buildImage(u *unit) error {
 	return nil
 }
 
-// documents are the two SBOMs and what the summary says of them.
-type documents struct {
-	SPDX, CycloneDX []byte
-}
-
+// writeSBOM takes both documents from the cache or makes them. Their key is what
+// they are made of, as short as it can be said.
 func (r *run) writeSBOM(u *unit) error {
-	in, err := r.describeInput(u)
+	key, err := json.Marshal(struct {
+		Plan               *plan.Plan
+		Image              plan.Image
+		Platform           plan.Platform
+		Binary             string
+		Modules            []resolve.Module
+		Licenses           map[string]license.Result
+		Rootfs, Assets     string
+		LicenseTextsDigest string
+	}{r.resolved.Plan, u.image, u.platform, u.sha256, u.modules, u.licenses, u.rootfsKey, u.assetsKey, fmt.Sprintf("%x", sha256.Sum256(u.texts))})
 	if err != nil {
 		return err
 	}
-	all, err := json.Marshal(in)
-	if err != nil {
-		return err
-	}
-	docs, err := value(r, fmt.Sprintf("sbom-%x", sha256.Sum256(all)), func() (documents, error) {
+	kept, err := r.cache.Value(fmt.Sprintf("%ssbom-%x", r.salt, sha256.Sum256(key)), func() ([]byte, error) {
+		in, err := r.describeInput(u)
+		if err != nil {
+			return nil, err
+		}
 		spdx, err := describe.SPDX(in)
 		if err != nil {
-			return documents{}, err
+			return nil, err
 		}
 		cdx, err := describe.CycloneDX(in)
-		return documents{spdx, cdx}, err
+		if err != nil {
+			return nil, err
+		}
+		head := fmt.Sprintf("%d %d\n", 2+len(in.Modules)+len(in.Components), len(spdx))
+		return slices.Concat([]byte(head), spdx, cdx), nil
 	})
 	if err != nil {
 		return err
 	}
-	u.spdx, u.cyclonedx = docs.SPDX, docs.CycloneDX
+	head, docs, _ := bytes.Cut(kept, []byte("\n"))
+	var components, length int
+	if _, err := fmt.Sscan(string(head), &components, &length); err != nil || length > len(docs) {
+		return fmt.Errorf("read the SBOMs from the cache: %q", head)
+	}
+	u.spdx, u.cyclonedx = docs[:length], docs[length:]
 	name := path.Join("sbom", u.image.Name+"_"+u.platform.Key())
-	u.sbom = &SBOM{SPDX: name + ".spdx.json", CycloneDX: name + ".cdx.json", Components: 2 + len(in.Modules) + len(in.Components)}
+	u.sbom = &SBOM{SPDX: name + ".spdx.json", CycloneDX: name + ".cdx.json", Components: components}
 	return nil
 }
 
@@ -188,6 +201,10 @@ func (r *run) writeSBOM(u *unit) error {
 // of the binary's own build info, and go list adds how they hang together.
 func (r *run) describeInput(u *unit) (describe.Input, error) {
 	sums, err := r.digests(u)
+	if err != nil {
+		return describe.Input{}, err
+	}
+	components, err := u.components()
 	if err != nil {
 		return describe.Input{}, err
 	}
@@ -209,12 +226,19 @@ func (r *run) describeInput(u *unit) (describe.Input, error) {
 			Path: tree.AppPath(u.image.Name), Name: u.image.Name, Size: u.size,
 			SHA1: sums.SHA1, SHA256: u.sha256, SHA512: sums.SHA512,
 		},
-		Main:       module(&u.info.Main),
+		Main:       module(&u.build.Main),
 		Std:        describe.Module{Path: "std", Version: p.Toolchain.Version, License: u.licenses["std"]},
-		Components: u.components,
+		Components: components,
 	}
-	for _, m := range u.info.Deps {
+	for _, m := range u.build.Deps {
 		in.Modules = append(in.Modules, module(m))
+	}
+	if len(u.texts) > 0 {
+		h1, h256, h512 := sha1.Sum(u.texts), sha256.Sum256(u.texts), sha512.Sum512(u.texts)
+		in.Assets = append(in.Assets, describe.Asset{File: tree.File{
+			Path: tree.LicensesPath, Size: int64(len(u.texts)),
+			SHA1: hex.EncodeToString(h1[:]), SHA256: hex.EncodeToString(h256[:]), SHA512: hex.EncodeToString(h512[:]),
+		}})
 	}
 	return in, nil
 }

@@ -53,11 +53,13 @@ func produce(ctx context.Context, o Options, images bool) (*Result, error) {
 		return nil, err
 	}
 	defer dist.Close() // after a Commit it does nothing
+	defer r.closeFiles()
 
 	units := r.units()
 	if err := r.make(ctx, units, images); err != nil {
 		return nil, err
 	}
+	r.complete()
 	for _, u := range units { // whether the tree is dirty, and with it the tag, is known by now
 		for _, img := range r.resolved.Plan.Images {
 			if img.Name == u.image.Name {
@@ -79,10 +81,18 @@ func produce(ctx context.Context, o Options, images bool) (*Result, error) {
 	return r.result(), nil
 }
 
+// closeFiles closes the binaries, which were only read.
+func (r *run) closeFiles() {
+	for _, f := range r.open {
+		f.Close()
+	}
+}
+
 // make runs everything that can run at once: the tests, the listing of sources,
 // and for each platform the compiler and the assembly of what it gives.
 func (r *run) make(ctx context.Context, units []*unit, images bool) error {
 	g, ctx := errgroup.WithContext(ctx)
+	r.examineBefore(ctx, units, g)
 	if !r.SkipTests && !r.Config.Test.Skip {
 		g.Go(func() error { return r.test(ctx) })
 	}
@@ -92,7 +102,7 @@ func (r *run) make(ctx context.Context, units []*unit, images bool) error {
 	var listErr error
 	g.Go(func() error {
 		defer close(listed)
-		listErr = r.listSources(ctx)
+		listErr = r.list(ctx, units)
 		return nil
 	})
 	var one sync.Mutex // layers are compressed one at a time, on all cores
@@ -112,8 +122,11 @@ func (r *run) make(ctx context.Context, units []*unit, images bool) error {
 				return err
 			}
 			<-listed
-			if listErr != nil || !images {
+			if listErr != nil {
 				return listErr
+			}
+			if err := r.relist(ctx, platform, mine); err != nil || !images {
+				return err
 			}
 			one.Lock()
 			defer one.Unlock()
@@ -134,8 +147,11 @@ const maxCompilers = 3
 
 // assembled is what assembly adds to a unit.
 type assembled struct {
-	layers     []image.Layer // from the bottom to the top
-	components []tree.Component
+	layers []image.Layer // from the bottom to the top
+	// rootfsKey and assetsKey stand for the content of these layers; components
+	// tells what brought it.
+	rootfsKey, assetsKey string
+	components           func() ([]tree.Component, error)
 }
 
 // assemble makes the layers of one image: the root file system, the user's own
@@ -144,28 +160,17 @@ func (r *run) assemble(ctx context.Context, u *unit) error {
 	return r.stage("assemble "+u.String(), func() (string, error) {
 		p := r.resolved.Plan
 		names := u.files()
+		var err error
 		src := tree.Sources{GOROOT: r.resolved.Go.Root, GoVersion: p.Toolchain.Version, KitVersion: p.Kit.Version}
-		key, err := tree.RootfsKey(names, src)
-		if err != nil {
+		if u.rootfsKey, err = tree.RootfsKey(names, src); err != nil {
 			return "", err
 		}
 		rootfs := sync.OnceValues(func() (*tree.Tree, error) { return tree.Rootfs(names, src) })
-		components, err := value(r, "components-"+key, func() ([]tree.Component, error) {
-			t, err := rootfs()
-			if err != nil {
-				return nil, err
-			}
-			return t.Components()
-		})
-		if err != nil {
-			return "", err
-		}
-		if len(components) > 0 {
-			if err := r.layer(ctx, u, "rootfs", key, rootfs); err != nil {
+		if len(names) > 0 {
+			if err := r.layer(ctx, u, "rootfs", u.rootfsKey, rootfs); err != nil {
 				return "", err
 			}
 		}
-		u.components = components
 
 		assets, err := tree.Assets(r.resolved.Dir, u.image)
 		if err != nil {
@@ -176,15 +181,24 @@ func (r *run) assemble(ctx context.Context, u *unit) error {
 			if err := assets.WriteTar(h); err != nil {
 				return "", err
 			}
-			key := hex.EncodeToString(h.Sum(nil))
-			if err := r.layer(ctx, u, "assets", key, func() (*tree.Tree, error) { return assets, nil }); err != nil {
+			u.assetsKey = hex.EncodeToString(h.Sum(nil))
+			if err := r.layer(ctx, u, "assets", u.assetsKey, func() (*tree.Tree, error) { return assets, nil }); err != nil {
 				return "", err
+			}
+		}
+		u.components = func() ([]tree.Component, error) {
+			own, err := value(r, "components-"+u.rootfsKey, func() ([]tree.Component, error) {
+				t, err := rootfs()
+				if err != nil {
+					return nil, err
+				}
+				return t.Components()
+			})
+			if err != nil {
+				return nil, err
 			}
 			more, err := assets.Components()
-			if err != nil {
-				return "", err
-			}
-			u.components = slices.Concat(u.components, more)
+			return slices.Concat(own, more), err
 		}
 
 		if err := r.findLicenses(ctx, u); err != nil {

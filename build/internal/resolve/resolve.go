@@ -43,6 +43,11 @@ type Resolved struct {
 	// Notices are for the user: what was decided that may surprise.
 	Notices []string
 
+	// TreeState is different whenever git sees the tree differently: another
+	// commit, another set of changed files, or a changed file with another size
+	// or time. It is empty where git cannot tell.
+	TreeState string
+
 	repo *git.Repo // nil without git
 }
 

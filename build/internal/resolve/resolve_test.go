@@ -271,13 +271,43 @@ func TestIgnoredFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := got.CheckFiles(t.Context(), []*Sources{s}, nil); err != nil {
-		t.Fatal(err)
+	untracked, err := got.Untracked(t.Context(), s)
+	if err != nil || !slices.Equal(untracked, []string{"generated.go"}) {
+		t.Fatalf("untracked = %q, %v", untracked, err)
 	}
+	got.MarkDirty(untracked[0])
 	if p := got.Plan; !p.Dirty || p.DirtyFile != "generated.go" || p.Version != "v1.0.0+dirty" || p.Images[0].Tags[0] != "v1.0.0-dirty" {
 		t.Errorf("dirty = %v (%s), version = %s, tags = %q", p.Dirty, p.DirtyFile, p.Version, p.Images[0].Tags)
 	}
 	r.prove(got) // what the go command stamps is foretold all the same
+}
+
+func TestTreeState(t *testing.T) {
+	r := newRepo(t, "hello").commit()
+	states := map[string]string{}
+	check := func(what string) {
+		t.Helper()
+		state := r.resolve(plan.Config{}).TreeState
+		if other, ok := states[state]; ok || state == "" {
+			t.Errorf("%s gives the state of %q: %q", what, other, state)
+		}
+		states[state] = what
+		if again := r.resolve(plan.Config{}).TreeState; again != state {
+			t.Errorf("%s: the state changes by itself", what)
+		}
+	}
+	check("a clean tree")
+	r.write("main.go", "package main\n\nfunc main() {}\n")
+	check("a change")
+	r.write("main.go", "package main\n\nfunc main() { println() }\n")
+	check("another change to the same file")
+	r.git("commit", "-q", "-a", "-m", "second")
+	check("another commit")
+	r.write("new.go", "package main\n")
+	check("a new file")
+	if state := newRepo(t, "hello").resolve(plan.Config{}).TreeState; state != "" {
+		t.Errorf("without git the state is %q", state)
+	}
 }
 
 func TestWorkspace(t *testing.T) {

@@ -3,6 +3,8 @@ package resolve
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -157,16 +159,11 @@ func (s *Sources) moduleOf(path string) string {
 	return p.Module.Path
 }
 
-// CheckFiles looks for files that are compiled in, embedded or copied and that
-// git does not track, and marks the plan dirty for the first of them: git, and
-// the go command's stamp with it, overlook files that are ignored. extra are
-// further files of the images, absolute.
-func (r *Resolved) CheckFiles(ctx context.Context, all []*Sources, extra []string) error {
-	if r.repo == nil {
-		return nil
-	}
-	files := slices.Clone(extra)
-	files = append(files, filepath.Join(r.Dir, "go.mod"))
+// Untracked returns the files that are compiled in or embedded and that git does
+// not track, relative to the repository's root, sorted: git, and the go command's
+// stamp with it, overlook files that are ignored.
+func (r *Resolved) Untracked(ctx context.Context, s *Sources) ([]string, error) {
+	files := []string{filepath.Join(r.Dir, "go.mod")}
 	if sum := filepath.Join(r.Dir, "go.sum"); exists(sum) {
 		files = append(files, sum)
 	}
@@ -174,36 +171,61 @@ func (r *Resolved) CheckFiles(ctx context.Context, all []*Sources, extra []strin
 		files = append(files, r.Go.Work)
 	}
 	modcache := r.Go.Setting("GOMODCACHE") + string(filepath.Separator)
-	for _, s := range all {
-		for _, p := range s.packages {
-			if p.Standard || strings.HasPrefix(p.Dir, modcache) || !strings.HasPrefix(p.Dir, r.repo.Root) {
-				continue
-			}
-			for _, list := range [][]string{p.GoFiles, p.CgoFiles, p.CFiles, p.CXXFiles, p.MFiles, p.HFiles, p.FFiles, p.SFiles, p.SwigFiles, p.SysoFiles, p.EmbedFiles} {
-				for _, f := range list {
-					files = append(files, filepath.Join(p.Dir, f))
-				}
-			}
-			if pgo := filepath.Join(p.Dir, "default.pgo"); exists(pgo) {
-				files = append(files, pgo)
+	for _, p := range s.packages {
+		if p.Standard || strings.HasPrefix(p.Dir, modcache) {
+			continue
+		}
+		for _, list := range [][]string{p.GoFiles, p.CgoFiles, p.CFiles, p.CXXFiles, p.MFiles, p.HFiles, p.FFiles, p.SFiles, p.SwigFiles, p.SysoFiles, p.EmbedFiles} {
+			for _, f := range list {
+				files = append(files, filepath.Join(p.Dir, f))
 			}
 		}
+		if pgo := filepath.Join(p.Dir, "default.pgo"); exists(pgo) {
+			files = append(files, pgo)
+		}
+	}
+	return r.UntrackedFiles(ctx, files)
+}
+
+// UntrackedFiles returns those of the files, absolute paths, that git does not
+// track, relative to the repository's root, sorted. Files outside the repository
+// do not count, and without git there are none.
+func (r *Resolved) UntrackedFiles(ctx context.Context, files []string) ([]string, error) {
+	if r.repo == nil || len(files) == 0 {
+		return nil, nil
 	}
 	slices.Sort(files)
-	untracked, err := r.repo.Untracked(ctx, slices.Compact(files))
-	if err != nil {
-		return err
+	return r.repo.Untracked(ctx, slices.Compact(files))
+}
+
+// MarkDirty says that a file makes the tree differ from the commit, in the
+// version and the tags as well. What git itself has found stays.
+func (r *Resolved) MarkDirty(file string) {
+	p := r.Plan
+	if p.Dirty {
+		return
 	}
-	if p := r.Plan; len(untracked) > 0 && !p.Dirty {
-		p.Dirty, p.DirtyFile = true, untracked[0]
-		if p.Version != "unknown" && !strings.HasSuffix(p.Version, "+dirty") {
-			p.Version += "+dirty"
-		}
-		for i := range p.Images {
-			p.Images[i].Tags = []string{Tag(p.Version)}
-		}
+	p.Dirty, p.DirtyFile = true, file
+	if p.Version != "unknown" {
+		p.Version += "+dirty"
 	}
-	return nil
+	for i := range p.Images {
+		p.Images[i].Tags = []string{Tag(p.Version)}
+	}
+}
+
+// treeState is Resolved.TreeState for the files that `git status` reports.
+func (r *Resolved) treeState(changed []string) string {
+	h := sha256.New()
+	fmt.Fprintf(h, "%s\n", r.Plan.Revision)
+	for _, name := range changed {
+		fmt.Fprintf(h, "%q", name)
+		if info, err := os.Lstat(filepath.Join(r.repo.Root, filepath.FromSlash(name))); err == nil {
+			fmt.Fprintf(h, " %d %d", info.Size(), info.ModTime().UnixNano())
+		}
+		fmt.Fprintln(h)
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // Cgo names the packages outside the standard library that are written with

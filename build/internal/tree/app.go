@@ -12,8 +12,9 @@ import (
 // same inputs.
 const appFormat = "thimble app 1"
 
-// licensesPath is where the licence texts of the modules in the binary are.
-const licensesPath = "licenses/third-party.txt"
+// LicensesPath is where the licence texts of the modules in the binary are, in
+// the image.
+const LicensesPath = "/licenses/third-party.txt"
 
 // AppPath is the absolute path in the image of the binary of the image name.
 func AppPath(name string) string { return "/app/" + name }
@@ -31,7 +32,7 @@ func App(name, binary string, licenses []byte) (*Tree, error) {
 		Open: func() (io.ReadCloser, error) { return os.Open(binary) },
 	})
 	if err == nil && len(licenses) > 0 {
-		err = t.Add(Bytes(licensesPath, 0o644, licenses))
+		err = t.Add(Bytes(LicensesPath[1:], 0o644, licenses))
 	}
 	return t, err
 }

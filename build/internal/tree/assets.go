@@ -43,7 +43,7 @@ func Assets(dir string, img plan.Image) (*Tree, error) {
 		}
 	}
 	for _, n := range nodes {
-		if p := "/" + n.Path; p == AppPath(img.Name) || n.Path == licensesPath {
+		if p := "/" + n.Path; p == AppPath(img.Name) || p == LicensesPath {
 			return nil, fmt.Errorf("asset for %s: the image has a file of its own there", p)
 		}
 	}
