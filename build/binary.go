@@ -126,6 +126,8 @@ type examined struct {
 	sha256 string // hex
 	build  *debug.BuildInfo
 	report needs.Report
+	// digests are computed once somebody wants them.
+	digests func() (digests, error)
 }
 
 // examine proves a binary and reads from it what the later stages need, all at
@@ -144,6 +146,7 @@ func (r *run) examine(ctx context.Context, u *unit, before bool) (*examined, err
 		return nil, fmt.Errorf("read the binary: %w", err)
 	}
 	e.size = e.info.Size()
+	e.digests = sync.OnceValues(e.computeDigests)
 	if e.build, err = compile.Prove(f, r.resolved.Plan, u.image, u.platform); err != nil {
 		return nil, err
 	}
@@ -154,6 +157,7 @@ func (r *run) examine(ctx context.Context, u *unit, before bool) (*examined, err
 			e.report, err = scan()
 			return err
 		})
+		r.background.Go(func() { _, _ = e.digests() }) // the SBOM of a new binary is a new one
 	}
 	g.Go(func() error {
 		h := sha256.New()
@@ -191,16 +195,14 @@ func (r *run) examineBefore(ctx context.Context, units []*unit, g *errgroup.Grou
 }
 
 // digests are what SPDX and CycloneDX want of a file besides its SHA-256, in hex.
-type digests struct{ SHA1, SHA512 string }
+type digests struct{ sha1, sha512 string }
 
-func (r *run) digests(u *unit) (digests, error) {
-	return value(r, "digests-"+u.sha256, func() (digests, error) {
-		h1, h512 := sha1.New(), sha512.New()
-		if _, err := io.Copy(io.MultiWriter(h1, h512), io.NewSectionReader(u.file, 0, u.size)); err != nil {
-			return digests{}, fmt.Errorf("read the binary: %w", err)
-		}
-		return digests{hex.EncodeToString(h1.Sum(nil)), hex.EncodeToString(h512.Sum(nil))}, nil
-	})
+func (e *examined) computeDigests() (digests, error) {
+	h1, h512 := sha1.New(), sha512.New()
+	if _, err := io.Copy(io.MultiWriter(h1, h512), io.NewSectionReader(e.file, 0, e.size)); err != nil {
+		return digests{}, fmt.Errorf("read the binary: %w", err)
+	}
+	return digests{hex.EncodeToString(h1.Sum(nil)), hex.EncodeToString(h512.Sum(nil))}, nil
 }
 
 // value keeps what make returns in the cache, as JSON. What was kept by another

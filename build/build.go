@@ -68,10 +68,10 @@ func Plan(ctx context.Context, o Options) (*plan.Plan, error) {
 	if err := r.openCache(); err != nil {
 		return nil, err
 	}
-	if err := r.list(ctx, nil); err != nil {
+	if err := r.list(ctx); err != nil {
 		return nil, err
 	}
-	r.complete()
+	r.complete(nil)
 	return r.resolved.Plan, nil
 }
 
@@ -118,8 +118,10 @@ type run struct {
 	untracked []string
 	licenses  string
 	open      []*os.File
-	stages    []Stage
-	done      Result
+	// background is work that is waited for before the run ends.
+	background sync.WaitGroup
+	stages     []Stage
+	done       Result
 
 	cache *cache.Cache
 	// salt goes before every key of a cached value: see kitSalt.

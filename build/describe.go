@@ -19,7 +19,6 @@ import (
 
 	cyclonedx "github.com/CycloneDX/cyclonedx-go"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/thimble-build/thimble/build/internal/describe"
 	"github.com/thimble-build/thimble/build/internal/image"
@@ -93,35 +92,7 @@ func (r *run) ownLicenses(ctx context.Context) (string, error) {
 	return "", nil
 }
 
-// describe builds the images' configurations and manifests, and writes the SBOMs.
-func (r *run) describe(ctx context.Context, units []*unit) error {
-	return r.stage("describe", func() (string, error) {
-		g, ctx := errgroup.WithContext(ctx)
-		g.SetLimit(2)
-		for _, u := range units {
-			g.Go(func() error {
-				if err := ctx.Err(); err != nil {
-					return err
-				}
-				if err := r.buildImage(u); err != nil {
-					return fmt.Errorf("describe %s: %w", u, err)
-				}
-				if err := r.writeSBOM(u); err != nil {
-					return fmt.Errorf("describe %s: %w", u, err)
-				}
-				return nil
-			})
-		}
-		if err := g.Wait(); err != nil {
-			return "", err
-		}
-		if len(units) == 1 {
-			return count(units[0].sbom.Components, "component"), nil
-		}
-		return "", nil
-	})
-}
-
+// buildImage puts the layers together.
 func (r *run) buildImage(u *unit) error {
 	var err error
 	u.built, err = image.Build(image.Input{
@@ -151,9 +122,9 @@ func (r *run) buildImage(u *unit) error {
 	return nil
 }
 
-// writeSBOM takes both documents from the cache or makes them. Their key is what
-// they are made of, as short as it can be said.
-func (r *run) writeSBOM(u *unit) error {
+// describe takes both SBOMs from the cache or makes them. Their key is what they
+// are made of, as short as it can be said.
+func (r *run) describe(u *unit) error {
 	key, err := json.Marshal(struct {
 		Plan               *plan.Plan
 		Image              plan.Image
@@ -200,7 +171,7 @@ func (r *run) writeSBOM(u *unit) error {
 // describeInput gathers what the documents are made of: the modules are those
 // of the binary's own build info, and go list adds how they hang together.
 func (r *run) describeInput(u *unit) (describe.Input, error) {
-	sums, err := r.digests(u)
+	sums, err := u.digests()
 	if err != nil {
 		return describe.Input{}, err
 	}
@@ -224,7 +195,7 @@ func (r *run) describeInput(u *unit) (describe.Input, error) {
 		Plan: p, Image: u.image, Platform: u.platform,
 		Binary: describe.Binary{
 			Path: tree.AppPath(u.image.Name), Name: u.image.Name, Size: u.size,
-			SHA1: sums.SHA1, SHA256: u.sha256, SHA512: sums.SHA512,
+			SHA1: sums.sha1, SHA256: u.sha256, SHA512: sums.sha512,
 		},
 		Main:       module(&u.build.Main),
 		Std:        describe.Module{Path: "std", Version: p.Toolchain.Version, License: u.licenses["std"]},

@@ -2,13 +2,10 @@ package build
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"path"
 	"path/filepath"
-	"slices"
 	"sync"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -59,19 +56,6 @@ func produce(ctx context.Context, o Options, images bool) (*Result, error) {
 	if err := r.make(ctx, units, images); err != nil {
 		return nil, err
 	}
-	r.complete()
-	for _, u := range units { // whether the tree is dirty, and with it the tag, is known by now
-		for _, img := range r.resolved.Plan.Images {
-			if img.Name == u.image.Name {
-				u.image = img
-			}
-		}
-	}
-	if images {
-		if err := r.describe(ctx, units); err != nil {
-			return nil, err
-		}
-	}
 	if err := r.publish(ctx, dist, engine, units, images); err != nil {
 		return nil, err
 	}
@@ -83,13 +67,15 @@ func produce(ctx context.Context, o Options, images bool) (*Result, error) {
 
 // closeFiles closes the binaries, which were only read.
 func (r *run) closeFiles() {
+	r.background.Wait()
 	for _, f := range r.open {
 		f.Close()
 	}
 }
 
 // make runs everything that can run at once: the tests, the listing of sources,
-// and for each platform the compiler and the assembly of what it gives.
+// and for each platform the compiler, then the layers of what it gives, and beside
+// them the description.
 func (r *run) make(ctx context.Context, units []*unit, images bool) error {
 	g, ctx := errgroup.WithContext(ctx)
 	r.examineBefore(ctx, units, g)
@@ -98,144 +84,66 @@ func (r *run) make(ctx context.Context, units []*unit, images bool) error {
 	}
 	// What the go command cannot list it cannot compile either, and the compiler
 	// says better why: the error of the listing waits for the compiler's.
-	listed := make(chan struct{})
-	var listErr error
+	listed := make(chan error, 1)
 	g.Go(func() error {
-		defer close(listed)
-		listErr = r.list(ctx, units)
+		listed <- r.list(ctx)
 		return nil
 	})
-	var one sync.Mutex // layers are compressed one at a time, on all cores
+	platforms := r.resolved.Plan.Platforms
+	compiled := make(chan error, len(platforms))
 	compilers := make(chan struct{}, maxCompilers)
-	for _, platform := range r.resolved.Plan.Platforms {
-		var mine []*unit
-		for _, u := range units {
-			if u.platform == platform {
-				mine = append(mine, u)
-			}
-		}
+	completed := make(chan struct{})
+	var one sync.Mutex // layers are compressed one at a time, on all cores
+	for _, platform := range platforms {
 		g.Go(func() error {
+			var mine []*unit
+			for _, u := range units {
+				if u.platform == platform {
+					mine = append(mine, u)
+				}
+			}
 			compilers <- struct{}{}
 			err := r.compile(ctx, platform, mine)
 			<-compilers
+			compiled <- err
 			if err != nil {
 				return err
 			}
-			<-listed
-			if listErr != nil {
-				return listErr
+			select {
+			case <-completed:
+			case <-ctx.Done():
+				return context.Cause(ctx)
 			}
-			if err := r.relist(ctx, platform, mine); err != nil || !images {
-				return err
+			if !images {
+				return nil
 			}
-			one.Lock()
-			defer one.Unlock()
 			for _, u := range mine {
-				if err := r.assemble(ctx, u); err != nil {
-					return fmt.Errorf("assemble %s: %w", u, err)
+				if err := r.assemble(ctx, u, &one); err != nil {
+					return err
 				}
 			}
 			return nil
 		})
 	}
+	g.Go(func() error {
+		for range platforms {
+			if err := <-compiled; err != nil {
+				return nil // its own goroutine says so
+			}
+		}
+		if err := <-listed; err != nil {
+			return err
+		}
+		r.complete(units)
+		close(completed)
+		return nil
+	})
 	return g.Wait()
 }
 
 // maxCompilers bounds how many go commands build at once; each of them uses all
 // the cores.
 const maxCompilers = 3
-
-// assembled is what assembly adds to a unit.
-type assembled struct {
-	layers []image.Layer // from the bottom to the top
-	// rootfsKey and assetsKey stand for the content of these layers; components
-	// tells what brought it.
-	rootfsKey, assetsKey string
-	components           func() ([]tree.Component, error)
-}
-
-// assemble makes the layers of one image: the root file system, the user's own
-// files, and the binary with the licences of what it links.
-func (r *run) assemble(ctx context.Context, u *unit) error {
-	return r.stage("assemble "+u.String(), func() (string, error) {
-		p := r.resolved.Plan
-		names := u.files()
-		var err error
-		src := tree.Sources{GOROOT: r.resolved.Go.Root, GoVersion: p.Toolchain.Version, KitVersion: p.Kit.Version}
-		if u.rootfsKey, err = tree.RootfsKey(names, src); err != nil {
-			return "", err
-		}
-		rootfs := sync.OnceValues(func() (*tree.Tree, error) { return tree.Rootfs(names, src) })
-		if len(names) > 0 {
-			if err := r.layer(ctx, u, "rootfs", u.rootfsKey, rootfs); err != nil {
-				return "", err
-			}
-		}
-
-		assets, err := tree.Assets(r.resolved.Dir, u.image)
-		if err != nil {
-			return "", err
-		}
-		if !assets.Empty() {
-			h := sha256.New()
-			if err := assets.WriteTar(h); err != nil {
-				return "", err
-			}
-			u.assetsKey = hex.EncodeToString(h.Sum(nil))
-			if err := r.layer(ctx, u, "assets", u.assetsKey, func() (*tree.Tree, error) { return assets, nil }); err != nil {
-				return "", err
-			}
-		}
-		u.components = func() ([]tree.Component, error) {
-			own, err := value(r, "components-"+u.rootfsKey, func() ([]tree.Component, error) {
-				t, err := rootfs()
-				if err != nil {
-					return nil, err
-				}
-				return t.Components()
-			})
-			if err != nil {
-				return nil, err
-			}
-			more, err := assets.Components()
-			return slices.Concat(own, more), err
-		}
-
-		if err := r.findLicenses(ctx, u); err != nil {
-			return "", err
-		}
-		return "", r.layer(ctx, u, "binary", tree.AppKey(u.image.Name, u.sha256, u.texts), func() (*tree.Tree, error) {
-			return tree.App(u.image.Name, u.path, u.texts)
-		})
-	})
-}
-
-// files are the needs that the image has files for.
-func (u *unit) files() []string {
-	var names []string
-	for _, n := range u.needs {
-		if !n.Embedded && n.Name != plan.NeedExec {
-			names = append(names, n.Name)
-		}
-	}
-	return names
-}
-
-// layer adds a layer to the unit, from the cache or newly made.
-func (r *run) layer(ctx context.Context, u *unit, name, key string, make func() (*tree.Tree, error)) error {
-	l, err := r.cache.Layer(ctx, name+"-"+key, r.resolved.Plan.Compression, func(w io.Writer) error {
-		t, err := make()
-		if err != nil {
-			return err
-		}
-		return t.WriteTar(w)
-	})
-	if err != nil {
-		return err
-	}
-	u.layers = append(u.layers, image.Layer{Layer: l, Name: name})
-	return nil
-}
 
 // openCache opens the cache of layers and documents.
 func (r *run) openCache() error {

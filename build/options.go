@@ -146,7 +146,7 @@ func (s *settled) environment() error {
 }
 
 func (s *settled) input() resolve.Input {
-	return resolve.Input{Config: s.Config, Workdir: s.Workdir, Env: s.Env, Kit: kit(), Platforms: s.Platforms}
+	return resolve.Input{Config: s.Config, Workdir: s.Workdir, Dist: s.dist, Env: s.Env, Kit: kit(), Platforms: s.Platforms}
 }
 
 const kitPath = "github.com/thimble-build/thimble"

@@ -20,22 +20,20 @@ type sources struct {
 	Modules map[string][]resolve.Module
 	// Untracked are the compiled files that git does not track.
 	Untracked []string
-
-	// recalled says that an earlier run listed them.
-	recalled bool
+	// Outside says that they depend on more than the repository.
+	Outside bool
 }
 
 // list finds out what is compiled for each platform, and the service's own
 // licence.
 //
-// Where git sees the same tree as in an earlier run, and the units have binaries
-// that this run made, it listed the same, and the go command need not be asked.
-// That holds only if the compiler leaves the binaries alone: see relist.
-func (r *run) list(ctx context.Context, units []*unit) error {
+// What the go command lists depends on the tree alone, so it is asked only when
+// the tree has changed, and then beside the compiler.
+func (r *run) list(ctx context.Context) error {
 	return r.stage("list sources", func() (string, error) {
 		g, gctx := errgroup.WithContext(ctx)
 		for _, platform := range r.resolved.Plan.Platforms {
-			g.Go(func() error { return r.listPlatform(gctx, platform, units) })
+			g.Go(func() error { return r.listPlatform(gctx, platform) })
 		}
 		g.Go(func() (err error) {
 			r.licenses, err = r.ownLicenses(gctx)
@@ -50,9 +48,9 @@ func (r *run) list(ctx context.Context, units []*unit) error {
 }
 
 // complete writes what list found out into the plan: the service's licence, and
-// that a file which git does not track makes the tree dirty. Nothing else may use
-// the plan meanwhile.
-func (r *run) complete() {
+// that a file which git does not track makes the tree dirty. It is called when
+// the compiler is done, and nothing else uses the plan meanwhile.
+func (r *run) complete(units []*unit) {
 	p := r.resolved.Plan
 	for i := range p.Images {
 		p.Images[i].Licenses = cmp.Or(p.Images[i].Licenses, r.licenses)
@@ -67,29 +65,38 @@ func (r *run) complete() {
 	if p.Dirty {
 		r.Progress.Notice("the tree differs from the commit: " + p.DirtyFile)
 	}
+	for _, u := range units {
+		for _, img := range p.Images {
+			if img.Name == u.image.Name {
+				u.image = img
+			}
+		}
+	}
 }
 
-func (r *run) listPlatform(ctx context.Context, platform plan.Platform, units []*unit) error {
-	key, err := r.sourcesKey(platform, units, func(u *unit) *examined { return u.before() })
+func (r *run) listPlatform(ctx context.Context, platform plan.Platform) error {
+	key, err := r.sourcesKey(platform)
 	if err != nil {
 		return err
-	}
-	recalled := true
-	ask := func() (*sources, error) {
-		recalled = false
-		return r.askGo(ctx, platform)
 	}
 	var s *sources
-	if key == "" {
-		s, err = ask()
-	} else {
+	asked := false
+	ask := func() (*sources, error) {
+		asked = true
+		return r.askGo(ctx, platform)
+	}
+	if key != "" {
 		s, err = value(r, key, ask)
+	}
+	if !asked && (s == nil || s.Outside) && err == nil {
+		s, err = ask()
 	}
 	if err != nil {
 		return err
 	}
-	s.recalled = recalled
-	r.setListed(platform, s)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sources[platform] = s
 	return nil
 }
 
@@ -97,38 +104,6 @@ func (r *run) listed(platform plan.Platform) *sources {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.sources[platform]
-}
-
-func (r *run) setListed(platform plan.Platform, s *sources) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.sources[platform] = s
-}
-
-// relist is called when the compiler is done. Where it has made another binary
-// than the one that recalled sources stand for, the go command is asked after all;
-// and what is known now is kept for the next run.
-func (r *run) relist(ctx context.Context, platform plan.Platform, units []*unit) error {
-	s := r.listed(platform)
-	for _, u := range units {
-		if s.recalled && u.examined != u.before() {
-			asked, err := r.askGo(ctx, platform)
-			if err != nil {
-				return err
-			}
-			r.setListed(platform, asked)
-			s = asked
-		}
-	}
-	if s.recalled {
-		return nil
-	}
-	key, err := r.sourcesKey(platform, units, func(u *unit) *examined { return u.examined })
-	if err != nil || key == "" {
-		return err
-	}
-	_, err = value(r, key, func() (*sources, error) { return s, nil })
-	return err
 }
 
 func (r *run) askGo(ctx context.Context, platform plan.Platform) (*sources, error) {
@@ -140,38 +115,30 @@ func (r *run) askGo(ctx context.Context, platform plan.Platform) (*sources, erro
 	for _, img := range r.resolved.Plan.Images {
 		s.Modules[img.Package] = listed.Modules(img.Package)
 	}
+	s.Outside = r.resolved.Outside(listed)
 	s.Untracked, err = r.resolved.Untracked(ctx, listed)
 	return s, err
 }
 
 // sourcesKey is everything that the sources of a platform depend on; empty where
 // something of it is not known.
-func (r *run) sourcesKey(platform plan.Platform, units []*unit, binary func(*unit) *examined) (string, error) {
+func (r *run) sourcesKey(platform plan.Platform) (string, error) {
 	p := r.resolved.Plan
-	state := r.resolved.TreeState
-	if state == "" || len(units) == 0 {
+	if r.resolved.TreeState == "" {
 		return "", nil
 	}
-	settings, err := json.Marshal(struct {
-		plan.Toolchain
-		plan.Build
-		ModuleCache, Dir, State string
-	}{p.Toolchain, p.Build, r.resolved.Go.Setting("GOMODCACHE"), r.resolved.Dir, state})
-	if err != nil {
-		return "", err
+	var packages []string
+	for _, img := range p.Images {
+		packages = append(packages, img.Package)
 	}
-	key := fmt.Sprintf("sources-%s-%s", platform, settings)
-	for _, u := range units {
-		if u.platform != platform {
-			continue
-		}
-		b := binary(u)
-		if b == nil {
-			return "", nil
-		}
-		key += fmt.Sprintf("-%s-%s", u.image.Package, b.sha256)
-	}
-	return key, nil
+	key, err := json.Marshal(struct {
+		Platform                    plan.Platform
+		Toolchain                   plan.Toolchain
+		Build                       plan.Build
+		Packages                    []string
+		ModuleCache, Dir, TreeState string
+	}{platform, p.Toolchain, p.Build, packages, r.resolved.Go.Setting("GOMODCACHE"), r.resolved.Dir, r.resolved.TreeState})
+	return "sources-" + string(key), err
 }
 
 // untrackedAssets are the files that are copied into images and that git does

@@ -72,6 +72,9 @@ type State struct {
 	// Changed are the files that `git status` reports, in its order, relative
 	// to Root and with slashes.
 	Changed []string
+	// Unclean are all files that are changed, untracked or ignored, whatever the
+	// user's settings hide; an ignored folder stands for all that is in it.
+	Unclean []string
 	// Remote is the URL of origin, without credentials, as https where it can be.
 	Remote string
 	// Tags point at HEAD; Merged are all the tags in HEAD's history.
@@ -81,7 +84,7 @@ type State struct {
 // State reads the repository's state with a handful of git calls at once.
 func (r *Repo) State(ctx context.Context) (State, error) {
 	var s State
-	var head, status, remote, tags, merged, shallow []byte
+	var head, status, unclean, remote, tags, merged, shallow []byte
 	g, ctx := errgroup.WithContext(ctx)
 	run := func(out *[]byte, optional bool, args ...string) {
 		g.Go(func() error {
@@ -94,6 +97,7 @@ func (r *Repo) State(ctx context.Context) (State, error) {
 		})
 	}
 	run(&status, false, "status", "--porcelain", "-z")
+	run(&unclean, false, "status", "--porcelain", "-z", "--untracked-files=all", "--ignored=traditional")
 	run(&shallow, false, "rev-parse", "--is-shallow-repository")
 	run(&head, true, "-c", "log.showsignature=false", "log", "-1", "--format=%H:%ct")
 	run(&remote, true, "config", "--get", "remote.origin.url")
@@ -110,7 +114,7 @@ func (r *Repo) State(ctx context.Context) (State, error) {
 		s.Revision, s.Time = rev, time.Unix(n, 0).UTC()
 	}
 	s.Shallow = strings.TrimSpace(string(shallow)) == "true"
-	s.Changed = changed(status)
+	s.Changed, s.Unclean = changed(status), changed(unclean)
 	s.Remote = WebURL(strings.TrimSpace(string(remote)))
 	s.Tags, s.Merged = strings.Fields(string(tags)), strings.Fields(string(merged))
 	return s, nil

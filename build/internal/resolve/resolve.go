@@ -26,6 +26,8 @@ type Input struct {
 	Config plan.Config
 	// Workdir is the absolute folder that Config.Dir is relative to.
 	Workdir string
+	// Dist is the absolute folder that is written to, which is no source.
+	Dist string
 	// Env is the user's environment.
 	Env []string
 	Kit plan.Kit
@@ -43,9 +45,8 @@ type Resolved struct {
 	// Notices are for the user: what was decided that may surprise.
 	Notices []string
 
-	// TreeState is different whenever git sees the tree differently: another
-	// commit, another set of changed files, or a changed file with another size
-	// or time. It is empty where git cannot tell.
+	// TreeState is a hash of everything in the repository that Sources depends
+	// on; empty where that cannot be known.
 	TreeState string
 
 	repo *git.Repo // nil without git
@@ -115,6 +116,9 @@ func Resolve(ctx context.Context, in Input) (*Resolved, error) {
 		r.withoutGit(v.err)
 	} else {
 		r.fromGit(v.state)
+		if v.state.Revision != "" {
+			r.TreeState = treeState(v.repo.Root, v.state.Revision, v.state.Unclean, in.Dist)
+		}
 	}
 	if cfg.Version != "" {
 		p.Version = cfg.Version

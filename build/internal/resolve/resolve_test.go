@@ -2,6 +2,7 @@ package resolve
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -285,26 +286,64 @@ func TestIgnoredFile(t *testing.T) {
 func TestTreeState(t *testing.T) {
 	r := newRepo(t, "hello").commit()
 	states := map[string]string{}
+	last := ""
 	check := func(what string) {
 		t.Helper()
-		state := r.resolve(plan.Config{}).TreeState
-		if other, ok := states[state]; ok || state == "" {
-			t.Errorf("%s gives the state of %q: %q", what, other, state)
+		last = r.resolve(plan.Config{}).TreeState
+		if other, ok := states[last]; ok || last == "" {
+			t.Errorf("%s gives the state of %q: %q", what, other, last)
 		}
-		states[state] = what
-		if again := r.resolve(plan.Config{}).TreeState; again != state {
+		states[last] = what
+		if again := r.resolve(plan.Config{}).TreeState; again != last {
 			t.Errorf("%s: the state changes by itself", what)
+		}
+	}
+	same := func(what string) {
+		t.Helper()
+		if state := r.resolve(plan.Config{}).TreeState; state != last {
+			t.Errorf("%s changes the state", what)
 		}
 	}
 	check("a clean tree")
 	r.write("main.go", "package main\n\nfunc main() {}\n")
 	check("a change")
 	r.write("main.go", "package main\n\nfunc main() { println() }\n")
-	check("another change to the same file")
+	same("another function body")
+	r.write("main.go", "package main\n\nimport _ \"os\"\n\nfunc main() { println() }\n")
+	check("an import")
+	r.write("main.go", "//go:build linux\n\npackage main\n\nimport _ \"os\"\n\nfunc main() { println() }\n")
+	check("a build constraint")
 	r.git("commit", "-q", "-a", "-m", "second")
 	check("another commit")
-	r.write("new.go", "package main\n")
-	check("a new file")
+	r.write("sub/new.go", "package sub\n")
+	check("a file in a new folder")
+	r.write("sub/data", "a")
+	check("a file of data")
+	r.write("sub/data", "bb")
+	check("other data")
+	r.write("sub/embed.go", "package sub\n\nimport _ \"embed\"\n\n//go:embed data\nvar data string\n")
+	check("an embedded file")
+	r.write("sub/embed.go", "package sub\n\nimport _ \"embed\"\n\n//go:embed d*\nvar data string\n")
+	check("another pattern")
+	r.write(".gitignore", "/gen\n")
+	check("something ignored that is not there")
+	r.write("gen/gen.go", "package gen\n")
+	check("an ignored folder")
+	r.write("gen/deep/gen.go", "package deep\n")
+	check("more in an ignored folder")
+	r.write("gen/deep/gen.go", "package deep\n\nimport _ \"os\"\n")
+	check("an import in an ignored folder")
+	if err := os.Remove(filepath.Join(r.dir, "main.go")); err != nil {
+		t.Fatal(err)
+	}
+	r.write("other.go", "package main\n\nfunc main() {}\n")
+	check("a file that is gone")
+	for i := range maxEntries {
+		r.write(fmt.Sprintf("gen/many/%d", i), "")
+	}
+	if state := r.resolve(plan.Config{}).TreeState; state != "" {
+		t.Error("the state is known in spite of very many ignored files")
+	}
 	if state := newRepo(t, "hello").resolve(plan.Config{}).TreeState; state != "" {
 		t.Errorf("without git the state is %q", state)
 	}

@@ -3,8 +3,6 @@ package resolve
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -187,6 +185,22 @@ func (r *Resolved) Untracked(ctx context.Context, s *Sources) ([]string, error) 
 	return r.UntrackedFiles(ctx, files)
 }
 
+// Outside returns whether packages of a working tree outside the repository are
+// among the sources, such as a sibling that a replace directive names: of those
+// TreeState says nothing.
+func (r *Resolved) Outside(s *Sources) bool {
+	modcache := r.Go.Setting("GOMODCACHE") + string(filepath.Separator)
+	for _, p := range s.packages {
+		if p.Standard || strings.HasPrefix(p.Dir, modcache) {
+			continue
+		}
+		if r.repo == nil || !strings.HasPrefix(p.Dir+string(filepath.Separator), r.repo.Root+string(filepath.Separator)) {
+			return true
+		}
+	}
+	return false
+}
+
 // UntrackedFiles returns those of the files, absolute paths, that git does not
 // track, relative to the repository's root, sorted. Files outside the repository
 // do not count, and without git there are none.
@@ -212,20 +226,6 @@ func (r *Resolved) MarkDirty(file string) {
 	for i := range p.Images {
 		p.Images[i].Tags = []string{Tag(p.Version)}
 	}
-}
-
-// treeState is Resolved.TreeState for the files that `git status` reports.
-func (r *Resolved) treeState(changed []string) string {
-	h := sha256.New()
-	fmt.Fprintf(h, "%s\n", r.Plan.Revision)
-	for _, name := range changed {
-		fmt.Fprintf(h, "%q", name)
-		if info, err := os.Lstat(filepath.Join(r.repo.Root, filepath.FromSlash(name))); err == nil {
-			fmt.Fprintf(h, " %d %d", info.Size(), info.ModTime().UnixNano())
-		}
-		fmt.Fprintln(h)
-	}
-	return hex.EncodeToString(h.Sum(nil))
 }
 
 // Cgo names the packages outside the standard library that are written with

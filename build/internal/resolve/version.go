@@ -29,7 +29,6 @@ func (r *Resolved) fromGit(state git.State) {
 		r.notice("the version is unknown: the git repository has no commit yet")
 		return
 	}
-	r.TreeState = r.treeState(state.Changed)
 	if r.repo.Linked && p.Build.Stamp {
 		p.Build.Stamp = false
 		r.notice("the binary carries no commit: the go command does not stamp in a linked worktree or a submodule")

@@ -1,0 +1,138 @@
+package build
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/thimble-build/thimble/build/internal/image"
+	"github.com/thimble-build/thimble/build/internal/tree"
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// assembled is what assembly adds to a unit.
+type assembled struct {
+	layers []image.Layer // from the bottom to the top
+	// rootfsKey and assetsKey stand for the content of these layers, and are
+	// empty where there is none; components tells what brought it.
+	rootfsKey, assetsKey string
+	components           func() ([]tree.Component, error)
+}
+
+// assemble makes the layers of one image, the root file system, the user's own
+// files, and the binary with the licences of what it links; beside them the
+// SBOMs, which describe the same; and of all that the image.
+func (r *run) assemble(ctx context.Context, u *unit, one *sync.Mutex) error {
+	return r.stage("assemble "+u.String(), func() (string, error) {
+		layers, err := r.layersOf(ctx, u)
+		if err != nil {
+			return "", err
+		}
+		g, gctx := errgroup.WithContext(ctx)
+		g.Go(func() error {
+			one.Lock()
+			defer one.Unlock()
+			for _, make := range layers {
+				l, err := make(gctx)
+				if err != nil {
+					return fmt.Errorf("assemble %s: %w", u, err)
+				}
+				u.layers = append(u.layers, l)
+			}
+			return nil
+		})
+		g.Go(func() error {
+			if err := r.describe(u); err != nil {
+				return fmt.Errorf("describe %s: %w", u, err)
+			}
+			return nil
+		})
+		if err := g.Wait(); err != nil {
+			return "", err
+		}
+		if err := r.buildImage(u); err != nil {
+			return "", fmt.Errorf("assemble %s: %w", u, err)
+		}
+		return count(u.sbom.Components, "component"), nil
+	})
+}
+
+// layersOf finds out what the layers are made of, and returns for each how it is
+// made, from the bottom to the top.
+func (r *run) layersOf(ctx context.Context, u *unit) ([]func(context.Context) (image.Layer, error), error) {
+	p := r.resolved.Plan
+	names := u.files()
+	src := tree.Sources{GOROOT: r.resolved.Go.Root, GoVersion: p.Toolchain.Version, KitVersion: p.Kit.Version}
+	rootfs := sync.OnceValues(func() (*tree.Tree, error) { return tree.Rootfs(names, src) })
+	var layers []func(context.Context) (image.Layer, error)
+	var err error
+	if len(names) > 0 {
+		if u.rootfsKey, err = tree.RootfsKey(names, src); err != nil {
+			return nil, err
+		}
+		layers = append(layers, r.layer("rootfs", u.rootfsKey, rootfs))
+	}
+	assets, err := tree.Assets(r.resolved.Dir, u.image)
+	if err != nil {
+		return nil, err
+	}
+	if !assets.Empty() {
+		h := sha256.New()
+		if err := assets.WriteTar(h); err != nil {
+			return nil, err
+		}
+		u.assetsKey = hex.EncodeToString(h.Sum(nil))
+		layers = append(layers, r.layer("assets", u.assetsKey, func() (*tree.Tree, error) { return assets, nil }))
+	}
+	u.components = func() ([]tree.Component, error) {
+		own, err := value(r, "components-"+u.rootfsKey, func() ([]tree.Component, error) {
+			t, err := rootfs()
+			if err != nil {
+				return nil, err
+			}
+			return t.Components()
+		})
+		if err != nil {
+			return nil, err
+		}
+		more, err := assets.Components()
+		return slices.Concat(own, more), err
+	}
+	if err := r.findLicenses(ctx, u); err != nil {
+		return nil, err
+	}
+	return append(layers, r.layer("binary", tree.AppKey(u.image.Name, u.sha256, u.texts), func() (*tree.Tree, error) {
+		return tree.App(u.image.Name, u.path, u.texts)
+	})), nil
+}
+
+// layer returns how a layer is made, or taken from the cache.
+func (r *run) layer(name, key string, make func() (*tree.Tree, error)) func(context.Context) (image.Layer, error) {
+	return func(ctx context.Context) (image.Layer, error) {
+		l, err := r.cache.Layer(ctx, name+"-"+key, r.resolved.Plan.Compression, func(w io.Writer) error {
+			t, err := make()
+			if err != nil {
+				return err
+			}
+			return t.WriteTar(w)
+		})
+		return image.Layer{Layer: l, Name: name}, err
+	}
+}
+
+// files are the needs that the image has files for.
+func (u *unit) files() []string {
+	var names []string
+	for _, n := range u.needs {
+		if !n.Embedded && n.Name != plan.NeedExec {
+			names = append(names, n.Name)
+		}
+	}
+	return names
+}
