@@ -82,21 +82,17 @@ func CycloneDX(in Input) ([]byte, error) {
 	bom.Dependencies = &dependencies
 	bom.Compositions = &[]cdx.Composition{{Aggregate: cdx.CompositionAggregateComplete, Assemblies: &assemblies, Dependencies: &refs}}
 
+	bom.SerialNumber = "urn:uuid:" + unidentified
 	content, err := encodeBOM(bom)
 	if err != nil {
 		return nil, fmt.Errorf("write CycloneDX: %w", err)
 	}
-	bom.SerialNumber = "urn:uuid:" + contentUUID("cyclonedx", content)
-	content, err = encodeBOM(bom)
-	if err != nil {
-		return nil, fmt.Errorf("write CycloneDX: %w", err)
-	}
-	return content, nil
+	return identify("cyclonedx", content), nil
 }
 
 func encodeBOM(bom *cdx.BOM) ([]byte, error) {
 	var b bytes.Buffer
-	err := cdx.NewBOMEncoder(&b, cdx.BOMFileFormatJSON).SetPretty(true).SetEscapeHTML(false).Encode(bom)
+	err := cdx.NewBOMEncoder(&b, cdx.BOMFileFormatJSON).SetEscapeHTML(false).Encode(bom)
 	return b.Bytes(), err
 }
 

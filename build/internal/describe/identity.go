@@ -1,6 +1,7 @@
 package describe
 
 import (
+	"bytes"
 	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/hex"
@@ -22,6 +23,14 @@ func contentUUID(kind string, content []byte) string {
 	id[6] = id[6]&0x0f | 0x50 // version 5
 	id[8] = id[8]&0x3f | 0x80 // variant
 	return fmt.Sprintf("%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:])
+}
+
+// unidentified stands in a document for its own UUID while it is written.
+const unidentified = "00000000-0000-0000-0000-000000000000"
+
+// identify gives a document its UUID, which is that of its content.
+func identify(kind string, content []byte) []byte {
+	return bytes.Replace(content, []byte(unidentified), []byte(contentUUID(kind, content)), 1)
 }
 
 // elementID is a valid SPDX element identifier (clause 7.2: letters, digits, "."

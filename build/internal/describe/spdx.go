@@ -60,23 +60,18 @@ func SPDX(in Input) ([]byte, error) {
 			strings.Compare(string(a.RefB.ElementRefID), string(b.RefB.ElementRefID)))
 	})
 
+	doc.DocumentNamespace = "https://" + kitPath + "/spdx/" + doc.DocumentName + "-" + unidentified
 	content, err := encode(doc)
 	if err != nil {
 		return nil, fmt.Errorf("write SPDX: %w", err)
 	}
-	doc.DocumentNamespace = "https://" + kitPath + "/spdx/" + doc.DocumentName + "-" + contentUUID("spdx", content)
-	content, err = encode(doc)
-	if err != nil {
-		return nil, fmt.Errorf("write SPDX: %w", err)
-	}
-	return content, nil
+	return identify("spdx", content), nil
 }
 
 func encode(v any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
 	if err := e.Encode(v); err != nil {
 		return nil, err
 	}

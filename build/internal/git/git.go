@@ -84,7 +84,7 @@ type State struct {
 // State reads the repository's state with a handful of git calls at once.
 func (r *Repo) State(ctx context.Context) (State, error) {
 	var s State
-	var head, status, unclean, remote, tags, merged, shallow []byte
+	var head, status, settings, tags, shallow []byte
 	g, ctx := errgroup.WithContext(ctx)
 	run := func(out *[]byte, optional bool, args ...string) {
 		g.Go(func() error {
@@ -96,13 +96,11 @@ func (r *Repo) State(ctx context.Context) (State, error) {
 			return nil
 		})
 	}
-	run(&status, false, "status", "--porcelain", "-z")
-	run(&unclean, false, "status", "--porcelain", "-z", "--untracked-files=all", "--ignored=traditional")
+	run(&status, false, "status", "--porcelain", "-z", "--untracked-files=all", "--ignored=traditional")
 	run(&shallow, false, "rev-parse", "--is-shallow-repository")
 	run(&head, true, "-c", "log.showsignature=false", "log", "-1", "--format=%H:%ct")
-	run(&remote, true, "config", "--get", "remote.origin.url")
-	run(&tags, true, "tag", "--points-at", "HEAD")
-	run(&merged, true, "tag", "--merged", "HEAD")
+	run(&settings, true, "config", "-z", "--get-regexp", `^(remote\.origin\.url|status\.showuntrackedfiles)$`)
+	run(&tags, true, "for-each-ref", "--merged=HEAD", "--format=%(objectname) %(*objectname) %(refname:strip=2)", "refs/tags")
 	if err := g.Wait(); err != nil {
 		return State{}, fmt.Errorf("read the git repository: %w", err)
 	}
@@ -114,28 +112,46 @@ func (r *Repo) State(ctx context.Context) (State, error) {
 		s.Revision, s.Time = rev, time.Unix(n, 0).UTC()
 	}
 	s.Shallow = strings.TrimSpace(string(shallow)) == "true"
-	s.Changed, s.Unclean = changed(status), changed(unclean)
-	s.Remote = WebURL(strings.TrimSpace(string(remote)))
-	s.Tags, s.Merged = strings.Fields(string(tags)), strings.Fields(string(merged))
+	hidden := false
+	for setting := range strings.SplitSeq(string(settings), "\x00") {
+		switch key, value, _ := strings.Cut(setting, "\n"); key {
+		case "remote.origin.url":
+			s.Remote = WebURL(value)
+		case "status.showuntrackedfiles": // the go command obeys it, so what it stamps does
+			hidden = slices.Contains([]string{"no", "false", "off", "0"}, value)
+		}
+	}
+	s.Changed, s.Unclean = changed(status, hidden)
+	for line := range strings.Lines(string(tags)) {
+		fields := strings.Fields(line)
+		name := fields[len(fields)-1]
+		s.Merged = append(s.Merged, name)
+		if slices.Contains(fields[:len(fields)-1], s.Revision) {
+			s.Tags = append(s.Tags, name)
+		}
+	}
 	return s, nil
 }
 
-// changed reads `git status --porcelain -z`: XY, a space, the path; a rename
-// or a copy is followed by the path that it came from.
-func changed(status []byte) []string {
-	var files []string
+// changed reads `git status --porcelain -z`: XY, a space, the path; a rename or a
+// copy is followed by the path that it came from. all has every path, visible those
+// that are not ignored and, where untracked files are hidden, are tracked.
+func changed(status []byte, hidden bool) (visible, all []string) {
 	entries := strings.Split(strings.TrimRight(string(status), "\x00"), "\x00")
 	for i := 0; i < len(entries); i++ {
 		e := entries[i]
 		if len(e) < 4 {
 			continue
 		}
-		files = append(files, e[3:])
+		all = append(all, e[3:])
+		if e[:2] != "!!" && (e[:2] != "??" || !hidden) {
+			visible = append(visible, e[3:])
+		}
 		if strings.ContainsAny(e[:2], "RC") {
 			i++
 		}
 	}
-	return files
+	return visible, all
 }
 
 // Untracked returns those of the files, absolute paths, that lie in the working

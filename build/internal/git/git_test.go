@@ -26,11 +26,18 @@ func TestWebURL(t *testing.T) {
 }
 
 func TestChanged(t *testing.T) {
-	got := changed([]byte(" M a b.go\x00R  new.go\x00old.go\x00?? x/\x00"))
-	if want := []string{"a b.go", "new.go", "x/"}; !slices.Equal(got, want) {
-		t.Errorf("changed = %q, want %q", got, want)
+	status := []byte(" M a b.go\x00R  new.go\x00old.go\x00?? x/y\x00!! gen/z\x00")
+	visible, all := changed(status, false)
+	if want := []string{"a b.go", "new.go", "x/y"}; !slices.Equal(visible, want) {
+		t.Errorf("visible = %q, want %q", visible, want)
 	}
-	if got := changed(nil); got != nil {
-		t.Errorf("changed of nothing = %q", got)
+	if want := []string{"a b.go", "new.go", "x/y", "gen/z"}; !slices.Equal(all, want) {
+		t.Errorf("all = %q, want %q", all, want)
+	}
+	if visible, _ := changed(status, true); !slices.Equal(visible, []string{"a b.go", "new.go"}) {
+		t.Errorf("visible without untracked files = %q", visible)
+	}
+	if visible, all := changed(nil, false); visible != nil || all != nil {
+		t.Errorf("changed of nothing = %q, %q", visible, all)
 	}
 }

@@ -72,7 +72,7 @@ func (r *repo) write(name, content string) {
 }
 
 func (r *repo) try(cfg plan.Config, env ...string) (*Resolved, error) {
-	return Resolve(r.t.Context(), Input{Config: cfg, Workdir: r.dir, Env: append(slices.Clone(r.env), env...), Kit: plan.Kit{Path: "kit", Version: "v1.0.0"}})
+	return Resolve(r.t.Context(), Input{Config: cfg, Workdir: r.dir, Env: append(slices.Clone(r.env), env...), Kit: plan.Kit{Path: "kit", Version: "v1.0.0"}, Dist: filepath.Join(r.dir, "dist")})
 }
 
 func (r *repo) resolve(cfg plan.Config, env ...string) *Resolved {
@@ -156,6 +156,10 @@ func TestVersions(t *testing.T) {
 		}, version: "v1.2.3+dirty", moduleVersion: "v1.2.3+dirty"},
 		{name: "untracked", module: "hello", prepare: func(r *repo) { r.write("notes.txt", "x") },
 			version: "v0.0.0-20260203040506-%s+dirty", moduleVersion: "v0.0.0-20260203040506-%s+dirty"},
+		{name: "untracked, which the user's settings hide", module: "hello", prepare: func(r *repo) {
+			r.git("config", "status.showUntrackedFiles", "no")
+			r.write("notes.txt", "x")
+		}, version: "v0.0.0-20260203040506-%s", moduleVersion: "v0.0.0-20260203040506-%s"},
 		{name: "module in a subfolder, no go.mod at the root", module: "subfolder", dir: "service", prepare: func(r *repo) { r.git("tag", "service/v1.2.3") },
 			version: "v1.2.3", moduleVersion: "(devel)"},
 		{name: "module in a subfolder of a module", module: "subfolder", dir: "service", prepare: func(r *repo) {
@@ -338,6 +342,9 @@ func TestTreeState(t *testing.T) {
 	}
 	r.write("other.go", "package main\n\nfunc main() {}\n")
 	check("a file that is gone")
+	r.write("dist/bin/x", "x")
+	r.write("dist/.gitignore", "*\n")
+	same("thimble's own output")
 	for i := range maxEntries {
 		r.write(fmt.Sprintf("gen/many/%d", i), "")
 	}

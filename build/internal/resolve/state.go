@@ -31,6 +31,9 @@ func treeState(root, revision string, files []string, skip string) string {
 	left := maxEntries
 	for _, name := range files {
 		top := filepath.Join(root, filepath.FromSlash(name))
+		if strings.HasPrefix(top, skip+string(filepath.Separator)) {
+			continue
+		}
 		err := filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
 			if path == skip {
 				return filepath.SkipDir
