@@ -176,11 +176,17 @@ func (r *run) examine(ctx context.Context, u *unit, before bool) (*examined, err
 	return e, nil
 }
 
-// examineBefore begins to examine the binaries that earlier runs have left.
+// examineBefore begins to examine the binaries that earlier runs have left, unless
+// something was edited since: then the compiler replaces them, and has better use
+// for the processor.
 func (r *run) examineBefore(ctx context.Context, units []*unit, g *errgroup.Group) {
 	for _, u := range units {
 		u.path = compile.Path(r.workFolder(), u.image, u.platform)
 		u.before = sync.OnceValue(func() *examined {
+			info, err := os.Stat(u.path)
+			if err != nil || r.resolved.Newest.After(info.ModTime()) {
+				return nil
+			}
 			e, err := r.examine(ctx, u, true)
 			if err != nil {
 				return nil // the compiler makes a better one

@@ -185,11 +185,11 @@ func reach(edges map[string][]string, from string) int {
 func TestReplaced(t *testing.T) {
 	doc := string(write(t, SPDX, small()))
 	for _, want := range []string{
-		`"referenceLocator": "pkg:golang/github.com/fork/lib/sub@v1.0.1-0.20260101000000-abcdefabcdef"`,
-		`"comment": "thimble:module:replaces=example.com/upstream/lib@v1.0.0"`,
-		`"comment": "thimble:module:h1=h1:fork="`,
-		`"downloadLocation": "git+https://github.com/fork/lib@abcdefabcdef#sub"`,
-		`"referenceLocator": "pkg:golang/example.com/local"`,
+		`"referenceLocator":"pkg:golang/github.com/fork/lib/sub@v1.0.1-0.20260101000000-abcdefabcdef"`,
+		`"comment":"thimble:module:replaces=example.com/upstream/lib@v1.0.0"`,
+		`"comment":"thimble:module:h1=h1:fork="`,
+		`"downloadLocation":"git+https://github.com/fork/lib@abcdefabcdef#sub"`,
+		`"referenceLocator":"pkg:golang/example.com/local"`,
 	} {
 		if !strings.Contains(doc, want) {
 			t.Errorf("%s is missing", want)

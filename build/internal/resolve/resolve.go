@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/mod/modfile"
 
@@ -48,6 +49,9 @@ type Resolved struct {
 	// TreeState is a hash of everything in the repository that Sources depends
 	// on; empty where that cannot be known.
 	TreeState string
+	// Newest is the time of the latest change to a file that is not as it was
+	// committed.
+	Newest time.Time
 
 	repo *git.Repo // nil without git
 }
@@ -117,7 +121,7 @@ func Resolve(ctx context.Context, in Input) (*Resolved, error) {
 	} else {
 		r.fromGit(v.state)
 		if v.state.Revision != "" {
-			r.TreeState = treeState(v.repo.Root, v.state.Revision, v.state.Unclean, in.Dist)
+			r.TreeState, r.Newest = treeState(v.repo.Root, v.state.Revision, v.state.Unclean, in.Dist)
 		}
 	}
 	if cfg.Version != "" {

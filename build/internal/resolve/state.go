@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // maxEntries bounds how many files of ignored folders are looked at; above it the
@@ -24,8 +25,8 @@ const maxEntries = 2000
 // sees as changed, untracked or ignored. Of a Go file only what is above its
 // declarations counts, so editing a function does not change the state. skip, an
 // absolute path, is thimble's own output. The state is empty where it cannot be
-// known.
-func treeState(root, revision string, files []string, skip string) string {
+// known. newest is the time of the latest change to one of the files.
+func treeState(root, revision string, files []string, skip string) (state string, newest time.Time) {
 	h := sha256.New()
 	fmt.Fprintln(h, revision)
 	left := maxEntries
@@ -48,28 +49,31 @@ func treeState(root, revision string, files []string, skip string) string {
 			if err != nil || d.IsDir() {
 				return err
 			}
-			return addFile(h, path)
+			info, err := d.Info()
+			if err != nil {
+				return err
+			}
+			if info.ModTime().After(newest) {
+				newest = info.ModTime()
+			}
+			addFile(h, path, info)
+			return nil
 		})
 		if err != nil {
-			return ""
+			return "", newest
 		}
 	}
-	return hex.EncodeToString(h.Sum(nil))
+	return hex.EncodeToString(h.Sum(nil)), newest
 }
 
-func addFile(h hash.Hash, path string) error {
+func addFile(h hash.Hash, path string, info fs.FileInfo) {
 	if strings.HasSuffix(path, ".go") {
 		if header, ok := goHeader(path); ok {
 			fmt.Fprintf(h, "%q %x\n", path, sha256.Sum256(header))
-			return nil
+			return
 		}
 	}
-	info, err := os.Lstat(path)
-	if err != nil {
-		return err
-	}
 	fmt.Fprintf(h, "%q %v %d %d\n", path, info.Mode(), info.Size(), info.ModTime().UnixNano())
-	return nil
 }
 
 // goHeader is a Go file up to its last import: build constraints, package clause,
