@@ -149,7 +149,7 @@ func start(ctx context.Context, o Options) (*run, error) {
 // hook runs one of Config.Before in the module's folder.
 func (r *run) hook(ctx context.Context, args []string) error {
 	if len(args) == 0 || args[0] == "" {
-		return errors.New("Config.Before has an empty command")
+		return errors.New("an entry of Config.Before is an empty command")
 	}
 	return r.stage("before "+filepath.Base(args[0]), func() (string, error) {
 		err := process.Run(ctx, process.Command{

@@ -94,16 +94,16 @@ func settle(o Options) (*settled, error) {
 		return nil, err
 	}
 	cfg := &s.Config
-	for what, dir := range map[string]string{"Dir": cfg.Dir, "Dist": cfg.Dist} {
+	for _, dir := range []string{cfg.Dir, cfg.Dist} {
 		if dir != "" && !filepath.IsLocal(filepath.FromSlash(dir)) {
-			return nil, fmt.Errorf("Config.%s %q is not a folder below the working folder", what, dir)
+			return nil, fmt.Errorf("folder %q of Config is not below the working folder; name it relative to the repository's root", dir)
 		}
 	}
 	if cfg.Dist == "" {
 		cfg.Dist = "dist"
 	}
 	if filepath.Clean(cfg.Dist) == "." {
-		return nil, fmt.Errorf("Config.Dist %q would replace the working folder; name a folder of its own", cfg.Dist)
+		return nil, fmt.Errorf("folder %q of Config.Dist would replace the working folder; name a folder of its own", cfg.Dist)
 	}
 	s.dist = filepath.Join(s.Workdir, filepath.FromSlash(cfg.Dist))
 	if len(cfg.Platforms) == 0 {

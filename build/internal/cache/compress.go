@@ -22,9 +22,9 @@ const (
 	gzipBlocks = 8
 )
 
-// zstdWindow is part of the format as well. Eight MiB, the default, would be most
-// of the memory of a run, and gains nothing on executables.
-const zstdWindow = 1 << 20
+// zstdWindow is part of the format as well: a smaller one costs time, since what is
+// in it is moved more often, and a larger one memory.
+const zstdWindow = 8 << 20
 
 // compress returns a writer that compresses into w. The bytes depend on the
 // input alone: neither on the number of cores nor on how it is cut into writes.

@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"testing"
@@ -247,4 +248,18 @@ func valid(dir string) error {
 // staticLayer is a layer with any content under any media type.
 func staticLayer(content []byte, mediaType types.MediaType) v1.Layer {
 	return static.NewLayer(content, mediaType)
+}
+
+// noise is content that does not compress; the same each time.
+func noise(size int) []byte {
+	content := make([]byte, size)
+	must(rand.NewChaCha8([32]byte{}).Read(content))
+	return content
+}
+
+// unreadable is a layer that is read from its file, which may be gone.
+type unreadable struct{ v1.Layer }
+
+func (u unreadable) Compressed() (io.ReadCloser, error) {
+	return os.Open(u.Layer.(cached).file)
 }

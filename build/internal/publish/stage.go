@@ -122,9 +122,11 @@ func (d *Dist) claim(rel string) error {
 func (d *Dist) add(rel string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	_, there := d.files[rel]
-	d.files[rel] = d.files[rel]
-	return !there
+	if _, there := d.files[rel]; there {
+		return false
+	}
+	d.files[rel] = false
+	return true
 }
 
 // stage notes that rel waits in the stage.

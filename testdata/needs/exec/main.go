@@ -4,6 +4,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 )
 
@@ -12,6 +13,7 @@ func main() {
 		exec.Command("/bin/echo", "hello"),
 		exec.CommandContext(context.Background(), "/bin/echo", "hello"),
 	} {
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 		fmt.Println(cmd.Run())
 	}
 }

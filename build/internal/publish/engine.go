@@ -1,0 +1,211 @@
+package publish
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/thimble-build/thimble/build/internal/process"
+)
+
+// Engine is a container engine that answers.
+type Engine struct {
+	// Name is "docker", "podman" or "nerdctl".
+	Name string
+	// Version is the engine's own, such as "20.10.24"; Docker's is the daemon's.
+	Version string
+
+	program string
+	env     []string
+}
+
+// Loaded is an image in an engine.
+type Loaded struct {
+	Engine, Version string
+	// ID is what the engine calls the image: usually the digest of its
+	// configuration; the digest of a manifest that the engine made itself where
+	// containerd stores its images. It begins with "sha256:".
+	ID string
+}
+
+// engines are the known ones, in the order of preference, with the command that
+// prints the version and fails where the engine does not run.
+var engines = []struct {
+	name string
+	ask  []string
+}{
+	{"docker", []string{"version", "--format", "{{.Server.Version}}"}},
+	{"podman", []string{"info", "--format", "{{.Version.Version}}"}},
+	{"nerdctl", []string{"info", "--format", "{{.ServerVersion}}"}},
+}
+
+// patience is how long an engine may take to answer; a virtual machine that is
+// waking up takes seconds.
+const patience = 15 * time.Second
+
+// FindEngine returns the first of docker, podman and nerdctl that is on the PATH of
+// env and answers, or the one that is named. Every command of the engine is run
+// with env, as NAME=value. The error says how each one failed.
+func FindEngine(ctx context.Context, named string, env []string) (Engine, error) {
+	var tried []string
+	for _, e := range engines {
+		if named != "" && named != e.name {
+			continue
+		}
+		program, err := lookPath(e.name, env)
+		if err != nil {
+			tried = append(tried, e.name+" is not installed")
+			continue
+		}
+		asked, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("no answer within %v", patience))
+		out, err := process.Output(asked, process.Command{Args: slices.Concat([]string{program}, e.ask), Env: env})
+		cancel()
+		if ctx.Err() != nil {
+			return Engine{}, fmt.Errorf("find a container engine: %w", context.Cause(ctx))
+		}
+		version := strings.TrimSpace(string(out))
+		if err == nil && version == "" {
+			err = errors.New("no version")
+		}
+		if err != nil {
+			tried = append(tried, fmt.Sprintf("%s does not answer (%s)", e.name, lastLines(reason(err), 1)))
+			continue
+		}
+		return Engine{Name: e.name, Version: version, program: program, env: env}, nil
+	}
+	if tried == nil {
+		return Engine{}, fmt.Errorf("find the container engine %q: the known ones are docker, podman and nerdctl", named)
+	}
+	return Engine{}, fmt.Errorf("find a container engine: %s; start Docker or Podman, or leave -load out", strings.Join(tried, "; "))
+}
+
+// Load streams the image as a docker archive into the engine, under the names refs,
+// of which there must be one, and asks the engine whether it has it. When ctx ends,
+// the engine's client and all that it started are stopped and waited for.
+func (e Engine) Load(ctx context.Context, refs []string, image v1.Image) (Loaded, error) {
+	loaded := Loaded{Engine: e.Name, Version: e.Version}
+	err := errors.New("no name to load it under")
+	if len(refs) > 0 {
+		err = e.load(ctx, refs, image)
+	}
+	if err == nil {
+		loaded.ID, err = e.inspect(ctx, refs[0], image)
+	}
+	if err != nil {
+		return Loaded{}, fmt.Errorf("load %s into %s %s: %w", strings.Join(refs, ", "), e.Name, e.Version, err)
+	}
+	return loaded, nil
+}
+
+func (e Engine) load(ctx context.Context, refs []string, image v1.Image) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	archive, pipe := io.Pipe()
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		err := Archive(ctx, pipe, refs, image)
+		if err != nil && !errors.Is(err, errStopped) {
+			cancel(err) // stop the engine rather than let it load half an archive
+		}
+		pipe.CloseWithError(err)
+	}()
+	var said bytes.Buffer
+	err := process.Run(ctx, process.Command{
+		Args:   []string{e.program, "load"},
+		Env:    e.env,
+		Stdin:  archive,
+		Stdout: &said,
+	})
+	// An engine may stop reading before the archive's padding. If it stopped too
+	// early, inspect says so.
+	archive.CloseWithError(errStopped)
+	<-written
+	if failed := new(process.Error); errors.As(err, &failed) {
+		return errors.New(lastLines(said.String()+"\n"+reason(err), 10))
+	}
+	return err
+}
+
+var errStopped = errors.New("the engine has stopped reading")
+
+// inspect returns the ID of the image that the engine has under ref, if it is this
+// image.
+func (e Engine) inspect(ctx context.Context, ref string, image v1.Image) (string, error) {
+	config, err := image.ConfigName()
+	if err != nil {
+		return "", err
+	}
+	file, err := image.ConfigFile()
+	if err != nil {
+		return "", err
+	}
+	out, err := process.Output(ctx, process.Command{Args: []string{e.program, "image", "inspect", ref}, Env: e.env})
+	if err != nil {
+		return "", fmt.Errorf("it is not there afterwards: %w", err)
+	}
+	var found []struct {
+		ID     string `json:"Id"`
+		RootFS struct{ Layers []v1.Hash }
+	}
+	if err := json.Unmarshal(out, &found); err != nil {
+		return "", fmt.Errorf("read the answer of image inspect: %w", err)
+	}
+	if len(found) != 1 {
+		return "", fmt.Errorf("image inspect shows %d images", len(found))
+	}
+	id := "sha256:" + strings.TrimPrefix(found[0].ID, "sha256:") // Podman leaves it out
+	// Where containerd stores the images, the ID is the digest of a manifest that
+	// the engine made for the archive, and only the layers can be compared.
+	if id != config.String() && !slices.Equal(found[0].RootFS.Layers, file.RootFS.DiffIDs) {
+		return "", fmt.Errorf("the engine has %s under that name, not %s", id, config)
+	}
+	return id, nil
+}
+
+// reason is the end of what a process wrote to stderr, else its error.
+func reason(err error) string {
+	if failed := new(process.Error); errors.As(err, &failed) {
+		if failed.Stderr != "" {
+			return failed.Stderr
+		}
+		return failed.Err.Error()
+	}
+	return err.Error()
+}
+
+func lastLines(text string, n int) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}
+
+// lookPath is exec.LookPath with the PATH of env.
+func lookPath(program string, env []string) (string, error) {
+	var path string
+	for _, e := range env {
+		name, value, _ := strings.Cut(e, "=")
+		if name == "PATH" || runtime.GOOS == "windows" && strings.EqualFold(name, "PATH") {
+			path = value
+		}
+	}
+	for _, folder := range filepath.SplitList(path) {
+		if !filepath.IsAbs(folder) {
+			continue
+		}
+		if found, err := exec.LookPath(filepath.Join(folder, program)); err == nil {
+			return found, nil
+		}
+	}
+	return "", exec.ErrNotFound
+}
