@@ -130,57 +130,10 @@ func TestServiceInDocker(t *testing.T) {
 	})
 }
 
-// require skips a test that lacks something, or fails it where everything must
-// be there.
-func require(t *testing.T, ok bool, what string) {
-	t.Helper()
-	if ok {
-		return
-	}
-	if os.Getenv("THIMBLE_REQUIRE") != "" {
-		t.Fatal("there is no " + what)
-	}
-	t.Skip("skipped: there is no " + what)
-}
-
 func requireDocker(t *testing.T) {
 	t.Helper()
 	err := exec.Command("docker", "version").Run()
 	require(t, err == nil, "Docker engine that answers")
-}
-
-// sampleService is a copy of sample-service in a git repository of its own.
-func sampleService(t *testing.T) string {
-	t.Helper()
-	repo := filepath.Join(t.TempDir(), "repo")
-	if err := os.CopyFS(repo, os.DirFS(filepath.Join("..", "sample-service"))); err != nil {
-		t.Fatal(err)
-	}
-	git(t, repo, "init", "-q", "-b", "main")
-	git(t, repo, "add", "-A")
-	git(t, repo, "commit", "-q", "-m", "a commit")
-	git(t, repo, "tag", "v1.2.3")
-	return repo
-}
-
-func git(t *testing.T, dir string, args ...string) {
-	t.Helper()
-	cmd := exec.Command("git", args...)
-	cmd.Dir, cmd.Env = dir, environment()
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("git %s: %v\n%s", strings.Join(args, " "), err, out)
-	}
-}
-
-// environment is this process's without anybody's settings for go and git, and
-// with dates that stay.
-func environment(extra ...string) []string {
-	return slices.Concat(os.Environ(), []string{
-		"GOENV=off", "GOFLAGS=", "GOWORK=", "SOURCE_DATE_EPOCH=",
-		"GIT_CONFIG_GLOBAL=" + os.DevNull, "GIT_CONFIG_NOSYSTEM=1",
-		"GIT_AUTHOR_NAME=A", "GIT_AUTHOR_EMAIL=a@example.com", "GIT_COMMITTER_NAME=C", "GIT_COMMITTER_EMAIL=c@example.com",
-		"GIT_AUTHOR_DATE=2026-02-03T04:05:06Z", "GIT_COMMITTER_DATE=2026-02-03T04:05:06Z",
-	}, extra)
 }
 
 // loadImage makes the image, loads it into Docker and returns its reference.
@@ -198,22 +151,6 @@ func loadImage(t *testing.T, repo string, config build.Config) string {
 	ref := result.Images[0].Reference
 	t.Cleanup(func() { _ = exec.Command("docker", "image", "rm", "-f", ref).Run() })
 	return ref
-}
-
-// cacheFolder is shared by the tests of this package: the licences are read once.
-func cacheFolder(t *testing.T) string {
-	t.Helper()
-	dir, err := filepath.Abs(filepath.Join(os.TempDir(), fmt.Sprintf("thimble-test-cache-%d", os.Getpid())))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	os.RemoveAll(filepath.Join(os.TempDir(), fmt.Sprintf("thimble-test-cache-%d", os.Getpid())))
-	os.Exit(code)
 }
 
 // container is a running container of sample-service on the host's network.
