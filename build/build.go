@@ -172,8 +172,7 @@ func (r *run) resolve(ctx context.Context) error {
 		for _, n := range r.resolved.Notices {
 			r.Progress.Notice(n)
 		}
-		p := r.resolved.Plan
-		return fmt.Sprintf("%s %s", p.Module.Path, p.Version), nil
+		return r.resolved.Plan.Version, nil
 	})
 }
 

@@ -44,7 +44,7 @@ func summarize(out io.Writer, r *build.Result) error {
 	fmt.Fprintf(w, "%s in all", progress.Duration(r.Elapsed))
 	stages := slices.SortedFunc(slices.Values(r.Stages), func(a, b build.Stage) int { return int(b.Elapsed - a.Elapsed) })
 	for i, s := range stages {
-		if i == 4 || s.Elapsed < 10*time.Millisecond {
+		if i == 3 || s.Elapsed < 10*time.Millisecond {
 			break
 		}
 		fmt.Fprintf(w, " · %s %s", s.Name, progress.Duration(s.Elapsed))
@@ -72,21 +72,26 @@ func platform(w io.Writer, dist string, p build.PlatformResult) {
 		}
 		fmt.Fprintf(t, "    %s\t%s\t%s\n", l.Name, size(l.Size), holds)
 	}
+	if p.SBOM != nil {
+		fmt.Fprintf(t, "    sbom\t%d parts\t%s\n", p.SBOM.Components, filepath.Join(dist, filepath.FromSlash(p.SBOM.SPDX)))
+	}
+	_ = t.Flush() // into a bufio.Writer, which keeps the error
+	if len(p.Needs) == 0 {
+		return
+	}
+	fmt.Fprintln(w, "    why")
+	t = tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, n := range p.Needs {
 		why := strings.Join(n.Evidence, ", ")
 		switch {
 		case n.Name == plan.NeedExec:
-			fmt.Fprintf(t, "    %s\t\tit can start programs, and the image has none: %s\n", n.Name, why)
+			why = "it can start programs, and the image has none: " + why
 		case n.Embedded:
-			fmt.Fprintf(t, "    %s\t\tthe binary brings its own: %s\n", n.Name, why)
-		default:
-			fmt.Fprintf(t, "    %s\t\tbecause of %s\n", n.Name, why)
+			why = "the binary brings its own: " + why
 		}
+		fmt.Fprintf(t, "      %s\t%s\n", n.Name, why)
 	}
-	if p.SBOM != nil {
-		fmt.Fprintf(t, "    sbom\t%d components\t%s\n", p.SBOM.Components, filepath.Join(dist, filepath.FromSlash(p.SBOM.SPDX)))
-	}
-	_ = t.Flush() // into a bufio.Writer, which keeps the error
+	_ = t.Flush()
 }
 
 // included are the needs that the image has files for.

@@ -114,6 +114,9 @@ func (p *Reporter) Close() {
 func (p *Reporter) line(mark, color, text string) {
 	p.erase()
 	mark = fmt.Sprintf("%-6s", mark)
+	if p.live {
+		text = cut(text, p.width()-len(mark)-3)
+	}
 	if p.color {
 		mark = color + mark + "\x1b[0m"
 	}
@@ -157,10 +160,15 @@ func (p *Reporter) draw() {
 		names[i] = t.name + " " + Duration(time.Since(t.began).Truncate(100*time.Millisecond))
 	}
 	text := string(frames[p.frame%len(frames)]) + " " + strings.Join(names, " · ")
-	if limit := p.width() - 1; utf8.RuneCountInString(text) > limit {
-		text = string([]rune(text)[:max(limit-1, 0)]) + "…"
+	fmt.Fprint(p.w, "\r\x1b[2K"+cut(text, p.width()-1))
+}
+
+// cut shortens a text to a number of columns.
+func cut(text string, columns int) string {
+	if utf8.RuneCountInString(text) <= columns {
+		return text
 	}
-	fmt.Fprint(p.w, "\r\x1b[2K"+text)
+	return string([]rune(text)[:max(columns-1, 0)]) + "…"
 }
 
 // Duration is a time as a line shows it: 87ms, 1.3s, 2m05s.
