@@ -10,11 +10,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -60,6 +63,32 @@ func (r *run) units() []*unit {
 func (r *run) workFolder() string {
 	id := sha256.Sum256([]byte(r.dist))
 	return filepath.Join(r.Cache, "bin", hex.EncodeToString(id[:8]))
+}
+
+// trimWork removes the work folders of output folders that nobody has used for a
+// month.
+func (r *run) trimWork() error {
+	now := time.Now()
+	if err := os.Chtimes(r.workFolder(), now, now); err != nil {
+		return err
+	}
+	folders, err := os.ReadDir(filepath.Dir(r.workFolder()))
+	if err != nil {
+		return err
+	}
+	for _, d := range folders {
+		info, err := d.Info()
+		if errors.Is(err, fs.ErrNotExist) || err == nil && now.Sub(info.ModTime()) < 30*24*time.Hour {
+			continue
+		}
+		if err == nil {
+			err = os.RemoveAll(filepath.Join(filepath.Dir(r.workFolder()), d.Name()))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // compile compiles the images for one platform and examines what comes out.
@@ -184,8 +213,8 @@ func (r *run) examineBefore(ctx context.Context, units []*unit, g *errgroup.Grou
 		u.path = compile.Path(r.workFolder(), u.image, u.platform)
 		u.before = sync.OnceValue(func() *examined {
 			info, err := os.Stat(u.path)
-			if err != nil || r.resolved.Newest.After(info.ModTime()) {
-				return nil
+			if err != nil || r.resolved.Newest.After(info.ModTime()) || runtime.GOOS == "windows" {
+				return nil // on Windows nobody could replace a file that is open here
 			}
 			e, err := r.examine(ctx, u, true)
 			if err != nil {

@@ -1,7 +1,9 @@
 package build
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"path"
@@ -28,7 +30,7 @@ func Binaries(ctx context.Context, o Options) (*Result, error) { return produce(
 // succeeded.
 func Image(ctx context.Context, o Options) (*Result, error) { return produce(ctx, o, true) }
 
-func produce(ctx context.Context, o Options, images bool) (*Result, error) {
+func produce(ctx context.Context, o Options, images bool) (result *Result, err error) {
 	r, err := start(ctx, o)
 	if err != nil {
 		return nil, err
@@ -49,8 +51,10 @@ func produce(ctx context.Context, o Options, images bool) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer dist.Close() // after a Commit it does nothing
-	defer r.closeFiles()
+	defer func() {
+		r.closeFiles()
+		err = errors.Join(err, dist.Close()) // nothing is left to close after a Commit
+	}()
 
 	units := r.units()
 	if err := r.make(ctx, units, images); err != nil {
@@ -59,7 +63,7 @@ func produce(ctx context.Context, o Options, images bool) (*Result, error) {
 	if err := r.publish(ctx, dist, engine, units, images); err != nil {
 		return nil, err
 	}
-	if err := r.cache.Trim(); err != nil {
+	if err := cmp.Or(r.cache.Trim(), r.trimWork()); err != nil {
 		r.Progress.Notice(fmt.Sprintf("the cache was not trimmed: %v", err))
 	}
 	return r.result(), nil
