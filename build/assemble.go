@@ -30,7 +30,7 @@ type assembled struct {
 // SBOMs, which describe the same; and of all that the image.
 func (r *run) assemble(ctx context.Context, u *unit, one *sync.Mutex) error {
 	return r.stage("assemble "+u.String(), func() (string, error) {
-		layers, err := r.layersOf(ctx, u)
+		layers, err := r.layersOf(u)
 		if err != nil {
 			return "", err
 		}
@@ -65,7 +65,7 @@ func (r *run) assemble(ctx context.Context, u *unit, one *sync.Mutex) error {
 
 // layersOf finds out what the layers are made of, and returns for each how it is
 // made, from the bottom to the top.
-func (r *run) layersOf(ctx context.Context, u *unit) ([]func(context.Context) (image.Layer, error), error) {
+func (r *run) layersOf(u *unit) ([]func(context.Context) (image.Layer, error), error) {
 	p := r.resolved.Plan
 	names := u.files()
 	src := tree.Sources{GOROOT: r.resolved.Go.Root, GoVersion: p.Toolchain.Version, KitVersion: p.Kit.Version}
@@ -103,9 +103,6 @@ func (r *run) layersOf(ctx context.Context, u *unit) ([]func(context.Context) (i
 		}
 		more, err := assets.Components()
 		return slices.Concat(own, more), err
-	}
-	if err := r.findLicenses(ctx, u); err != nil {
-		return nil, err
 	}
 	return append(layers, r.layer("binary", tree.AppKey(u.image.Name, u.sha256, u.texts), func() (*tree.Tree, error) {
 		return tree.App(u.image.Name, u.path, u.texts)

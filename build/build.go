@@ -68,7 +68,7 @@ func Plan(ctx context.Context, o Options) (*plan.Plan, error) {
 	if err := r.openCache(); err != nil {
 		return nil, err
 	}
-	if err := r.list(ctx); err != nil {
+	if err := r.list(ctx, nil); err != nil {
 		return nil, err
 	}
 	r.complete(nil)

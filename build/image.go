@@ -90,7 +90,11 @@ func (r *run) make(ctx context.Context, units []*unit, images bool) error {
 	// says better why: the error of the listing waits for the compiler's.
 	listed := make(chan error, 1)
 	g.Go(func() error {
-		listed <- r.list(ctx)
+		if images {
+			listed <- r.list(ctx, units)
+		} else {
+			listed <- r.list(ctx, nil)
+		}
 		return nil
 	})
 	platforms := r.resolved.Plan.Platforms

@@ -24,16 +24,29 @@ type sources struct {
 	Outside bool
 }
 
-// list finds out what is compiled for each platform, and the service's own
-// licence.
+// list finds out what is compiled for each platform, and the licences of that and
+// of the service itself.
 //
 // What the go command lists depends on the tree alone, so it is asked only when
 // the tree has changed, and then beside the compiler.
-func (r *run) list(ctx context.Context) error {
+func (r *run) list(ctx context.Context, units []*unit) error {
 	return r.stage("list sources", func() (string, error) {
 		g, gctx := errgroup.WithContext(ctx)
 		for _, platform := range r.resolved.Plan.Platforms {
-			g.Go(func() error { return r.listPlatform(gctx, platform) })
+			g.Go(func() error {
+				if err := r.listPlatform(gctx, platform); err != nil {
+					return err
+				}
+				for _, u := range units {
+					if u.platform != platform {
+						continue
+					}
+					if err := r.findLicenses(gctx, u); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
 		}
 		g.Go(func() (err error) {
 			r.licenses, err = r.ownLicenses(gctx)

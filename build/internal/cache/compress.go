@@ -14,7 +14,8 @@ import (
 )
 
 // The parameters of gzip are part of the format: the block size decides the
-// bytes. How many blocks are compressed at once does not, and is what bounds the
+// bytes. How many blocks are compressed at once does not: a few more than there are
+// processors, so that none waits, and not more than eight, which bounds the
 // memory: each takes about three MiB.
 const (
 	gzipLevel  = 6
@@ -36,7 +37,7 @@ func compress(w io.Writer, compression plan.Compression) (io.WriteCloser, types.
 		if err != nil {
 			return nil, "", err
 		}
-		if err := z.SetConcurrency(gzipBlock, min(runtime.GOMAXPROCS(0), gzipBlocks)); err != nil {
+		if err := z.SetConcurrency(gzipBlock, min(runtime.GOMAXPROCS(0)+2, gzipBlocks)); err != nil {
 			return nil, "", err
 		}
 		return z, imagespec.MediaTypeImageLayerGzip, nil
