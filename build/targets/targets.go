@@ -10,8 +10,6 @@ package targets
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"os"
 
 	"github.com/thimble-build/thimble/build"
@@ -101,6 +99,3 @@ func value(flag *string) string {
 	}
 	return *flag
 }
-
-var _ = errors.New
-var _ = fmt.Sprint

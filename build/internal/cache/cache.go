@@ -10,8 +10,8 @@
 // The folder:
 //
 //	blobs/<sha256>    a compressed layer, named by its digest
-//	layers/<key>      what is known of a layer: digest, diff id, size
-//	values/<key>      a hash and the value
+//	layers/<key>      what is known of a layer, as a value: digest, diff id, size
+//	values/<key>      the hash of a value, and the value
 //	tmp/              what is being written
 //	trimmed           its time is when the folder was last trimmed
 package cache
@@ -78,9 +78,7 @@ func (c *Cache) Value(key string, make func() ([]byte, error)) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		sum := sha256.Sum256(made)
-		// a full disk costs the next run some time, and this one nothing
-		_ = c.write(file, append(hex.AppendEncode(nil, sum[:]), made...))
+		c.keep(file, made)
 		return made, nil
 	})
 	if err != nil {
@@ -89,6 +87,14 @@ func (c *Cache) Value(key string, make func() ([]byte, error)) ([]byte, error) {
 	return v.([]byte), nil
 }
 
+// keep writes a value behind its hash. It may fail: a full disk costs the next
+// run some time, and this one nothing.
+func (c *Cache) keep(file string, value []byte) {
+	sum := sha256.Sum256(value)
+	_ = c.write(file, append(hex.AppendEncode(nil, sum[:]), value...))
+}
+
+// readValue reads what keep wrote, if it is whole.
 func (c *Cache) readValue(file string) ([]byte, bool) {
 	b, err := os.ReadFile(file)
 	if err != nil || len(b) < hex.EncodedLen(sha256.Size) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/klauspost/compress/zstd"
@@ -32,11 +33,13 @@ const zstdWindow = 8 << 20
 func compress(w io.Writer, compression plan.Compression) (io.WriteCloser, types.MediaType, error) {
 	switch compression {
 	case plan.Gzip:
-		// The header has no name and no time, and 255, unknown, as the system.
 		z, err := pgzip.NewWriterLevel(w, gzipLevel)
 		if err != nil {
 			return nil, "", err
 		}
+		// The header has no name, 255 (unknown) as the system, and no time, which is
+		// zero seconds (RFC 1952, 2.3.1): a zero time.Time would be some day in 2042.
+		z.ModTime = time.Unix(0, 0)
 		if err := z.SetConcurrency(gzipBlock, min(runtime.GOMAXPROCS(0)+2, gzipBlocks)); err != nil {
 			return nil, "", err
 		}

@@ -60,7 +60,7 @@ func (l *Layer) File() string { return l.path }
 
 // layerFormat is part of every key: it changes with anything that changes the
 // bytes of a compressed layer.
-const layerFormat = "layer 1 "
+const layerFormat = "layer 2 "
 
 // Layer returns the layer whose uncompressed tar write writes. It is taken from
 // the cache when the key is known and the blob's hash is right, and made
@@ -79,7 +79,7 @@ func (c *Cache) Layer(ctx context.Context, key string, compression plan.Compress
 		if err != nil {
 			return nil, err
 		}
-		_ = c.write(file, b) // the next run makes it again
+		c.keep(file, b)
 		return l, nil
 	})
 	if err != nil {
@@ -90,12 +90,13 @@ func (c *Cache) Layer(ctx context.Context, key string, compression plan.Compress
 
 // known opens a layer that the cache has, if its blob is what it should be.
 func (c *Cache) known(file string) (*Layer, bool) {
-	b, err := os.ReadFile(file)
-	if err != nil {
+	b, ok := c.readValue(file)
+	if !ok {
 		return nil, false
 	}
 	l := &Layer{}
-	if json.Unmarshal(b, &l.about) != nil || l.about.Digest.Algorithm != "sha256" {
+	err := json.Unmarshal(b, &l.about)
+	if err != nil || l.about.Digest.Algorithm != "sha256" {
 		return nil, false
 	}
 	l.path = c.path("blobs", l.about.Digest.Hex)
@@ -108,7 +109,6 @@ func (c *Cache) known(file string) (*Layer, bool) {
 		l.file.Close()
 		return nil, false
 	}
-	touch(file)
 	touch(l.path)
 	return l, true
 }
