@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/mod/semver"
-
 	"github.com/thimble-build/thimble/build/internal/resolve"
 	"github.com/thimble-build/thimble/build/plan"
 )
@@ -165,24 +163,6 @@ func kit() plan.Kit {
 		}
 	}
 	return k
-}
-
-// kitSalt tells the values that this build of thimble caches from those of
-// another one. A version that is released says it all; in between, the executable
-// itself stands for the code.
-func kitSalt(k plan.Kit) (string, error) {
-	if semver.IsValid(k.Version) && semver.Build(k.Version) == "" {
-		return k.Version + "-", nil
-	}
-	exe, err := os.Executable()
-	if err != nil {
-		return "", fmt.Errorf("find thimble's own executable: %w", err)
-	}
-	info, err := os.Stat(exe)
-	if err != nil {
-		return "", fmt.Errorf("find thimble's own executable: %w", err)
-	}
-	return fmt.Sprintf("%d-%d-", info.Size(), info.ModTime().UnixNano()), nil
 }
 
 type silent struct{}

@@ -356,7 +356,10 @@ func compressed(path string) (int64, error) {
 	}
 	defer f.Close()
 	var n counter
-	z := pgzip.NewWriter(&n)
+	z, err := pgzip.NewWriterLevel(&n, 6)
+	if err != nil {
+		return 0, err
+	}
 	if err := z.SetConcurrency(1<<20, 2); err != nil {
 		return 0, err
 	}

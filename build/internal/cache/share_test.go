@@ -93,7 +93,7 @@ func TestKilled(t *testing.T) {
 		if err := cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 			t.Fatal(err)
 		}
-		_ = cmd.Wait() // killed, or done before
+		_ = cmd.Wait()     // killed, or done before
 		whole(t, dir, i+1) // each leaves one at most
 	}
 	if out, err := anotherRun(t, dir).Output(); err != nil || strings.Count(string(out), "sha256:") != layers {
