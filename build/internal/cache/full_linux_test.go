@@ -24,8 +24,10 @@ func TestDiskFull(t *testing.T) {
 		}
 	})
 	c, big := open(t, dir), string(noise(1<<20))
-	if !value(t, c, "k", big) || !value(t, c, "k", big) {
-		t.Error("a value was kept where there is no room")
+	for range 2 {
+		if !value(t, c, "k", big) {
+			t.Error("a value was kept where there is no room")
+		}
 	}
 	for compression := range mediaTypes {
 		_, err := c.Layer(t.Context(), "k", compression, func(w io.Writer) error {
