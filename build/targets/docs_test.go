@@ -1,0 +1,162 @@
+package targets_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/thimble-build/thimble/build"
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// pages are the documents that a user reads.
+func pages(t *testing.T) map[string]string {
+	t.Helper()
+	root := filepath.Join("..", "..")
+	names, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
+	if err != nil || len(names) == 0 {
+		t.Fatalf("no docs: %v", err)
+	}
+	all := map[string]string{}
+	for _, name := range append(names, filepath.Join(root, "README.md"), filepath.Join(root, "CONTRIBUTING.md")) {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[name] = string(b)
+	}
+	return all
+}
+
+// flags are the targets in their own spelling, and what each takes.
+func flags(t *testing.T) map[string][]string {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), "targets.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string][]string{}
+	for _, d := range file.Decls {
+		f, ok := d.(*ast.FuncDecl)
+		if !ok || !f.Name.IsExported() {
+			continue
+		}
+		name := strings.ToLower(f.Name.Name)
+		all[name] = nil
+		for _, p := range f.Type.Params.List {
+			if _, pointer := p.Type.(*ast.StarExpr); pointer {
+				all[name] = append(all[name], p.Names[0].Name)
+			}
+		}
+	}
+	if len(all) == 0 {
+		t.Fatal("no targets")
+	}
+	return all
+}
+
+var (
+	link     = regexp.MustCompile(`\]\(([^)#:]+)(?:#([^)]+))?\)`)
+	heading  = regexp.MustCompile(`(?m)^#+ (.+)$`)
+	call     = regexp.MustCompile(`(?m)(?:^ {4}(?:\$ )?|` + "`" + `)(?:go tool |go -C magefiles tool )?mage (?:-d \.\. -w \.\. )?([a-z]+)([^` + "`" + `\n|#]*)`)
+	flag     = regexp.MustCompile(`(?:^| )-([a-z]+)`)
+	variable = regexp.MustCompile(`THIMBLE_[A-Z]+`)
+	field    = regexp.MustCompile("`([A-Z][a-z]+[A-Za-z]*)`")
+)
+
+// TestLinks follows every link between the pages.
+func TestLinks(t *testing.T) {
+	all := pages(t)
+	for name, page := range all {
+		for _, l := range link.FindAllStringSubmatch(page, -1) {
+			target := filepath.Join(filepath.Dir(name), filepath.FromSlash(l[1]))
+			if _, err := os.Stat(target); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			if l[2] == "" {
+				continue
+			}
+			var anchors []string
+			for _, h := range heading.FindAllStringSubmatch(all[target], -1) {
+				anchors = append(anchors, strings.ReplaceAll(strings.ToLower(regexp.MustCompile(`[^\w\- ]`).ReplaceAllString(h[1], "")), " ", "-"))
+			}
+			if !slices.Contains(anchors, l[2]) {
+				t.Errorf("%s: %s has no heading for #%s", name, l[1], l[2])
+			}
+		}
+	}
+}
+
+// TestCalls looks for the target and the flags of every call of mage.
+func TestCalls(t *testing.T) {
+	known, seen := flags(t), 0
+	for name, page := range pages(t) {
+		for _, c := range call.FindAllStringSubmatch(page, -1) {
+			if c[1] == "bench" { // this repository's own
+				continue
+			}
+			seen++
+			takes, ok := known[c[1]]
+			if !ok {
+				t.Errorf("%s: there is no target %q", name, c[1])
+				continue
+			}
+			before, _, _ := strings.Cut(c[2], "|") // what follows is another command's
+			for _, f := range flag.FindAllStringSubmatch(before, -1) {
+				if !slices.Contains(takes, f[1]) {
+					t.Errorf("%s: %s has no flag -%s", name, c[1], f[1])
+				}
+			}
+		}
+	}
+	if seen < 15 {
+		t.Errorf("only %d calls were found", seen)
+	}
+}
+
+// TestSettings looks for every variable and every field of Config that is named.
+func TestSettings(t *testing.T) {
+	options, err := os.ReadFile(filepath.Join("..", "options.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var fields []string
+	for _, of := range []any{build.Config{}, build.ImageConfig{}, build.Asset{}, build.Runtime{}, build.Healthcheck{}, build.TestConfig{}} {
+		for f := range reflect.TypeOf(of).Fields() {
+			fields = append(fields, f.Name)
+		}
+	}
+	for name, page := range pages(t) {
+		for _, v := range variable.FindAllString(page, -1) {
+			if !strings.Contains(string(options), `"`+v+`"`) {
+				t.Errorf("%s: %s is not a setting", name, v)
+			}
+		}
+		for _, f := range field.FindAllStringSubmatch(page, -1) {
+			if !slices.Contains(append(fields, "ImageConfig"), f[1]) {
+				t.Errorf("%s: Config has no %s", name, f[1])
+			}
+		}
+	}
+}
+
+// TestNeeds wants every need in the table of docs/images.md, and no other.
+func TestNeeds(t *testing.T) {
+	var named []string
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z-]+)` \\| (?:`|the lookups)").FindAllStringSubmatch(pages(t)[filepath.Join("..", "..", "docs", "images.md")], -1) {
+		named = append(named, row[1])
+	}
+	want := append(slices.Clone(plan.Needs), plan.NeedExec)
+	slices.Sort(want)
+	slices.Sort(named)
+	if !slices.Equal(named, want) {
+		t.Errorf("the page has %q, the code %q", named, want)
+	}
+}
