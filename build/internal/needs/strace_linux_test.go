@@ -65,7 +65,7 @@ func TestMissingFileIsNoticed(t *testing.T) {
 		want string
 	}{
 		{`openat(AT_FDCWD</>, "/etc/services", O_RDONLY|O_CLOEXEC) = 3</etc/services>`, "/etc/services"},
-		{`newfstatat(AT_FDCWD</work>, "go.mod", {st_mode=S_IFREG|0644, ...}, 0) = 0`, "/work/go.mod"},
+		{`newfstatat(AT_FDCWD</repo>, "go.mod", {st_mode=S_IFREG|0644, ...}, 0) = 0`, "/repo/go.mod"},
 		{`openat(7</usr/share>, "doc", O_RDONLY|O_CLOEXEC) = 8</usr/share/doc>`, "/usr/share/doc"},
 		{`readlinkat(AT_FDCWD</>, "/etc/localtime", "/usr/share/zoneinfo/Etc/UTC", 128) = 27`, "/etc/localtime"},
 		{`mkdirat(AT_FDCWD</>, "/var/x", 0700) = 0`, "/var/x"},
