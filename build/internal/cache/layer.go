@@ -14,7 +14,9 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+	imagespec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"github.com/thimble-build/thimble/build/internal/compress"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
@@ -52,7 +54,11 @@ func (l *Layer) Compressed() (io.ReadCloser, error) {
 
 // Uncompressed reads the tar.
 func (l *Layer) Uncompressed() (io.ReadCloser, error) {
-	return decompress(io.NewSectionReader(l.file, 0, l.about.Size), l.about.MediaType)
+	compression := plan.Gzip
+	if l.about.MediaType == imagespec.MediaTypeImageLayerZstd {
+		compression = plan.Zstd
+	}
+	return compress.NewReader(io.NewSectionReader(l.file, 0, l.about.Size), compression)
 }
 
 // File is the path of the blob, which was whole when the layer was returned.
@@ -131,9 +137,13 @@ func (c *Cache) makeLayer(ctx context.Context, compression plan.Compression, wri
 		}
 	}()
 	packed := &counter{w: f, hash: sha256.New()}
-	z, mediaType, err := compress(packed, compression)
+	z, err := compress.NewWriter(packed, compression)
 	if err != nil {
 		return nil, err
+	}
+	var mediaType types.MediaType = imagespec.MediaTypeImageLayerGzip
+	if compression == plan.Zstd {
+		mediaType = imagespec.MediaTypeImageLayerZstd
 	}
 	plain := sha256.New()
 	err = write(contextWriter{ctx, io.MultiWriter(plain, z)})

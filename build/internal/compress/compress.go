@@ -1,4 +1,7 @@
-package cache
+// Package compress compresses and decompresses streams so that the bytes depend on
+// the content alone: neither on the number of processors nor on how the content is
+// cut into writes. It takes a writer and gives one, with klauspost's gzip and zstd.
+package compress
 
 import (
 	"fmt"
@@ -6,10 +9,8 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/klauspost/compress/zstd"
 	"github.com/klauspost/pgzip"
-	imagespec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/thimble-build/thimble/build/plan"
 )
@@ -28,37 +29,39 @@ const (
 // in it is moved more often, and a larger one memory.
 const zstdWindow = 8 << 20
 
-// compress returns a writer that compresses into w. The bytes depend on the
-// input alone: neither on the number of cores nor on how it is cut into writes.
-func compress(w io.Writer, compression plan.Compression) (io.WriteCloser, types.MediaType, error) {
+// NewWriter returns a writer that compresses into w; closing it does not close w.
+// The error names a compression that is not known.
+func NewWriter(w io.Writer, compression plan.Compression) (io.WriteCloser, error) {
 	switch compression {
 	case plan.Gzip:
 		z, err := pgzip.NewWriterLevel(w, gzipLevel)
 		if err != nil {
-			return nil, "", err
+			return nil, err
 		}
 		// The header has no name, 255 (unknown) as the system, and no time, which is
 		// zero seconds (RFC 1952, 2.3.1): a zero time.Time would be some day in 2042.
 		z.ModTime = time.Unix(0, 0)
 		if err := z.SetConcurrency(gzipBlock, min(runtime.GOMAXPROCS(0)+2, gzipBlocks)); err != nil {
-			return nil, "", err
+			return nil, err
 		}
-		return z, imagespec.MediaTypeImageLayerGzip, nil
+		return z, nil
 	case plan.Zstd:
-		z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(min(runtime.GOMAXPROCS(0), 2)), zstd.WithWindowSize(zstdWindow))
-		return z, imagespec.MediaTypeImageLayerZstd, err
+		return zstd.NewWriter(w, zstd.WithEncoderConcurrency(min(runtime.GOMAXPROCS(0), 2)), zstd.WithWindowSize(zstdWindow))
 	}
-	return nil, "", fmt.Errorf("compression %q is not known", compression)
+	return nil, fmt.Errorf("compression %q is not known", compression)
 }
 
-// decompress reads what compress wrote.
-func decompress(r io.Reader, mediaType types.MediaType) (io.ReadCloser, error) {
-	if mediaType == imagespec.MediaTypeImageLayerZstd {
+// NewReader reads what NewWriter wrote.
+func NewReader(r io.Reader, compression plan.Compression) (io.ReadCloser, error) {
+	switch compression {
+	case plan.Gzip:
+		return pgzip.NewReaderN(r, gzipBlock, 2)
+	case plan.Zstd:
 		z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1))
 		if err != nil {
 			return nil, err
 		}
 		return z.IOReadCloser(), nil
 	}
-	return pgzip.NewReaderN(r, gzipBlock, 2)
+	return nil, fmt.Errorf("compression %q is not known", compression)
 }

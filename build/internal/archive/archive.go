@@ -1,0 +1,163 @@
+// Package archive writes release archives, the checksums of what is released, and
+// the notes of a release. It takes files and commits and gives bytes that depend on
+// nothing else: no user, no time of today, no number of processors.
+package archive
+
+import (
+	"archive/tar"
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"time"
+
+	"github.com/thimble-build/thimble/build/internal/compress"
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// Entry is one regular file of an archive.
+type Entry struct {
+	// Name is relative to the archive's folder, with slashes.
+	Name string
+	// Executable gives mode 0755, else 0644.
+	Executable bool
+	// File is the path of the content; if empty, the content is Data.
+	File string
+	Data []byte
+}
+
+// Input is what goes into an archive.
+type Input struct {
+	// Folder holds everything that is in the archive, so that unpacking it leaves
+	// one folder.
+	Folder  string
+	Entries []Entry
+	// Modified is the time of every entry, to the second.
+	Modified time.Time
+}
+
+// Name is what an archive for a platform is called, without its extension:
+// "api_1.2.3_linux_arm_v7". A "v" before the version is left out.
+func Name(image, version string, p plan.Platform) string {
+	if len(version) > 1 && version[0] == 'v' && version[1] >= '0' && version[1] <= '9' {
+		version = version[1:]
+	}
+	return image + "_" + version + "_" + p.Key()
+}
+
+// Extension is that of the archive that users of a system expect: ".zip" for
+// windows, and ".tar.gz".
+func Extension(os string) string {
+	if os == "windows" {
+		return ".zip"
+	}
+	return ".tar.gz"
+}
+
+// Write writes the archive with that extension.
+func Write(ctx context.Context, w io.Writer, extension string, in Input) error {
+	switch extension {
+	case ".zip":
+		return Zip(ctx, w, in)
+	case ".tar.gz":
+		return TarGz(ctx, w, in)
+	}
+	return fmt.Errorf("write archive %s: %q is neither .tar.gz nor .zip", in.Folder, extension)
+}
+
+// TarGz writes a gzip-compressed tar in the PAX format.
+func TarGz(ctx context.Context, w io.Writer, in Input) (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("write archive %s: %w", in.Folder, err)
+		}
+	}()
+	z, err := compress.NewWriter(w, plan.Gzip)
+	if err != nil {
+		return err
+	}
+	t := tar.NewWriter(z)
+	err = each(ctx, in, func(e Entry, size int64) (io.Writer, error) {
+		return t, t.WriteHeader(&tar.Header{
+			Typeflag: tar.TypeReg, Format: tar.FormatPAX,
+			Name: path.Join(in.Folder, e.Name), Mode: int64(mode(e)), Size: size, ModTime: in.Modified.UTC().Truncate(time.Second),
+		})
+	})
+	if err == nil {
+		err = t.Close()
+	}
+	return errors.Join(err, z.Close())
+}
+
+// each copies the entries in the order of their names, after begin has made place
+// for them.
+func each(ctx context.Context, in Input, begin func(e Entry, size int64) (io.Writer, error)) error {
+	entries := slices.SortedFunc(slices.Values(in.Entries), func(a, b Entry) int { return cmp.Compare(a.Name, b.Name) })
+	for i, e := range entries {
+		if !fs.ValidPath(e.Name) || e.Name == "." {
+			return fmt.Errorf("entry %q is not a path below the archive's folder", e.Name)
+		}
+		if i > 0 && entries[i-1].Name == e.Name {
+			return fmt.Errorf("entry %s is there twice", e.Name)
+		}
+		if err := copyEntry(ctx, e, begin); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func copyEntry(ctx context.Context, e Entry, begin func(e Entry, size int64) (io.Writer, error)) error {
+	var from io.Reader = bytes.NewReader(e.Data)
+	size := int64(len(e.Data))
+	if e.File != "" {
+		f, err := os.Open(e.File)
+		if err != nil {
+			return err
+		}
+		defer f.Close() // only read
+		info, err := f.Stat()
+		if err != nil {
+			return err
+		}
+		if !info.Mode().IsRegular() {
+			return fmt.Errorf("%s is not a regular file", e.File)
+		}
+		from, size = f, info.Size()
+	}
+	w, err := begin(e, size)
+	if err != nil {
+		return err
+	}
+	n, err := io.Copy(w, reader{ctx, from})
+	if err == nil && n != size {
+		err = fmt.Errorf("%s changed while it was read", e.Name)
+	}
+	return err
+}
+
+func mode(e Entry) fs.FileMode {
+	if e.Executable {
+		return 0o755
+	}
+	return 0o644
+}
+
+// reader fails once the context has ended.
+type reader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (r reader) Read(p []byte) (int, error) {
+	if err := context.Cause(r.ctx); err != nil {
+		return 0, err
+	}
+	return r.r.Read(p)
+}

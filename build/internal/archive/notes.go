@@ -1,0 +1,60 @@
+package archive
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+)
+
+// Commit is one line of the notes.
+type Commit struct {
+	// Hash is the full one, Subject the message's first line.
+	Hash, Subject string
+}
+
+// Release is what the notes are about.
+type Release struct {
+	Version string
+	// Previous is the tag that the commits follow; empty for the first release.
+	Previous string
+	// Source is the repository's URL; empty if unknown.
+	Source string
+	// Commits, the newest first.
+	Commits []Commit
+}
+
+// Notes is the release's notes in Markdown: each commit with a link to it, if the
+// repository is on a host that shows commits below /commit/.
+func Notes(r Release) []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "# %s\n\n", escape(r.Version))
+	switch {
+	case len(r.Commits) == 0:
+		b.WriteString("No commits")
+	case len(r.Commits) == 1:
+		b.WriteString("1 commit")
+	default:
+		fmt.Fprintf(&b, "%d commits", len(r.Commits))
+	}
+	if r.Previous != "" {
+		fmt.Fprintf(&b, " since %s", escape(r.Previous))
+	}
+	b.WriteString(".\n")
+	if len(r.Commits) > 0 {
+		b.WriteByte('\n')
+	}
+	for _, c := range r.Commits {
+		short := c.Hash[:min(12, len(c.Hash))]
+		if r.Source != "" {
+			fmt.Fprintf(&b, "- %s ([%s](%s/commit/%s))\n", escape(c.Subject), short, r.Source, c.Hash)
+		} else {
+			fmt.Fprintf(&b, "- %s (%s)\n", escape(c.Subject), short)
+		}
+	}
+	return b.Bytes()
+}
+
+// escape keeps text from being taken for Markdown or HTML.
+var escape = strings.NewReplacer(
+	`\`, `\\`, "`", "\\`", `*`, `\*`, `_`, `\_`, `[`, `\[`, `]`, `\]`, `<`, `\<`, `>`, `\>`, `#`, `\#`, `|`, `\|`, `~`, `\~`, `&`, `\&`, "\r", " ", "\n", " ",
+).Replace
