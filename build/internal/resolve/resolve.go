@@ -54,6 +54,9 @@ type Resolved struct {
 	Newest time.Time
 
 	repo *git.Repo // nil without git
+	// tags are the rules for the module's tags, previous is the release before HEAD.
+	tags     tagRules
+	previous string
 }
 
 // Resolve makes the plan. The compiled files are not looked at yet: Sources

@@ -3,6 +3,7 @@ package resolve
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/mod/modfile"
@@ -43,6 +44,7 @@ func (r *Resolved) fromGit(state git.State) {
 		dir = "."
 	}
 	tags := tagRules{path: p.Module.Path, dir: filepath.ToSlash(dir)}
+	r.tags, r.previous = tags, tags.previous(state)
 	version := tags.version(state)
 	if p.Dirty {
 		version += "+dirty"
@@ -148,6 +150,23 @@ func (t tagRules) release(tags []string) string {
 		}
 		if best == "" || semver.Compare(key, bestKey) > 0 {
 			best, bestKey = name, key
+		}
+	}
+	return best
+}
+
+// previous is the tag of the release before HEAD, whole: the highest version in
+// HEAD's history that is not at HEAD; "" if there is none.
+func (t tagRules) previous(state git.State) string {
+	best, bestKey := "", ""
+	for _, tag := range state.Merged {
+		name, ok := strings.CutPrefix(tag, t.prefix())
+		if !ok || strings.Contains(name, "/") || slices.Contains(state.Tags, tag) {
+			continue
+		}
+		key := "v" + strings.TrimPrefix(name, "v")
+		if semver.IsValid(key) && (best == "" || semver.Compare(key, bestKey) > 0) {
+			best, bestKey = tag, key
 		}
 	}
 	return best

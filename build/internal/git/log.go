@@ -1,0 +1,38 @@
+package git
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// Commit is a commit as its log shows it in one line.
+type Commit struct {
+	// Hash is the full one, Subject the first line of the message.
+	Hash, Subject string
+}
+
+// Log returns the commits of HEAD's history that are not in the history of the tag
+// since, the newest first; all of them where since is empty. Of dir, relative to
+// Root, only those that touch it count; "." is everything. Merges are left out.
+func (r *Repo) Log(ctx context.Context, since, dir string) ([]Commit, error) {
+	span := "HEAD"
+	if since != "" {
+		span = "refs/tags/" + since + "..HEAD"
+	}
+	args := []string{"-c", "log.showsignature=false", "log", "-z", "--no-merges", "--no-color", "--format=%H %s", span, "--"}
+	if dir != "." {
+		args = append(args, dir)
+	}
+	out, err := r.git(ctx, args...)
+	if err != nil {
+		return nil, fmt.Errorf("list the commits since %q: %w", since, err)
+	}
+	var commits []Commit
+	for line := range strings.SplitSeq(strings.TrimRight(string(out), "\x00"), "\x00") {
+		if hash, subject, ok := strings.Cut(line, " "); ok {
+			commits = append(commits, Commit{Hash: hash, Subject: subject})
+		}
+	}
+	return commits, nil
+}

@@ -1,0 +1,23 @@
+package resolve
+
+import (
+	"context"
+
+	"github.com/thimble-build/thimble/build/internal/git"
+)
+
+// History returns the tag of the release before this one, with the module's
+// prefix, and the commits since, the newest first. Without such a tag they are all
+// commits, and without git none. For a module in a subfolder only the commits that
+// touch the subfolder count.
+func (r *Resolved) History(ctx context.Context) (previous string, commits []git.Commit, err error) {
+	if r.repo == nil || r.Plan.Revision == "" {
+		return "", nil, nil
+	}
+	dir := "."
+	if r.tags.prefix() != "" {
+		dir = r.tags.dir
+	}
+	commits, err = r.repo.Log(ctx, r.previous, dir)
+	return r.previous, commits, err
+}
