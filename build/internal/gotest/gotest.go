@@ -31,9 +31,11 @@ type Input struct {
 	CoverProfile, JUnit string
 }
 
-// Result counts what was tested.
+// Result counts what was tested, and names the packages, sorted by import path;
+// one without tests is in neither list.
 type Result struct {
 	Packages, Tests, Skipped int
+	Passed, Failed           []string
 }
 
 // Error is a test run that failed. Output holds the lines of what failed.
@@ -47,7 +49,8 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("test %s: failed\n%s", strings.Join(e.Failed, " "), e.Output)
 }
 
-// Run runs `go vet` and `go test`. A failing test is an *Error.
+// Run runs `go vet` and `go test`. A failing test is an *Error, and the Result then
+// still says what passed and what failed; where `go vet` fails, nothing was tested.
 func Run(ctx context.Context, in Input) (Result, error) {
 	packages := in.Config.Packages
 	if len(packages) == 0 {
@@ -60,7 +63,7 @@ func Run(ctx context.Context, in Input) (Result, error) {
 	}
 	err := process.Run(ctx, in.Go.User(slices.Concat([]string{"vet"}, flags, packages)...))
 	if failed := new(process.Error); errors.As(err, &failed) && failed.Stderr != "" {
-		return Result{}, &Error{Failed: packages, Output: failed.Stderr}
+		return Result{Failed: packages}, &Error{Failed: packages, Output: failed.Stderr}
 	}
 	if err != nil {
 		return Result{}, fmt.Errorf("vet %s: %w", strings.Join(packages, " "), err)
@@ -98,14 +101,15 @@ func test(ctx context.Context, in Input, args []string) (Result, error) {
 			return Result{}, err
 		}
 	}
+	slices.Sort(events.result.Passed)
+	slices.Sort(events.result.Failed)
 	if runErr == nil {
 		return events.result, nil
 	}
-	if len(events.failed) == 0 {
+	if len(events.result.Failed) == 0 {
 		return Result{}, fmt.Errorf("test: %w", runErr)
 	}
-	slices.Sort(events.failed)
-	return Result{}, &Error{Failed: events.failed, Output: strings.TrimRight(events.output.String(), "\n")}
+	return events.result, &Error{Failed: events.result.Failed, Output: strings.TrimRight(events.output.String(), "\n")}
 }
 
 func writeJUnit(path string, events io.Reader) error {
@@ -128,7 +132,6 @@ type reader struct {
 	line    []byte
 	failing map[string]*bytes.Buffer // by package and test
 	output  bytes.Buffer
-	failed  []string
 	result  Result
 	err     error
 }
@@ -182,9 +185,6 @@ func (r *reader) event(line []byte) {
 			r.output.Write(b.Bytes())
 			delete(r.failing, key)
 		}
-		if e.Action == "fail" && e.Test == "" {
-			r.failed = append(r.failed, e.Package)
-		}
 	}
 }
 
@@ -195,8 +195,12 @@ func (r *reader) count(e event) {
 		r.result.Skipped++
 	case e.Test != "":
 		r.result.Tests++
-	case e.Action != "skip": // a package without tests skips
+	case e.Action == "fail":
 		r.result.Packages++
+		r.result.Failed = append(r.result.Failed, e.Package)
+	case e.Action == "pass": // a package without tests skips
+		r.result.Packages++
+		r.result.Passed = append(r.result.Passed, e.Package)
 	}
 }
 
