@@ -1,5 +1,7 @@
-// Package describe writes software bills of materials: SPDX 2.3 and CycloneDX 1.6,
-// both as JSON, for one image on one platform.
+// Package describe writes what is said of an image. Software bills of materials: SPDX
+// 2.3 and CycloneDX 1.6, both as JSON, for one image on one platform. Predicates of
+// attestations: SLSA v1 provenance and the in-toto test result, and the in-toto
+// Statement around a predicate, all in one canonical JSON.
 //
 // It takes the plan, what the binary's build info says, the licences that package
 // license found, and what package tree added; it gives the bytes of a document.

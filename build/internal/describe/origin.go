@@ -108,20 +108,30 @@ func moduleSource(path, v string) source {
 	return s
 }
 
-// gitSource is a repository's URL, as git knows it, at a revision.
+// gitSource is a repository's URL, as git knows it, at a revision. Nothing of the URL
+// that can hold a secret is kept: of who logs in, only ssh's user name.
 func gitSource(raw, revision string) source {
 	if host, path, ok := strings.Cut(raw, ":"); ok && !strings.Contains(host, "/") && !strings.HasPrefix(path, "//") {
+		if strings.Contains(path, "@") {
+			return source{} // user:password@host:path
+		}
 		raw = "ssh://" + host + "/" + strings.TrimPrefix(path, "/") // git@host:path
 	}
 	u, err := url.Parse(raw)
 	if err != nil || u.Host == "" {
 		return source{}
 	}
+	public := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}
 	switch u.Scheme {
-	case "https", "http", "ssh":
-		return source{repository: u.String(), revision: revision}
+	case "ssh":
+		if name := u.User.Username(); name != "" {
+			public.User = url.User(name)
+		}
+	case "https", "http":
+	default:
+		return source{}
 	}
-	return source{}
+	return source{repository: public.String(), revision: revision}
 }
 
 // pageOf is the start page of the host of a URL; empty if it is no web URL.

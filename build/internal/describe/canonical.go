@@ -1,0 +1,72 @@
+package describe
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/structpb"
+)
+
+// canonical writes one JSON value in the one way in which attestations are written:
+// UTF-8, the keys of every object sorted, no space between tokens, no HTML escapes,
+// numbers as they came, and no final newline. It refuses anything behind the value.
+func canonical(document []byte) ([]byte, error) {
+	d := json.NewDecoder(bytes.NewReader(document))
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil {
+		return nil, err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("there is something behind the JSON value")
+	}
+	return canonicalValue(v)
+}
+
+func canonicalValue(v any) ([]byte, error) {
+	b, err := encode(v)
+	return bytes.TrimSuffix(b, []byte("\n")), err
+}
+
+// canonicalMessage is canonical of a message's JSON, whose white space protojson
+// varies on purpose.
+func canonicalMessage(m proto.Message) ([]byte, error) {
+	b, err := protojson.Marshal(m)
+	if err != nil {
+		return nil, err
+	}
+	return canonical(b)
+}
+
+// object is a struct's JSON as the field of a message.
+func object(v any) (*structpb.Struct, error) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	s := &structpb.Struct{}
+	return s, protojson.Unmarshal(b, s)
+}
+
+// readObject reads what must be a JSON object, and keeps its numbers as they are.
+func readObject(document []byte) (map[string]any, error) {
+	clean, err := canonical(document)
+	if err != nil {
+		return nil, err
+	}
+	d := json.NewDecoder(bytes.NewReader(clean))
+	d.UseNumber()
+	var v map[string]any
+	if err := d.Decode(&v); err != nil {
+		return nil, err
+	}
+	if v == nil {
+		return nil, fmt.Errorf("%s is not a JSON object", clean)
+	}
+	return v, nil
+}

@@ -1,0 +1,105 @@
+package describe
+
+import (
+	"path"
+	"path/filepath"
+	"slices"
+
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// Overrides are the checks of a release that its user switched off.
+type Overrides struct {
+	DirtyTree      bool `json:"dirtyTree"`
+	UntaggedCommit bool `json:"untaggedCommit"`
+	FailingTests   bool `json:"failingTests"`
+	SkippedTests   bool `json:"skippedTests"`
+}
+
+// externalParameters are what the user asked for (SLSA v1
+// buildDefinition.externalParameters). It lists what is let through: a field that
+// Config gets later stays out until it is put here.
+type externalParameters struct {
+	Source      string           `json:"source,omitempty"`
+	Dir         string           `json:"dir"`
+	Version     string           `json:"version,omitempty"`
+	Repository  string           `json:"repository,omitempty"`
+	Platforms   []string         `json:"platforms,omitempty"`
+	Compression plan.Compression `json:"compression,omitempty"`
+	BuildTags   []string         `json:"buildTags,omitempty"`
+	LDFlags     []string         `json:"ldflags,omitempty"`
+	Unstamped   bool             `json:"unstamped,omitempty"`
+	Defaults    *externalImage   `json:"defaults,omitempty"`
+	Images      []externalImage  `json:"images,omitempty"`
+	Test        externalTest     `json:"test"`
+	Before      []string         `json:"before,omitempty"`
+	Overrides   Overrides        `json:"overrides"`
+}
+
+type externalImage struct {
+	Package          string       `json:"package,omitempty"`
+	Name             string       `json:"name,omitempty"`
+	Title            string       `json:"title,omitempty"`
+	Licenses         string       `json:"licenses,omitempty"`
+	Runtime          plan.Runtime `json:"runtime"`
+	Include          []string     `json:"include,omitempty"`
+	Exclude          []string     `json:"exclude,omitempty"`
+	CACertificates   []string     `json:"caCertificates,omitempty"`
+	Assets           []plan.Asset `json:"assets,omitempty"`
+	OmitLicenseTexts bool         `json:"omitLicenseTexts,omitempty"`
+}
+
+type externalTest struct {
+	Skip     bool     `json:"skip,omitempty"`
+	Packages []string `json:"packages,omitempty"`
+	Tags     []string `json:"tags,omitempty"`
+	Race     bool     `json:"race,omitempty"`
+}
+
+func newExternalParameters(c plan.Config, source string, o Overrides) externalParameters {
+	p := externalParameters{
+		Source: source, Dir: path.Clean(filepath.ToSlash(c.Dir)),
+		Version: c.Version, Repository: c.Repository,
+		Platforms: slices.Sorted(slices.Values(c.Platforms)), Compression: c.Compression,
+		BuildTags: c.BuildTags, LDFlags: c.LDFlags, Unstamped: c.Unstamped,
+		Test: newExternalTest(c.Test), Overrides: o,
+	}
+	if d := newExternalImage(c.Defaults); !d.empty() {
+		p.Defaults = &d
+	}
+	for _, i := range c.Images {
+		p.Images = append(p.Images, newExternalImage(i))
+	}
+	for _, command := range c.Before {
+		if len(command) > 0 { // the arguments may hold anything, and the path a home folder
+			p.Before = append(p.Before, path.Base(filepath.ToSlash(command[0])))
+		}
+	}
+	return p
+}
+
+func newExternalTest(c plan.TestConfig) externalTest {
+	return externalTest{Skip: c.Skip, Packages: c.Packages, Tags: c.Tags, Race: c.Race}
+}
+
+func newExternalImage(c plan.ImageConfig) externalImage {
+	return externalImage{
+		Package: c.Package, Name: c.Name, Title: c.Title, Licenses: c.Licenses,
+		Runtime: c.Runtime, Include: c.Include, Exclude: c.Exclude,
+		CACertificates: c.CACertificates, Assets: c.Assets, OmitLicenseTexts: c.OmitLicenseTexts,
+	}
+}
+
+func (i externalImage) empty() bool {
+	b, err := canonicalValue(i)
+	return err == nil && string(b) == `{"runtime":{}}`
+}
+
+// internalParameters are what that came to (SLSA v1
+// buildDefinition.internalParameters): with them anybody can build it again.
+type internalParameters struct {
+	Plan *plan.Plan `json:"plan"`
+	// Image and Platforms are the part of the plan that the statement is about.
+	Image     string   `json:"image"`
+	Platforms []string `json:"platforms"`
+}

@@ -1,0 +1,109 @@
+package describe
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	slsa "github.com/in-toto/attestation/go/predicates/provenance/v1"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// ProvenanceInput is everything that provenance says.
+type ProvenanceInput struct {
+	// Config is what the user asked for, with the environment's and the flags'
+	// settings applied. Only what the build type's page lists is let through.
+	Config    plan.Config
+	Overrides Overrides
+	Plan      *plan.Plan
+	// Images is what the SBOMs are made of: one for a platform's manifest, those
+	// of all platforms for an index. Binary and Assets are not looked at.
+	Images []Input
+	// Toolchain is the module that the Go toolchain came as, such as
+	// golang.org/toolchain at v0.0.1-go1.26.8.linux-amd64 with its h1 sum; the
+	// zero value if it is not known.
+	Toolchain Module
+
+	Builder BuilderInfo
+	// Started and Finished are the run's times; left out if zero.
+	Started, Finished time.Time
+}
+
+// Provenance writes a SLSA v1 provenance predicate as canonical JSON. Its build type
+// is BuildType. The same input, modules and components in any order, gives the same
+// bytes. No URL in it has credentials, a query or a fragment.
+func Provenance(in ProvenanceInput) ([]byte, error) {
+	p, err := newProvenance(in)
+	if err != nil {
+		return nil, fmt.Errorf("write provenance: %w", err)
+	}
+	b, err := canonicalMessage(p)
+	if err != nil {
+		return nil, fmt.Errorf("write provenance: %w", err)
+	}
+	return b, nil
+}
+
+func newProvenance(in ProvenanceInput) (*slsa.Provenance, error) {
+	if in.Plan == nil || len(in.Images) == 0 {
+		return nil, errors.New("it needs a plan and an image")
+	}
+	resolved := *in.Plan
+	resolved.Source = gitSource(resolved.Source, "").repository
+	external := newExternalParameters(in.Config, resolved.Source, in.Overrides)
+	internal := internalParameters{Plan: &resolved, Image: in.Images[0].Image.Name}
+	for _, i := range in.Images {
+		if i.Image.Name != internal.Image {
+			return nil, fmt.Errorf("images %s and %s are not one", internal.Image, i.Image.Name)
+		}
+		internal.Platforms = append(internal.Platforms, i.Platform.String())
+	}
+	slices.Sort(internal.Platforms)
+	internal.Platforms = slices.Compact(internal.Platforms)
+
+	if !in.Started.IsZero() && in.Finished.Before(in.Started) && !in.Finished.IsZero() {
+		return nil, fmt.Errorf("the run ends at %s, before its start at %s", in.Finished, in.Started)
+	}
+	p := &slsa.Provenance{
+		BuildDefinition: &slsa.BuildDefinition{BuildType: BuildType},
+		RunDetails: &slsa.RunDetails{
+			Builder: &slsa.Builder{Id: in.Builder.ID, Version: map[string]string{resolved.Kit.Path: resolved.Kit.Version}},
+			Metadata: &slsa.BuildMetadata{
+				InvocationId: in.Builder.InvocationID, StartedOn: second(in.Started), FinishedOn: second(in.Finished),
+			},
+		},
+	}
+	var err error
+	if p.BuildDefinition.ExternalParameters, err = object(external); err != nil {
+		return nil, err
+	}
+	if p.BuildDefinition.InternalParameters, err = object(internal); err != nil {
+		return nil, err
+	}
+	if p.BuildDefinition.ResolvedDependencies, err = dependencies(in); err != nil {
+		return nil, err
+	}
+	if err := p.Validate(); err != nil {
+		return nil, err
+	}
+	// The library's check takes a commit for SHA-1, the specification also SHA-256.
+	source, err := sourceDescriptor(&resolved)
+	if err != nil {
+		return nil, err
+	}
+	if source != nil {
+		p.BuildDefinition.ResolvedDependencies = slices.Insert(p.BuildDefinition.ResolvedDependencies, 0, source)
+	}
+	return p, nil
+}
+
+// second is a time as provenance has it, in whole seconds.
+func second(t time.Time) *timestamppb.Timestamp {
+	if t.IsZero() {
+		return nil
+	}
+	return timestamppb.New(t.UTC().Truncate(time.Second))
+}
