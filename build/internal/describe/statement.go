@@ -1,8 +1,6 @@
 package describe
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -87,10 +85,6 @@ func SameBuild(a, b []byte) (bool, error) {
 func withoutRun(predicate []byte) (string, error) {
 	v, err := readObject(predicate)
 	if err != nil {
-		var syntax *json.SyntaxError
-		if errors.As(err, &syntax) {
-			return "", fmt.Errorf("read the predicate at byte %d: %w", syntax.Offset, err)
-		}
 		return "", fmt.Errorf("read the predicate: %w", err)
 	}
 	if run, ok := v["runDetails"].(map[string]any); ok {
