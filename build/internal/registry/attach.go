@@ -1,0 +1,188 @@
+package registry
+
+import (
+	"context"
+	"regexp"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+	"golang.org/x/sync/errgroup"
+)
+
+// Artifact is a manifest that describes another one.
+type Artifact struct {
+	Image v1.Image
+	// Tag is the name of an artifact that is found by name, such as
+	// sha256-<hex>.sig. Without one, Image must have a subject, and is found as a
+	// referrer of it (OCI image-spec 1.1, "subject").
+	Tag string
+	// Replaces is what Tag pointed to when Image was made from it; zero for nothing.
+	// If it has moved since, Attach fails rather than lose what somebody else added.
+	Replaces v1.Hash
+}
+
+// artifactTag keeps Attach from moving anything that a user deploys by.
+var artifactTag = regexp.MustCompile(`^sha256-[0-9a-f]{64}\.[a-z0-9]+$`)
+
+// attached is an Artifact taken apart.
+type attached struct {
+	Artifact
+	manifest
+	subject *v1.Descriptor
+	entry   v1.Descriptor // in the list of referrers
+}
+
+// Attach writes the artifacts: their blobs and manifests by digest, then the lists of
+// referrers where the registry keeps none itself, then the artifacts' tags. It reads
+// the lists back. What exists is not written again.
+func (r *Repository) Attach(ctx context.Context, artifacts []Artifact) error {
+	r.attaching.Lock()
+	defer r.attaching.Unlock()
+	all := make([]attached, len(artifacts))
+	for i, artifact := range artifacts {
+		var err error
+		if all[i], err = take(artifact); err != nil {
+			return r.explain(ctx, "attach to", "", err)
+		}
+	}
+	group, uploading := errgroup.WithContext(ctx)
+	group.SetLimit(jobs)
+	for _, a := range all {
+		group.Go(func() error {
+			return r.explain(ctx, "attach to", a.digest.String(), r.upload(uploading, a))
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	entries := map[v1.Hash][]v1.Descriptor{}
+	var subjects []v1.Hash
+	for _, a := range all {
+		if a.subject == nil {
+			continue
+		}
+		if _, seen := entries[a.subject.Digest]; !seen {
+			subjects = append(subjects, a.subject.Digest)
+		}
+		entries[a.subject.Digest] = append(entries[a.subject.Digest], a.entry)
+	}
+	for _, subject := range subjects {
+		if err := r.list(ctx, subject, entries[subject]); err != nil {
+			return r.explain(ctx, "attach to", subject.String(), err)
+		}
+	}
+	for _, a := range all {
+		if a.Tag == "" {
+			continue
+		}
+		if err := r.point(ctx, a); err != nil {
+			return r.explain(ctx, "attach to", a.Tag, err)
+		}
+	}
+	return nil
+}
+
+func take(artifact Artifact) (attached, error) {
+	a := attached{Artifact: artifact}
+	parsed, err := artifact.Image.Manifest()
+	if err != nil {
+		return a, err
+	}
+	if a.raw, err = artifact.Image.RawManifest(); err != nil {
+		return a, err
+	}
+	if a.mediaType, err = artifact.Image.MediaType(); err != nil {
+		return a, err
+	}
+	if a.digest, err = artifact.Image.Digest(); err != nil {
+		return a, err
+	}
+	a.subject = parsed.Subject
+	switch {
+	case a.Tag != "" && !artifactTag.MatchString(a.Tag):
+		return a, problemf("%q is no tag for an artifact, such as sha256-<hex>.sig", a.Tag)
+	case a.Tag == "" && a.subject == nil:
+		return a, problemf("%s has neither a subject nor a tag, and could not be found", a.digest)
+	}
+	a.entry = v1.Descriptor{MediaType: a.mediaType, Digest: a.digest, Size: int64(len(a.raw)),
+		ArtifactType: parsed.ArtifactType, Annotations: parsed.Annotations}
+	if a.entry.ArtifactType == "" {
+		a.entry.ArtifactType = string(parsed.Config.MediaType)
+	}
+	return a, nil
+}
+
+// upload writes the blobs and the manifest by digest. It does not use the pusher for
+// the manifest, which would change the fallback tag for each one.
+func (r *Repository) upload(ctx context.Context, a attached) error {
+	if there, err := r.has(ctx, r.name, "manifests", a.digest); there || err != nil {
+		return err
+	}
+	blobs := map[v1.Hash]v1.Layer{}
+	if err := collectImage(a.Image, blobs); err != nil {
+		return err
+	}
+	for _, blob := range blobs {
+		if err := r.pusher.Upload(ctx, r.name, blob); err != nil {
+			return err
+		}
+	}
+	return r.put(ctx, a.digest.String(), a.raw, a.mediaType)
+}
+
+// point points the artifact's tag at it.
+func (r *Repository) point(ctx context.Context, a attached) error {
+	is := v1.Hash{}
+	there, err := r.get(ctx, a.Tag)
+	if err != nil {
+		return err
+	}
+	if there != nil {
+		is = there.digest
+	}
+	switch is {
+	case a.digest:
+		return nil
+	case a.Replaces:
+		return r.put(ctx, a.Tag, a.raw, a.mediaType)
+	}
+	return problemf("somebody else has changed it meanwhile; run it again, and it adds to what is there")
+}
+
+// list sees to it that the subject's referrers have the entries. A registry with the
+// referrers API does so itself, perhaps a little later.
+func (r *Repository) list(ctx context.Context, subject v1.Hash, entries []v1.Descriptor) error {
+	pause := r.options.Backoff
+	for attempt := 0; ; attempt++ {
+		listed, support, err := r.native(ctx, subject)
+		if err != nil {
+			return err
+		}
+		var old *manifest
+		if support != ReferrersNative {
+			if old, listed, err = r.fallback(ctx, subject); err != nil {
+				return err
+			}
+		}
+		if containsAll(listed, entries) {
+			return nil
+		}
+		if attempt == 5 {
+			return problemf("the list of referrers does not keep what is written; another process may be writing it: run it again")
+		}
+		if support == ReferrersNative || attempt > 0 {
+			if err := sleep(ctx, pause.Step()); err != nil {
+				return err
+			}
+		}
+		if support != ReferrersNative {
+			raw, err := merge(old, entries)
+			if err != nil {
+				return err
+			}
+			if err := r.put(ctx, fallbackTag(subject), raw, types.OCIImageIndex); err != nil {
+				return err
+			}
+		}
+	}
+}

@@ -1,0 +1,143 @@
+package registry
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"hash"
+	"net/http"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"golang.org/x/sync/errgroup"
+)
+
+// ReadBack reads the manifest, index or image, and all that it refers to from the
+// registry, and returns their descriptors: manifests in the order of the tree, then
+// blobs as they are first named. Manifests and configurations are read whole and
+// hashed. Layers must be there with the right size; full reads and hashes them too.
+// The error names the digest that is missing or wrong.
+func (r *Repository) ReadBack(ctx context.Context, digest v1.Hash, full bool) ([]v1.Descriptor, error) {
+	t := &tree{seen: map[v1.Hash]bool{}, hashed: map[v1.Hash]bool{}}
+	if err := r.walk(ctx, v1.Descriptor{Digest: digest, Size: -1}, t); err != nil {
+		return nil, err
+	}
+	group, reading := errgroup.WithContext(ctx)
+	group.SetLimit(jobs)
+	for _, blob := range t.blobs {
+		group.Go(func() error {
+			err := r.checkBlob(reading, blob, full || t.hashed[blob.Digest])
+			return r.explain(ctx, "read back", blob.Digest.String(), err)
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	return append(t.manifests, t.blobs...), nil
+}
+
+// tree is what a manifest refers to, each thing once.
+type tree struct {
+	seen             map[v1.Hash]bool
+	hashed           map[v1.Hash]bool // blobs that are read whole: configurations
+	manifests, blobs []v1.Descriptor
+}
+
+func (t *tree) add(list *[]v1.Descriptor, d v1.Descriptor) {
+	if !t.seen[d.Digest] {
+		t.seen[d.Digest] = true
+		*list = append(*list, d)
+	}
+}
+
+func (r *Repository) walk(ctx context.Context, at v1.Descriptor, t *tree) error {
+	if t.seen[at.Digest] {
+		return nil
+	}
+	found, err := r.get(ctx, at.Digest.String())
+	if err == nil && found == nil {
+		err = problemf("the registry does not have it")
+	}
+	if err == nil && at.Size >= 0 && at.Size != int64(len(found.raw)) {
+		err = problemf("it has %d bytes, and what refers to it says %d", len(found.raw), at.Size)
+	}
+	content := struct {
+		Manifests []v1.Descriptor `json:"manifests"`
+		Config    *v1.Descriptor  `json:"config"`
+		Layers    []v1.Descriptor `json:"layers"`
+	}{}
+	if err == nil && json.Unmarshal(found.raw, &content) != nil {
+		err = problemf("it is no manifest")
+	}
+	if err != nil {
+		return r.explain(ctx, "read back", at.Digest.String(), err)
+	}
+	at.Size = int64(len(found.raw))
+	if at.MediaType == "" {
+		at.MediaType = found.mediaType
+	}
+	t.add(&t.manifests, at)
+	for _, child := range content.Manifests {
+		if !child.MediaType.IsIndex() && !child.MediaType.IsImage() {
+			t.add(&t.blobs, child)
+		} else if err := r.walk(ctx, child, t); err != nil {
+			return err
+		}
+	}
+	if content.Config != nil {
+		t.hashed[content.Config.Digest] = true
+		t.add(&t.blobs, *content.Config)
+	}
+	for _, layer := range content.Layers {
+		if layer.MediaType.IsDistributable() {
+			t.add(&t.blobs, layer)
+		}
+	}
+	return nil
+}
+
+// checkBlob checks a blob's size, or its content.
+func (r *Repository) checkBlob(ctx context.Context, blob v1.Descriptor, whole bool) error {
+	q := request{method: http.MethodHead, url: r.url(r.name, "blobs", blob.Digest.String()),
+		codes: []int{http.StatusOK, http.StatusNotFound}}
+	sum := &sink{Hash: sha256.New()}
+	if whole {
+		q.method, q.sink = http.MethodGet, sum
+	}
+	a, err := r.ask(ctx, q)
+	if err != nil {
+		return err
+	}
+	if a.status == http.StatusNotFound {
+		return problemf("the registry does not have it")
+	}
+	if !whole && a.size < 0 { // it does not say
+		return r.checkBlob(ctx, blob, true)
+	}
+	if whole {
+		a.size = sum.size
+	}
+	if a.size != blob.Size {
+		return problemf("it has %d bytes, and what refers to it says %d", a.size, blob.Size)
+	}
+	if got := hex.EncodeToString(sum.Sum(nil)); whole && got != blob.Digest.Hex {
+		return problemf("the registry gives sha256:%s for it; somebody has changed it on the way or in the registry", got)
+	}
+	return nil
+}
+
+// sink hashes and counts.
+type sink struct {
+	hash.Hash
+	size int64
+}
+
+func (s *sink) Write(p []byte) (int, error) {
+	s.size += int64(len(p))
+	return s.Hash.Write(p)
+}
+
+func (s *sink) Reset() {
+	s.size = 0
+	s.Hash.Reset()
+}

@@ -1,0 +1,128 @@
+package registry
+
+import (
+	"context"
+	"encoding/json"
+	"mime"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+)
+
+// ReferrersSupport is how a registry lists the referrers of a manifest.
+type ReferrersSupport string
+
+const (
+	// ReferrersNative is the API of OCI distribution-spec 1.1.
+	ReferrersNative ReferrersSupport = "native"
+	// ReferrersFallback is the tag sha256-<hex>, which clients keep.
+	ReferrersFallback ReferrersSupport = "fallback"
+	// ReferrersUnknown is that of a repository that does not exist yet.
+	ReferrersUnknown ReferrersSupport = "unknown"
+)
+
+// Referrers returns the descriptors of the manifests that have digest as subject,
+// sorted by digest: from the API, else from the fallback tag. A descriptor's
+// artifactType and annotations are what the registry or another client wrote there
+// (go-containerregistry's own registry puts the configuration's type into
+// artifactType), so read the manifest before a decision depends on them.
+func (r *Repository) Referrers(ctx context.Context, digest v1.Hash) ([]v1.Descriptor, error) {
+	listed, support, err := r.native(ctx, digest)
+	if err == nil && support != ReferrersNative {
+		_, listed, err = r.fallback(ctx, digest)
+	}
+	if err != nil {
+		return nil, r.explain(ctx, "list the referrers of", digest.String(), err)
+	}
+	return sorted(listed), nil
+}
+
+// next is the way to the following page (RFC 8288).
+var next = regexp.MustCompile(`<([^>]*)>\s*;\s*rel="?next"?`)
+
+// native asks the API, page by page.
+func (r *Repository) native(ctx context.Context, digest v1.Hash) ([]v1.Descriptor, ReferrersSupport, error) {
+	var listed []v1.Descriptor
+	page := r.url(r.name, "referrers", digest.String())
+	for seen := map[string]bool{}; !seen[page]; {
+		seen[page] = true
+		a, err := r.ask(ctx, request{method: http.MethodGet, url: page,
+			header: map[string]string{"Accept": string(types.OCIImageIndex)},
+			codes: []int{http.StatusOK, http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed,
+				http.StatusNotAcceptable, http.StatusNotImplemented}})
+		if err != nil {
+			return nil, "", err
+		}
+		if mediaType, _, err := mime.ParseMediaType(a.header.Get("Content-Type")); a.status != http.StatusOK || err != nil || mediaType != string(types.OCIImageIndex) {
+			refused := transport.Error{}
+			if json.Unmarshal(a.body, &refused) == nil && slices.ContainsFunc(refused.Errors, func(d transport.Diagnostic) bool {
+				return d.Code == transport.NameUnknownErrorCode
+			}) {
+				return nil, ReferrersUnknown, nil
+			}
+			return nil, ReferrersFallback, nil
+		}
+		index := v1.IndexManifest{}
+		if err := json.Unmarshal(a.body, &index); err != nil {
+			return nil, "", problemf("the registry's list of referrers is no index")
+		}
+		listed = append(listed, index.Manifests...)
+		if link := next.FindStringSubmatch(a.header.Get("Link")); link != nil {
+			if u, err := a.url.Parse(link[1]); err == nil && u.Host == a.url.Host {
+				page = u.String()
+			}
+		}
+	}
+	return listed, ReferrersNative, nil
+}
+
+// fallbackTag is the tag that lists the referrers of a digest.
+func fallbackTag(digest v1.Hash) string { return digest.Algorithm + "-" + digest.Hex }
+
+// fallback reads the list under the fallback tag; it is nil where there is none.
+func (r *Repository) fallback(ctx context.Context, digest v1.Hash) (*manifest, []v1.Descriptor, error) {
+	found, err := r.get(ctx, fallbackTag(digest))
+	if err != nil || found == nil {
+		return nil, nil, err
+	}
+	index := v1.IndexManifest{}
+	if err := json.Unmarshal(found.raw, &index); err != nil || found.mediaType != types.OCIImageIndex {
+		return nil, nil, problemf("the tag %s, which lists the referrers, is no OCI index; remove it from the registry", fallbackTag(digest))
+	}
+	return found, index.Manifests, nil
+}
+
+// merge adds entries to the list under a fallback tag. The result depends only on what
+// is in the list, not on the order in which it came there.
+func merge(old *manifest, entries []v1.Descriptor) ([]byte, error) {
+	index := v1.IndexManifest{SchemaVersion: 2}
+	if old != nil {
+		if err := json.Unmarshal(old.raw, &index); err != nil {
+			return nil, err
+		}
+	}
+	index.MediaType = types.OCIImageIndex
+	index.Manifests = sorted(slices.Concat(entries, index.Manifests))
+	return json.Marshal(index)
+}
+
+// sorted sorts by digest and keeps the first of those with the same one.
+func sorted(entries []v1.Descriptor) []v1.Descriptor {
+	entries = slices.Clone(entries)
+	slices.SortStableFunc(entries, func(a, b v1.Descriptor) int { return strings.Compare(a.Digest.String(), b.Digest.String()) })
+	return slices.CompactFunc(entries, func(a, b v1.Descriptor) bool { return a.Digest == b.Digest })
+}
+
+func containsAll(listed, entries []v1.Descriptor) bool {
+	for _, e := range entries {
+		if !slices.ContainsFunc(listed, func(l v1.Descriptor) bool { return l.Digest == e.Digest }) {
+			return false
+		}
+	}
+	return true
+}
