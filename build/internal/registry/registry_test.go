@@ -108,10 +108,12 @@ func inProcess(referrers bool) http.Handler {
 	return server.New(server.Logger(log.New(io.Discard, "", 0)), server.WithReferrersSupport(referrers))
 }
 
+var quietLog = log.New(io.Discard, "", 0) // tests break connections
+
 // serve serves a handler on loopback until the test ends.
 func serve(t testing.TB, h http.Handler) string {
 	s := httptest.NewUnstartedServer(h)
-	s.Config.ErrorLog = log.New(io.Discard, "", 0) // tests break connections
+	s.Config.ErrorLog = quietLog
 	s.Start()
 	t.Cleanup(func() {
 		s.CloseClientConnections()
@@ -248,7 +250,7 @@ func before(t testing.TB, host string) (*proxy, string) {
 	p := &proxy{}
 	p.next = &httputil.ReverseProxy{
 		FlushInterval: -1,
-		ErrorLog:      log.New(io.Discard, "", 0),
+		ErrorLog:      quietLog,
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(&url.URL{Scheme: "http", Host: host})
 			r.Out.Host = r.In.Host // so that locations lead through the proxy

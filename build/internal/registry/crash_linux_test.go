@@ -1,0 +1,119 @@
+package registry_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// killed starts a release in another process and kills it when kill says so, before
+// the request reaches the registry. It says whether the release ended by itself.
+func killed(t *testing.T, host, path string, kill func(n int, r *http.Request) bool) (ended bool) {
+	t.Helper()
+	p, through := before(t, host)
+	cmd := exec.Command(must(os.Executable()))
+	cmd.Env = append(os.Environ(), "REGISTRY_TEST_RELEASE="+through+path)
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	var mu sync.Mutex
+	dead := false
+	p.meddle = func(n int, _ http.ResponseWriter, r *http.Request) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		if !dead && kill(n, r) {
+			dead = true
+			if err := cmd.Process.Kill(); err != nil {
+				t.Error(err)
+			}
+		}
+		return dead // what was under way elsewhere does not count
+	}
+	mu.Lock() // cmd.Process is set by Start
+	err := cmd.Start()
+	mu.Unlock()
+	ok(t, err)
+	err = cmd.Wait()
+	if err == nil {
+		return true
+	}
+	if !strings.Contains(err.Error(), "killed") || said.Len() > 0 {
+		t.Fatalf("the release ended with %v: %s", err, said.String())
+	}
+	return false
+}
+
+// After a kill no tag is there unless everything is, and the next run completes it.
+func afterwards(t *testing.T, repository string, when string) {
+	t.Helper()
+	c := made("crash")
+	if found, err := state(t, repository, c); err != nil {
+		t.Fatalf("killed %s: the tags are %q, and %v", when, found, err)
+	}
+	ok(t, release(context.Background(), repository, quick, c))
+	finished(t, repository, c)
+}
+
+func TestKilledAtEveryRequest(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts a process for every request of a release")
+	}
+	for _, kind := range kinds[:3] {
+		t.Run(kind.name, func(t *testing.T) {
+			host := kind.start(t)
+			tagged := 0
+			for n := 1; ; n++ {
+				if !strings.HasPrefix(kind.name, "distribution") {
+					host = kind.start(t) // these have one store of blobs for all repositories
+				}
+				path := fmt.Sprintf("/crash/n%d", n)
+				ended := killed(t, host, path, func(at int, _ *http.Request) bool { return at == n })
+				if found, _ := state(t, host+path, made("crash")); len(found) > 0 {
+					tagged++
+				}
+				afterwards(t, host+path, fmt.Sprintf("before request %d", n))
+				if ended {
+					if n < 30 || tagged < 2 {
+						t.Errorf("a release has %d requests, and %d kills came between tags", n-1, tagged-1)
+					}
+					t.Logf("killed before each of %d requests", n-1)
+					return
+				}
+			}
+		})
+	}
+}
+
+func TestKilledInMidBlob(t *testing.T) {
+	for _, kind := range kinds {
+		t.Run(kind.name, func(t *testing.T) {
+			host := kind.start(t)
+			path := "/crash/blob"
+			if killed(t, host, path, func(_ int, r *http.Request) bool {
+				if r.Method == http.MethodPatch && r.ContentLength > 100_000 {
+					// Half of it reaches the registry, and no more.
+					half, err := http.NewRequest(r.Method, "http://"+host+r.URL.RequestURI(), io.LimitReader(r.Body, r.ContentLength/2))
+					if err != nil {
+						t.Error(err)
+						return true
+					}
+					half.ContentLength = r.ContentLength
+					if _, err := http.DefaultClient.Do(half); err == nil {
+						t.Error("the registry took half a blob")
+					}
+					return true
+				}
+				return false
+			}) {
+				t.Fatal("the release had no blob of that size")
+			}
+			afterwards(t, host+path, "in mid-blob")
+		})
+	}
+}
