@@ -1,0 +1,129 @@
+package attest
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/partial"
+	"github.com/google/go-containerregistry/pkg/v1/static"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
+	"github.com/sigstore/sigstore-go/pkg/bundle"
+	"google.golang.org/protobuf/encoding/protojson"
+)
+
+// BundleType is the artifact type of a referrer that holds a Sigstore bundle, and the
+// media type of its layer.
+const BundleType = "application/vnd.dev.sigstore.bundle.v0.3+json"
+
+// maxBundle is the size in bytes beyond which a stored bundle, or a layer of an .att
+// image, is not read: several times what a large service's SBOM needs.
+const maxBundle = 64 << 20
+
+const emptyConfigType types.MediaType = "application/vnd.oci.empty.v1+json"
+
+// encodeBundle writes a bundle's JSON. protojson varies its white space on purpose.
+func encodeBundle(b *protobundle.Bundle) ([]byte, error) {
+	loose, err := protojson.Marshal(b)
+	if err != nil {
+		return nil, fmt.Errorf("encode bundle: %w", err)
+	}
+	var out bytes.Buffer
+	if err := json.Compact(&out, loose); err != nil {
+		return nil, fmt.Errorf("encode bundle: %w", err)
+	}
+	return out.Bytes(), nil
+}
+
+func decodeBundle(b []byte) (*bundle.Bundle, error) {
+	var out bundle.Bundle
+	if err := out.UnmarshalJSON(b); err != nil {
+		return nil, fmt.Errorf("decode bundle: %w", err)
+	}
+	return &out, nil
+}
+
+// referrer is an OCI 1.1 artifact manifest with one layer.
+type referrer struct {
+	manifest []byte
+	layer    v1.Layer
+}
+
+func (r *referrer) MediaType() (types.MediaType, error) { return types.OCIManifestSchema1, nil }
+func (r *referrer) RawManifest() ([]byte, error)        { return r.manifest, nil }
+func (r *referrer) RawConfigFile() ([]byte, error)      { return []byte("{}"), nil }
+
+func (r *referrer) LayerByDigest(h v1.Hash) (partial.CompressedLayer, error) {
+	digest, err := r.layer.Digest()
+	if err != nil {
+		return nil, err
+	}
+	if h != digest {
+		return nil, fmt.Errorf("no layer %s", h)
+	}
+	return r.layer, nil
+}
+
+// newReferrer gives the manifest that ties a bundle to its subject, as cosign writes it,
+// but for the time: created is the caller's.
+func newReferrer(subject v1.Descriptor, bundleJSON []byte, predicateType string, created time.Time) (v1.Image, error) {
+	layer := static.NewLayer(bundleJSON, BundleType)
+	layerDesc, err := partial.Descriptor(layer)
+	if err != nil {
+		return nil, err
+	}
+	config, err := partial.Descriptor(static.NewLayer([]byte("{}"), emptyConfigType))
+	if err != nil {
+		return nil, err
+	}
+	config.ArtifactType = BundleType
+	manifest, err := json.Marshal(v1.Manifest{
+		SchemaVersion: 2,
+		MediaType:     types.OCIManifestSchema1,
+		ArtifactType:  BundleType,
+		Config:        *config,
+		Layers:        []v1.Descriptor{*layerDesc},
+		Subject:       &v1.Descriptor{MediaType: subject.MediaType, Digest: subject.Digest, Size: subject.Size},
+		Annotations: map[string]string{
+			"org.opencontainers.image.created":  created.UTC().Format(time.RFC3339),
+			"dev.sigstore.bundle.content":       "dsse-envelope",
+			"dev.sigstore.bundle.predicateType": predicateType,
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("encode referrer: %w", err)
+	}
+	return partial.CompressedToImage(&referrer{manifest, layer})
+}
+
+// readReferrer gives the bundle in a referrer.
+func readReferrer(img v1.Image) (*bundle.Bundle, error) {
+	layers, err := img.Layers()
+	if err != nil {
+		return nil, fmt.Errorf("read referrer: %w", err)
+	}
+	if len(layers) != 1 {
+		return nil, fmt.Errorf("read referrer: it has %d layers, a bundle's has one", len(layers))
+	}
+	b, err := readLayer(layers[0])
+	if err != nil {
+		return nil, err
+	}
+	return decodeBundle(b)
+}
+
+// envelopeOf gives the statement and the DSSE envelope of a bundle, unverified.
+func envelopeOf(b *bundle.Bundle) (*inToto, error) {
+	env := b.GetDsseEnvelope()
+	switch {
+	case env == nil:
+		return nil, errors.New("the bundle holds no DSSE envelope, so it says nothing about an image")
+	case env.GetPayloadType() != payloadType:
+		return nil, fmt.Errorf("the envelope holds %q, not an in-toto statement", env.GetPayloadType())
+	}
+	return decodeStatement(env.GetPayload())
+}

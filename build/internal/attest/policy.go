@@ -1,0 +1,269 @@
+package attest
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/sigstore/sigstore-go/pkg/bundle"
+	fulciocert "github.com/sigstore/sigstore-go/pkg/fulcio/certificate"
+	"github.com/sigstore/sigstore-go/pkg/root"
+	"github.com/sigstore/sigstore-go/pkg/verify"
+
+	"github.com/sigstore/cosign/v2/pkg/cosign"
+	"github.com/sigstore/cosign/v2/pkg/oci"
+)
+
+// Identity is who a keyless signature must be of: the certificate's subject (an email
+// address or URI) and the issuer of the token that it was given for, each as a value or
+// as a regular expression that matches all of it.
+type Identity struct {
+	Subject, SubjectRegexp string
+	Issuer, IssuerRegexp   string
+}
+
+// String is the identity as a report names it.
+func (i Identity) String() string {
+	subject, issuer := i.Subject, i.Issuer
+	if subject == "" {
+		subject = "/" + i.SubjectRegexp + "/"
+	}
+	if issuer == "" {
+		issuer = "/" + i.IssuerRegexp + "/"
+	}
+	return subject + " of " + issuer
+}
+
+// Trust says whose signatures count.
+type Trust struct {
+	// Keys are the public keys of which any may have signed: the old and the new one
+	// while keys are rotated.
+	Keys []*PublicKey
+	// Identities are those of which any may have signed without a key. They need
+	// TrustedRoot.
+	Identities []Identity
+	// TrustedRoot has the certificates and keys of the Sigstore services: see
+	// root.NewTrustedRootFromJSON. With keys alone it is needed only for RequireLog
+	// and RequireTimestamp.
+	TrustedRoot root.TrustedMaterial
+
+	// RequireLog asks for a transparency log's entry, RequireTimestamp for a timestamp
+	// authority's, of signatures by keys.
+	RequireLog, RequireTimestamp bool
+
+	// A keyless signature needs an entry in a transparency log, an entry of its
+	// certificate in a certificate transparency log, and a time that a log or a
+	// timestamp authority vouches for. The first two can be waived, for a private
+	// Sigstore without such logs. The old form has no place for an entry of a Rekor log
+	// of version 2.
+	AllowUnlogged, AllowNoSCT bool
+}
+
+// check finds what makes a Trust useless.
+func (t Trust) check() error {
+	switch {
+	case len(t.Keys) == 0 && len(t.Identities) == 0:
+		return errors.New("no key and no identity is expected; name a public key, or an identity with its issuer")
+	case t.TrustedRoot == nil && (len(t.Identities) > 0 || t.RequireLog || t.RequireTimestamp):
+		return errors.New("an identity, a log entry or a timestamp can be verified only with a trusted root; name its file")
+	}
+	for _, i := range t.Identities {
+		if i.Subject == "" && i.SubjectRegexp == "" || i.Issuer == "" && i.IssuerRegexp == "" {
+			return errors.New("an identity needs its subject and its issuer: whoever gets a certificate of the same authority would pass")
+		}
+	}
+	return nil
+}
+
+// whole makes an expression match all of a value.
+func whole(expr string) string {
+	if expr == "" {
+		return ""
+	}
+	return "^(?:" + expr + ")$"
+}
+
+// material is the trusted root with one key as its only key.
+type material struct {
+	root.TrustedMaterial
+	key *PublicKey
+}
+
+func (m material) PublicKeyVerifier(string) (root.TimeConstrainedVerifier, error) {
+	if m.key == nil {
+		return nil, errors.New("no key is expected")
+	}
+	return root.NewExpiringKey(m.key.verifier, time.Time{}, time.Time{}), nil
+}
+
+func (t Trust) material(key *PublicKey) root.TrustedMaterial {
+	if t.TrustedRoot == nil {
+		return material{&root.BaseTrustedMaterial{}, key}
+	}
+	return material{t.TrustedRoot, key}
+}
+
+// bundleSigner says who signed a bundle, if that is somebody expected. For an image,
+// artifact is verify.WithoutArtifactUnsafe: what a statement is about is compared by
+// the caller, who can then say what it is about instead.
+func (t Trust) bundleSigner(b *bundle.Bundle, artifact verify.ArtifactPolicyOption) (string, error) {
+	content, err := b.VerificationContent()
+	if err != nil {
+		return "", err
+	}
+	if cert := content.Certificate(); cert != nil {
+		return t.certificateSigner(cert, func(id verify.CertificateIdentity) error {
+			var o []verify.VerifierOption
+			if !t.AllowUnlogged {
+				o = append(o, verify.WithTransparencyLog(1))
+			}
+			if !t.AllowNoSCT {
+				o = append(o, verify.WithSignedCertificateTimestamps(1))
+			}
+			o = append(o, verify.WithObserverTimestamps(1))
+			v, err := verify.NewVerifier(t.TrustedRoot, o...)
+			if err != nil {
+				return err
+			}
+			_, err = v.Verify(b, verify.NewPolicy(artifact, verify.WithCertificateIdentity(id)))
+			return err
+		})
+	}
+	return t.keySigner(func(key *PublicKey) error {
+		var o []verify.VerifierOption
+		if t.RequireLog {
+			o = append(o, verify.WithTransparencyLog(1))
+		}
+		if t.RequireTimestamp {
+			o = append(o, verify.WithSignedTimestamps(1))
+		} else {
+			o = append(o, verify.WithNoObserverTimestamps())
+		}
+		v, err := verify.NewVerifier(t.material(key), o...)
+		if err != nil {
+			return err
+		}
+		_, err = v.Verify(b, verify.NewPolicy(artifact, verify.WithKey()))
+		return err
+	})
+}
+
+// oldSigner is bundleSigner for the old form: check is cosign's function for a
+// signature or for an attestation.
+func (t Trust) oldSigner(ctx context.Context, sig oci.Signature, check func(context.Context, oci.Signature, v1.Hash, *cosign.CheckOpts) (bool, error)) (string, error) {
+	stamp, err := sig.RFC3161Timestamp()
+	if err != nil {
+		return "", fmt.Errorf("read timestamp: %w", err)
+	}
+	entry, err := sig.Bundle()
+	if err != nil {
+		return "", fmt.Errorf("read log entry: %w", err)
+	}
+	cert, err := sig.Cert()
+	if err != nil {
+		return "", fmt.Errorf("read certificate: %w", err)
+	}
+	// No digest: what is signed is compared by the caller.
+	run := func(co *cosign.CheckOpts) error {
+		co.Offline = true
+		co.MaxWorkers = 1
+		_, err := check(ctx, sig, v1.Hash{}, co)
+		return err
+	}
+	if cert != nil {
+		switch {
+		case entry == nil && !t.AllowUnlogged:
+			return "", errors.New("it has no entry of a transparency log")
+		case entry == nil && stamp == nil:
+			return "", errors.New("nobody vouches for its time: it has no log entry and no timestamp")
+		}
+		return t.certificateSigner(cert, func(id verify.CertificateIdentity) error {
+			i := cosign.Identity{
+				Subject: id.SubjectAlternativeName.SubjectAlternativeName, SubjectRegExp: id.SubjectAlternativeName.Regexp.String(),
+				Issuer: id.Issuer.Issuer, IssuerRegExp: id.Issuer.Regexp.String(),
+			}
+			return run(&cosign.CheckOpts{
+				TrustedMaterial: t.TrustedRoot, Identities: []cosign.Identity{i},
+				IgnoreSCT: t.AllowNoSCT, IgnoreTlog: entry == nil, UseSignedTimestamps: stamp != nil,
+			})
+		})
+	}
+	switch {
+	case t.RequireLog && entry == nil:
+		return "", errors.New("it has no entry of a transparency log")
+	case t.RequireTimestamp && stamp == nil:
+		return "", errors.New("it has no timestamp")
+	}
+	return t.keySigner(func(key *PublicKey) error {
+		return run(&cosign.CheckOpts{
+			TrustedMaterial: t.TrustedRoot, SigVerifier: key.verifier,
+			IgnoreTlog: !t.RequireLog, UseSignedTimestamps: t.RequireTimestamp,
+		})
+	})
+}
+
+// keySigner tries each key.
+func (t Trust) keySigner(check func(*PublicKey) error) (string, error) {
+	if len(t.Keys) == 0 {
+		return "", errors.New("it is signed with a key, and an identity is expected")
+	}
+	var errs []string
+	for _, key := range t.Keys {
+		err := check(key)
+		if err == nil {
+			return "key " + key.String(), nil
+		}
+		errs = append(errs, oneLine(err))
+	}
+	return "", fmt.Errorf("it does not verify with the expected key: %s", joinDistinct(errs))
+}
+
+// certificateSigner tries each identity.
+func (t Trust) certificateSigner(cert *x509.Certificate, check func(verify.CertificateIdentity) error) (string, error) {
+	summary, err := fulciocert.SummarizeCertificate(cert)
+	if err != nil {
+		return "", fmt.Errorf("read certificate: %w", err)
+	}
+	is := Identity{Subject: summary.SubjectAlternativeName, Issuer: summary.Issuer}
+	if len(t.Identities) == 0 {
+		return "", fmt.Errorf("it is signed by %s, and a key is expected", is)
+	}
+	var errs []string
+	for _, want := range t.Identities {
+		id, err := verify.NewShortCertificateIdentity(want.Issuer, whole(want.IssuerRegexp), want.Subject, whole(want.SubjectRegexp))
+		if err != nil {
+			return "", fmt.Errorf("read expected identity: %w", err)
+		}
+		// Before the rest, so that the reason is this one.
+		if err := id.Verify(summary); err != nil {
+			errs = append(errs, fmt.Sprintf("it is signed by %s, not by %s", is, want))
+			continue
+		}
+		if err := check(id); err != nil {
+			errs = append(errs, oneLine(err))
+			continue
+		}
+		return is.String(), nil
+	}
+	return "", errors.New(joinDistinct(errs))
+}
+
+func joinDistinct(s []string) string {
+	slices.Sort(s)
+	return strings.Join(slices.Compact(s), "; ")
+}
+
+// oneLine keeps a report's table a table.
+func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
+
+func sha256Of(b []byte) v1.Hash {
+	sum := sha256.Sum256(b)
+	return v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(sum[:])}
+}

@@ -1,0 +1,305 @@
+package attest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
+	"github.com/sigstore/sigstore-go/pkg/sign"
+	"github.com/sigstore/sigstore-go/pkg/verify"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/sigstore/cosign/v2/pkg/oci"
+)
+
+// Subject is an image or an index to be signed, and what is to be said about it.
+type Subject struct {
+	// Name is the repository, such as ghcr.io/acme/api: it is in the signature of the
+	// old form and in statements.
+	Name string
+	// Descriptor has the manifest's media type, digest and size in bytes.
+	Descriptor v1.Descriptor
+	Statements []Statement
+	// Stored is what is there already.
+	Stored Stored
+}
+
+// Options of [Sign].
+type Options struct {
+	// Forms are the forms to write; none is both.
+	Forms []Form
+	// Created is the time in the referrers' annotations: the plan's epoch.
+	Created time.Time
+	// Trust decides what counts as already there. For a key's signer, it may be left
+	// empty: then it is that key.
+	Trust Trust
+	// Parallel is how many signatures are made and recorded at once; 0 is 8.
+	Parallel int
+}
+
+// Signed is what Sign made for one subject.
+type Signed struct {
+	Digest v1.Hash
+	// Bundles are the referrers that were not there.
+	Bundles []v1.Image
+	// Signatures and Attestations are the whole new images for [SignatureTag] and
+	// [AttestationTag]; nil where what is stored stays as it is.
+	Signatures, Attestations v1.Image
+	// Made counts the signatures that were made; 0 when everything was there.
+	Made int
+	// Stored is what was there and what is new.
+	Stored Stored
+}
+
+// part is something to be signed for a subject, and where its signature is stored.
+type part struct {
+	statement Statement
+	bundle    *protobundle.Bundle // as it was found, or made
+	message   *protobundle.Bundle // signature of the simple signing payload
+	have      map[Form]bool
+}
+
+// Sign signs every subject and each of its statements, in every form that is asked
+// for, unless that is there: its signature verifies for Trust, and its predicate is
+// equal without the metadata of the run. It gives results in the order of the subjects.
+// When ctx ends or something fails, nothing is given.
+func Sign(ctx context.Context, signer *Signer, subjects []Subject, o Options) ([]Signed, error) {
+	forms := o.Forms
+	if len(forms) == 0 {
+		forms = []Form{Bundles, Tags}
+	}
+	for _, f := range forms {
+		if f != Bundles && f != Tags {
+			return nil, fmt.Errorf("sign: unknown form %q; known are %q and %q", f, Bundles, Tags)
+		}
+	}
+	trust := o.Trust
+	if len(trust.Keys) == 0 && len(trust.Identities) == 0 && signer.public != nil {
+		trust.Keys = []*PublicKey{signer.public}
+	}
+	parallel := o.Parallel
+	if parallel <= 0 {
+		parallel = 8
+	}
+
+	parts := make([][]*part, len(subjects))
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(parallel)
+	for i, s := range subjects {
+		if err := s.check(); err != nil {
+			return nil, fmt.Errorf("sign %s: %w", s.Name, err)
+		}
+		// A signature that is stored twice, as a subject that is named twice would be,
+		// is one too many.
+		for _, other := range subjects[:i] {
+			if other.Descriptor.Digest == s.Descriptor.Digest && other.Name == s.Name {
+				return nil, fmt.Errorf("sign %s: %s is named twice", s.Name, s.Descriptor.Digest)
+			}
+		}
+		parts[i] = s.parts(ctx, trust, signer.oldTrust(trust))
+	}
+	// Only now, since a goroutine that runs while a subject is refused would have to be
+	// waited for.
+	for i, s := range subjects {
+		for _, p := range parts[i] {
+			if err := p.start(gctx, g, signer, s, forms); err != nil {
+				return nil, errors.Join(err, g.Wait())
+			}
+		}
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+
+	out := make([]Signed, len(subjects))
+	for i, s := range subjects {
+		var err error
+		if out[i], err = s.assemble(parts[i], forms, o.Created); err != nil {
+			return nil, fmt.Errorf("sign %s@%s: %w", s.Name, s.Descriptor.Digest, err)
+		}
+	}
+	return out, nil
+}
+
+func (s Subject) check() error {
+	switch {
+	case s.Descriptor.Digest.Algorithm != "sha256" || s.Descriptor.Digest.Hex == "":
+		return fmt.Errorf("%q is not a sha256 digest; only a digest can be signed", s.Descriptor.Digest)
+	case s.Descriptor.MediaType == "" || s.Descriptor.Size <= 0:
+		return errors.New("the descriptor lacks the manifest's media type or size")
+	}
+	for _, st := range s.Statements {
+		if st.PredicateType == "" || st.PredicateType == SignatureType {
+			return fmt.Errorf("predicate type %q is not an attestation's", st.PredicateType)
+		}
+	}
+	return nil
+}
+
+// oldTrust is what the old form of this signer's signatures can be held to: it has no
+// place for an entry of a log of version 2.
+func (s *Signer) oldTrust(t Trust) Trust {
+	if !slices.ContainsFunc(s.services.Logs, func(l Log) bool { return l.Version == 1 }) {
+		t.AllowUnlogged = true
+		t.RequireLog = false
+	}
+	return t
+}
+
+// parts lists what is to be signed, with what is there of it.
+func (s Subject) parts(ctx context.Context, bundles, tags Trust) []*part {
+	parts := []*part{{statement: Statement{PredicateType: SignatureType}}}
+	for _, st := range s.Statements {
+		parts = append(parts, &part{statement: st})
+	}
+	for _, p := range parts {
+		p.have = map[Form]bool{}
+	}
+	if bundles.check() != nil {
+		return parts // nobody is expected, so nothing counts
+	}
+	for _, f := range s.Stored.findings(ctx, s.Descriptor.Digest, bundles, tags) {
+		if !f.ok() {
+			continue
+		}
+		for _, p := range parts {
+			if f.statement.PredicateType != p.statement.PredicateType || !same(p.statement.PredicateType, f.statement.Predicate, p.statement.Predicate) {
+				continue
+			}
+			p.have[f.form] = true
+			if f.bundle != nil {
+				p.bundle = f.bundle
+			}
+		}
+	}
+	return parts
+}
+
+// start signs what is missing of a part. An attestation's envelope serves both forms.
+func (p *part) start(ctx context.Context, g *errgroup.Group, signer *Signer, s Subject, forms []Form) error {
+	digest := s.Descriptor.Digest
+	launch := func(to **protobundle.Bundle, content sign.Content) {
+		g.Go(func() error {
+			b, err := signer.sign(ctx, content)
+			if err != nil {
+				return fmt.Errorf("sign %s@%s (%s): %w", s.Name, digest, p.statement.PredicateType, err)
+			}
+			*to = b
+			return nil
+		})
+	}
+	isSignature := p.statement.PredicateType == SignatureType
+	needTag := slices.Contains(forms, Tags) && !p.have[Tags]
+	needBundle := slices.Contains(forms, Bundles) && !p.have[Bundles]
+	if isSignature && needTag {
+		message, err := simpleSigning(s.Name, digest)
+		if err != nil {
+			return fmt.Errorf("sign %s@%s: %w", s.Name, digest, err)
+		}
+		launch(&p.message, &sign.PlainData{Data: message})
+	}
+	if needBundle || needTag && !isSignature && p.bundle == nil {
+		p.bundle = nil
+		statement, err := p.statement.encode(s.Name, digest)
+		if err != nil {
+			return fmt.Errorf("sign %s@%s: %w", s.Name, digest, err)
+		}
+		launch(&p.bundle, &sign.DSSEData{Data: statement, PayloadType: payloadType})
+	}
+	return nil
+}
+
+// assemble puts the signatures into manifests.
+func (s Subject) assemble(parts []*part, forms []Form, created time.Time) (Signed, error) {
+	out := Signed{Digest: s.Descriptor.Digest, Stored: s.Stored}
+	out.Stored.Bundles = slices.Clone(s.Stored.Bundles)
+	var sigs, atts []oci.Signature
+	for _, p := range parts {
+		made := 0
+		if slices.Contains(forms, Bundles) && !p.have[Bundles] {
+			made = 1
+			j, err := encodeBundle(p.bundle)
+			if err != nil {
+				return Signed{}, err
+			}
+			img, err := newReferrer(s.Descriptor, j, p.statement.PredicateType, created)
+			if err != nil {
+				return Signed{}, err
+			}
+			out.Bundles = append(out.Bundles, img)
+		}
+		if slices.Contains(forms, Tags) && !p.have[Tags] {
+			if p.statement.PredicateType == SignatureType {
+				made++
+				message, err := simpleSigning(s.Name, s.Descriptor.Digest)
+				if err != nil {
+					return Signed{}, err
+				}
+				sig, err := oldSignature(message, p.message)
+				if err != nil {
+					return Signed{}, err
+				}
+				sigs = append(sigs, sig)
+			} else {
+				if !p.have[Bundles] {
+					made = 1
+				}
+				att, err := oldAttestation(p.statement.PredicateType, p.bundle)
+				if err != nil {
+					return Signed{}, err
+				}
+				atts = append(atts, att)
+			}
+		}
+		out.Made += made
+	}
+	var err error
+	if len(sigs) > 0 {
+		if out.Signatures, err = appendOld(s.Stored.Signatures, sigs); err != nil {
+			return Signed{}, err
+		}
+		out.Stored.Signatures = out.Signatures
+	}
+	if len(atts) > 0 {
+		if out.Attestations, err = appendOld(s.Stored.Attestations, atts); err != nil {
+			return Signed{}, err
+		}
+		out.Stored.Attestations = out.Attestations
+	}
+	out.Stored.Bundles = append(out.Stored.Bundles, out.Bundles...)
+	return out, nil
+}
+
+// SignBlob signs bytes, such as checksums.txt, and gives the Sigstore bundle in JSON
+// that lies beside them.
+func SignBlob(ctx context.Context, signer *Signer, blob []byte) ([]byte, error) {
+	b, err := signer.sign(ctx, &sign.PlainData{Data: blob})
+	if err != nil {
+		return nil, fmt.Errorf("sign blob: %w", err)
+	}
+	return encodeBundle(b)
+}
+
+// VerifyBlob verifies a bundle of [SignBlob], and says who signed.
+func VerifyBlob(blob, bundleJSON []byte, trust Trust) (signer string, err error) {
+	if err := trust.check(); err != nil {
+		return "", fmt.Errorf("verify blob: %w", err)
+	}
+	b, err := decodeBundle(bundleJSON)
+	if err != nil {
+		return "", fmt.Errorf("verify blob: %w", err)
+	}
+	if b.GetMessageSignature() == nil {
+		return "", errors.New("verify blob: the bundle is not of a blob's signature")
+	}
+	signer, err = trust.bundleSigner(b, verify.WithArtifact(bytes.NewReader(blob)))
+	if err != nil {
+		return "", fmt.Errorf("verify blob: %w", err)
+	}
+	return signer, nil
+}

@@ -1,0 +1,162 @@
+package attest
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
+	"github.com/sigstore/sigstore-go/pkg/sign"
+)
+
+// Log is a transparency log: a Rekor instance.
+type Log struct {
+	URL string
+	// Version is the major version of its API: 1 or 2.
+	Version uint32
+}
+
+// Services are what a signature is recorded with. Each is left out when it is not
+// named, and none is named by default.
+type Services struct {
+	Logs []Log
+	// TimestampAuthorities are the full URLs of RFC 3161 endpoints, such as
+	// https://tsa.example.com/api/v1/timestamp.
+	TimestampAuthorities []string
+	// Retries is how often a failed request is repeated, with growing pauses.
+	Retries uint
+	// Transport is for requests to timestamp authorities and Fulcio; nil is
+	// http.DefaultTransport.
+	Transport http.RoundTripper
+}
+
+// Keyless signs with certificates of a Fulcio instance.
+type Keyless struct {
+	// Fulcio is the instance's URL.
+	Fulcio string
+	// Token gives an OpenID Connect identity token for the audience that Fulcio wants:
+	// see [TokenSource]. It is asked once for each certificate.
+	Token func(context.Context) (string, error)
+}
+
+// Signer signs with one key, or with one identity and a key that lives as long as the
+// Signer. It may be used by several goroutines.
+type Signer struct {
+	keypair  sign.Keypair
+	public   *PublicKey   // of a long-lived key
+	cert     *certificate // of an identity
+	services Services
+}
+
+// NewSigner makes the signer of a key.
+func NewSigner(key *Key, services Services) (*Signer, error) {
+	if err := services.check(); err != nil {
+		return nil, err
+	}
+	return &Signer{keypair: key, public: key.public, services: services}, nil
+}
+
+// NewKeylessSigner makes the signer of an identity. Nothing is asked for before the
+// first signature. A keyless signature can be verified after its certificate has
+// expired only with a time that somebody vouches for, so a log of version 1 or a
+// timestamp authority is required; a log of version 2 gives no time.
+func NewKeylessSigner(k Keyless, services Services) (*Signer, error) {
+	if k.Fulcio == "" || k.Token == nil {
+		return nil, errors.New("make keyless signer: the URL of Fulcio and a source of identity tokens are needed")
+	}
+	if err := services.check(); err != nil {
+		return nil, err
+	}
+	timed := len(services.TimestampAuthorities) > 0
+	for _, l := range services.Logs {
+		timed = timed || l.Version == 1
+	}
+	if !timed {
+		return nil, errors.New("make keyless signer: without a timestamp authority or a Rekor log of version 1, signatures are worthless once the certificate expires; name one")
+	}
+	pair, err := sign.NewEphemeralKeypair(nil)
+	if err != nil {
+		return nil, fmt.Errorf("make keyless signer: %w", err)
+	}
+	return &Signer{keypair: pair, services: services, cert: &certificate{
+		fulcio: sign.NewFulcio(&sign.FulcioOptions{BaseURL: k.Fulcio, Retries: services.Retries, Transport: services.Transport}),
+		url:    k.Fulcio, token: k.Token,
+	}}, nil
+}
+
+func (s Services) check() error {
+	for _, l := range s.Logs {
+		if l.URL == "" || l.Version != 1 && l.Version != 2 {
+			return fmt.Errorf("make signer: transparency log %q has version %d; known are 1 and 2", l.URL, l.Version)
+		}
+	}
+	return nil
+}
+
+// PublicKey is the key that verifies what the signer signs; nil for an identity.
+func (s *Signer) PublicKey() *PublicKey { return s.public }
+
+// sign signs the content and has it recorded.
+func (s *Signer) sign(ctx context.Context, content sign.Content) (*protobundle.Bundle, error) {
+	o := sign.BundleOptions{Context: ctx}
+	if s.cert != nil {
+		o.CertificateProvider = s.cert
+	}
+	for _, url := range s.services.TimestampAuthorities {
+		o.TimestampAuthorities = append(o.TimestampAuthorities, sign.NewTimestampAuthority(&sign.TimestampAuthorityOptions{
+			URL: url, Retries: s.services.Retries, Transport: s.services.Transport,
+		}))
+	}
+	for _, l := range s.services.Logs {
+		o.TransparencyLogs = append(o.TransparencyLogs, sign.NewRekor(&sign.RekorOptions{
+			BaseURL: l.URL, Version: l.Version, Retries: s.services.Retries,
+		}))
+	}
+	b, err := sign.Bundle(content, s.keypair, o)
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// margin is how long a certificate has to be valid still to be used: time enough for
+// the timestamp and the log entry of one signature.
+const margin = time.Minute
+
+// certificate gets one certificate, and the next one only when it runs out.
+type certificate struct {
+	fulcio *sign.Fulcio
+	url    string
+	token  func(context.Context) (string, error)
+
+	mu     sync.Mutex
+	leaf   []byte // DER
+	expiry time.Time
+}
+
+// GetCertificate is the certificate for the key, in DER.
+func (c *certificate) GetCertificate(ctx context.Context, pair sign.Keypair, _ *sign.CertificateProviderOptions) ([]byte, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.leaf != nil && time.Until(c.expiry) > margin {
+		return c.leaf, nil
+	}
+	token, err := c.token(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("get identity token: %w", err)
+	}
+	leaf, err := c.fulcio.GetCertificate(ctx, pair, &sign.CertificateProviderOptions{IDToken: token})
+	if err != nil {
+		return nil, fmt.Errorf("get certificate of %s: %w", c.url, err)
+	}
+	cert, err := x509.ParseCertificate(leaf)
+	if err != nil {
+		return nil, fmt.Errorf("get certificate of %s: %w", c.url, err)
+	}
+	c.leaf, c.expiry = leaf, cert.NotAfter
+	return leaf, nil
+}

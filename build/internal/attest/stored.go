@@ -1,0 +1,154 @@
+package attest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
+	"github.com/sigstore/sigstore-go/pkg/verify"
+	"github.com/sigstore/sigstore/pkg/signature/payload"
+
+	"github.com/sigstore/cosign/v2/pkg/cosign"
+	"github.com/sigstore/cosign/v2/pkg/oci"
+	ctypes "github.com/sigstore/cosign/v2/pkg/types"
+)
+
+// Form is a way in which signatures are stored beside an image.
+type Form string
+
+const (
+	// Bundles are Sigstore bundles in OCI 1.1 referrers.
+	Bundles Form = "bundle"
+	// Tags are the images at sha256-<hex>.sig and sha256-<hex>.att.
+	Tags Form = "tag"
+)
+
+// Stored is what a registry or a layout holds about one digest. An image that is not
+// there is nil.
+type Stored struct {
+	// Bundles are the referrers of artifact type [BundleType], in any order.
+	Bundles []v1.Image
+	// Signatures and Attestations are the images at [SignatureTag] and
+	// [AttestationTag].
+	Signatures, Attestations v1.Image
+}
+
+// finding is one stored signature or attestation, and what came of looking at it.
+type finding struct {
+	form      Form
+	source    string // names it: a digest
+	signer    string
+	statement *inToto
+	bundle    *protobundle.Bundle
+	// damaged: it cannot be read at all. foreign: it does not verify for anybody
+	// expected. misplaced: it does, but is about another digest.
+	damaged, foreign, misplaced error
+}
+
+func (f *finding) ok() bool { return f.damaged == nil && f.foreign == nil && f.misplaced == nil }
+
+// findings reads everything that is stored about a digest.
+func (s Stored) findings(ctx context.Context, digest v1.Hash, bundles, tags Trust) []*finding {
+	var out []*finding
+	for _, img := range s.Bundles {
+		out = append(out, bundleFinding(img, digest, bundles))
+	}
+	sigs, err := readOld(s.Signatures, ctypes.SimpleSigningMediaType)
+	if err != nil {
+		out = append(out, &finding{form: Tags, source: SignatureTag(digest), damaged: err})
+	}
+	for _, sig := range sigs {
+		out = append(out, signatureFinding(ctx, sig, digest, tags))
+	}
+	atts, err := readOld(s.Attestations, ctypes.DssePayloadType)
+	if err != nil {
+		out = append(out, &finding{form: Tags, source: AttestationTag(digest), damaged: err})
+	}
+	for _, att := range atts {
+		out = append(out, attestationFinding(ctx, att, digest, tags))
+	}
+	return out
+}
+
+func bundleFinding(img v1.Image, digest v1.Hash, trust Trust) *finding {
+	f := &finding{form: Bundles, source: "referrer"}
+	if d, err := img.Digest(); err == nil {
+		f.source = d.String()
+	}
+	b, err := readReferrer(img)
+	if err != nil {
+		f.damaged = err
+		return f
+	}
+	f.bundle = b.Bundle
+	if f.statement, err = envelopeOf(b); err != nil {
+		f.damaged = err
+		return f
+	}
+	if f.signer, f.foreign = trust.bundleSigner(b, verify.WithoutArtifactUnsafe()); f.foreign != nil {
+		return f
+	}
+	f.misplaced = f.statement.misplaced(digest)
+	return f
+}
+
+func signatureFinding(ctx context.Context, sig oci.Signature, digest v1.Hash, trust Trust) *finding {
+	f := &finding{form: Tags, source: SignatureTag(digest)}
+	message, err := sig.Payload()
+	if err != nil {
+		f.damaged = fmt.Errorf("read layer: %w", err)
+		return f
+	}
+	var claim payload.SimpleContainerImage
+	if err := json.Unmarshal(message, &claim); err != nil {
+		f.damaged = fmt.Errorf("the layer is not a simple signing payload: %w", err)
+		return f
+	}
+	if f.signer, f.foreign = trust.oldSigner(ctx, sig, cosign.VerifyImageSignature); f.foreign != nil {
+		return f
+	}
+	about := claim.Critical.Image.DockerManifestDigest
+	if claim.Critical.Type != payload.CosignSignatureType {
+		f.misplaced = fmt.Errorf("it is a %q, not an image's signature", claim.Critical.Type)
+	} else if about != digest.String() {
+		f.misplaced = fmt.Errorf("it is about %s", about)
+	}
+	f.statement = &inToto{PredicateType: SignatureType}
+	return f
+}
+
+func attestationFinding(ctx context.Context, att oci.Signature, digest v1.Hash, trust Trust) *finding {
+	f := &finding{form: Tags, source: AttestationTag(digest)}
+	message, err := att.Payload()
+	if err != nil {
+		f.damaged = fmt.Errorf("read layer: %w", err)
+		return f
+	}
+	var env struct {
+		PayloadType string `json:"payloadType"`
+		Payload     []byte `json:"payload"`
+	}
+	if err := json.Unmarshal(message, &env); err != nil {
+		f.damaged = fmt.Errorf("the layer is not a DSSE envelope: %w", err)
+		return f
+	}
+	if f.statement, err = decodeStatement(env.Payload); err != nil {
+		f.damaged = err
+		return f
+	}
+	if f.signer, f.foreign = trust.oldSigner(ctx, att, cosign.VerifyBlobAttestation); f.foreign != nil {
+		return f
+	}
+	f.misplaced = f.statement.misplaced(digest)
+	return f
+}
+
+// misplaced says what a statement is about, if not this digest.
+func (s *inToto) misplaced(digest v1.Hash) error {
+	if s.about(digest) {
+		return nil
+	}
+	return fmt.Errorf("it is about sha256:%s", s.Subject[0].Digest["sha256"])
+}

@@ -1,0 +1,149 @@
+package attest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/sigstore/sigstore/pkg/oauthflow"
+)
+
+// ErrNoToken is the error of [TokenSource.Token] where no source has an identity token.
+var ErrNoToken = errors.New("no identity token")
+
+// TokenSource finds an OpenID Connect identity token. The sources are tried in the
+// order of the fields, and the first that is there is used; if it fails, so does Token.
+type TokenSource struct {
+	// Value is the token itself.
+	Value string
+	// File holds the token.
+	File string
+	// LookupEnv reads the environment, as os.LookupEnv does; nil reads none. The
+	// variables are SIGSTORE_ID_TOKEN, in which GitLab puts the token of its keyword
+	// id_tokens, and GitHub Actions' ACTIONS_ID_TOKEN_REQUEST_URL and
+	// ACTIONS_ID_TOKEN_REQUEST_TOKEN, which come first.
+	LookupEnv func(name string) (string, bool)
+	// Audience is what a token is asked for; "sigstore" when empty.
+	Audience string
+	// Interactive is asked last, where somebody is there to log in.
+	Interactive *Interactive
+
+	// Client is for GitHub's request; nil is one with a timeout of 30 seconds.
+	Client *http.Client
+}
+
+// Interactive is a login at an OpenID Connect provider.
+type Interactive struct {
+	Issuer, ClientID, ClientSecret string
+	// Device prints a code to type in elsewhere, and waits; otherwise a browser is
+	// opened on this machine.
+	Device bool
+	// Prompt gets what the user has to know: the address and the code.
+	Prompt func(message string)
+	// RedirectURL is the browser flow's address on this machine; a free port when empty.
+	RedirectURL string
+}
+
+// Token gets the token.
+func (s TokenSource) Token(ctx context.Context) (string, error) {
+	env := func(name string) string {
+		if s.LookupEnv == nil {
+			return ""
+		}
+		value, _ := s.LookupEnv(name)
+		return value
+	}
+	switch {
+	case s.Value != "":
+		return s.Value, nil
+	case s.File != "":
+		b, err := os.ReadFile(s.File)
+		if err != nil {
+			return "", fmt.Errorf("read identity token %s: %w", s.File, pathCause(err))
+		}
+		token := strings.TrimSpace(string(b))
+		if token == "" {
+			return "", fmt.Errorf("read identity token %s: the file is empty", s.File)
+		}
+		return token, nil
+	case env("ACTIONS_ID_TOKEN_REQUEST_URL") != "" && env("ACTIONS_ID_TOKEN_REQUEST_TOKEN") != "":
+		return s.github(ctx, env("ACTIONS_ID_TOKEN_REQUEST_URL"), env("ACTIONS_ID_TOKEN_REQUEST_TOKEN"))
+	case env("SIGSTORE_ID_TOKEN") != "":
+		return env("SIGSTORE_ID_TOKEN"), nil
+	case s.Interactive != nil:
+		return s.Interactive.login()
+	}
+	return "", fmt.Errorf("%w: give a token or its file; on GitHub Actions the job needs the permission id-token: write, on GitLab an id_tokens entry SIGSTORE_ID_TOKEN", ErrNoToken)
+}
+
+// github asks GitHub Actions for a token. Neither the request's own token nor the
+// answer appears in an error.
+func (s TokenSource) github(ctx context.Context, address, bearer string) (string, error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "", errors.New("ask GitHub for an identity token: ACTIONS_ID_TOKEN_REQUEST_URL is not a URL")
+	}
+	q := u.Query()
+	audience := s.Audience
+	if audience == "" {
+		audience = "sigstore"
+	}
+	q.Set("audience", audience)
+	u.RawQuery = q.Encode()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return "", fmt.Errorf("ask GitHub for an identity token: %w", err)
+	}
+	req.Header.Set("Authorization", "Bearer "+bearer)
+	client := s.Client
+	if client == nil {
+		client = &http.Client{Timeout: 30 * time.Second}
+	}
+	res, err := client.Do(req)
+	if err != nil {
+		return "", fmt.Errorf("ask GitHub for an identity token: %w", err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("ask GitHub for an identity token: %s", res.Status)
+	}
+	var answer struct{ Value string }
+	if err := json.NewDecoder(io.LimitReader(res.Body, 1<<20)).Decode(&answer); err != nil || answer.Value == "" {
+		return "", errors.New("ask GitHub for an identity token: the answer holds none")
+	}
+	return answer.Value, nil
+}
+
+func (i *Interactive) login() (string, error) {
+	prompt := i.Prompt
+	if prompt == nil {
+		return "", fmt.Errorf("log in at %s: there is nobody to tell the address", i.Issuer)
+	}
+	var getter oauthflow.TokenGetter
+	if i.Device {
+		device := oauthflow.NewDeviceFlowTokenGetterForIssuer(i.Issuer)
+		device.MessagePrinter = prompt
+		getter = device
+	} else {
+		getter = &oauthflow.InteractiveIDTokenGetter{HTMLPage: "<p>Logged in. This page can be closed.</p>", Output: promptWriter(prompt)}
+	}
+	token, err := oauthflow.OIDConnect(i.Issuer, i.ClientID, i.ClientSecret, i.RedirectURL, getter)
+	if err != nil {
+		return "", fmt.Errorf("log in at %s: %w", i.Issuer, err)
+	}
+	return token.RawString, nil
+}
+
+type promptWriter func(string)
+
+func (p promptWriter) Write(b []byte) (int, error) {
+	p(string(b))
+	return len(b), nil
+}

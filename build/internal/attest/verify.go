@@ -1,0 +1,266 @@
+package attest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+)
+
+// Manifest is a manifest as it was read, and what is stored about it.
+type Manifest struct {
+	// Descriptor is what named the manifest: the reference's digest, or the index's
+	// entry with its platform.
+	Descriptor v1.Descriptor
+	Raw        []byte
+	Stored     Stored
+}
+
+// Material is everything that was read of one reference.
+type Material struct {
+	// Name is the repository, for the report.
+	Name string
+	// Root is an image or an index, Children are the images of an index, in any order.
+	Root     Manifest
+	Children []Manifest
+}
+
+// Policy says what an image must have to pass.
+type Policy struct {
+	Trust Trust
+	// Forms must each hold everything; with none, it suffices that any form holds it.
+	Forms []Form
+	// Image and Index are the predicate types that each image and the index must be
+	// attested with, besides being signed. Nil is, for an image, SPDX, CycloneDX and
+	// provenance, and for an index, provenance; an empty slice asks for none.
+	Image, Index []string
+	// Source is the repository that every provenance must name, in any of git's
+	// spellings; with none, any will do.
+	Source string
+	// Binary gives the sha256, in hex, of the service's executable in an image of this
+	// descriptor; every SBOM must name it. When nil, an SBOM must name some file by its
+	// sha256.
+	Binary func(ctx context.Context, image v1.Descriptor) (string, error)
+}
+
+// Verify checks what was read as a stranger would, who knows only the policy. It needs
+// no network. The report has every check; the error is an [ErrRefused] when one of them
+// failed, and another one when nothing could be checked at all.
+func Verify(ctx context.Context, m Material, p Policy) (Report, error) {
+	report := Report{Name: m.Name, Digest: m.Root.Descriptor.Digest.String()}
+	if err := p.Trust.check(); err != nil {
+		return report, fmt.Errorf("verify %s: %w", m.Name, err)
+	}
+	if p.Image == nil {
+		p.Image = []string{SPDXType, CycloneDXType, ProvenanceType}
+	}
+	if p.Index == nil {
+		p.Index = []string{ProvenanceType}
+	}
+	v := &verification{policy: p, report: &report}
+	if err := v.all(ctx, m); err != nil {
+		return report, fmt.Errorf("verify %s: %w", m.Name, err)
+	}
+	return report, report.Err()
+}
+
+type verification struct {
+	policy Policy
+	report *Report
+}
+
+// subject is a manifest under verification, and the executables that it holds.
+type subject struct {
+	Manifest
+	required []string
+	binaries []string
+}
+
+func (s subject) check(name string, form Form, outcome Outcome, detail string) Check {
+	c := Check{Check: name, Subject: s.Descriptor.Digest.String(), Form: form, Outcome: outcome, Detail: detail}
+	if s.Descriptor.Platform != nil {
+		c.Platform = s.Descriptor.Platform.String()
+	}
+	return c
+}
+
+func (v *verification) add(c ...Check) { v.report.Checks = append(v.report.Checks, c...) }
+
+func (v *verification) all(ctx context.Context, m Material) error {
+	root := subject{Manifest: m.Root, required: v.policy.Image}
+	if !root.Descriptor.MediaType.IsIndex() {
+		if root.Descriptor.MediaType != "" && !root.Descriptor.MediaType.IsImage() {
+			return fmt.Errorf("%s is neither an image nor an index", root.Descriptor.MediaType)
+		}
+		return v.image(ctx, root)
+	}
+	root.required = v.policy.Index
+	if !v.manifest(root) {
+		return nil
+	}
+	var index v1.IndexManifest
+	if err := json.Unmarshal(m.Root.Raw, &index); err != nil {
+		v.add(root.check("manifest", "", Failed, "it is not an index: "+err.Error()))
+		return nil
+	}
+	if len(index.Manifests) == 0 {
+		v.add(root.check("platforms", "", Failed, "the index is empty"))
+	}
+	var images []subject
+	for _, d := range index.Manifests {
+		s := subject{Manifest: Manifest{Descriptor: d}, required: v.policy.Image}
+		at := slices.IndexFunc(m.Children, func(c Manifest) bool { return c.Descriptor.Digest == d.Digest })
+		if at < 0 {
+			v.add(s.check("platforms", "", Failed, "the index has this image, and it was not found"))
+			continue
+		}
+		s.Raw, s.Stored = m.Children[at].Raw, m.Children[at].Stored
+		if err := v.binary(ctx, &s); err != nil {
+			return err
+		}
+		root.binaries = append(root.binaries, s.binaries...)
+		images = append(images, s)
+	}
+	v.described(ctx, root)
+	for _, s := range images {
+		if v.manifest(s) {
+			v.described(ctx, s)
+		}
+	}
+	return nil
+}
+
+func (v *verification) image(ctx context.Context, s subject) error {
+	if err := v.binary(ctx, &s); err != nil {
+		return err
+	}
+	if v.manifest(s) {
+		v.described(ctx, s)
+	}
+	return nil
+}
+
+func (v *verification) binary(ctx context.Context, s *subject) error {
+	if v.policy.Binary == nil {
+		return nil
+	}
+	sum, err := v.policy.Binary(ctx, s.Descriptor)
+	if err != nil {
+		return fmt.Errorf("find the executable of %s: %w", s.Descriptor.Digest, err)
+	}
+	s.binaries = append(s.binaries, strings.ToLower(sum))
+	return nil
+}
+
+// manifest compares a manifest with its digest.
+func (v *verification) manifest(s subject) bool {
+	if got := sha256Of(s.Raw); got != s.Descriptor.Digest {
+		v.add(s.check("manifest", "", Failed, fmt.Sprintf("its content is %s", got)))
+		return false
+	}
+	v.add(s.check("manifest", "", Passed, "its content has this digest"))
+	return true
+}
+
+// described checks a subject's signature and attestations.
+func (v *verification) described(ctx context.Context, s subject) {
+	found := s.Stored.findings(ctx, s.Descriptor.Digest, v.policy.Trust, v.policy.Trust)
+	forms := v.policy.Forms
+	if len(forms) == 0 {
+		forms = []Form{""} // any
+	}
+	for _, form := range forms {
+		for _, predicateType := range append([]string{SignatureType}, s.required...) {
+			v.require(s, form, predicateType, found)
+		}
+	}
+	for _, f := range found {
+		v.judge(s, f)
+	}
+}
+
+// require looks for one valid statement of a type.
+func (v *verification) require(s subject, form Form, predicateType string, found []*finding) {
+	var reasons []string
+	for _, f := range found {
+		if form != "" && f.form != form {
+			continue
+		}
+		if f.ok() && f.statement.PredicateType == predicateType {
+			v.add(s.check(checkName(predicateType), form, Passed, "by "+f.signer))
+			return
+		}
+		switch {
+		case f.damaged != nil:
+			reasons = append(reasons, oneLine(f.damaged))
+		case f.statement != nil && f.statement.PredicateType != predicateType:
+		case f.foreign != nil && (f.statement != nil || predicateType == SignatureType):
+			reasons = append(reasons, oneLine(f.foreign))
+		case f.misplaced != nil:
+			reasons = append(reasons, oneLine(f.misplaced))
+		}
+	}
+	detail := "there is none"
+	if form != "" {
+		detail += " in the form " + string(form)
+	}
+	if len(reasons) > 0 {
+		detail = "none is valid: " + joinDistinct(reasons)
+	}
+	v.add(s.check(checkName(predicateType), form, Failed, detail))
+}
+
+// judge checks the content of what is stored, whether or not the policy asks for it:
+// what an expected signer has said must be true, and nothing may be damaged.
+func (v *verification) judge(s subject, f *finding) {
+	switch {
+	case f.damaged != nil:
+		v.add(s.check("stored", f.form, Failed, f.source+" is damaged: "+oneLine(f.damaged)))
+		return
+	case f.foreign != nil:
+		v.add(s.check("stored", f.form, Ignored, f.source+": "+oneLine(f.foreign)))
+		return
+	case f.misplaced != nil:
+		v.add(s.check("stored", f.form, Failed, fmt.Sprintf("%s belongs to something else: %s", f.source, oneLine(f.misplaced))))
+		return
+	}
+	switch f.statement.PredicateType {
+	case SPDXType, CycloneDXType:
+		name := checkName(f.statement.PredicateType) + " content"
+		hashes, err := sbomHashes(f.statement.PredicateType, f.statement.Predicate)
+		switch {
+		case err != nil:
+			v.add(s.check(name, f.form, Failed, oneLine(err)))
+		case v.policy.Binary == nil:
+			v.add(s.check(name, f.form, Passed, fmt.Sprintf("readable, with %d files by sha256", len(hashes))))
+		case !slices.ContainsFunc(s.binaries, func(b string) bool { return slices.Contains(hashes, b) }):
+			v.add(s.check(name, f.form, Failed, "it does not name the image's executable, sha256:"+strings.Join(s.binaries, " or sha256:")))
+		default:
+			v.add(s.check(name, f.form, Passed, "names the image's executable"))
+		}
+	case ProvenanceType:
+		if err := v.source(f.statement.Predicate); err != nil {
+			v.add(s.check("source", f.form, Failed, oneLine(err)))
+		} else if v.policy.Source != "" {
+			v.add(s.check("source", f.form, Passed, repository(v.policy.Source)))
+		}
+	}
+}
+
+func (v *verification) source(predicate json.RawMessage) error {
+	if v.policy.Source == "" {
+		return nil
+	}
+	got, err := sources(predicate)
+	if err != nil {
+		return err
+	}
+	if want := repository(v.policy.Source); len(got) != 1 || got[0] != want {
+		return errors.New("it was built from " + strings.Join(got, " and ") + ", not from " + want)
+	}
+	return nil
+}
