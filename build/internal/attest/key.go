@@ -104,9 +104,9 @@ type KeyOptions struct {
 // providers are the key management services that sigstore knows, with the package
 // that brings each in.
 var providers = map[string]string{
-	"awskms":    "github.com/sigstore/sigstore/pkg/signature/kms/aws",
-	"azurekms":  "github.com/sigstore/sigstore/pkg/signature/kms/azure",
-	"gcpkms":    "github.com/sigstore/sigstore/pkg/signature/kms/gcp",
+	"awskms":     "github.com/sigstore/sigstore/pkg/signature/kms/aws",
+	"azurekms":   "github.com/sigstore/sigstore/pkg/signature/kms/azure",
+	"gcpkms":     "github.com/sigstore/sigstore/pkg/signature/kms/gcp",
 	"hashivault": "github.com/sigstore/sigstore/pkg/signature/kms/hashivault",
 }
 
