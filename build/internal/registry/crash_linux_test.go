@@ -24,7 +24,7 @@ func killed(t *testing.T, host, path string, kill func(n int, r *http.Request) b
 	cmd.Stderr = &said
 	var mu sync.Mutex
 	dead := false
-	p.meddle = func(n int, _ http.ResponseWriter, r *http.Request) bool {
+	p.meddling(func(n int, _ http.ResponseWriter, r *http.Request) bool {
 		mu.Lock()
 		defer mu.Unlock()
 		if !dead && kill(n, r) {
@@ -34,7 +34,7 @@ func killed(t *testing.T, host, path string, kill func(n int, r *http.Request) b
 			}
 		}
 		return dead // what was under way elsewhere does not count
-	}
+	})
 	mu.Lock() // cmd.Process is set by Start
 	err := cmd.Start()
 	mu.Unlock()

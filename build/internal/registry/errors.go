@@ -74,7 +74,10 @@ func (r *Repository) explain(ctx context.Context, verb, what string, err error) 
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s: %w", doing, context.Cause(ctx))
 	}
-	if answer := new(transport.Error); errors.As(err, &answer) {
+	// A loopback registry is asked over plain HTTP too, and a TLS server refuses that:
+	// the certificate is what the user must know of.
+	certificate := new(tls.CertificateVerificationError)
+	if answer := new(transport.Error); errors.As(err, &answer) && !errors.As(err, &certificate) {
 		return r.refusal(doing, answer)
 	}
 	return fmt.Errorf("%s: %w", doing, r.cause(err))
@@ -157,5 +160,8 @@ func (r *Repository) cause(err error) error {
 	if end := strings.IndexAny(text, ":\"'`\n{[=<"); end >= 0 {
 		text = text[:end]
 	}
-	return errors.New("no sense in the answer of " + r.host() + ": " + strings.TrimSpace(text))
+	if text = strings.TrimSpace(text); text == "" {
+		text = "the answer of " + r.host() + " makes no sense"
+	}
+	return errors.New(text)
 }

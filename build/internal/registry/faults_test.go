@@ -22,7 +22,7 @@ func once(fault func(w http.ResponseWriter, r *http.Request) bool) func(int, htt
 	seen := map[string]bool{}
 	return func(_ int, w http.ResponseWriter, r *http.Request) bool {
 		what := r.Method + r.URL.Path
-		if r.Method == http.MethodPatch { // each upload has a path of its own
+		if _, after, _ := strings.Cut(r.URL.Path, "/uploads/"); after != "" { // each upload has a path of its own
 			what = r.Method
 		}
 		mu.Lock()
@@ -158,7 +158,8 @@ func TestFaults(t *testing.T) {
 					p, through := before(t, host)
 					path := "/faults/" + strings.ReplaceAll(strings.ToLower(fault.name), " ", "-")
 					c := made(fault.name)
-					p.meddle, p.answer = fault.meddle, fault.answer
+					p.meddling(fault.meddle)
+					p.answering(fault.answer)
 					err := release(context.Background(), through+path, quick, c)
 					p.rest()
 					if len(fault.says) == 0 {
@@ -183,17 +184,18 @@ func TestHangingBody(t *testing.T) {
 	c := made("hang")
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
-	stop := errors.New("the user has had enough")
-	p.meddle = func(_ int, w http.ResponseWriter, r *http.Request) bool {
+	stop, left := errors.New("the user has had enough"), make(chan struct{})
+	p.meddling(func(_ int, w http.ResponseWriter, r *http.Request) bool {
 		if r.Method != http.MethodPatch {
 			return false
 		}
 		_, _ = io.CopyN(io.Discard, r.Body, 10)
 		cancel(stop)
-		<-r.Context().Done()
+		<-left
 		return true
-	}
+	})
 	err := release(ctx, repositoryOf(host), quick, c)
+	close(left)
 	if !errors.Is(err, stop) {
 		t.Errorf("the error is %v", err)
 	}
@@ -210,9 +212,9 @@ func TestTagIsReadBack(t *testing.T) {
 	p, host := before(t, serve(t, inProcess(true)))
 	r, c := open(t, repositoryOf(host), quick), made("forget")
 	ok(t, r.Push(context.Background(), c.index))
-	p.meddle = always(func(w http.ResponseWriter, q *http.Request) bool {
+	p.meddling(always(func(w http.ResponseWriter, q *http.Request) bool {
 		return strings.HasSuffix(q.URL.Path, "/v1.0.0") && status(http.StatusCreated, http.MethodPut)(w, q)
-	})
+	}))
 	refused(t, r.Tag(context.Background(), c.digest(), tags), ":v1.0.0: the registry took it, and does not have it")
 	if is := must(r.Resolve(context.Background(), "latest")); is != (v1.Hash{}) {
 		t.Error("latest was moved")

@@ -107,6 +107,7 @@ type tokens struct {
 func (s *tokens) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	w.Header().Set("Connection", "close") // on one that is used again, net/http itself rewinds a body
 	if r.URL.Path == "/token" {
 		if user, got, _ := r.BasicAuth(); user != "dev" || got != password {
 			w.WriteHeader(http.StatusUnauthorized)
@@ -181,7 +182,7 @@ func TestErrorsHoldNoSecret(t *testing.T) {
 				ok(t, release(context.Background(), repositoryOf(host), withKeychain(), c))
 				failed := 0
 				for _, kind := range []string{"/v2/", "/uploads/", "/blobs/sha256:", "/manifests/sha256:", "/manifests/", "/referrers/"} {
-					p.meddle = func(_ int, w http.ResponseWriter, r *http.Request) bool {
+					p.meddling(func(_ int, w http.ResponseWriter, r *http.Request) bool {
 						if !strings.Contains(r.URL.Path, kind) || kind == "/v2/" && r.URL.Path != kind {
 							return false
 						}
@@ -192,7 +193,7 @@ func TestErrorsHoldNoSecret(t *testing.T) {
 						w.WriteHeader(code)
 						fmt.Fprint(w, body)
 						return true
-					}
+					})
 					for _, c := range []content{c, made("other")} {
 						if err := release(context.Background(), repositoryOf(host), withKeychain(), c); err != nil {
 							silent(t, err)

@@ -88,8 +88,8 @@ func refused(t testing.TB, err error, words ...string) {
 	}
 }
 
-// quick has short pauses.
-var quick = registry.Options{Backoff: remote.Backoff{Duration: time.Millisecond, Factor: 2, Steps: 4}}
+// quick has short pauses, and as many attempts as an upload has requests, and two.
+var quick = registry.Options{Backoff: remote.Backoff{Duration: time.Millisecond, Factor: 2, Steps: 6}}
 
 // kinds are the registries that everything must work with. Each starts an empty one
 // and returns its host and port.
@@ -236,6 +236,18 @@ func (p *proxy) count(methods ...string) int {
 		}
 	}
 	return n
+}
+
+func (p *proxy) meddling(f func(int, http.ResponseWriter, *http.Request) bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.meddle = f
+}
+
+func (p *proxy) answering(f func(*http.Response) error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.answer = f
 }
 
 // rest makes the proxy a plain one again.

@@ -166,13 +166,13 @@ func TestTagOrder(t *testing.T) {
 	}
 	other := made("other")
 	ok(t, r.Push(ctx, other.index))
-	p.meddle = func(_ int, w http.ResponseWriter, r *http.Request) bool {
+	p.meddling(func(_ int, w http.ResponseWriter, r *http.Request) bool {
 		if r.Method == http.MethodPut && strings.HasSuffix(r.URL.Path, "latest") {
 			w.WriteHeader(http.StatusForbidden)
 			return true
 		}
 		return false
-	}
+	})
 	refused(t, r.Tag(ctx, other.digest(), []registry.Tag{tags[0], {Name: "v2.0.0"}}), ":latest: 403 forbidden", "moved already: v2.0.0")
 }
 
@@ -266,19 +266,19 @@ func TestAnotherWriter(t *testing.T) {
 	ok(t, remote.Write(r.Name().Digest(digestOf(foreign).String()), foreign))
 	theirs := must(remote.Get(r.Name().Tag("sha256-" + subject.Digest.Hex)))
 	once := false
-	p.answer = func(resp *http.Response) error {
+	p.answering(func(resp *http.Response) error {
 		if q := resp.Request; q.Method == http.MethodPut && strings.HasSuffix(q.URL.Path, "sha256-"+subject.Digest.Hex) && !once {
 			once = true
 			tag := must(name.NewTag(q.URL.Host + "/acme/api:sha256-" + subject.Digest.Hex))
 			return remote.Tag(tag, theirs)
 		}
 		return nil
-	}
+	})
 	ok(t, r.Attach(ctx, c.referrers))
 	if got := listedTexts(must(r.Referrers(ctx, subject.Digest))); !once || !slices.Equal(got, []string{"race provenance", "race sbom", "theirs"}) {
 		t.Errorf("listed are %q", got)
 	}
-	p.answer = nil
+	p.answering(nil)
 	broken := must(c.index.RawManifest())
 	ok(t, remote.Tag(r.Name().Tag("sha256-"+subject.Digest.Hex), raw{broken, types.DockerManifestList}))
 	refused(t, r.Attach(ctx, c.referrers), "is no OCI index; remove it")
@@ -324,7 +324,7 @@ func TestReferrersInPages(t *testing.T) {
 	ok(t, r.Push(ctx, c.index))
 	ok(t, r.Attach(ctx, c.referrers))
 	want := must(r.Referrers(ctx, c.digest()))
-	p.meddle = func(_ int, w http.ResponseWriter, q *http.Request) bool {
+	p.meddling(func(_ int, w http.ResponseWriter, q *http.Request) bool {
 		if !strings.Contains(q.URL.Path, "/referrers/") {
 			return false
 		}
@@ -336,7 +336,7 @@ func TestReferrersInPages(t *testing.T) {
 		w.Header().Set("Content-Type", string(types.OCIImageIndex))
 		w.Write(must(json.Marshal(v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: page})))
 		return true
-	}
+	})
 	if got := must(r.Referrers(ctx, c.digest())); len(want) != 2 || !slices.EqualFunc(got, want, func(a, b v1.Descriptor) bool { return a.Digest == b.Digest }) {
 		t.Errorf("got %v, want %v", got, want)
 	}
@@ -351,36 +351,36 @@ func TestReadBackSaysWhatIsWrong(t *testing.T) {
 	ok(t, r.Push(ctx, c.index))
 	all := must(r.ReadBack(ctx, c.digest(), true))
 	for i, d := range all {
-		p.answer = func(resp *http.Response) error {
+		p.answering(func(resp *http.Response) error {
 			if strings.HasSuffix(resp.Request.URL.Path, d.Digest.String()) && resp.Request.Method == http.MethodGet {
 				resp.Body = changed{resp.Body}
 			}
 			return nil
-		}
+		})
 		_, err := r.ReadBack(ctx, d.Digest, true)
 		if err == nil && i < 3 {
 			t.Fatalf("%s: not seen", d.Digest)
 		}
 		_, err = r.ReadBack(ctx, c.digest(), true)
 		refused(t, err, "@"+d.Digest.String()+": the registry gives sha256:")
-		p.meddle = func(_ int, w http.ResponseWriter, q *http.Request) bool {
+		p.meddling(func(_ int, w http.ResponseWriter, q *http.Request) bool {
 			gone := strings.HasSuffix(q.URL.Path, d.Digest.String())
 			if gone {
 				w.WriteHeader(http.StatusNotFound)
 			}
 			return gone
-		}
+		})
 		_, err = r.ReadBack(ctx, c.digest(), false)
 		refused(t, err, "@"+d.Digest.String()+": the registry does not have it")
-		p.meddle = nil
+		p.meddling(nil)
 	}
 	layer := all[len(all)-1].Digest
-	p.answer = func(resp *http.Response) error {
+	p.answering(func(resp *http.Response) error {
 		if resp.Request.Method == http.MethodHead && strings.HasSuffix(resp.Request.URL.Path, layer.String()) {
 			resp.Header.Set("Content-Length", "7")
 		}
 		return nil
-	}
+	})
 	_, err = r.ReadBack(ctx, c.digest(), false)
 	refused(t, err, "@"+layer.String()+": it has 7 bytes, and what refers to it says 300000")
 }

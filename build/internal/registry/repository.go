@@ -41,7 +41,7 @@ type Options struct {
 	// goroutines. What has to be sent again counts again.
 	Progress func(sent int64)
 	// Backoff says how often a request that met an outage is made (Steps), and the
-	// pauses. The zero value makes four attempts within about seven seconds.
+	// pauses. The zero value makes five attempts within about fifteen seconds.
 	Backoff remote.Backoff
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
@@ -70,7 +70,7 @@ type Repository struct {
 // where the registry refused.
 func Open(ctx context.Context, repository string, o Options) (*Repository, error) {
 	if o.Backoff.Steps == 0 {
-		o.Backoff = remote.Backoff{Duration: time.Second, Factor: 2, Jitter: 0.1, Steps: 4}
+		o.Backoff = remote.Backoff{Duration: time.Second, Factor: 2, Jitter: 0.1, Steps: 5}
 	}
 	if o.Now == nil {
 		o.Now = time.Now
