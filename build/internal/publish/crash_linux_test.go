@@ -40,7 +40,7 @@ func generation(dir, cache string, n int) error {
 	}
 	index := indexOf(fmt.Sprint("app", n), inCache(cache, layerOf("etc/passwd", fmt.Append(nil, n))))
 	for _, name := range []string{"oci/api", fmt.Sprintf("oci/other%d", n%2)} {
-		if err := d.Layout(ctx, name, "api:v1", index); err != nil {
+		if err := d.Layout(ctx, name, named("api:v1", index)); err != nil {
 			return err
 		}
 		manifest[name] = must(index.Digest()).String()

@@ -51,7 +51,7 @@ func TestCommitRemovesWhatTheRunDidNotMake(t *testing.T) {
 	ok(t, first.Link(ctx, "bin/api/linux_arm64/api", source(t, "api")))
 	ok(t, first.Link(ctx, "bin/api/linux_amd64/api", source(t, "api")))
 	ok(t, first.Write("archives/api.tar.gz", []byte("archive")))
-	ok(t, first.Layout(ctx, "oci/old", "old:v1", indexOf("old")))
+	ok(t, first.Layout(ctx, "oci/old", named("old:v1", indexOf("old"))))
 	ok(t, first.Commit(ctx, []byte("1")))
 	ok(t, os.WriteFile(filepath.Join(dir, "notes.txt"), []byte("the user's"), 0o644))
 	ok(t, os.MkdirAll(filepath.Join(dir, "sbom", "empty", "folders"), 0o755))
@@ -73,7 +73,7 @@ func TestCloseWithoutCommitLeavesNoTrace(t *testing.T) {
 		t.Helper()
 		ok(t, d.Link(ctx, "bin/api/linux_amd64/api", source(t, "new")))
 		ok(t, d.Write("sbom/api.spdx.json", []byte("new")))
-		ok(t, d.Layout(ctx, "oci/api", "api:v2", indexOf("new")))
+		ok(t, d.Layout(ctx, "oci/api", named("api:v2", indexOf("new"))))
 	}
 	t.Run("missing folder", func(t *testing.T) {
 		parent := t.TempDir()
@@ -98,7 +98,7 @@ func TestCloseWithoutCommitLeavesNoTrace(t *testing.T) {
 		first := open(t, dir)
 		ok(t, first.Link(ctx, "bin/api/linux_amd64/api", source(t, "old")))
 		ok(t, first.Write("sbom/api.spdx.json", []byte("old")))
-		ok(t, first.Layout(ctx, "oci/api", "api:v1", indexOf("old")))
+		ok(t, first.Layout(ctx, "oci/api", named("api:v1", indexOf("old"))))
 		ok(t, first.Commit(ctx, []byte("1")))
 		before := tree(t, dir)
 
@@ -128,7 +128,7 @@ func TestUnchangedRunWritesNothing(t *testing.T) {
 		d := open(t, dir)
 		ok(t, d.Link(ctx, "bin/api/linux_amd64/api", src))
 		ok(t, d.Write("sbom/api.spdx.json", []byte("{}")))
-		ok(t, d.Layout(ctx, "oci/api", "api:v1", index))
+		ok(t, d.Layout(ctx, "oci/api", named("api:v1", index)))
 		ok(t, d.Commit(ctx, []byte("1")))
 	}
 	stat := func() map[string]os.FileInfo {
@@ -161,7 +161,7 @@ func TestCommitHealsTheFolder(t *testing.T) {
 		d := open(t, dir)
 		ok(t, d.Link(ctx, "bin/api/linux_amd64/api", src))
 		ok(t, d.Write("sbom/api.spdx.json", []byte("{}")))
-		ok(t, d.Layout(ctx, "oci/api", "api:v1", index))
+		ok(t, d.Layout(ctx, "oci/api", named("api:v1", index)))
 		ok(t, d.Commit(ctx, []byte("1")))
 	}
 	run()
@@ -265,10 +265,10 @@ func TestStagingRefuses(t *testing.T) {
 	if err := d.Link(ctx, "bin/c", t.TempDir()); err == nil || !strings.Contains(err.Error(), "not a regular file") {
 		t.Errorf("linking a folder: %v", err)
 	}
-	if err := d.Layout(ctx, "bin/api", "api:v1", indexOf("x")); err == nil {
+	if err := d.Layout(ctx, "bin/api", named("api:v1", indexOf("x"))); err == nil {
 		t.Error("staged a layout below bin")
 	}
-	if err := d.Layout(ctx, "oci/api", "API:v1", indexOf("x")); err == nil {
+	if err := d.Layout(ctx, "oci/api", named("API:v1", indexOf("x"))); err == nil {
 		t.Error("staged a layout with an illegal name")
 	}
 	ok(t, d.Close())
@@ -282,7 +282,7 @@ func TestRemove(t *testing.T) {
 	fill := func(t *testing.T, dir string) {
 		d := open(t, dir)
 		ok(t, d.Write("bin/api", nil))
-		ok(t, d.Layout(ctx, "oci/api", "api:v1", indexOf("x")))
+		ok(t, d.Layout(ctx, "oci/api", named("api:v1", indexOf("x"))))
 		ok(t, d.Commit(ctx, []byte("1")))
 	}
 	dir := filepath.Join(t.TempDir(), "dist")

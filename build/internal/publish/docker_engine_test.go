@@ -135,7 +135,7 @@ func TestSkopeoReadsTheLayout(t *testing.T) {
 				})
 			}
 			d := open(t, dir)
-			ok(t, d.Layout(ctx, "oci/api", "ghcr.io/acme/api:v1.2.3", index))
+			ok(t, d.Layout(ctx, "oci/api", named("ghcr.io/acme/api:v1.2.3", index)))
 			ok(t, d.Commit(ctx, []byte("1")))
 			source := "oci:" + filepath.Join(dir, "oci/api") + ":v1.2.3"
 

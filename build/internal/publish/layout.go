@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path"
 	"strings"
@@ -23,30 +24,48 @@ import (
 // it, name an image that they import from a layout.
 const containerdName = "io.containerd.image.name"
 
+// Content is what a layout holds.
+type Content struct {
+	// Reference is the index's name: "ghcr.io/acme/api:v1.2.3", or "api:v1.2.3".
+	Reference string
+	Index     v1.ImageIndex
+	// Annotations are added to those of the index's descriptor.
+	Annotations map[string]string
+	// Beside are further manifests, such as signatures.
+	Beside []Beside
+}
+
+// Beside is a manifest in a layout that the index does not refer to. Its descriptor
+// in index.json has the annotations.
+type Beside struct {
+	Image       v1.Image
+	Annotations map[string]string
+}
+
 // Layout stages rel, such as "oci/api", as an OCI image layout (image-spec 1.1,
-// image-layout.md) that holds index and all that it refers to. Its index.json has
-// one descriptor, that of index, named by the tag of ref ("ghcr.io/acme/api:v1.2.3",
-// or "api:v1.2.3"), so that "oci:dist/oci/api:v1.2.3" means it.
+// image-layout.md) that holds the content and all that it refers to. The first
+// descriptor of its index.json is that of the index, named by the tag of the
+// reference, so that "oci:dist/oci/api:v1.2.3" means it.
 //
 // A layer with a method File() string, which names a file with the compressed blob
 // that has been verified, is linked to it where that can be done. Every other blob
 // is verified while it is written, and again by its hash where it is in place.
-func (d *Dist) Layout(ctx context.Context, rel, ref string, index v1.ImageIndex) error {
-	if err := d.layout(ctx, rel, ref, index); err != nil {
+func (d *Dist) Layout(ctx context.Context, rel string, content Content) error {
+	if err := d.layout(ctx, rel, content); err != nil {
 		return fmt.Errorf("stage layout %s: %w", d.path(rel), err)
 	}
 	return nil
 }
 
-func (d *Dist) layout(ctx context.Context, rel, ref string, index v1.ImageIndex) error {
+func (d *Dist) layout(ctx context.Context, rel string, content Content) error {
 	if top, _, _ := strings.Cut(rel, "/"); top != "oci" {
 		return errors.New("not below oci")
 	}
-	tag, err := name.NewTag(ref)
+	tag, err := name.NewTag(content.Reference)
 	if err != nil {
 		return err
 	}
-	descriptor, err := partial.Descriptor(index)
+	descriptor, err := partial.Descriptor(content.Index)
 	if err != nil {
 		return err
 	}
@@ -54,16 +73,29 @@ func (d *Dist) layout(ctx context.Context, rel, ref string, index v1.ImageIndex)
 		imagespec.AnnotationRefName: tag.TagStr(),
 		containerdName:              strings.Replace(tag.Name(), name.DefaultRegistry+"/", "docker.io/", 1),
 	}
+	maps.Copy(descriptor.Annotations, content.Annotations)
 	if err := d.Write(path.Join(rel, imagespec.ImageLayoutFile), []byte(`{"imageLayoutVersion":"`+imagespec.ImageLayoutVersion+`"}`)); err != nil {
 		return err
 	}
-	if err := d.index(ctx, rel, index); err != nil {
+	if err := d.index(ctx, rel, content.Index); err != nil {
 		return err
+	}
+	manifests := []v1.Descriptor{*descriptor}
+	for _, b := range content.Beside {
+		if err := d.image(ctx, rel, b.Image); err != nil {
+			return err
+		}
+		descriptor, err := partial.Descriptor(b.Image)
+		if err != nil {
+			return err
+		}
+		descriptor.Annotations = b.Annotations
+		manifests = append(manifests, *descriptor)
 	}
 	top, err := json.MarshalIndent(v1.IndexManifest{
 		SchemaVersion: 2,
 		MediaType:     types.OCIImageIndex,
-		Manifests:     []v1.Descriptor{*descriptor},
+		Manifests:     manifests,
 	}, "", "  ")
 	if err != nil {
 		return err

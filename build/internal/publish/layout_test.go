@@ -28,7 +28,7 @@ func TestLayoutIsWholeAndNamed(t *testing.T) {
 		{"localhost:5000/api:v1", "v1", "localhost:5000/api:v1"},
 	} {
 		d := open(t, dir)
-		ok(t, d.Layout(ctx, "oci/api", test.ref, index))
+		ok(t, d.Layout(ctx, "oci/api", named(test.ref, index)))
 		ok(t, d.Commit(ctx, []byte("1")))
 		ok(t, valid(filepath.Join(dir, "oci/api")))
 
@@ -59,7 +59,7 @@ func TestLayoutIsDeterministic(t *testing.T) {
 	for range 2 {
 		dir := filepath.Join(t.TempDir(), "dist")
 		d := open(t, dir)
-		ok(t, d.Layout(ctx, "oci/api", "api:v1", indexOf("app", layerOf("etc/passwd", []byte("nonroot")))))
+		ok(t, d.Layout(ctx, "oci/api", named("api:v1", indexOf("app", layerOf("etc/passwd", []byte("nonroot"))))))
 		ok(t, d.Commit(ctx, []byte("1")))
 		trees = append(trees, tree(t, dir))
 	}
@@ -74,7 +74,7 @@ func TestStaleBlobsLeave(t *testing.T) {
 	shared := inCache(t.TempDir(), layerOf("etc/passwd", []byte("nonroot")))
 	for _, content := range []string{"one", "two"} {
 		d := open(t, dir)
-		ok(t, d.Layout(ctx, "oci/api", "api:v1", indexOf(content, shared)))
+		ok(t, d.Layout(ctx, "oci/api", named("api:v1", indexOf(content, shared))))
 		ok(t, d.Commit(ctx, []byte(content)))
 		ok(t, valid(filepath.Join(dir, "oci/api")))
 		if blobs := must(os.ReadDir(filepath.Join(dir, "oci/api/blobs/sha256"))); len(blobs) != 1+2+2+3 {
@@ -88,7 +88,7 @@ func TestLayerFilesAreLinked(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "dist")
 	layer := inCache(t.TempDir(), layerOf("etc/passwd", []byte("nonroot")))
 	d := open(t, dir)
-	ok(t, d.Layout(ctx, "oci/api", "api:v1", indexOf("app", layer)))
+	ok(t, d.Layout(ctx, "oci/api", named("api:v1", indexOf("app", layer))))
 	ok(t, d.Commit(ctx, []byte("1")))
 	blob := must(os.Stat(filepath.Join(dir, "oci/api/blobs/sha256", must(layer.Digest()).Hex)))
 	if !os.SameFile(blob, must(os.Stat(layer.(cached).file))) {
@@ -104,7 +104,7 @@ func TestNestedIndexes(t *testing.T) {
 		outer = mutate.AppendManifests(outer, mutate.IndexAddendum{Add: must(random.Index(512, 2, 2))})
 	}
 	d := open(t, dir)
-	ok(t, d.Layout(ctx, "oci/api", "api:v1", outer))
+	ok(t, d.Layout(ctx, "oci/api", named("api:v1", outer)))
 	ok(t, d.Commit(ctx, []byte("1")))
 	ok(t, valid(filepath.Join(dir, "oci/api")))
 }
@@ -140,7 +140,7 @@ func TestWrongBlobsAreErrors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "dist")
 			d := open(t, dir)
-			err := d.Layout(ctx, "oci/api", "api:v1", test.index)
+			err := d.Layout(ctx, "oci/api", named("api:v1", test.index))
 			if err == nil || !strings.Contains(err.Error(), test.says) {
 				t.Errorf("error is %v, want %q", err, test.says)
 			}
@@ -158,7 +158,7 @@ func TestCancelledWhileABlobIsWritten(t *testing.T) {
 	layer := layerOf("etc/passwd", []byte("nonroot"))
 	dir := filepath.Join(t.TempDir(), "dist")
 	d := open(t, dir)
-	err := d.Layout(ctx, "oci/api", "api:v1", indexOf("x", cancelling{layer, func() { cancel(stop) }}))
+	err := d.Layout(ctx, "oci/api", named("api:v1", indexOf("x", cancelling{layer, func() { cancel(stop) }})))
 	if !errors.Is(err, stop) {
 		t.Errorf("error is %v", err)
 	}

@@ -30,7 +30,7 @@ func TestDiskFull(t *testing.T) {
 	dir := filepath.Join(mount(t, "size=1m"), "dist")
 	first := open(t, dir)
 	ok(t, first.Write("bin/api", []byte("old")))
-	ok(t, first.Layout(ctx, "oci/api", "api:v1", indexOf("old")))
+	ok(t, first.Layout(ctx, "oci/api", named("api:v1", indexOf("old"))))
 	ok(t, first.Commit(ctx, []byte("1")))
 	before := tree(t, dir)
 
@@ -39,7 +39,7 @@ func TestDiskFull(t *testing.T) {
 		"file": func(d *publish.Dist) error { return d.Write("bin/api", big) },
 		"copy": func(d *publish.Dist) error { return d.Link(ctx, "bin/api", source(t, string(big))) },
 		"layer": func(d *publish.Dist) error {
-			return d.Layout(ctx, "oci/api", "api:v1", indexOf("x", staticLayer(big, "application/vnd.oci.image.layer.v1.tar")))
+			return d.Layout(ctx, "oci/api", named("api:v1", indexOf("x", staticLayer(big, "application/vnd.oci.image.layer.v1.tar"))))
 		},
 		"manifest": func(d *publish.Dist) error { return errors.Join(d.Write("bin/api", []byte("new")), d.Commit(ctx, big)) },
 	} {
@@ -84,7 +84,7 @@ func TestAcrossFileSystems(t *testing.T) {
 	run := func() map[string]os.FileInfo {
 		d := open(t, dir)
 		ok(t, d.Link(ctx, "bin/api", src))
-		ok(t, d.Layout(ctx, "oci/api", "api:v1", indexOf("app", layer)))
+		ok(t, d.Layout(ctx, "oci/api", named("api:v1", indexOf("app", layer))))
 		ok(t, d.Commit(ctx, []byte("1")))
 		ok(t, valid(filepath.Join(dir, "oci/api")))
 		found := map[string]os.FileInfo{}

@@ -65,6 +65,11 @@ func must[T any](v T, err error) T {
 	return v
 }
 
+// named is a layout's content with nothing but an index.
+func named(ref string, index v1.ImageIndex) publish.Content {
+	return publish.Content{Reference: ref, Index: index}
+}
+
 // cached is a layer whose compressed blob is in a file, as those of the image
 // stage are.
 type cached struct {

@@ -14,7 +14,7 @@ import (
 )
 
 // Link stages the file src as rel, a slash-separated path such as
-// "bin/api/linux_amd64/api" below one of the folders bin, oci, sbom and archives.
+// "bin/api/linux_amd64/api" below one of the folders archives, bin, oci, sbom and verify.
 // The two share one inode, and so their mode, wherever the file systems allow it;
 // else src is copied. So src may be replaced later, but must not be rewritten in
 // place. Staging one path twice is an error.
@@ -73,6 +73,23 @@ func (d *Dist) Write(rel string, data []byte) error {
 		return err
 	}
 	if err := d.write(rel, data); err != nil {
+		return fmt.Errorf("stage %s: %w", d.path(rel), err)
+	}
+	return nil
+}
+
+// Create stages what write writes as rel, under the rules of Link.
+func (d *Dist) Create(ctx context.Context, rel string, write func(io.Writer) error) error {
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	if err := d.claim(rel); err != nil {
+		return err
+	}
+	if err := d.place(rel); err != nil {
+		return fmt.Errorf("stage %s: %w", d.path(rel), err)
+	}
+	if err := d.fill(rel, 0o644, func(to *os.File) error { return write(to) }); err != nil {
 		return fmt.Errorf("stage %s: %w", d.path(rel), err)
 	}
 	return nil
