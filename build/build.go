@@ -23,6 +23,8 @@ import (
 	"sync"
 	"time"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
 	"github.com/thimble-build/thimble/build/internal/cache"
 	"github.com/thimble-build/thimble/build/internal/gotest"
 	"github.com/thimble-build/thimble/build/internal/process"
@@ -123,6 +125,10 @@ type run struct {
 	stages     []Stage
 	done       Result
 
+	// indexes are the images' by name; beside has what lies in their layouts as well.
+	indexes map[string]v1.ImageIndex
+	beside  map[string][]publish.Beside
+
 	cache *cache.Cache
 	// salt goes before every key of a cached value: see kitSalt.
 	salt string
@@ -183,6 +189,9 @@ func (r *run) test(ctx context.Context) error {
 		in.CoverProfile, in.JUnit = r.abs(r.Config.Test.CoverProfile), r.abs(r.Config.Test.JUnit)
 		result, err := gotest.Run(ctx, in)
 		if err != nil {
+			if failedTests(err) {
+				r.tests = &result // a release may say so and go on
+			}
 			return "", err
 		}
 		r.tests = &result
@@ -194,7 +203,7 @@ func (r *run) test(ctx context.Context) error {
 }
 
 // abs makes a path of Config absolute; "" stays.
-func (r *run) abs(path string) string {
+func (r *settled) abs(path string) string {
 	if path == "" || filepath.IsAbs(path) {
 		return path
 	}

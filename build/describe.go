@@ -168,13 +168,33 @@ func (r *run) describe(u *unit) error {
 	return nil
 }
 
-// describeInput gathers what the documents are made of: the modules are those
-// of the binary's own build info, and go list adds how they hang together.
+// describeInput gathers what the documents are made of.
 func (r *run) describeInput(u *unit) (describe.Input, error) {
+	in, err := r.linked(u)
+	if err != nil {
+		return describe.Input{}, err
+	}
 	sums, err := u.digests()
 	if err != nil {
 		return describe.Input{}, err
 	}
+	in.Binary = describe.Binary{
+		Path: tree.AppPath(u.image.Name), Name: u.image.Name, Size: u.size,
+		SHA1: sums.sha1, SHA256: u.sha256, SHA512: sums.sha512,
+	}
+	if len(u.texts) > 0 {
+		h1, h256, h512 := sha1.Sum(u.texts), sha256.Sum256(u.texts), sha512.Sum512(u.texts)
+		in.Assets = append(in.Assets, describe.Asset{File: tree.File{
+			Path: tree.LicensesPath, Size: int64(len(u.texts)),
+			SHA1: hex.EncodeToString(h1[:]), SHA256: hex.EncodeToString(h256[:]), SHA512: hex.EncodeToString(h512[:]),
+		}})
+	}
+	return in, nil
+}
+
+// linked is what an image is made of: the modules are those of the binary's own
+// build info, and go list adds how they hang together.
+func (r *run) linked(u *unit) (describe.Input, error) {
 	components, err := u.components()
 	if err != nil {
 		return describe.Input{}, err
@@ -193,23 +213,12 @@ func (r *run) describeInput(u *unit) (describe.Input, error) {
 	p := r.resolved.Plan
 	in := describe.Input{
 		Plan: p, Image: u.image, Platform: u.platform,
-		Binary: describe.Binary{
-			Path: tree.AppPath(u.image.Name), Name: u.image.Name, Size: u.size,
-			SHA1: sums.sha1, SHA256: u.sha256, SHA512: sums.sha512,
-		},
 		Main:       module(&u.build.Main),
 		Std:        describe.Module{Path: "std", Version: p.Toolchain.Version, License: u.licenses["std"]},
 		Components: components,
 	}
 	for _, m := range u.build.Deps {
 		in.Modules = append(in.Modules, module(m))
-	}
-	if len(u.texts) > 0 {
-		h1, h256, h512 := sha1.Sum(u.texts), sha256.Sum256(u.texts), sha512.Sum512(u.texts)
-		in.Assets = append(in.Assets, describe.Asset{File: tree.File{
-			Path: tree.LicensesPath, Size: int64(len(u.texts)),
-			SHA1: hex.EncodeToString(h1[:]), SHA256: hex.EncodeToString(h256[:]), SHA512: hex.EncodeToString(h512[:]),
-		}})
 	}
 	return in, nil
 }

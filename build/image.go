@@ -23,14 +23,29 @@ import (
 
 // Binaries tests and compiles, and leaves the static binaries and a manifest in
 // the output folder.
-func Binaries(ctx context.Context, o Options) (*Result, error) { return produce(ctx, o, false) }
+func Binaries(ctx context.Context, o Options) (*Result, error) { return produce(ctx, o, job{}) }
 
 // Image tests, compiles and assembles the images, describes them in SBOMs, and
 // leaves everything in the output folder, which changes only when all of it has
 // succeeded.
-func Image(ctx context.Context, o Options) (*Result, error) { return produce(ctx, o, true) }
+func Image(ctx context.Context, o Options) (*Result, error) {
+	return produce(ctx, o, job{images: true})
+}
 
-func produce(ctx context.Context, o Options, images bool) (result *Result, err error) {
+// job is what a run is for. The functions are called in this order and may be nil.
+type job struct {
+	// images asks for more than binaries.
+	images bool
+	// prepare is called with the plan, before anything is compiled.
+	prepare func(ctx context.Context, r *run) error
+	// deliver is called when the images are made, and before anything is staged for
+	// the output folder.
+	deliver func(ctx context.Context, dist *publish.Dist, units []*unit) error
+	// finish is called when all is staged, and before the output folder changes.
+	finish func(ctx context.Context) error
+}
+
+func produce(ctx context.Context, o Options, j job) (result *Result, err error) {
 	r, err := start(ctx, o)
 	if err != nil {
 		return nil, err
@@ -43,6 +58,11 @@ func produce(ctx context.Context, o Options, images bool) (result *Result, err e
 	}
 	if err := r.resolve(ctx); err != nil {
 		return nil, err
+	}
+	if j.prepare != nil {
+		if err := j.prepare(ctx, r); err != nil {
+			return nil, err
+		}
 	}
 	if err := r.openCache(); err != nil {
 		return nil, err
@@ -57,10 +77,20 @@ func produce(ctx context.Context, o Options, images bool) (result *Result, err e
 	}()
 
 	units := r.units()
-	if err := r.make(ctx, units, images); err != nil {
+	if err := r.make(ctx, units, j.images); err != nil {
 		return nil, err
 	}
-	if err := r.publish(ctx, dist, engine, units, images); err != nil {
+	if j.images {
+		if err := r.buildIndexes(units); err != nil {
+			return nil, err
+		}
+	}
+	if j.deliver != nil {
+		if err := j.deliver(ctx, dist, units); err != nil {
+			return nil, err
+		}
+	}
+	if err := r.publish(ctx, dist, engine, units, j); err != nil {
 		return nil, err
 	}
 	if err := cmp.Or(r.cache.Trim(), r.trimWork()); err != nil {
@@ -84,7 +114,14 @@ func (r *run) make(ctx context.Context, units []*unit, images bool) error {
 	g, ctx := errgroup.WithContext(ctx)
 	r.examineBefore(ctx, units, g)
 	if !r.SkipTests && !r.Config.Test.Skip {
-		g.Go(func() error { return r.test(ctx) })
+		g.Go(func() error {
+			err := r.test(ctx)
+			if err != nil && r.AllowFailingTests && failedTests(err) {
+				r.Progress.Notice("the tests fail, and the release goes on because it was told to")
+				return nil
+			}
+			return err
+		})
 	}
 	// What the go command cannot list it cannot compile either, and the compiler
 	// says better why: the error of the listing waits for the compiler's.
@@ -165,24 +202,19 @@ func (r *run) openCache() error {
 
 // publish puts everything in place: the engine and the archive first, because
 // they can fail, then the output folder, whose manifest comes last.
-func (r *run) publish(ctx context.Context, dist *publish.Dist, engine publish.Engine, units []*unit, images bool) error {
+func (r *run) publish(ctx context.Context, dist *publish.Dist, engine publish.Engine, units []*unit, j job) error {
 	return r.stage("publish", func() (string, error) {
 		p := r.resolved.Plan
 		r.done.Plan = p
 		for _, img := range p.Images {
 			made := ImageResult{Name: img.Name, Package: img.Package, Reference: img.Reference(), Tags: img.Tags}
-			var mine []*unit
-			for _, u := range units {
-				if u.image.Name == img.Name {
-					mine = append(mine, u)
-				}
-			}
+			mine := of(units, img)
 			for _, u := range mine {
 				if err := dist.Link(ctx, u.binaryPath(), u.path); err != nil {
 					return "", err
 				}
 			}
-			if images {
+			if j.images {
 				if err := r.publishImage(ctx, dist, engine, img, mine, &made); err != nil {
 					return "", err
 				}
@@ -191,6 +223,11 @@ func (r *run) publish(ctx context.Context, dist *publish.Dist, engine publish.En
 				made.Platforms = append(made.Platforms, u.result())
 			}
 			r.done.Images = append(r.done.Images, made)
+		}
+		if j.finish != nil {
+			if err := j.finish(ctx); err != nil {
+				return "", err
+			}
 		}
 		manifest, err := r.done.Manifest.JSON()
 		if err != nil {
@@ -204,14 +241,7 @@ func (r *run) publish(ctx context.Context, dist *publish.Dist, engine publish.En
 // engine and into the archive that were asked for.
 func (r *run) publishImage(ctx context.Context, dist *publish.Dist, engine publish.Engine, img plan.Image, units []*unit, made *ImageResult) error {
 	p := r.resolved.Plan
-	built := make([]v1.Image, len(units))
-	for i, u := range units {
-		built[i] = u.built
-	}
-	index, err := image.Index(p, img, built)
-	if err != nil {
-		return err
-	}
+	index := r.indexes[img.Name]
 	digest, err := index.Digest()
 	if err != nil {
 		return err
@@ -248,7 +278,38 @@ func (r *run) publishImage(ctx context.Context, dist *publish.Dist, engine publi
 		}
 		r.done.Archive = r.Archive
 	}
-	return dist.Layout(ctx, made.Layout, img.Reference(), index)
+	content := publish.Content{Reference: img.Reference(), Index: index, Beside: r.beside[img.Name]}
+	if len(content.Beside) > 0 {
+		content.Annotations = map[string]string{cosignKind: cosignIndex}
+	}
+	return dist.Layout(ctx, made.Layout, content)
+}
+
+// of are the units of one image.
+func of(units []*unit, img plan.Image) (mine []*unit) {
+	for _, u := range units {
+		if u.image.Name == img.Name {
+			mine = append(mine, u)
+		}
+	}
+	return mine
+}
+
+// buildIndexes puts each image's platforms together.
+func (r *run) buildIndexes(units []*unit) error {
+	r.indexes = map[string]v1.ImageIndex{}
+	for _, img := range r.resolved.Plan.Images {
+		var built []v1.Image
+		for _, u := range of(units, img) {
+			built = append(built, u.built)
+		}
+		index, err := image.Index(r.resolved.Plan, img, built)
+		if err != nil {
+			return err
+		}
+		r.indexes[img.Name] = index
+	}
+	return nil
 }
 
 // native is the unit that this machine's engine can run: the only one, or that

@@ -14,6 +14,34 @@ import (
 type Manifest struct {
 	Plan   *plan.Plan    `json:"plan"`
 	Images []ImageResult `json:"images"`
+
+	// What a release adds.
+	Archives     []ArchiveResult `json:"archives,omitempty"`
+	Signatures   []Signature     `json:"signatures,omitempty"`
+	Attestations []Signature     `json:"attestations,omitempty"`
+}
+
+// ArchiveResult is a release archive, or a file beside the archives.
+type ArchiveResult struct {
+	Path   string `json:"path"`
+	SHA256 string `json:"sha256"`
+	Size   int64  `json:"size"`
+	// Image and Platform are those of the binary in the archive.
+	Image    string        `json:"image"`
+	Platform plan.Platform `json:"platform"`
+	SBOM     *SBOM         `json:"sbom,omitempty"`
+}
+
+// Signature is a verified signature, or a verified attestation.
+type Signature struct {
+	// Repository is where it is; empty for the output folder.
+	Repository string `json:"repository,omitempty"`
+	// Subject is the digest that it is about, Type the predicate's, Form "bundle" or
+	// "tag", Signer who signed.
+	Subject string `json:"subject"`
+	Type    string `json:"type"`
+	Form    string `json:"form"`
+	Signer  string `json:"signer"`
 }
 
 // ImageResult is one image for every platform of the plan.

@@ -20,6 +20,10 @@ type (
 	Runtime     = plan.Runtime
 	Healthcheck = plan.Healthcheck
 	TestConfig  = plan.TestConfig
+
+	ReleaseConfig   = plan.ReleaseConfig
+	Keyless         = plan.Keyless
+	TransparencyLog = plan.TransparencyLog
 )
 
 // Options is what one run is asked for, on top of the Config. The zero value
@@ -43,6 +47,16 @@ type Options struct {
 	Load bool
 	// Archive is a docker archive to write, with the image for one platform.
 	Archive string
+
+	// AllowDirty, AllowUntagged and AllowFailingTests switch off what stops a
+	// release; the release's provenance says so.
+	AllowDirty, AllowUntagged, AllowFailingTests bool
+	// Password gives the password of the signing key when it has one. If nil, it is
+	// COSIGN_PASSWORD of Env.
+	Password func() ([]byte, error)
+	// Login tells whoever is at the terminal how to log in for a keyless signature;
+	// nil where nobody is.
+	Login func(message string)
 
 	// Progress is told what goes on; it may be nil.
 	Progress Progress
@@ -134,6 +148,8 @@ func (s *settled) environment() error {
 			if value != "scratch" {
 				return fmt.Errorf("THIMBLE_BASE %q is not known; it is scratch", value)
 			}
+		case "THIMBLE_KEY":
+			s.Config.Release.Key = value
 		case "THIMBLE_REQUIRE": // the kit's own tests
 		default:
 			s.notices = append(s.notices, name+" is not a setting of thimble")

@@ -36,7 +36,8 @@ type Config struct {
 	// Images names the main packages to make images of; if empty they are found.
 	Images []ImageConfig
 
-	Test TestConfig
+	Test    TestConfig
+	Release ReleaseConfig
 	// Before are commands to run in the module's folder before anything is
 	// read, such as {"go", "generate", "./..."}.
 	Before [][]string

@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/magefile/mage/mg"
+	"golang.org/x/term"
 
 	"github.com/thimble-build/thimble/build"
 	"github.com/thimble-build/thimble/build/internal/process"
@@ -48,7 +49,10 @@ func run(ctx context.Context, json *bool, work func(context.Context, *session) e
 	}()
 
 	s := &session{json: json != nil && *json, progress: progress.New(os.Stderr, os.Getenv)}
-	s.options = build.Options{Config: Config, Progress: s.progress}
+	s.options = build.Options{Config: Config, Progress: s.progress, Password: password}
+	if term.IsTerminal(int(os.Stderr.Fd())) {
+		s.options.Login = s.progress.Notice
+	}
 	err := work(ctx, s)
 	s.progress.Close()
 	if sig := (stopped{}); errors.As(err, &sig) {

@@ -53,6 +53,9 @@ type Resolved struct {
 	// committed.
 	Newest time.Time
 
+	// Tagged says that HEAD has a tag that names this version.
+	Tagged bool
+
 	repo *git.Repo // nil without git
 	// tags are the rules for the module's tags, previous is the release before HEAD.
 	tags     tagRules

@@ -55,7 +55,7 @@ func (r *Resolved) fromGit(state git.State) {
 	}
 	p.Version = version
 	if tag := tags.release(state.Tags); tag != "" {
-		p.Version = tag
+		p.Version, r.Tagged = tag, true
 		if p.Dirty {
 			p.Version += "+dirty"
 		}

@@ -1,0 +1,146 @@
+package build
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/thimble-build/thimble/build/internal/archive"
+	"github.com/thimble-build/thimble/build/internal/attest"
+	"github.com/thimble-build/thimble/build/internal/publish"
+)
+
+// archives stages a release archive for each image and platform, with the same binary
+// as in the image, the checksums of all with a Sigstore bundle, and the notes.
+func (rel *release) archives(ctx context.Context, dist *publish.Dist, units []*unit) error {
+	if rel.Config.Release.OmitArchives {
+		return nil
+	}
+	p := rel.resolved.Plan
+	own, err := rel.ownFiles()
+	if err != nil {
+		return err
+	}
+	sums := map[string]string{}
+	for _, u := range units {
+		folder := archive.Name(u.image.Name, p.Version, u.platform)
+		name := folder + archive.Extension(u.platform.OS)
+		in := archive.Input{
+			Folder: folder, Modified: p.Created(),
+			Entries: append(slices.Clone(own), archive.Entry{Name: u.image.Name, Executable: true, File: u.path}),
+		}
+		if len(u.texts) > 0 {
+			in.Entries = append(in.Entries, archive.Entry{Name: "THIRD_PARTY_LICENSES", Data: u.texts})
+		}
+		result := ArchiveResult{Path: path.Join("archives", name), Image: u.image.Name, Platform: u.platform, SBOM: u.sbom}
+		sum := sha256.New()
+		err := dist.Create(ctx, result.Path, func(w io.Writer) error {
+			counted := &countingWriter{w: io.MultiWriter(w, sum)}
+			err := archive.Write(ctx, counted, archive.Extension(u.platform.OS), in)
+			result.Size = counted.n
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		result.SHA256 = hex.EncodeToString(sum.Sum(nil))
+		sums[name] = result.SHA256
+		for _, sbom := range []struct {
+			extension string
+			document  []byte
+		}{{".spdx.json", u.spdx}, {".cdx.json", u.cyclonedx}} {
+			if err := dist.Write(path.Join("archives", folder+sbom.extension), sbom.document); err != nil {
+				return err
+			}
+			digest := sha256.Sum256(sbom.document)
+			sums[folder+sbom.extension] = hex.EncodeToString(digest[:])
+		}
+		rel.done.Archives = append(rel.done.Archives, result)
+	}
+	if err := rel.checksums(ctx, dist, archive.Checksums(sums)); err != nil {
+		return err
+	}
+	return rel.notes(ctx, dist)
+}
+
+// checksums stages the list and its bundle. One that is there and verifies stays, as
+// signatures in a registry do.
+func (rel *release) checksums(ctx context.Context, dist *publish.Dist, list []byte) error {
+	const name = "archives/checksums.txt"
+	bundle, err := os.ReadFile(filepath.Join(rel.dist, filepath.FromSlash(name+".sigstore.json")))
+	if err == nil {
+		_, err = attest.VerifyBlob(list, bundle, rel.trust)
+	}
+	if err != nil {
+		if bundle, err = attest.SignBlob(ctx, rel.signer, list); err != nil {
+			return err
+		}
+		if _, err := attest.VerifyBlob(list, bundle, rel.trust); err != nil {
+			return err
+		}
+	}
+	if err := dist.Write(name, list); err != nil {
+		return err
+	}
+	return dist.Write(name+".sigstore.json", bundle)
+}
+
+// notes stages the commits since the last release.
+func (rel *release) notes(ctx context.Context, dist *publish.Dist) error {
+	previous, commits, err := rel.resolved.History(ctx)
+	if err != nil {
+		return err
+	}
+	r := archive.Release{Version: rel.resolved.Plan.Version, Previous: previous, Source: rel.resolved.Plan.Source}
+	for _, c := range commits {
+		r.Commits = append(r.Commits, archive.Commit(c))
+	}
+	return dist.Write("archives/notes.md", archive.Notes(r))
+}
+
+// ownFiles are the module's own licence and README files, or the repository's.
+func (rel *release) ownFiles() ([]archive.Entry, error) {
+	var entries []archive.Entry
+	for _, dir := range rel.resolved.LicenseFolders() {
+		files, err := os.ReadDir(dir)
+		if err != nil {
+			return nil, fmt.Errorf("find LICENSE and README: %w", err)
+		}
+		for _, f := range files {
+			name := strings.ToUpper(f.Name())
+			wanted := slices.ContainsFunc([]string{"LICENSE", "LICENCE", "COPYING", "NOTICE", "README"}, func(s string) bool {
+				return name == s || strings.HasPrefix(name, s+".")
+			})
+			if !wanted || !f.Type().IsRegular() || slices.ContainsFunc(entries, func(e archive.Entry) bool { return kind(e.Name) == kind(f.Name()) }) {
+				continue
+			}
+			entries = append(entries, archive.Entry{Name: f.Name(), File: filepath.Join(dir, f.Name())})
+		}
+	}
+	return entries, nil
+}
+
+// kind tells a LICENSE from a README, whatever their extensions.
+func kind(name string) string {
+	k, _, _ := strings.Cut(strings.ToUpper(name), ".")
+	return k
+}
+
+// countingWriter counts what goes through it.
+type countingWriter struct {
+	w io.Writer
+	n int64
+}
+
+func (c *countingWriter) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	c.n += int64(n)
+	return n, err
+}

@@ -1,0 +1,110 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"github.com/thimble-build/thimble/build/internal/attest"
+)
+
+// Keys makes a key pair in cosign's format, encrypted with the password: prefix.key
+// and prefix.pub, which must not be there yet. It returns the two paths.
+func Keys(ctx context.Context, o Options, prefix string) (private, public string, err error) {
+	s, err := settle(o)
+	if err != nil {
+		return "", "", err
+	}
+	private, public = prefix+".key", prefix+".pub"
+	for _, file := range []string{private, public} {
+		if _, err := os.Lstat(s.abs(file)); err == nil {
+			return "", "", fmt.Errorf("make a key pair: %s is there already, and is never overwritten; move it away, or choose another name with -name", file)
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return "", "", fmt.Errorf("make a key pair: %w", err)
+		}
+	}
+	password, err := s.password()
+	if err != nil {
+		return "", "", err
+	}
+	key, pub, err := attest.GenerateKey(password)
+	if err != nil {
+		return "", "", err
+	}
+	if err := create(s.abs(private), key); err != nil {
+		return "", "", fmt.Errorf("make a key pair: %w", err)
+	}
+	if err := create(s.abs(public), pub); err != nil {
+		return "", "", errors.Join(fmt.Errorf("make a key pair: %w", err), os.Remove(s.abs(private)))
+	}
+	return private, public, nil
+}
+
+// create writes a file that nobody else may read, and that was not there: nobody can
+// have put it, or a link, there meanwhile.
+func create(path string, content []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return errors.Join(err, os.Remove(path))
+	}
+	return nil
+}
+
+// Sign signs an image that is in a registry, named by its digest, and attaches the
+// signature. It returns how many signatures were made: 0 if it was signed already.
+func Sign(ctx context.Context, o Options, ref string) (int, error) {
+	s, err := settle(o)
+	if err != nil {
+		return 0, err
+	}
+	rel := &release{run: &run{settled: s}}
+	repo, digest, err := s.find(ctx, ref, false)
+	if err != nil {
+		return 0, err
+	}
+	defer repo.Close()
+	if rel.signer, err = s.newSigner(ctx); err != nil {
+		return 0, err
+	}
+	if rel.trust, err = s.baseTrust(); err != nil {
+		return 0, err
+	}
+	if key := rel.signer.PublicKey(); key != nil {
+		rel.trust.Keys = append(rel.trust.Keys, key)
+	} else {
+		identity, err := rel.signer.Identity(ctx)
+		if err != nil {
+			return 0, err
+		}
+		rel.trust.Identities = []attest.Identity{identity}
+	}
+	descriptor, err := remote.Head(repo.Name().Digest(digest.String()), repo.RemoteOptions(ctx)...)
+	if err != nil {
+		return 0, fmt.Errorf("read %s: %w", ref, plain(err))
+	}
+	subject := attest.Subject{Name: repo.Name().Name(), Descriptor: *descriptor}
+	if subject.Stored, err = storedIn(ctx, repo, digest); err != nil {
+		return 0, err
+	}
+	var forms []attest.Form
+	for _, f := range s.Config.Release.Forms {
+		forms = append(forms, attest.Form(f))
+	}
+	signed, err := attest.Sign(ctx, rel.signer, []attest.Subject{subject}, attest.Options{Forms: forms, Trust: rel.trust})
+	if err != nil {
+		return 0, err
+	}
+	list, made, err := artifacts([]attest.Subject{subject}, signed)
+	if err != nil || made == 0 {
+		return 0, err
+	}
+	return made, repo.Attach(ctx, list)
+}

@@ -1,0 +1,335 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/thimble-build/thimble/build/internal/attest"
+	"github.com/thimble-build/thimble/build/internal/gotest"
+	"github.com/thimble-build/thimble/build/internal/publish"
+	"github.com/thimble-build/thimble/build/internal/registry"
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// Release makes the images for every platform of the release's set, pushes them by
+// digest, describes and signs each, reads everything back and verifies it as a
+// stranger would, and only then tags them. Archives lie beside them in the output
+// folder. An error leaves no tag moved, and says what is public already; the next run
+// uploads and signs what is missing, and nothing twice.
+//
+// Without a repository the same is written into the output folder alone, signed with
+// Config.Release.Key or a key that is made for it.
+func Release(ctx context.Context, o Options) (*Result, error) {
+	if len(o.Platforms) == 0 {
+		o.Platforms = []string{"all"}
+	}
+	rel := &release{}
+	defer rel.close()
+	return produce(ctx, o, job{images: true, prepare: rel.prepare, deliver: rel.deliver, finish: rel.finish})
+}
+
+// release is the part of a run that comes after the images.
+type release struct {
+	*run
+	signer *attest.Signer
+	trust  attest.Trust
+	// development says that the key was made for this release.
+	development bool
+	// destinations are where the images go; none is the output folder.
+	destinations []destination
+	verified     []attest.Report
+	// pushed is the tag of a preview, instead of the plan's tags.
+	pushed string
+}
+
+// destination is one image in one repository.
+type destination struct {
+	image plan.Image
+	repo  *registry.Repository
+	name  string
+	tags  []registry.Tag
+}
+
+func (rel *release) close() {
+	for _, d := range rel.destinations {
+		d.repo.Close()
+	}
+}
+
+// prepare is everything that can be known before anything is compiled: may this tree
+// be released, who signs, may we push, are the tags free.
+func (rel *release) prepare(ctx context.Context, r *run) error {
+	rel.run = r
+	if err := rel.mayRelease(); err != nil {
+		return err
+	}
+	return rel.stage("preflight", func() (string, error) {
+		if err := rel.openRepositories(ctx); err != nil {
+			return "", err
+		}
+		if err := rel.openSigner(ctx); err != nil {
+			return "", err
+		}
+		if rel.development {
+			rel.Progress.Notice("no repository and no key: the release stays in " + rel.Config.Dist + ", signed with a key that was made for it")
+		} else if len(rel.destinations) == 0 {
+			rel.Progress.Notice("no repository: the release stays in " + rel.Config.Dist)
+		}
+		return "", nil
+	})
+}
+
+// mayRelease stops a release that nobody could tell apart from another one.
+func (rel *release) mayRelease() error {
+	p := rel.resolved.Plan
+	if p.Dirty && !rel.AllowDirty {
+		return fmt.Errorf("release %s: the tree differs from the commit: %s; commit it, or release with -allow-dirty", p.Version, p.DirtyFile)
+	}
+	if !rel.resolved.Tagged && !rel.AllowUntagged {
+		return fmt.Errorf("release %s: the commit has no version tag; tag it (git tag v1.2.3), or release with -allow-untagged", p.Version)
+	}
+	return nil
+}
+
+// openRepositories logs in to every repository and asks for its leave.
+func (rel *release) openRepositories(ctx context.Context) error {
+	for _, img := range rel.resolved.Plan.Images {
+		if img.Repository == "" {
+			continue
+		}
+		names := []string{img.Repository}
+		for _, prefix := range rel.Config.Release.Repositories {
+			names = append(names, path.Join(prefix, img.Name))
+		}
+		for _, name := range names {
+			d := destination{image: img, name: name}
+			for _, t := range img.Tags {
+				d.tags = append(d.tags, registry.Tag{Name: t})
+			}
+			for _, t := range rel.Config.Release.MovingTags {
+				d.tags = append(d.tags, registry.Tag{Name: t, Moving: true})
+			}
+			var mounts []string
+			for _, other := range rel.destinations {
+				mounts = append(mounts, other.name)
+			}
+			var err error
+			if d.repo, err = rel.openRepository(ctx, name, mounts, false); err != nil {
+				return err
+			}
+			rel.destinations = append(rel.destinations, d)
+			if _, err := d.repo.Preflight(ctx, d.tags, v1.Hash{}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// deliver pushes, signs and verifies; every image, before any tag moves.
+func (rel *release) deliver(ctx context.Context, dist *publish.Dist, units []*unit) error {
+	if err := rel.mayRelease(); err != nil { // the compiler may have found another file
+		return err
+	}
+	statements, err := rel.statements(units)
+	if err != nil {
+		return err
+	}
+	if len(rel.destinations) == 0 {
+		if err := rel.signLocally(ctx, units, statements); err != nil {
+			return err
+		}
+	}
+	for _, d := range rel.destinations {
+		index := rel.indexes[d.image.Name]
+		err := rel.stage("push "+d.name, func() (string, error) { return "", d.repo.Push(ctx, index) })
+		if err != nil {
+			return rel.public(err)
+		}
+	}
+	for _, d := range rel.destinations {
+		if err := rel.attestIn(ctx, d, units, statements); err != nil {
+			return rel.public(err)
+		}
+	}
+	for _, d := range rel.destinations {
+		if err := rel.verifyIn(ctx, d, units); err != nil {
+			return rel.public(err)
+		}
+	}
+	return rel.stage("archive", func() (string, error) { return "", rel.archives(ctx, dist, units) })
+}
+
+// public adds what a registry may have by now.
+func (rel *release) public(err error) error {
+	var names []string
+	for _, d := range rel.destinations {
+		if digest, e := rel.indexes[d.image.Name].Digest(); e == nil {
+			names = append(names, d.name+"@"+digest.String())
+		}
+	}
+	return fmt.Errorf("%w; no tag was moved, %s may be there by digest; run it again to go on", err, list(names))
+}
+
+// attestIn signs one image and its platforms in a repository.
+func (rel *release) attestIn(ctx context.Context, d destination, units []*unit, statements map[string][]attest.Statement) error {
+	return rel.stage("sign "+d.name, func() (string, error) {
+		subjects, err := rel.subjects(d.name, d.image, units, statements)
+		if err != nil {
+			return "", err
+		}
+		g, gctx := errgroup.WithContext(ctx)
+		for i := range subjects {
+			g.Go(func() (err error) {
+				subjects[i].Stored, err = storedIn(gctx, d.repo, subjects[i].Descriptor.Digest)
+				return err
+			})
+		}
+		if err := g.Wait(); err != nil {
+			return "", err
+		}
+		signed, err := attest.Sign(ctx, rel.signer, subjects, rel.signOptions())
+		if err != nil {
+			return "", err
+		}
+		artifacts, made, err := artifacts(subjects, signed)
+		if err != nil {
+			return "", err
+		}
+		if made == 0 {
+			return "up to date", nil
+		}
+		return count(made, "signature"), d.repo.Attach(ctx, artifacts)
+	})
+}
+
+func (rel *release) signOptions() attest.Options {
+	var forms []attest.Form
+	for _, f := range rel.Config.Release.Forms {
+		forms = append(forms, attest.Form(f))
+	}
+	return attest.Options{Forms: forms, Created: rel.resolved.Plan.Created(), Trust: rel.trust}
+}
+
+// artifacts are the manifests to attach, and how many signatures are in them.
+func artifacts(subjects []attest.Subject, signed []attest.Signed) ([]registry.Artifact, int, error) {
+	var all []registry.Artifact
+	made := 0
+	for i, s := range signed {
+		made += s.Made
+		for _, b := range s.Bundles {
+			all = append(all, registry.Artifact{Image: b})
+		}
+		for _, tagged := range []struct {
+			img, before v1.Image
+			tag         string
+		}{
+			{s.Signatures, subjects[i].Stored.Signatures, attest.SignatureTag(s.Digest)},
+			{s.Attestations, subjects[i].Stored.Attestations, attest.AttestationTag(s.Digest)},
+		} {
+			if tagged.img == nil {
+				continue
+			}
+			a := registry.Artifact{Image: tagged.img, Tag: tagged.tag}
+			if tagged.before != nil {
+				var err error
+				if a.Replaces, err = tagged.before.Digest(); err != nil {
+					return nil, 0, err
+				}
+			}
+			all = append(all, a)
+		}
+	}
+	return all, made, nil
+}
+
+// verifyIn reads everything back and verifies it.
+func (rel *release) verifyIn(ctx context.Context, d destination, units []*unit) error {
+	return rel.stage("verify "+d.name, func() (string, error) {
+		digest, err := rel.indexes[d.image.Name].Digest()
+		if err != nil {
+			return "", err
+		}
+		if _, err := d.repo.ReadBack(ctx, digest, true); err != nil {
+			return "", err
+		}
+		m, err := materialIn(ctx, d.repo, d.name, digest)
+		if err != nil {
+			return "", err
+		}
+		report, err := attest.Verify(ctx, m, rel.policy(d.image, units))
+		if err != nil {
+			return "", err
+		}
+		rel.record(d.name, report)
+		return count(len(report.Checks), "check"), nil
+	})
+}
+
+// policy is what a release's own images must have: everything, in every form that
+// was asked for.
+func (rel *release) policy(img plan.Image, units []*unit) attest.Policy {
+	types := []string{attest.SPDXType, attest.CycloneDXType, attest.ProvenanceType, attest.TestResultType}
+	p := attest.Policy{Trust: rel.trust, Forms: rel.signOptions().Forms, Image: types, Index: types, Source: rel.resolved.Plan.Source}
+	if len(p.Forms) == 0 {
+		p.Forms = []attest.Form{attest.Bundles, attest.Tags}
+	}
+	p.Binary = func(_ context.Context, of v1.Descriptor) (string, error) {
+		for _, u := range units {
+			if u.image.Name == img.Name && u.digest == of.Digest.String() {
+				return u.sha256, nil
+			}
+		}
+		return "", fmt.Errorf("%s is not an image of this release", of.Digest)
+	}
+	return p
+}
+
+// finish moves the tags: everything else is in place and verified.
+func (rel *release) finish(ctx context.Context) error {
+	for i, d := range rel.destinations {
+		digest, err := rel.indexes[d.image.Name].Digest()
+		if err != nil {
+			return err
+		}
+		if err := d.repo.Tag(ctx, digest, d.tags); err != nil {
+			if i > 0 {
+				var done []string
+				for _, before := range rel.destinations[:i] {
+					done = append(done, before.name)
+				}
+				return fmt.Errorf("%w; the tags of %s have been moved; run it again to go on", err, list(done))
+			}
+			return err
+		}
+	}
+	for i := range rel.done.Images {
+		if rel.pushed != "" {
+			rel.done.Images[i].Tags = []string{rel.pushed}
+			rel.done.Images[i].Reference = rel.resolved.Plan.Images[i].Repository + ":" + rel.pushed
+			continue
+		}
+		rel.done.Images[i].Tags = append(slices.Clone(rel.done.Images[i].Tags), rel.movingTags()...)
+	}
+	return nil
+}
+
+func (rel *release) movingTags() []string {
+	if len(rel.destinations) == 0 {
+		return nil
+	}
+	return rel.Config.Release.MovingTags
+}
+
+// failedTests tells the failure of a release's tests, which may be allowed, from
+// everything else that can go wrong with them.
+func failedTests(err error) bool {
+	failed := new(gotest.Error)
+	return errors.As(err, &failed)
+}

@@ -1,0 +1,174 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/sigstore/sigstore-go/pkg/root"
+
+	"github.com/thimble-build/thimble/build/internal/attest"
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// openSigner opens the key or the identity that signs, and says whose signatures
+// count when the release is verified.
+func (rel *release) openSigner(ctx context.Context) error {
+	cfg := rel.Config.Release
+	if cfg.Key == "" && cfg.Keyless == nil && len(rel.destinations) == 0 {
+		return rel.developmentKey(ctx)
+	}
+	var err error
+	if rel.signer, err = rel.newSigner(ctx); err != nil {
+		return err
+	}
+	rel.trust, err = rel.baseTrust()
+	if err != nil {
+		return err
+	}
+	if key := rel.signer.PublicKey(); key != nil {
+		rel.trust.Keys = append([]*attest.PublicKey{key}, rel.trust.Keys...)
+		return nil
+	}
+	// The certificate is asked for now: a release without an identity ends here.
+	identity, err := rel.signer.Identity(ctx)
+	if err != nil {
+		return err
+	}
+	rel.trust.Identities = []attest.Identity{identity}
+	return nil
+}
+
+// newSigner opens what Config names.
+func (r *settled) newSigner(ctx context.Context) (*attest.Signer, error) {
+	cfg := r.Config.Release
+	services := attest.Services{TimestampAuthorities: cfg.TimestampAuthorities, Retries: 3}
+	for _, l := range cfg.Logs {
+		if l.Version != 1 && l.Version != 2 {
+			return nil, fmt.Errorf("transparency log %s of Config: version %d of its API is not known; it is 1 or 2", l.URL, l.Version)
+		}
+		services.Logs = append(services.Logs, attest.Log{URL: l.URL, Version: uint32(l.Version)})
+	}
+	switch {
+	case cfg.Key != "":
+		key, err := attest.OpenKey(ctx, r.keyPath(cfg.Key), attest.KeyOptions{Password: r.password, LookupEnv: r.lookupEnv})
+		if err != nil {
+			return nil, err
+		}
+		return attest.NewSigner(key, services)
+	case cfg.Keyless != nil:
+		return attest.NewKeylessSigner(attest.Keyless{Fulcio: cfg.Keyless.Fulcio, Token: r.tokens(*cfg.Keyless).Token}, services)
+	}
+	return nil, errors.New(`sign: there is no key and no identity; make a key with "mage keys" and set THIMBLE_KEY=cosign.key, or set Config.Release.Keyless`)
+}
+
+// developmentKey makes a key that only this run has.
+func (rel *release) developmentKey(ctx context.Context) error {
+	private, _, err := attest.GenerateKey(nil)
+	if err != nil {
+		return err
+	}
+	key, err := attest.OpenKey(ctx, "env://development", attest.KeyOptions{
+		LookupEnv: func(string) (string, bool) { return string(private), true },
+	})
+	if err != nil {
+		return err
+	}
+	if rel.signer, err = attest.NewSigner(key, attest.Services{}); err != nil {
+		return err
+	}
+	rel.trust = attest.Trust{Keys: []*attest.PublicKey{rel.signer.PublicKey()}}
+	rel.development = true
+	return nil
+}
+
+// baseTrust is what Config trusts besides the signer.
+func (r *settled) baseTrust() (attest.Trust, error) {
+	cfg := r.Config.Release
+	var t attest.Trust
+	for _, file := range cfg.TrustKeys {
+		key, err := readPublicKey(r.abs(file))
+		if err != nil {
+			return t, err
+		}
+		t.Keys = append(t.Keys, key)
+	}
+	if cfg.TrustedRoot != "" {
+		var err error
+		if t.TrustedRoot, err = readTrustedRoot(r.abs(cfg.TrustedRoot)); err != nil {
+			return t, err
+		}
+	}
+	if k := cfg.Keyless; k != nil {
+		t.AllowUnlogged, t.AllowNoSCT = k.NoTransparencyLog, k.NoCertificateLog
+	}
+	return t, nil
+}
+
+func readPublicKey(file string) (*attest.PublicKey, error) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read public key: %w", err)
+	}
+	key, err := attest.ParsePublicKey(b)
+	if err != nil {
+		return nil, fmt.Errorf("read public key %s: %w", file, err)
+	}
+	return key, nil
+}
+
+func readTrustedRoot(file string) (root.TrustedMaterial, error) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read trusted root: %w", err)
+	}
+	trusted, err := root.NewTrustedRootFromJSON(b)
+	if err != nil {
+		return nil, fmt.Errorf("read trusted root %s: %w", file, err)
+	}
+	return trusted, nil
+}
+
+// keyPath makes the path of a key's file absolute, and leaves URIs alone.
+func (r *settled) keyPath(ref string) string {
+	if strings.Contains(ref, "://") {
+		return ref
+	}
+	return r.abs(ref)
+}
+
+func (r *settled) password() ([]byte, error) {
+	if p, ok := r.lookupEnv("COSIGN_PASSWORD"); ok {
+		return []byte(p), nil
+	}
+	if r.Password != nil {
+		return r.Password()
+	}
+	return nil, errors.New("the key has a password; set COSIGN_PASSWORD")
+}
+
+// tokens is where an identity's token comes from.
+func (r *settled) tokens(k plan.Keyless) attest.TokenSource {
+	s := attest.TokenSource{LookupEnv: r.lookupEnv, Audience: k.Audience}
+	if k.TokenFile != "" {
+		s.File = r.abs(k.TokenFile)
+	}
+	if k.Issuer != "" && r.Login != nil {
+		s.Interactive = &attest.Interactive{
+			Issuer: k.Issuer, ClientID: k.ClientID, ClientSecret: k.ClientSecret, Device: true, Prompt: r.Login,
+		}
+	}
+	return s
+}
+
+// lookupEnv is os.LookupEnv for the run's environment.
+func (r *settled) lookupEnv(name string) (string, bool) {
+	for i := len(r.Env) - 1; i >= 0; i-- { // the last one counts
+		if n, value, ok := strings.Cut(r.Env[i], "="); ok && n == name {
+			return value, true
+		}
+	}
+	return "", false
+}

@@ -1,0 +1,131 @@
+package build
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+
+	"github.com/thimble-build/thimble/build/internal/attest"
+	"github.com/thimble-build/thimble/build/internal/registry"
+)
+
+// openRepository opens a repository with Config's settings and the credentials that
+// every client of registries uses.
+func (r *settled) openRepository(ctx context.Context, repository string, mounts []string, readOnly bool) (*registry.Repository, error) {
+	cfg := r.Config.Release
+	o := registry.Options{
+		Keychain: authn.DefaultKeychain, ReadOnly: readOnly, Insecure: cfg.Insecure, Proxy: http.ProxyFromEnvironment,
+		MountFrom: mounts, UserAgent: "thimble/" + kit().Version,
+	}
+	for _, file := range cfg.RegistryCAs {
+		o.CAFiles = append(o.CAFiles, r.abs(file))
+	}
+	return registry.Open(ctx, repository, o)
+}
+
+// storedIn reads what is stored about a digest: the referrers, and cosign's tags.
+func storedIn(ctx context.Context, repo *registry.Repository, digest v1.Hash) (attest.Stored, error) {
+	var s attest.Stored
+	referrers, err := repo.Referrers(ctx, digest)
+	if err != nil {
+		return s, err
+	}
+	found := make([]v1.Image, len(referrers))
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(8)
+	for i, d := range referrers {
+		g.Go(func() error {
+			img, err := remote.Image(repo.Name().Digest(d.Digest.String()), repo.RemoteOptions(gctx)...)
+			if err != nil {
+				return fmt.Errorf("read %s@%s: %w", repo.Name(), d.Digest, plain(err))
+			}
+			raw, err := img.RawManifest()
+			if err != nil {
+				return fmt.Errorf("read %s@%s: %w", repo.Name(), d.Digest, plain(err))
+			}
+			var m struct {
+				ArtifactType string `json:"artifactType"`
+			}
+			if json.Unmarshal(raw, &m) == nil && m.ArtifactType == attest.BundleType {
+				found[i] = img
+			}
+			return nil
+		})
+	}
+	for tag, to := range map[string]*v1.Image{
+		attest.SignatureTag(digest): &s.Signatures, attest.AttestationTag(digest): &s.Attestations,
+	} {
+		g.Go(func() error {
+			img, err := remote.Image(repo.Name().Tag(tag), repo.RemoteOptions(gctx)...)
+			if refused := new(transport.Error); errors.As(err, &refused) && refused.StatusCode == http.StatusNotFound {
+				return nil
+			}
+			if err != nil {
+				return fmt.Errorf("read %s:%s: %w", repo.Name(), tag, plain(err))
+			}
+			*to = img
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return s, err
+	}
+	for _, img := range found {
+		if img != nil {
+			s.Bundles = append(s.Bundles, img)
+		}
+	}
+	return s, nil
+}
+
+// plain leaves out what a registry wrote: it may have secrets in it.
+func plain(err error) error {
+	if refused := new(transport.Error); errors.As(err, &refused) {
+		return fmt.Errorf("the registry answers %d %s", refused.StatusCode, http.StatusText(refused.StatusCode))
+	}
+	return err
+}
+
+// materialIn reads an image or index and its platforms, with all that is stored about
+// them, from a registry.
+func materialIn(ctx context.Context, repo *registry.Repository, label string, digest v1.Hash) (attest.Material, error) {
+	m := attest.Material{Name: label}
+	read := func(ctx context.Context, to *attest.Manifest, d v1.Descriptor) error {
+		got, err := remote.Get(repo.Name().Digest(d.Digest.String()), repo.RemoteOptions(ctx)...)
+		if err != nil {
+			return fmt.Errorf("read %s@%s: %w", label, d.Digest, plain(err))
+		}
+		if d.MediaType == "" {
+			d = got.Descriptor
+		}
+		to.Descriptor, to.Raw = d, got.Manifest
+		to.Stored, err = storedIn(ctx, repo, d.Digest)
+		return err
+	}
+	if err := read(ctx, &m.Root, v1.Descriptor{Digest: digest}); err != nil {
+		return m, err
+	}
+	if !m.Root.Descriptor.MediaType.IsIndex() {
+		return m, nil
+	}
+	var index v1.IndexManifest
+	if err := json.Unmarshal(m.Root.Raw, &index); err != nil {
+		return m, fmt.Errorf("read %s@%s: %w", label, digest, err)
+	}
+	m.Children = make([]attest.Manifest, len(index.Manifests))
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(4)
+	for i, d := range index.Manifests {
+		g.Go(func() error { return read(gctx, &m.Children[i], d) })
+	}
+	return m, g.Wait()
+}

@@ -1,0 +1,174 @@
+package targets
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"golang.org/x/term"
+
+	"github.com/thimble-build/thimble/build"
+)
+
+// Release makes, signs, verifies and tags every image, for every platform
+func Release(ctx context.Context,
+	platform *string, // platforms other than the release's set
+	test *bool, // false leaves the tests out
+	allowDirty *bool, // releases a tree that differs from the commit
+	allowUntagged *bool, // releases a commit without a version tag
+	allowFailingTests *bool, // releases although tests fail
+	json *bool, // prints the manifest
+) error {
+	return run(ctx, json, func(ctx context.Context, s *session) error {
+		s.choose(platform, test)
+		s.options.AllowDirty, s.options.AllowUntagged, s.options.AllowFailingTests = is(allowDirty), is(allowUntagged), is(allowFailingTests)
+		s.result(build.Release(ctx, s.options))
+		return s.err
+	})
+}
+
+// Push pushes images under the revision's tag, for previews, unsigned
+func Push(ctx context.Context,
+	platform *string, // platforms other than the release's set
+	test *bool, // false leaves the tests out
+	json *bool, // prints the manifest
+) error {
+	return run(ctx, json, func(ctx context.Context, s *session) error {
+		s.choose(platform, test)
+		s.result(build.Push(ctx, s.options))
+		return s.err
+	})
+}
+
+// Sign signs an image in a registry, named by its digest
+func Sign(ctx context.Context, ref string) error {
+	return run(ctx, nil, func(ctx context.Context, s *session) error {
+		made, err := build.Sign(ctx, s.options, ref)
+		if err != nil {
+			return err
+		}
+		if made == 0 {
+			_, err = fmt.Printf("%s is signed already\n", ref)
+		} else {
+			_, err = fmt.Printf("signed %s\n", ref)
+		}
+		return err
+	})
+}
+
+// Verify checks signatures, SBOMs and provenance of an image or OCI layout
+func Verify(ctx context.Context, ref string,
+	key *string, // files with public keys, such as cosign.pub,old.pub: any may have signed
+	identity *string, // the certificate's subject
+	identityRegexp *string, // the same, as a regular expression
+	issuer *string, // the issuer of the identity's token
+	issuerRegexp *string, // the same, as a regular expression
+	trustedRoot *string, // Sigstore's trusted_root.json
+	source *string, // the repository that the provenance must name
+	noTransparencyLog *bool, // does without an entry in a transparency log
+	noCertificateLog *bool, // does without an entry in a log of certificates
+	json *bool, // prints the report
+) error {
+	return run(ctx, json, func(ctx context.Context, s *session) error {
+		want := build.Expected{
+			Identity: value(identity), IdentityRegexp: value(identityRegexp), Issuer: value(issuer), IssuerRegexp: value(issuerRegexp),
+			TrustedRoot: value(trustedRoot), Source: value(source),
+			NoTransparencyLog: is(noTransparencyLog), NoCertificateLog: is(noCertificateLog),
+		}
+		if k := value(key); k != "" {
+			want.Keys = strings.Split(k, ",")
+		}
+		report, err := build.Verify(ctx, s.options, ref, want)
+		if report != nil {
+			err = errors.Join(s.report(report), err)
+		}
+		return err
+	})
+}
+
+// Keys makes a key pair for signing, cosign.key and cosign.pub
+func Keys(ctx context.Context,
+	name *string, // another name than cosign
+) error {
+	return run(ctx, nil, func(ctx context.Context, s *session) error {
+		prefix := value(name)
+		if prefix == "" {
+			prefix = "cosign"
+		}
+		s.options.Password = newPassword
+		private, public, err := build.Keys(ctx, s.options, prefix)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Printf("private   %s (keep it, and its password, secret)\npublic    %s\nuse it    THIMBLE_KEY=%s mage release\n", private, public, private)
+		return err
+	})
+}
+
+// is says whether a flag was set.
+func is(flag *bool) bool { return flag != nil && *flag }
+
+// report shows what was verified, as a table or as JSON.
+func (s *session) report(r *build.Report) error {
+	s.progress.Close()
+	if s.json {
+		b, err := json.MarshalIndent(r, "", "  ")
+		if err != nil {
+			return err
+		}
+		_, err = os.Stdout.Write(append(b, '\n'))
+		return err
+	}
+	fmt.Printf("%s@%s\n\n", r.Name, r.Digest)
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	for _, c := range r.Checks {
+		of := c.Platform
+		if of == "" {
+			of = "index"
+			if c.Subject != r.Digest {
+				of = c.Subject
+			}
+		}
+		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\n", c.Outcome, of, c.Check, c.Form, c.Detail)
+	}
+	return w.Flush()
+}
+
+// password asks for the password of a key, without an echo.
+func password() ([]byte, error) { return ask("password of the key: ") }
+
+// newPassword asks twice.
+func newPassword() ([]byte, error) {
+	first, err := ask("password for the new key: ")
+	if err != nil {
+		return nil, err
+	}
+	second, err := ask("once more: ")
+	if err != nil {
+		return nil, err
+	}
+	if string(first) != string(second) {
+		return nil, errors.New("the two passwords differ; nothing was made")
+	}
+	return first, nil
+}
+
+func ask(prompt string) ([]byte, error) {
+	in := int(os.Stdin.Fd())
+	if !term.IsTerminal(in) {
+		return nil, errors.New("there is no terminal to ask for the key's password; set COSIGN_PASSWORD")
+	}
+	if _, err := fmt.Fprint(os.Stderr, prompt); err != nil {
+		return nil, err
+	}
+	b, err := term.ReadPassword(in)
+	fmt.Fprintln(os.Stderr)
+	if err != nil {
+		return nil, fmt.Errorf("read the password: %w", err)
+	}
+	return b, nil
+}

@@ -1,0 +1,191 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/layout"
+
+	"github.com/thimble-build/thimble/build/internal/attest"
+	"github.com/thimble-build/thimble/build/internal/registry"
+)
+
+// Report is what a verification looked at, and how each check ended.
+type Report = attest.Report
+
+// Check is one line of a Report.
+type Check = attest.Check
+
+// Expected is what a deployer expects of an image. A key, or an identity with its
+// issuer and a trusted root, is required; Config.Release fills in what is empty.
+type Expected struct {
+	// Keys are files with public keys, of which any may have signed.
+	Keys []string
+	// Identity is the subject of the certificate and Issuer that of its token; each may
+	// be given as a regular expression that matches all of it instead.
+	Identity, IdentityRegexp, Issuer, IssuerRegexp string
+	// TrustedRoot is a file: Sigstore's trusted_root.json.
+	TrustedRoot string
+	// Source is the repository that the provenance must name; any if empty.
+	Source string
+	// NoTransparencyLog and NoCertificateLog do without entries in such logs.
+	NoTransparencyLog, NoCertificateLog bool
+}
+
+// Verify checks an image, by tag or digest in a registry, or an OCI layout in a folder,
+// as a deployer would: the signature is of the expected signer, SBOMs and provenance
+// are bound to this digest, every platform is covered. The report comes with the error
+// when a check failed.
+func Verify(ctx context.Context, o Options, ref string, want Expected) (*Report, error) {
+	s, err := settle(o)
+	if err != nil {
+		return nil, err
+	}
+	trust, err := s.expected(want)
+	if err != nil {
+		return nil, err
+	}
+	var m attest.Material
+	if dir := s.abs(strings.TrimPrefix(ref, "oci:")); isLayout(dir) {
+		m, err = materialInLayout(dir)
+	} else {
+		m, err = s.material(ctx, ref)
+	}
+	if err != nil {
+		return nil, err
+	}
+	report, err := attest.Verify(ctx, m, attest.Policy{Trust: trust, Source: want.Source})
+	return &report, err
+}
+
+// expected is the trust that the options and Config come to.
+func (s *settled) expected(want Expected) (attest.Trust, error) {
+	if want.TrustedRoot != "" {
+		s.Config.Release.TrustedRoot = want.TrustedRoot
+	}
+	s.Config.Release.TrustKeys = append(s.Config.Release.TrustKeys, want.Keys...)
+	t, err := s.baseTrust()
+	if err != nil {
+		return t, err
+	}
+	t.AllowUnlogged = t.AllowUnlogged || want.NoTransparencyLog
+	t.AllowNoSCT = t.AllowNoSCT || want.NoCertificateLog
+	if want.Identity != "" || want.IdentityRegexp != "" || want.Issuer != "" || want.IssuerRegexp != "" {
+		t.Identities = []attest.Identity{{
+			Subject: want.Identity, SubjectRegexp: want.IdentityRegexp, Issuer: want.Issuer, IssuerRegexp: want.IssuerRegexp,
+		}}
+	}
+	if len(t.Keys) == 0 && len(t.Identities) == 0 {
+		return t, errors.New("verify: whose signature is expected? name a public key with -key=cosign.pub, or -identity, -issuer and -trusted-root")
+	}
+	return t, nil
+}
+
+func isLayout(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, "oci-layout"))
+	return err == nil
+}
+
+// material reads a reference from its registry.
+func (s *settled) material(ctx context.Context, ref string) (attest.Material, error) {
+	repo, digest, err := s.find(ctx, ref, true)
+	if err != nil {
+		return attest.Material{}, err
+	}
+	defer repo.Close()
+	return materialIn(ctx, repo, repo.Name().Name(), digest)
+}
+
+// find opens the repository of a reference, and gives the digest of what it means. A
+// caller that must not be given a tag says so.
+func (s *settled) find(ctx context.Context, ref string, tags bool) (*registry.Repository, v1.Hash, error) {
+	parsed, err := name.ParseReference(ref)
+	if err != nil {
+		return nil, v1.Hash{}, fmt.Errorf("parse %q: it is no reference to an image, such as ghcr.io/acme/api:v1.2.3", ref)
+	}
+	repository, digestRef, isDigest := strings.Cut(ref, "@")
+	if !isDigest {
+		if !tags {
+			return nil, v1.Hash{}, fmt.Errorf("%s is a tag, which may point to something else a moment later; give the digest, such as %s@sha256:…", ref, parsed.Context().Name())
+		}
+		repository = strings.TrimSuffix(ref, ":"+parsed.Identifier())
+	} else if tagged, err := name.NewTag(repository, name.StrictValidation); err == nil {
+		repository = strings.TrimSuffix(repository, ":"+tagged.TagStr())
+	}
+	repo, err := s.openRepository(ctx, repository, nil, tags)
+	if err != nil {
+		return nil, v1.Hash{}, err
+	}
+	if isDigest {
+		digest, err := v1.NewHash(digestRef)
+		if err != nil {
+			repo.Close()
+			return nil, digest, fmt.Errorf("parse %s: %w", ref, err)
+		}
+		return repo, digest, nil
+	}
+	digest, err := repo.Resolve(ctx, parsed.Identifier())
+	if err == nil && digest.Hex == "" {
+		err = fmt.Errorf("find %s: there is no such image", ref)
+	}
+	if err != nil {
+		repo.Close()
+		return nil, v1.Hash{}, err
+	}
+	return repo, digest, nil
+}
+
+// materialInLayout reads a layout whose first manifest is the image or index.
+func materialInLayout(dir string) (attest.Material, error) {
+	fail := func(err error) (attest.Material, error) {
+		if errors.Is(err, fs.ErrNotExist) {
+			err = fs.ErrNotExist
+		}
+		return attest.Material{}, fmt.Errorf("read layout %s: %w", dir, err)
+	}
+	top, err := layout.ImageIndexFromPath(dir)
+	if err != nil {
+		return fail(err)
+	}
+	list, err := top.IndexManifest()
+	if err != nil {
+		return fail(err)
+	}
+	if len(list.Manifests) == 0 {
+		return fail(errors.New("it is empty"))
+	}
+	read := func(to *attest.Manifest, d v1.Descriptor) error {
+		raw, err := layout.Path(dir).Bytes(d.Digest)
+		if err != nil {
+			return err
+		}
+		to.Descriptor, to.Raw = d, raw
+		to.Stored, err = storedInLayout(dir, d.Digest)
+		return err
+	}
+	m := attest.Material{Name: dir}
+	if err := read(&m.Root, list.Manifests[0]); err != nil {
+		return fail(err)
+	}
+	if !m.Root.Descriptor.MediaType.IsIndex() {
+		return m, nil
+	}
+	index, err := v1.ParseIndexManifest(strings.NewReader(string(m.Root.Raw)))
+	if err != nil {
+		return fail(err)
+	}
+	m.Children = make([]attest.Manifest, len(index.Manifests))
+	for i, d := range index.Manifests {
+		if err := read(&m.Children[i], d); err != nil {
+			return fail(err)
+		}
+	}
+	return m, nil
+}
