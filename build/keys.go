@@ -7,8 +7,6 @@ import (
 	"io/fs"
 	"os"
 
-	"github.com/google/go-containerregistry/pkg/v1/remote"
-
 	"github.com/thimble-build/thimble/build/internal/attest"
 )
 
@@ -86,11 +84,11 @@ func Sign(ctx context.Context, o Options, ref string) (int, error) {
 		}
 		rel.trust.Identities = []attest.Identity{identity}
 	}
-	descriptor, err := remote.Head(repo.Name().Digest(digest.String()), repo.RemoteOptions(ctx)...)
+	_, descriptor, err := repo.Manifest(ctx, digest)
 	if err != nil {
-		return 0, fmt.Errorf("read %s: %w", ref, plain(err))
+		return 0, err
 	}
-	subject := attest.Subject{Name: repo.Name().Name(), Descriptor: *descriptor}
+	subject := attest.Subject{Name: repo.Name().Name(), Descriptor: descriptor}
 	if subject.Stored, err = storedIn(ctx, repo, digest); err != nil {
 		return 0, err
 	}

@@ -3,13 +3,10 @@ package build
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
-	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -44,13 +41,13 @@ func storedIn(ctx context.Context, repo *registry.Repository, digest v1.Hash) (a
 	g.SetLimit(8)
 	for i, d := range referrers {
 		g.Go(func() error {
-			img, err := remote.Image(repo.Name().Digest(d.Digest.String()), repo.RemoteOptions(gctx)...)
+			img, err := repo.Image(gctx, d.Digest)
 			if err != nil {
-				return fmt.Errorf("read %s@%s: %w", repo.Name(), d.Digest, plain(err))
+				return err
 			}
 			raw, err := img.RawManifest()
 			if err != nil {
-				return fmt.Errorf("read %s@%s: %w", repo.Name(), d.Digest, plain(err))
+				return err
 			}
 			var m struct {
 				ArtifactType string `json:"artifactType"`
@@ -65,15 +62,12 @@ func storedIn(ctx context.Context, repo *registry.Repository, digest v1.Hash) (a
 		attest.SignatureTag(digest): &s.Signatures, attest.AttestationTag(digest): &s.Attestations,
 	} {
 		g.Go(func() error {
-			img, err := remote.Image(repo.Name().Tag(tag), repo.RemoteOptions(gctx)...)
-			if refused := new(transport.Error); errors.As(err, &refused) && refused.StatusCode == http.StatusNotFound {
-				return nil
+			at, err := repo.Resolve(gctx, tag)
+			if err != nil || at.Hex == "" {
+				return err
 			}
-			if err != nil {
-				return fmt.Errorf("read %s:%s: %w", repo.Name(), tag, plain(err))
-			}
-			*to = img
-			return nil
+			*to, err = repo.Image(gctx, at)
+			return err
 		})
 	}
 	if err := g.Wait(); err != nil {
@@ -87,27 +81,19 @@ func storedIn(ctx context.Context, repo *registry.Repository, digest v1.Hash) (a
 	return s, nil
 }
 
-// plain leaves out what a registry wrote: it may have secrets in it.
-func plain(err error) error {
-	if refused := new(transport.Error); errors.As(err, &refused) {
-		return fmt.Errorf("the registry answers %d %s", refused.StatusCode, http.StatusText(refused.StatusCode))
-	}
-	return err
-}
-
 // materialIn reads an image or index and its platforms, with all that is stored about
 // them, from a registry.
 func materialIn(ctx context.Context, repo *registry.Repository, label string, digest v1.Hash) (attest.Material, error) {
 	m := attest.Material{Name: label}
 	read := func(ctx context.Context, to *attest.Manifest, d v1.Descriptor) error {
-		got, err := remote.Get(repo.Name().Digest(d.Digest.String()), repo.RemoteOptions(ctx)...)
+		raw, read, err := repo.Manifest(ctx, d.Digest)
 		if err != nil {
-			return fmt.Errorf("read %s@%s: %w", label, d.Digest, plain(err))
+			return err
 		}
 		if d.MediaType == "" {
-			d = got.Descriptor
+			d = read
 		}
-		to.Descriptor, to.Raw = d, got.Manifest
+		to.Descriptor, to.Raw = d, raw
 		to.Stored, err = storedIn(ctx, repo, d.Digest)
 		return err
 	}
