@@ -44,6 +44,9 @@ type Result struct {
 	Loaded []publish.Loaded
 	// Archive is the docker archive that was written, if any.
 	Archive string
+	// VerifyCommands are what Dist/verify/verify.sh runs, to verify a release with
+	// stock clients.
+	VerifyCommands []string
 	// Stages are the times that the stages took, in the order of their end.
 	// Several run at once.
 	Stages []Stage

@@ -163,7 +163,11 @@ func (rel *release) deliver(ctx context.Context, dist *publish.Dist, units []*un
 			return rel.public(err)
 		}
 	}
-	return rel.stage("archive", func() (string, error) { return "", rel.archives(ctx, dist, units) })
+	err = rel.stage("archive", func() (string, error) { return "", rel.archives(ctx, dist, units) })
+	if err != nil {
+		return err
+	}
+	return rel.instructions(dist)
 }
 
 // public adds what a registry may have by now.

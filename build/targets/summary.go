@@ -40,6 +40,7 @@ func summarize(out io.Writer, r *build.Result) error {
 		fmt.Fprintf(w, "\nloaded    into %s %s as %s\n", l.Engine, l.Version, l.ID)
 		fmt.Fprintf(w, "run it    %s run --rm %s\n", l.Engine, r.Images[i].Reference)
 	}
+	released(w, dist, r)
 	fmt.Fprintln(w)
 	fmt.Fprintf(w, "%s in all", progress.Duration(r.Elapsed))
 	stages := slices.SortedFunc(slices.Values(r.Stages), func(a, b build.Stage) int { return int(b.Elapsed - a.Elapsed) })
@@ -51,6 +52,22 @@ func summarize(out io.Writer, r *build.Result) error {
 	}
 	fmt.Fprintln(w)
 	return w.Flush()
+}
+
+// released is what a release made besides images.
+func released(w io.Writer, dist string, r *build.Result) {
+	if len(r.Signatures) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "\nverified  %d signatures, %d attestations\n", len(r.Signatures), len(r.Attestations))
+	for _, a := range r.Archives {
+		fmt.Fprintf(w, "archive   %s  %s\n", filepath.Join(dist, filepath.FromSlash(a.Path)), size(a.Size))
+	}
+	fmt.Fprintf(w, "\nTo verify this release with cosign, in %s:\n\n", filepath.Join(dist, "verify"))
+	for _, c := range r.VerifyCommands {
+		fmt.Fprintf(w, "    %s\n", c)
+	}
+	fmt.Fprintf(w, "\nwhich is what sh %s does.\n", filepath.Join(dist, "verify", "verify.sh"))
 }
 
 func platform(w io.Writer, dist string, p build.PlatformResult) {

@@ -115,6 +115,10 @@ var providers = map[string]string{
 // gcpkms://, hashivault://), whose provider the magefile imports. A wrong password is
 // [ErrPassword].
 func OpenKey(ctx context.Context, ref string, o KeyOptions) (*Key, error) {
+	if strings.Contains(ref, "-----BEGIN") {
+		// Its text must reach no log.
+		return nil, errors.New("open key: the reference is a key's own text; name its file, or env://NAME for the variable that holds it")
+	}
 	key, err := openKey(ctx, ref, o)
 	if err != nil {
 		return nil, fmt.Errorf("open key %s: %w", ref, err)

@@ -83,6 +83,18 @@ func TestOpenKeyErrors(t *testing.T) {
 	}
 }
 
+// A key that is given in place of its name does not get into an error.
+func TestOpenKeyText(t *testing.T) {
+	private, _, err := attest.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = attest.OpenKey(t.Context(), string(private), attest.KeyOptions{})
+	if err == nil || strings.Contains(err.Error(), "BEGIN") || !strings.Contains(err.Error(), "env://NAME") {
+		t.Error(err)
+	}
+}
+
 // A password that cannot be had is an error of its own.
 func TestOpenKeyPassword(t *testing.T) {
 	private, _, err := attest.GenerateKey([]byte("right"))

@@ -171,20 +171,38 @@ func (t Trust) oldSigner(ctx context.Context, sig oci.Signature, check func(cont
 		return "", fmt.Errorf("read certificate: %w", err)
 	}
 	// No digest: what is signed is compared by the caller.
-	run := func(co *cosign.CheckOpts) error {
+	run := func(co *cosign.CheckOpts) (err error) {
+		// cosign's functions for the old form take much of a layer's annotations on
+		// trust, and panic where somebody has made them up.
+		defer func() {
+			if p := recover(); p != nil {
+				err = fmt.Errorf("it is malformed: %v", p)
+			}
+		}()
 		co.Offline = true
 		co.MaxWorkers = 1
-		_, err := check(ctx, sig, v1.Hash{}, co)
+		_, err = check(ctx, sig, v1.Hash{}, co)
 		return err
 	}
-	if cert != nil {
-		switch {
-		case entry == nil && !t.AllowUnlogged:
-			return "", errors.New("it has no entry of a transparency log")
-		case entry == nil && stamp == nil:
-			return "", errors.New("nobody vouches for its time: it has no log entry and no timestamp")
+	// Looked at before, since cosign prints what it finds wrong with a timestamp.
+	stamped := func() error {
+		if err := t.stamped(sig, stamp.SignedRFC3161Timestamp); err != nil {
+			return fmt.Errorf("its timestamp does not verify: %w", err)
 		}
+		return nil
+	}
+	if cert != nil {
 		return t.certificateSigner(cert, func(id verify.CertificateIdentity) error {
+			switch {
+			case entry == nil && !t.AllowUnlogged:
+				return errors.New("it has no entry of a transparency log")
+			case entry == nil && stamp == nil:
+				return errors.New("nobody vouches for its time: it has no log entry and no timestamp")
+			case stamp != nil:
+				if err := stamped(); err != nil {
+					return err
+				}
+			}
 			i := cosign.Identity{
 				Subject: id.SubjectAlternativeName.SubjectAlternativeName, SubjectRegExp: id.SubjectAlternativeName.Regexp.String(),
 				Issuer: id.Issuer.Issuer, IssuerRegExp: id.Issuer.Regexp.String(),
@@ -200,6 +218,10 @@ func (t Trust) oldSigner(ctx context.Context, sig oci.Signature, check func(cont
 		return "", errors.New("it has no entry of a transparency log")
 	case t.RequireTimestamp && stamp == nil:
 		return "", errors.New("it has no timestamp")
+	case t.RequireTimestamp:
+		if err := stamped(); err != nil {
+			return "", err
+		}
 	}
 	return t.keySigner(func(key *PublicKey) error {
 		return run(&cosign.CheckOpts{
@@ -207,6 +229,25 @@ func (t Trust) oldSigner(ctx context.Context, sig oci.Signature, check func(cont
 			IgnoreTlog: !t.RequireLog, UseSignedTimestamps: t.RequireTimestamp,
 		})
 	})
+}
+
+// stamped verifies a timestamp of the old form, which is of a .sig layer's signature, but
+// of a whole .att layer.
+func (t Trust) stamped(sig oci.Signature, stamp []byte) error {
+	signed, err := sig.Signature()
+	if err == nil && len(signed) == 0 {
+		signed, err = sig.Payload()
+	}
+	if err != nil {
+		return err
+	}
+	err = errors.New("no timestamp authority is trusted")
+	for _, authority := range t.TrustedRoot.TimestampingAuthorities() {
+		if _, err = authority.Verify(stamp, signed); err == nil {
+			return nil
+		}
+	}
+	return err
 }
 
 // keySigner tries each key.
@@ -247,12 +288,27 @@ func (t Trust) certificateSigner(cert *x509.Certificate, check func(verify.Certi
 			continue
 		}
 		if err := check(id); err != nil {
-			errs = append(errs, oneLine(err))
+			errs = append(errs, oneLine(t.certificateError(cert, err)))
 			continue
 		}
 		return is.String(), nil
 	}
 	return "", errors.New(joinDistinct(errs))
+}
+
+// certificateError tells a certificate of somebody else's authority from one that was
+// not valid at the time; the libraries do not, or each in other words.
+func (t Trust) certificateError(cert *x509.Certificate, err error) error {
+	if text := err.Error(); !strings.Contains(text, "leaf certificate verification failed") && !strings.Contains(text, "checking expiry on certificate") {
+		return err
+	}
+	for _, authority := range t.TrustedRoot.FulcioCertificateAuthorities() {
+		if _, chainErr := authority.Verify(cert, cert.NotBefore); chainErr == nil {
+			return fmt.Errorf("its certificate was valid only from %s to %s, and it was signed at another time",
+				cert.NotBefore.UTC().Format(time.RFC3339), cert.NotAfter.UTC().Format(time.RFC3339))
+		}
+	}
+	return errors.New("its certificate's chain does not end in the trusted root")
 }
 
 func joinDistinct(s []string) string {

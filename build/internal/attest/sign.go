@@ -61,6 +61,7 @@ type part struct {
 	statement Statement
 	bundle    *protobundle.Bundle // as it was found, or made
 	message   *protobundle.Bundle // signature of the simple signing payload
+	stamp     []byte              // timestamp of the envelope in the old form
 	have      map[Form]bool
 }
 
@@ -183,16 +184,6 @@ func (s Subject) parts(ctx context.Context, bundles, tags Trust) []*part {
 // start signs what is missing of a part. An attestation's envelope serves both forms.
 func (p *part) start(ctx context.Context, g *errgroup.Group, signer *Signer, s Subject, forms []Form) error {
 	digest := s.Descriptor.Digest
-	launch := func(to **protobundle.Bundle, content sign.Content) {
-		g.Go(func() error {
-			b, err := signer.sign(ctx, content)
-			if err != nil {
-				return fmt.Errorf("sign %s@%s (%s): %w", s.Name, digest, p.statement.PredicateType, err)
-			}
-			*to = b
-			return nil
-		})
-	}
 	isSignature := p.statement.PredicateType == SignatureType
 	needTag := slices.Contains(forms, Tags) && !p.have[Tags]
 	needBundle := slices.Contains(forms, Bundles) && !p.have[Bundles]
@@ -201,16 +192,47 @@ func (p *part) start(ctx context.Context, g *errgroup.Group, signer *Signer, s S
 		if err != nil {
 			return fmt.Errorf("sign %s@%s: %w", s.Name, digest, err)
 		}
-		launch(&p.message, &sign.PlainData{Data: message})
+		g.Go(func() error {
+			b, err := signer.sign(ctx, &sign.PlainData{Data: message})
+			if err != nil {
+				return fmt.Errorf("sign %s@%s: %w", s.Name, digest, err)
+			}
+			p.message = b
+			return nil
+		})
 	}
-	if needBundle || needTag && !isSignature && p.bundle == nil {
-		p.bundle = nil
-		statement, err := p.statement.encode(s.Name, digest)
-		if err != nil {
-			return fmt.Errorf("sign %s@%s: %w", s.Name, digest, err)
+	if !needBundle && (!needTag || isSignature) {
+		return nil
+	}
+	found := p.bundle
+	if needBundle {
+		found = nil
+	}
+	statement, err := p.statement.encode(s.Name, digest)
+	if err != nil {
+		return fmt.Errorf("sign %s@%s: %w", s.Name, digest, err)
+	}
+	g.Go(func() (err error) {
+		defer func() {
+			if err != nil {
+				err = fmt.Errorf("sign %s@%s (%s): %w", s.Name, digest, p.statement.PredicateType, err)
+			}
+		}()
+		if p.bundle = found; found == nil {
+			if p.bundle, err = signer.sign(ctx, &sign.DSSEData{Data: statement, PayloadType: payloadType}); err != nil {
+				return err
+			}
 		}
-		launch(&p.bundle, &sign.DSSEData{Data: statement, PayloadType: payloadType})
-	}
+		if !needTag || isSignature {
+			return nil
+		}
+		envelope, err := oldEnvelope(p.bundle)
+		if err != nil {
+			return err
+		}
+		p.stamp, err = signer.stamp(ctx, envelope)
+		return err
+	})
 	return nil
 }
 
@@ -249,7 +271,7 @@ func (s Subject) assemble(parts []*part, forms []Form, created time.Time) (Signe
 				if !p.have[Bundles] {
 					made = 1
 				}
-				att, err := oldAttestation(p.statement.PredicateType, p.bundle)
+				att, err := oldAttestation(p.statement.PredicateType, p.bundle, p.stamp)
 				if err != nil {
 					return Signed{}, err
 				}

@@ -107,9 +107,7 @@ func (s *Signer) sign(ctx context.Context, content sign.Content) (*protobundle.B
 		o.CertificateProvider = s.cert
 	}
 	for _, url := range s.services.TimestampAuthorities {
-		o.TimestampAuthorities = append(o.TimestampAuthorities, sign.NewTimestampAuthority(&sign.TimestampAuthorityOptions{
-			URL: url, Retries: s.services.Retries, Transport: s.services.Transport,
-		}))
+		o.TimestampAuthorities = append(o.TimestampAuthorities, s.authority(url))
 	}
 	for _, l := range s.services.Logs {
 		o.TransparencyLogs = append(o.TransparencyLogs, sign.NewRekor(&sign.RekorOptions{
@@ -121,6 +119,20 @@ func (s *Signer) sign(ctx context.Context, content sign.Content) (*protobundle.B
 		return nil, err
 	}
 	return b, nil
+}
+
+func (s *Signer) authority(url string) *sign.TimestampAuthority {
+	return sign.NewTimestampAuthority(&sign.TimestampAuthorityOptions{
+		URL: url, Retries: s.services.Retries, Transport: s.services.Transport,
+	})
+}
+
+// stamp is the first authority's timestamp of the data; nil where there is no authority.
+func (s *Signer) stamp(ctx context.Context, data []byte) ([]byte, error) {
+	if len(s.services.TimestampAuthorities) == 0 {
+		return nil, nil
+	}
+	return s.authority(s.services.TimestampAuthorities[0]).GetTimestamp(ctx, data)
 }
 
 // margin is how long a certificate has to be valid still to be used: time enough for

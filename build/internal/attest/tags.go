@@ -38,55 +38,49 @@ func simpleSigning(name string, digest v1.Hash) ([]byte, error) {
 
 // oldSignature turns a signed message into a layer of a .sig image.
 func oldSignature(message []byte, b *protobundle.Bundle) (oci.Signature, error) {
-	o, err := oldOptions(b)
-	if err != nil {
-		return nil, err
+	o := oldOptions(b)
+	if stamps := b.GetVerificationMaterial().GetTimestampVerificationData().GetRfc3161Timestamps(); len(stamps) > 0 {
+		o = append(o, static.WithRFC3161Timestamp(&cbundle.RFC3161Timestamp{SignedRFC3161Timestamp: stamps[0].GetSignedTimestamp()}))
 	}
 	return static.NewSignature(message, base64.StdEncoding.EncodeToString(b.GetMessageSignature().GetSignature()), o...)
 }
 
-// oldAttestation turns a bundle with an envelope into a layer of an .att image: the
-// signature is the same.
-func oldAttestation(predicateType string, b *protobundle.Bundle) (oci.Signature, error) {
-	o, err := oldOptions(b)
-	if err != nil {
-		return nil, err
-	}
-	type signature struct {
-		KeyID string `json:"keyid"`
-		Sig   []byte `json:"sig"`
-	}
-	env := b.GetDsseEnvelope()
-	out := struct {
-		PayloadType string      `json:"payloadType"`
-		Payload     []byte      `json:"payload"`
-		Signatures  []signature `json:"signatures"`
-	}{PayloadType: env.GetPayloadType(), Payload: env.GetPayload()}
-	for _, s := range env.GetSignatures() {
-		out.Signatures = append(out.Signatures, signature{s.GetKeyid(), s.GetSig()})
-	}
-	j, err := json.Marshal(out)
+// oldEnvelope is the layer of an .att image for a bundle with an envelope. The signature
+// is the same; and so are, to the byte, the envelope and what sigstore-go sends to a
+// Rekor log of version 1, which records the envelope's hash.
+func oldEnvelope(b *protobundle.Bundle) ([]byte, error) {
+	j, err := json.Marshal(b.GetDsseEnvelope())
 	if err != nil {
 		return nil, fmt.Errorf("encode envelope: %w", err)
 	}
-	// The options are applied in this order: annotations replace what was there.
-	o = append([]static.Option{
-		static.WithLayerMediaType(ctypes.DssePayloadType),
-		static.WithAnnotations(map[string]string{"predicateType": predicateType}),
-	}, o...)
-	return static.NewAttestation(j, o...)
+	return j, nil
 }
 
-// oldOptions carries what proves a signature's time and identity over to the old form.
+// oldAttestation makes a layer of an .att image. The timestamp in the bundle is of the
+// signature, and the old form's, stamp, is of the whole envelope.
+func oldAttestation(predicateType string, b *protobundle.Bundle, stamp []byte) (oci.Signature, error) {
+	envelope, err := oldEnvelope(b)
+	if err != nil {
+		return nil, err
+	}
+	o := []static.Option{
+		static.WithLayerMediaType(ctypes.DssePayloadType),
+		static.WithAnnotations(map[string]string{"predicateType": predicateType}),
+	}
+	o = append(o, oldOptions(b)...)
+	if stamp != nil {
+		o = append(o, static.WithRFC3161Timestamp(&cbundle.RFC3161Timestamp{SignedRFC3161Timestamp: stamp}))
+	}
+	return static.NewAttestation(envelope, o...)
+}
+
+// oldOptions carries a signature's certificate and log entry over to the old form.
 // It has no place for an entry of a Rekor log of version 2.
-func oldOptions(b *protobundle.Bundle) ([]static.Option, error) {
+func oldOptions(b *protobundle.Bundle) []static.Option {
 	var o []static.Option
 	material := b.GetVerificationMaterial()
 	if cert := material.GetCertificate(); cert != nil {
 		o = append(o, static.WithCertChain(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.GetRawBytes()}), nil))
-	}
-	if stamps := material.GetTimestampVerificationData().GetRfc3161Timestamps(); len(stamps) > 0 {
-		o = append(o, static.WithRFC3161Timestamp(&cbundle.RFC3161Timestamp{SignedRFC3161Timestamp: stamps[0].GetSignedTimestamp()}))
 	}
 	for _, e := range material.GetTlogEntries() {
 		if e.GetInclusionPromise() == nil {
@@ -103,7 +97,7 @@ func oldOptions(b *protobundle.Bundle) ([]static.Option, error) {
 		}))
 		break
 	}
-	return o, nil
+	return o
 }
 
 // appendOld adds layers to a .sig or .att image; stored may be nil.

@@ -16,7 +16,7 @@ import (
 	"github.com/thimble-build/thimble/build/internal/attest"
 )
 
-// storedOf keeps of a stored image the layers or bundles for which keep says so.
+// without takes what is of one predicate type away.
 func without(s attest.Stored, predicateType string) attest.Stored {
 	out := attest.Stored{Signatures: s.Signatures}
 	for _, b := range s.Bundles {
@@ -33,7 +33,7 @@ func without(s attest.Stored, predicateType string) attest.Stored {
 	return out
 }
 
-// only is the opposite of without.
+// only keeps what is of one predicate type.
 func only(s attest.Stored, predicateType string) attest.Stored {
 	var out attest.Stored
 	for _, b := range s.Bundles {
@@ -50,6 +50,7 @@ func only(s attest.Stored, predicateType string) attest.Stored {
 	return out
 }
 
+// layersOf is an .att image with the layers for which keep says so.
 func layersOf(img v1.Image, keep func(annotations map[string]string) bool) v1.Image {
 	var add []mutate.Addendum
 	for _, d := range must(img.Manifest()).Layers {
@@ -238,17 +239,14 @@ func TestRequiredForms(t *testing.T) {
 
 // A policy that would let anybody pass is refused.
 func TestUselessPolicy(t *testing.T) {
-	for name, trust := range map[string]attest.Trust{
-		"nobody is expected":       {},
-		"needs its subject":        {Identities: []attest.Identity{{Subject: "a@example.com"}}, TrustedRoot: noRoot},
-		"only with a trusted root": {Identities: []attest.Identity{{Subject: "a@example.com", Issuer: "https://issuer"}}},
+	for want, trust := range map[string]attest.Trust{
+		"no key and no identity is expected": {},
+		"needs its subject and its issuer":   {Identities: []attest.Identity{{Subject: "a@example.com"}}, TrustedRoot: noRoot},
+		"only with a trusted root":           {Identities: []attest.Identity{{Subject: "a@example.com", Issuer: "https://issuer"}}},
 	} {
 		_, err := attest.Verify(t.Context(), attest.Material{}, attest.Policy{Trust: trust})
-		if name == "nobody is expected" {
-			name = "no key and no identity is expected"
-		}
-		if err == nil || errors.Is(err, attest.ErrRefused) || !strings.Contains(err.Error(), name) {
-			t.Errorf("%s: %v", name, err)
+		if err == nil || errors.Is(err, attest.ErrRefused) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
 		}
 	}
 }

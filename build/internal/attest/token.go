@@ -99,7 +99,7 @@ func (s TokenSource) github(ctx context.Context, address, bearer string) (string
 	u.RawQuery = q.Encode()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
-		return "", fmt.Errorf("ask GitHub for an identity token: %w", err)
+		return "", errors.New("ask GitHub for an identity token: ACTIONS_ID_TOKEN_REQUEST_URL is not a URL")
 	}
 	req.Header.Set("Authorization", "Bearer "+bearer)
 	client := s.Client
@@ -108,6 +108,10 @@ func (s TokenSource) github(ctx context.Context, address, bearer string) (string
 	}
 	res, err := client.Do(req)
 	if err != nil {
+		var urlErr *url.Error // whose text has the URL with its query
+		if errors.As(err, &urlErr) {
+			err = fmt.Errorf("%s: %w", u.Host, urlErr.Err)
+		}
 		return "", fmt.Errorf("ask GitHub for an identity token: %w", err)
 	}
 	defer res.Body.Close()

@@ -1,0 +1,206 @@
+package build
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/thimble-build/thimble/build/internal/attest"
+	"github.com/thimble-build/thimble/build/internal/publish"
+)
+
+// emptyRoot is a trusted root of nobody, for clients that want one even where a key is
+// all that counts.
+const emptyRoot = `{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1"}` + "\n"
+
+// instructions stages dist/verify: a script of stock cosign's commands that verify this
+// very release, what they need, and policies for two admission controllers. They are
+// written relative to that folder.
+func (rel *release) instructions(dist *publish.Dist) error {
+	files := map[string][]byte{"verify/trusted_root.json": []byte(emptyRoot)}
+	if file := rel.Config.Release.TrustedRoot; file != "" {
+		b, err := os.ReadFile(rel.abs(file))
+		if err != nil {
+			return fmt.Errorf("read trusted root: %w", err)
+		}
+		files["verify/trusted_root.json"] = b
+	}
+	if len(rel.trust.Keys) > 0 {
+		files["verify/cosign.pub"] = rel.trust.Keys[0].PEM()
+	}
+	commands := rel.commands()
+	rel.done.VerifyCommands = commands
+	var script bytes.Buffer
+	script.WriteString("#!/bin/sh\n# Verifies " + rel.resolved.Plan.Version + " with cosign, 2.6 or 3.\nset -eu\ncd \"$(dirname \"$0\")\"\n")
+	for _, c := range commands {
+		script.WriteString(c + "\n")
+	}
+	files["verify/verify.sh"] = script.Bytes()
+	if len(rel.destinations) > 0 {
+		for file, policy := range map[string]any{"verify/kyverno.yaml": rel.kyverno(), "verify/policy-controller.yaml": rel.policyController()} {
+			b, err := yaml.Marshal(policy)
+			if err != nil {
+				return fmt.Errorf("write %s: %w", file, err)
+			}
+			files[file] = b
+		}
+	}
+	var errs []error
+	for file, content := range files {
+		errs = append(errs, dist.Write(file, content))
+	}
+	return errors.Join(errs...)
+}
+
+// commands verify every image's index, in every kind, and the checksums.
+func (rel *release) commands() []string {
+	var all []string
+	trust := strings.Join(rel.trustFlags(), " ")
+	subject := func(where, of string) {
+		all = append(all, "cosign verify "+trust+where+" "+of+" >/dev/null")
+		for _, kind := range []string{"spdxjson", "cyclonedx", "slsaprovenance1", attest.TestResultType} {
+			all = append(all, "cosign verify-attestation --type "+kind+" "+trust+where+" "+of+" >/dev/null")
+		}
+	}
+	for _, d := range rel.destinations {
+		where := ""
+		if d.repo.Name().Scheme() == "http" {
+			where = " --allow-http-registry"
+		}
+		subject(where, rel.referenceOf(d))
+	}
+	if len(rel.destinations) == 0 && rel.writes(attest.Tags) { // which is what cosign reads of a layout
+		for _, img := range rel.resolved.Plan.Images {
+			subject(" --local-image", path.Join("..", "oci", img.Name))
+		}
+	}
+	if !rel.Config.Release.OmitArchives {
+		all = append(all,
+			"cosign verify-blob "+trust+" --bundle ../archives/checksums.txt.sigstore.json ../archives/checksums.txt",
+			"(cd ../archives && sha256sum --quiet --strict -c checksums.txt)")
+	}
+	return all
+}
+
+func (rel *release) referenceOf(d destination) string {
+	digest, err := rel.indexes[d.image.Name].Digest()
+	if err != nil { // it was pushed by it
+		return d.name
+	}
+	return d.name + "@" + digest.String()
+}
+
+func (rel *release) writes(form attest.Form) bool {
+	forms := rel.Config.Release.Forms
+	return len(forms) == 0 || strings.Contains(strings.Join(forms, ","), string(form))
+}
+
+// trustFlags say whose signature is expected. Both versions of cosign want a trusted
+// root as soon as there is a bundle.
+func (rel *release) trustFlags() []string {
+	cfg := rel.Config.Release
+	flags := []string{"--key cosign.pub"}
+	if len(rel.trust.Identities) > 0 {
+		id := rel.trust.Identities[0]
+		flags = []string{"--certificate-identity " + quoted(id.Subject), "--certificate-oidc-issuer " + quoted(id.Issuer)}
+		if rel.trust.AllowNoSCT {
+			flags = append(flags, "--insecure-ignore-sct=true")
+		}
+	}
+	flags = append(flags, "--trusted-root trusted_root.json")
+	if len(cfg.Logs) == 0 {
+		flags = append(flags, "--insecure-ignore-tlog=true")
+	}
+	if len(cfg.TimestampAuthorities) > 0 {
+		flags = append(flags, "--use-signed-timestamps")
+	}
+	return flags
+}
+
+// quoted is a word for a shell.
+func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
+
+// object is a mapping of YAML, whose keys are sorted when it is written.
+type object = map[string]any
+
+// globs are the images that a policy is about.
+func (rel *release) globs() []string {
+	var globs []string
+	for _, d := range rel.destinations {
+		globs = append(globs, d.repo.Name().Name()+"*")
+	}
+	return globs
+}
+
+// kyverno is a ClusterPolicy (kyverno.io/v1) that admits these images only with this
+// signer's signature and provenance.
+func (rel *release) kyverno() any {
+	entry := object{"keys": object{"publicKeys": rel.publicKey(), "rekor": object{"ignoreTlog": len(rel.Config.Release.Logs) == 0}}}
+	if len(rel.trust.Identities) > 0 {
+		id := rel.trust.Identities[0]
+		entry = object{"keyless": object{"subject": id.Subject, "issuer": id.Issuer}}
+	}
+	attestors := []any{object{"entries": []any{entry}}}
+	return object{
+		"apiVersion": "kyverno.io/v1", "kind": "ClusterPolicy",
+		"metadata": object{"name": "verify-" + policyName(rel.resolved.Plan.Module.Path)},
+		"spec": object{
+			"webhookConfiguration": object{"failurePolicy": "Fail", "timeoutSeconds": 30},
+			"rules": []any{object{
+				"name":  "signed",
+				"match": object{"any": []any{object{"resources": object{"kinds": []string{"Pod"}}}}},
+				"verifyImages": []any{object{
+					"imageReferences": rel.globs(), "failureAction": "Enforce", "attestors": attestors,
+					"attestations": []any{object{"type": attest.ProvenanceType, "attestors": attestors}},
+				}},
+			}},
+		},
+	}
+}
+
+// policyController is a ClusterImagePolicy of Sigstore's policy-controller.
+func (rel *release) policyController() any {
+	authority := object{"name": "release", "key": object{"data": rel.publicKey()}}
+	if len(rel.trust.Identities) > 0 {
+		id := rel.trust.Identities[0]
+		keyless := object{"identities": []any{object{"subject": id.Subject, "issuer": id.Issuer}}}
+		if k := rel.Config.Release.Keyless; k != nil && k.Fulcio != "" {
+			keyless["url"] = k.Fulcio
+		}
+		authority = object{"name": "release", "keyless": keyless}
+	}
+	authority["attestations"] = []any{object{"name": "provenance", "predicateType": attest.ProvenanceType}}
+	var images []any
+	for _, g := range rel.globs() {
+		images = append(images, object{"glob": g})
+	}
+	return object{
+		"apiVersion": "policy.sigstore.dev/v1beta1", "kind": "ClusterImagePolicy",
+		"metadata": object{"name": "verify-" + policyName(rel.resolved.Plan.Module.Path)},
+		"spec":     object{"images": images, "authorities": []any{authority}},
+	}
+}
+
+func (rel *release) publicKey() string {
+	if len(rel.trust.Keys) == 0 {
+		return ""
+	}
+	return string(rel.trust.Keys[0].PEM())
+}
+
+// policyName is a name of Kubernetes' for a module: lower-case letters, digits and
+// hyphens.
+func policyName(module string) string {
+	clean := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '-'
+	}, strings.ToLower(module))
+	return strings.Trim(clean[max(0, len(clean)-200):], "-")
+}
