@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/thimble-build/thimble/build/internal/attest"
 	"github.com/thimble-build/thimble/build/internal/registry"
@@ -52,16 +53,40 @@ func Verify(ctx context.Context, o Options, ref string, want Expected) (*Report,
 	if err != nil {
 		return nil, err
 	}
+	policy := attest.Policy{Trust: trust, Source: want.Source}
 	var m attest.Material
 	if dir := s.abs(strings.TrimPrefix(ref, "oci:")); isLayout(dir) {
 		m, err = materialInLayout(dir)
+		policy.Binary = func(ctx context.Context, of v1.Descriptor) (string, error) {
+			return binaryIn(ctx, of, func(digest v1.Hash) (v1.Image, error) {
+				top, err := layout.ImageIndexFromPath(dir)
+				if err == nil && digest != m.Root.Descriptor.Digest {
+					top, err = top.ImageIndex(m.Root.Descriptor.Digest)
+				}
+				if err != nil {
+					return nil, err
+				}
+				return top.Image(digest)
+			})
+		}
 	} else {
-		m, err = s.material(ctx, ref)
+		var repo *registry.Repository
+		var digest v1.Hash
+		if repo, digest, err = s.find(ctx, ref, true); err != nil {
+			return nil, err
+		}
+		defer repo.Close()
+		m, err = materialIn(ctx, repo, repo.Name().Name(), digest)
+		policy.Binary = func(ctx context.Context, of v1.Descriptor) (string, error) {
+			return binaryIn(ctx, of, func(digest v1.Hash) (v1.Image, error) {
+				return remote.Image(repo.Name().Digest(digest.String()), repo.RemoteOptions(ctx)...)
+			})
+		}
 	}
 	if err != nil {
 		return nil, err
 	}
-	report, err := attest.Verify(ctx, m, attest.Policy{Trust: trust, Source: want.Source})
+	report, err := attest.Verify(ctx, m, policy)
 	return &report, err
 }
 
@@ -91,16 +116,6 @@ func (s *settled) expected(want Expected) (attest.Trust, error) {
 func isLayout(dir string) bool {
 	_, err := os.Stat(filepath.Join(dir, "oci-layout"))
 	return err == nil
-}
-
-// material reads a reference from its registry.
-func (s *settled) material(ctx context.Context, ref string) (attest.Material, error) {
-	repo, digest, err := s.find(ctx, ref, true)
-	if err != nil {
-		return attest.Material{}, err
-	}
-	defer repo.Close()
-	return materialIn(ctx, repo, repo.Name().Name(), digest)
 }
 
 // find opens the repository of a reference, and gives the digest of what it means. A

@@ -165,3 +165,12 @@ func (r *Repository) cause(err error) error {
 	}
 	return errors.New(text)
 }
+
+// Plain leaves out of an error what a registry wrote in its answer, for functions of
+// go-containerregistry that were called with [Repository.RemoteOptions].
+func Plain(err error) error {
+	if answer := new(transport.Error); errors.As(err, &answer) {
+		return fmt.Errorf("the registry answers %d %s", answer.StatusCode, http.StatusText(answer.StatusCode))
+	}
+	return err
+}
