@@ -83,8 +83,20 @@ func Verify(ctx context.Context, ref string,
 			want.Keys = strings.Split(k, ",")
 		}
 		report, err := build.Verify(ctx, s.options, ref, want)
-		if report != nil {
-			err = errors.Join(s.report(report), err)
+		if report == nil {
+			return err
+		}
+		if showErr := s.report(report); showErr != nil {
+			return showErr
+		}
+		failed := 0
+		for _, c := range report.Checks {
+			if c.Outcome == "failed" {
+				failed++
+			}
+		}
+		if failed > 0 { // the table says which
+			return fmt.Errorf("verify %s: %d of %d checks failed", ref, failed, len(report.Checks))
 		}
 		return err
 	})

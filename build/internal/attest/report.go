@@ -42,9 +42,6 @@ type Report struct {
 	Checks []Check `json:"checks"`
 }
 
-// maxReasons bounds an error's line; the report has all of them.
-const maxReasons = 3
-
 // Err is nil when no check failed, and otherwise an [ErrRefused] with the reasons.
 func (r Report) Err() error {
 	var failed []string
@@ -61,11 +58,7 @@ func (r Report) Err() error {
 	if len(failed) == 0 {
 		return nil
 	}
-	more := ""
-	if n := len(failed); n > maxReasons {
-		failed, more = failed[:maxReasons], fmt.Sprintf("; and %d more", n-maxReasons)
-	}
-	return fmt.Errorf("verify %s@%s: %w: %s%s", r.Name, r.Digest, ErrRefused, strings.Join(failed, "; "), more)
+	return fmt.Errorf("verify %s@%s: %w: %s", r.Name, r.Digest, ErrRefused, strings.Join(failed, "; "))
 }
 
 // shortNames are what reports call the predicate types.
