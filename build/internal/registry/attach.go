@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"regexp"
+	"sync"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
@@ -22,7 +23,7 @@ type Artifact struct {
 }
 
 // artifactTag keeps Attach from moving anything that a user deploys by.
-var artifactTag = regexp.MustCompile(`^sha256-[0-9a-f]{64}\.[a-z0-9]+$`)
+var artifactTag = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^sha256-[0-9a-f]{64}\.[a-z0-9]+$`) })
 
 // attached is an Artifact taken apart.
 type attached struct {
@@ -99,7 +100,7 @@ func take(artifact Artifact) (attached, error) {
 	}
 	a.subject = parsed.Subject
 	switch {
-	case a.Tag != "" && !artifactTag.MatchString(a.Tag):
+	case a.Tag != "" && !artifactTag().MatchString(a.Tag):
 		return a, problemf("%q is no tag for an artifact, such as sha256-<hex>.sig", a.Tag)
 	case a.Tag == "" && a.subject == nil:
 		return a, problemf("%s has neither a subject nor a tag, and could not be found", a.digest)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"regexp"
+	"sync"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -87,12 +88,12 @@ func (r *Repository) Preflight(ctx context.Context, tags []Tag, want v1.Hash) (P
 	return found, nil
 }
 
-// tagName is the grammar of the OCI distribution-spec.
-var tagName = regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$`)
+// tagName is compiled when it is needed: it takes a millisecond. It is the grammar of the OCI distribution-spec.
+var tagName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$`) })
 
 func (r *Repository) checkNames(tags []Tag) error {
 	for _, tag := range tags {
-		if !tagName.MatchString(tag.Name) {
+		if !tagName().MatchString(tag.Name) {
 			return problemf("tag %s: %q is no tag; use letters, digits, \"_\", \".\" and \"-\", 128 at most", r.label, tag.Name)
 		}
 	}
