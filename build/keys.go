@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"time"
 
 	"github.com/thimble-build/thimble/build/internal/attest"
 )
@@ -57,50 +58,35 @@ func create(path string, content []byte) error {
 }
 
 // Sign signs an image that is in a registry, named by its digest, and attaches the
-// signature. It returns how many signatures were made: 0 if it was signed already.
+// signatures; of an index, also each platform's image. It returns how many signatures
+// were made: 0 if all were there already.
 func Sign(ctx context.Context, o Options, ref string) (int, error) {
 	s, err := settle(o)
 	if err != nil {
 		return 0, err
 	}
-	rel := &release{run: &run{settled: s}}
 	repo, digest, err := s.find(ctx, ref, false)
 	if err != nil {
 		return 0, err
 	}
 	defer repo.Close()
-	if rel.signer, err = s.newSigner(ctx); err != nil {
+	rel := &release{run: &run{settled: s}}
+	if err := rel.useSigner(ctx); err != nil {
 		return 0, err
 	}
-	if rel.trust, err = s.baseTrust(); err != nil {
-		return 0, err
-	}
-	if key := rel.signer.PublicKey(); key != nil {
-		rel.trust.Keys = append(rel.trust.Keys, key)
-	} else {
-		identity, err := rel.signer.Identity(ctx)
-		if err != nil {
-			return 0, err
-		}
-		rel.trust.Identities = []attest.Identity{identity}
-	}
-	_, descriptor, err := repo.Manifest(ctx, digest)
+	m, err := materialIn(ctx, repo, repo.Name().Name(), digest)
 	if err != nil {
 		return 0, err
 	}
-	subject := attest.Subject{Name: repo.Name().Name(), Descriptor: descriptor}
-	if subject.Stored, err = storedIn(ctx, repo, digest); err != nil {
-		return 0, err
+	var subjects []attest.Subject
+	for _, of := range append([]attest.Manifest{m.Root}, m.Children...) {
+		subjects = append(subjects, attest.Subject{Name: m.Name, Descriptor: of.Descriptor, Stored: of.Stored})
 	}
-	var forms []attest.Form
-	for _, f := range s.Config.Release.Forms {
-		forms = append(forms, attest.Form(f))
-	}
-	signed, err := attest.Sign(ctx, rel.signer, []attest.Subject{subject}, attest.Options{Forms: forms, Trust: rel.trust})
+	signed, err := attest.Sign(ctx, rel.signer, subjects, rel.signOptions(time.Unix(0, 0).UTC()))
 	if err != nil {
 		return 0, err
 	}
-	list, made, err := artifacts([]attest.Subject{subject}, signed)
+	list, made, err := artifacts(subjects, signed)
 	if err != nil || made == 0 {
 		return 0, err
 	}

@@ -50,7 +50,7 @@ func (rel *release) signLayout(ctx context.Context, img plan.Image, units []*uni
 			return "", err
 		}
 	}
-	signed, err := attest.Sign(ctx, rel.signer, subjects, rel.signOptions())
+	signed, err := attest.Sign(ctx, rel.signer, subjects, rel.signOptions(rel.resolved.Plan.Created()))
 	if err != nil {
 		return "", err
 	}
@@ -74,7 +74,7 @@ func (rel *release) signLayout(ctx context.Context, img plan.Image, units []*uni
 	}
 	report, err := attest.Verify(ctx, m, rel.policy(img, units))
 	if err != nil {
-		return "", err
+		return "", refusal(report, err)
 	}
 	rel.record("", report)
 	if made == 0 {

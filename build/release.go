@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"golang.org/x/sync/errgroup"
@@ -100,10 +101,10 @@ func (rel *release) mayRelease() error {
 // openRepositories logs in to every repository and asks for its leave.
 func (rel *release) openRepositories(ctx context.Context) error {
 	for _, img := range rel.resolved.Plan.Images {
-		if img.Repository == "" {
-			continue
+		var names []string
+		if img.Repository != "" {
+			names = append(names, img.Repository)
 		}
-		names := []string{img.Repository}
 		for _, prefix := range rel.Config.Release.Repositories {
 			names = append(names, path.Join(prefix, img.Name))
 		}
@@ -198,7 +199,7 @@ func (rel *release) attestIn(ctx context.Context, d destination, units []*unit, 
 		if err := g.Wait(); err != nil {
 			return "", err
 		}
-		signed, err := attest.Sign(ctx, rel.signer, subjects, rel.signOptions())
+		signed, err := attest.Sign(ctx, rel.signer, subjects, rel.signOptions(rel.resolved.Plan.Created()))
 		if err != nil {
 			return "", err
 		}
@@ -213,12 +214,13 @@ func (rel *release) attestIn(ctx context.Context, d destination, units []*unit, 
 	})
 }
 
-func (rel *release) signOptions() attest.Options {
+// signOptions are those of Config; created is the time in the manifests.
+func (rel *release) signOptions(created time.Time) attest.Options {
 	var forms []attest.Form
 	for _, f := range rel.Config.Release.Forms {
 		forms = append(forms, attest.Form(f))
 	}
-	return attest.Options{Forms: forms, Created: rel.resolved.Plan.Created(), Trust: rel.trust}
+	return attest.Options{Forms: forms, Created: created, Trust: rel.trust}
 }
 
 // artifacts are the manifests to attach, and how many signatures are in them.
@@ -269,7 +271,7 @@ func (rel *release) verifyIn(ctx context.Context, d destination, units []*unit) 
 		}
 		report, err := attest.Verify(ctx, m, rel.policy(d.image, units))
 		if err != nil {
-			return "", err
+			return "", refusal(report, err)
 		}
 		rel.record(d.name, report)
 		return count(len(report.Checks), "check"), nil
@@ -280,7 +282,7 @@ func (rel *release) verifyIn(ctx context.Context, d destination, units []*unit) 
 // was asked for.
 func (rel *release) policy(img plan.Image, units []*unit) attest.Policy {
 	types := []string{attest.SPDXType, attest.CycloneDXType, attest.ProvenanceType, attest.TestResultType}
-	p := attest.Policy{Trust: rel.trust, Forms: rel.signOptions().Forms, Image: types, Index: types, Source: rel.resolved.Plan.Source}
+	p := attest.Policy{Trust: rel.trust, Forms: rel.signOptions(time.Time{}).Forms, Image: types, Index: types, Source: rel.resolved.Plan.Source}
 	if len(p.Forms) == 0 {
 		p.Forms = []attest.Form{attest.Bundles, attest.Tags}
 	}

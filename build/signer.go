@@ -20,6 +20,11 @@ func (rel *release) openSigner(ctx context.Context) error {
 	if cfg.Key == "" && cfg.Keyless == nil && len(rel.destinations) == 0 {
 		return rel.developmentKey(ctx)
 	}
+	return rel.useSigner(ctx)
+}
+
+// useSigner opens what Config names.
+func (rel *release) useSigner(ctx context.Context) error {
 	var err error
 	if rel.signer, err = rel.newSigner(ctx); err != nil {
 		return err
