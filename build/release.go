@@ -90,10 +90,10 @@ func (rel *release) prepare(ctx context.Context, r *run) error {
 func (rel *release) mayRelease() error {
 	p := rel.resolved.Plan
 	if p.Dirty && !rel.AllowDirty {
-		return fmt.Errorf("release %s: the tree differs from the commit: %s; commit it, or release with -allow-dirty", p.Version, p.DirtyFile)
+		return fmt.Errorf("release %s: the tree differs from the commit: %s; commit it, or release with -allowDirty", p.Version, p.DirtyFile)
 	}
 	if !rel.resolved.Tagged && !rel.AllowUntagged {
-		return fmt.Errorf("release %s: the commit has no version tag; tag it (git tag v1.2.3), or release with -allow-untagged", p.Version)
+		return fmt.Errorf("release %s: the commit has no version tag; tag it (git tag %sv1.2.3), or release with -allowUntagged", p.Version, rel.resolved.TagPrefix())
 	}
 	return nil
 }

@@ -108,7 +108,7 @@ func (s *settled) expected(want Expected) (attest.Trust, error) {
 		}}
 	}
 	if len(t.Keys) == 0 && len(t.Identities) == 0 {
-		return t, errors.New("verify: whose signature is expected? name a public key with -key=cosign.pub, or -identity, -issuer and -trusted-root")
+		return t, errors.New("verify: whose signature is expected? name a public key with -key=cosign.pub, or -identity, -issuer and -trustedRoot")
 	}
 	return t, nil
 }

@@ -21,3 +21,7 @@ func (r *Resolved) History(ctx context.Context) (previous string, commits []git.
 	commits, err = r.repo.Log(ctx, r.previous, dir)
 	return r.previous, commits, err
 }
+
+// TagPrefix is what the tags of this module begin with: "" at the repository's root,
+// "svc/" in the folder svc.
+func (r *Resolved) TagPrefix() string { return r.tags.prefix() }
