@@ -17,8 +17,11 @@ import (
 	"github.com/thimble-build/thimble/build/internal/publish"
 )
 
+// archivedLicenses has the licence texts of what a binary links.
+const archivedLicenses = "THIRD_PARTY_LICENSES"
+
 // archives stages a release archive for each image and platform, with the same binary
-// as in the image, the checksums of all with a Sigstore bundle, and the notes.
+// as in the image, and for the platforms without one; the checksums of all with a Sigstore bundle, and the notes.
 func (rel *release) archives(ctx context.Context, dist *publish.Dist, units []*unit) error {
 	if rel.Config.Release.OmitArchives {
 		return nil
@@ -29,17 +32,18 @@ func (rel *release) archives(ctx context.Context, dist *publish.Dist, units []*u
 		return err
 	}
 	sums := map[string]string{}
-	for _, u := range units {
+	for _, u := range slices.Concat(units, rel.bare) {
 		folder := archive.Name(u.image.Name, p.Version, u.platform)
 		name := folder + archive.Extension(u.platform.OS)
 		in := archive.Input{
 			Folder: folder, Modified: p.Created(),
-			Entries: append(slices.Clone(own), archive.Entry{Name: u.image.Name, Executable: true, File: u.path}),
+			Entries: append(slices.Clone(own), archive.Entry{Name: u.platform.Executable(u.image.Name), Executable: true, File: u.path}),
 		}
 		if len(u.texts) > 0 {
-			in.Entries = append(in.Entries, archive.Entry{Name: "THIRD_PARTY_LICENSES", Data: u.texts})
+			in.Entries = append(in.Entries, archive.Entry{Name: archivedLicenses, Data: u.texts})
 		}
-		result := ArchiveResult{Path: path.Join("archives", name), Image: u.image.Name, Platform: u.platform, SBOM: u.sbom}
+		result := ArchiveResult{Path: path.Join("archives", name), Image: u.image.Name, Platform: u.platform}
+		result.SBOM = &SBOM{SPDX: path.Join("archives", folder+".spdx.json"), CycloneDX: path.Join("archives", folder+".cdx.json"), Components: u.sbom.Components}
 		sum := sha256.New()
 		err := dist.Create(ctx, result.Path, func(w io.Writer) error {
 			counted := &countingWriter{w: io.MultiWriter(w, sum)}
@@ -53,14 +57,14 @@ func (rel *release) archives(ctx context.Context, dist *publish.Dist, units []*u
 		result.SHA256 = hex.EncodeToString(sum.Sum(nil))
 		sums[name] = result.SHA256
 		for _, sbom := range []struct {
-			extension string
-			document  []byte
-		}{{".spdx.json", u.spdx}, {".cdx.json", u.cyclonedx}} {
-			if err := dist.Write(path.Join("archives", folder+sbom.extension), sbom.document); err != nil {
+			path     string
+			document []byte
+		}{{result.SBOM.SPDX, u.spdx}, {result.SBOM.CycloneDX, u.cyclonedx}} {
+			if err := dist.Write(sbom.path, sbom.document); err != nil {
 				return err
 			}
 			digest := sha256.Sum256(sbom.document)
-			sums[folder+sbom.extension] = hex.EncodeToString(digest[:])
+			sums[path.Base(sbom.path)] = hex.EncodeToString(digest[:])
 		}
 		rel.done.Archives = append(rel.done.Archives, result)
 	}

@@ -27,8 +27,18 @@ type assembled struct {
 
 // assemble makes the layers of one image, the root file system, the user's own
 // files, and the binary with the licences of what it links; beside them the
-// SBOMs, which describe the same; and of all that the image.
+// SBOMs, which describe the same; and of all that the image. A bare unit has the
+// SBOMs alone.
 func (r *run) assemble(ctx context.Context, u *unit, one *sync.Mutex) error {
+	if u.bare {
+		return r.stage("describe "+u.String(), func() (string, error) {
+			u.components = func() ([]tree.Component, error) { return nil, nil }
+			if err := r.describe(u); err != nil {
+				return "", fmt.Errorf("describe %s: %w", u, err)
+			}
+			return "", nil
+		})
+	}
 	return r.stage("assemble "+u.String(), func() (string, error) {
 		layers, err := r.layersOf(u)
 		if err != nil {

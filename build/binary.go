@@ -30,6 +30,8 @@ import (
 type unit struct {
 	image    plan.Image
 	platform plan.Platform
+	// bare is a unit whose binary goes into an archive, and into no image.
+	bare bool
 
 	path string // of the binary
 	// before is the binary as an earlier run left it, nil if there is none that
@@ -52,6 +54,18 @@ func (r *run) units() []*unit {
 	for _, img := range p.Images {
 		for _, platform := range p.Platforms {
 			units = append(units, &unit{image: img, platform: platform})
+		}
+	}
+	return units
+}
+
+// bareUnits are the same programs for the platforms that have archives alone.
+func (r *run) bareUnits() []*unit {
+	p := r.resolved.Plan
+	var units []*unit
+	for _, img := range p.Images {
+		for _, platform := range p.ArchivePlatforms {
+			units = append(units, &unit{image: img, platform: platform, bare: true})
 		}
 	}
 	return units
@@ -117,6 +131,9 @@ func (r *run) compile(ctx context.Context, platform plan.Platform, units []*unit
 			} else {
 				unchanged = false
 			}
+			if u.bare {
+				continue
+			}
 			u.needs = u.report.Apply(u.image.Include, u.image.Exclude)
 			if u.report.Unknown != "" {
 				r.Progress.Notice(fmt.Sprintf("%s gets everything that a program can need: %s", u, u.report.Unknown))
@@ -181,6 +198,9 @@ func (r *run) examine(ctx context.Context, u *unit, before bool) (*examined, err
 	}
 	g, _ := errgroup.WithContext(ctx)
 	scan := func() (needs.Report, error) { return needs.Scan(f, e.size) }
+	if u.bare { // the system that it runs on is not ours to make
+		scan = func() (needs.Report, error) { return needs.Report{}, nil }
+	}
 	if !before {
 		g.Go(func() (err error) {
 			e.report, err = scan()
@@ -196,7 +216,7 @@ func (r *run) examine(ctx context.Context, u *unit, before bool) (*examined, err
 		e.sha256 = hex.EncodeToString(h.Sum(nil))
 		return nil
 	})
-	if err = g.Wait(); err == nil && before {
+	if err = g.Wait(); err == nil && before && !u.bare {
 		e.report, err = value(r, "needs-"+e.sha256, scan)
 	}
 	if err != nil {

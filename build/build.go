@@ -60,13 +60,15 @@ type Stage struct {
 	Elapsed time.Duration `json:"elapsed"`
 }
 
-// Plan resolves the Config and nothing more. The plan is complete: the files
-// that would be compiled have been compared with git.
+// Plan resolves the Config and nothing more; with the platforms "all", as a release
+// does. The plan is complete: the files that would be compiled have been compared with
+// git.
 func Plan(ctx context.Context, o Options) (*plan.Plan, error) {
 	r, err := start(ctx, o)
 	if err != nil {
 		return nil, err
 	}
+	r.archives = slices.Equal(o.Platforms, []string{"all"}) && !r.Config.Release.OmitArchives
 	if err := r.resolve(ctx); err != nil {
 		return nil, err
 	}
@@ -127,6 +129,9 @@ type run struct {
 	background sync.WaitGroup
 	stages     []Stage
 	done       Result
+
+	// bare are the units of a release that get an archive and no image.
+	bare []*unit
 
 	// indexes are the images' by name; beside has what lies in their layouts as well.
 	indexes map[string]v1.ImageIndex

@@ -178,14 +178,18 @@ func (r *run) describeInput(u *unit) (describe.Input, error) {
 	if err != nil {
 		return describe.Input{}, err
 	}
+	licenses := tree.LicensesPath
 	in.Binary = describe.Binary{
 		Path: tree.AppPath(u.image.Name), Name: u.image.Name, Size: u.size,
 		SHA1: sums.sha1, SHA256: u.sha256, SHA512: sums.sha512,
 	}
+	if u.bare { // as they lie in the archive
+		in.Binary.Path, licenses = "/"+u.platform.Executable(u.image.Name), "/"+archivedLicenses
+	}
 	if len(u.texts) > 0 {
 		h1, h256, h512 := sha1.Sum(u.texts), sha256.Sum256(u.texts), sha512.Sum512(u.texts)
 		in.Assets = append(in.Assets, describe.Asset{File: tree.File{
-			Path: tree.LicensesPath, Size: int64(len(u.texts)),
+			Path: licenses, Size: int64(len(u.texts)),
 			SHA1: hex.EncodeToString(h1[:]), SHA256: hex.EncodeToString(h256[:]), SHA512: hex.EncodeToString(h512[:]),
 		}})
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"path"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -36,6 +37,8 @@ func Image(ctx context.Context, o Options) (*Result, error) {
 type job struct {
 	// images asks for more than binaries.
 	images bool
+	// archives asks for the platforms that have nothing but an archive as well.
+	archives bool
 	// prepare is called with the plan, before anything is compiled.
 	prepare func(ctx context.Context, r *run) error
 	// deliver is called when the images are made, and before anything is staged for
@@ -50,6 +53,7 @@ func produce(ctx context.Context, o Options, j job) (result *Result, err error) 
 	if err != nil {
 		return nil, err
 	}
+	r.archives = j.archives && !r.Config.Release.OmitArchives
 	var engine publish.Engine
 	if r.Load {
 		if engine, err = publish.FindEngine(ctx, "", r.Env); err != nil {
@@ -77,7 +81,8 @@ func produce(ctx context.Context, o Options, j job) (result *Result, err error) 
 	}()
 
 	units := r.units()
-	if err := r.make(ctx, units, j.images); err != nil {
+	r.bare = r.bareUnits()
+	if err := r.make(ctx, slices.Concat(units, r.bare), j.images); err != nil {
 		return nil, err
 	}
 	if j.images {
@@ -134,7 +139,7 @@ func (r *run) make(ctx context.Context, units []*unit, images bool) error {
 		}
 		return nil
 	})
-	platforms := r.resolved.Plan.Platforms
+	platforms := r.resolved.Plan.Targets()
 	compiled := make(chan error, len(platforms))
 	compilers := make(chan struct{}, maxCompilers)
 	completed := make(chan struct{})

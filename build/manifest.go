@@ -29,7 +29,8 @@ type ArchiveResult struct {
 	// Image and Platform are those of the binary in the archive.
 	Image    string        `json:"image"`
 	Platform plan.Platform `json:"platform"`
-	SBOM     *SBOM         `json:"sbom,omitempty"`
+	// SBOM lies beside the archive.
+	SBOM *SBOM `json:"sbom,omitempty"`
 }
 
 // Signature is a verified signature, or a verified attestation.

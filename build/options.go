@@ -78,6 +78,8 @@ type settled struct {
 	Options
 	dist    string
 	notices []string
+	// archives says that this is a release with archives.
+	archives bool
 }
 
 func settle(o Options) (*settled, error) {
@@ -160,7 +162,11 @@ func (s *settled) environment() error {
 }
 
 func (s *settled) input() resolve.Input {
-	return resolve.Input{Config: s.Config, Workdir: s.Workdir, Dist: s.dist, Env: s.Env, Kit: kit(), Platforms: s.Platforms}
+	in := resolve.Input{Config: s.Config, Workdir: s.Workdir, Dist: s.dist, Env: s.Env, Kit: kit(), Platforms: s.Platforms}
+	if s.archives {
+		in.ArchivePlatforms = s.Config.Release.ArchivePlatforms
+	}
+	return in
 }
 
 const kitPath = "github.com/thimble-build/thimble"

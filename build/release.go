@@ -32,7 +32,7 @@ func Release(ctx context.Context, o Options) (*Result, error) {
 	}
 	rel := &release{}
 	defer rel.close()
-	return produce(ctx, o, job{images: true, prepare: rel.prepare, deliver: rel.deliver, finish: rel.finish})
+	return produce(ctx, o, job{images: true, archives: true, prepare: rel.prepare, deliver: rel.deliver, finish: rel.finish})
 }
 
 // release is the part of a run that comes after the images.

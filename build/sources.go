@@ -32,7 +32,7 @@ type sources struct {
 func (r *run) list(ctx context.Context, units []*unit) error {
 	return r.stage("list sources", func() (string, error) {
 		g, gctx := errgroup.WithContext(ctx)
-		for _, platform := range r.resolved.Plan.Platforms {
+		for _, platform := range r.resolved.Plan.Targets() {
 			g.Go(func() error {
 				if err := r.listPlatform(gctx, platform); err != nil {
 					return err
@@ -69,7 +69,7 @@ func (r *run) complete(units []*unit) {
 		p.Images[i].Licenses = cmp.Or(p.Images[i].Licenses, r.licenses)
 	}
 	untracked := r.untracked
-	for _, platform := range p.Platforms {
+	for _, platform := range p.Targets() {
 		untracked = append(untracked, r.sources[platform].Untracked...)
 	}
 	if len(untracked) > 0 {

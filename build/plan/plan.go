@@ -12,6 +12,7 @@ package plan
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 )
 
@@ -48,13 +49,19 @@ type Plan struct {
 	Toolchain Toolchain  `json:"toolchain"`
 	Build     Build      `json:"build"`
 	Platforms []Platform `json:"platforms"`
-	Images    []Image    `json:"images"`
+	// ArchivePlatforms are those that a release compiles for besides, for its
+	// archives alone.
+	ArchivePlatforms []Platform `json:"archivePlatforms,omitempty"`
+	Images           []Image    `json:"images"`
 	// Compression of the layers: "gzip" or "zstd".
 	Compression Compression `json:"compression"`
 }
 
 // Created is SourceDateEpoch as a time in UTC.
 func (p *Plan) Created() time.Time { return time.Unix(p.SourceDateEpoch, 0).UTC() }
+
+// Targets are all the platforms that are compiled for.
+func (p *Plan) Targets() []Platform { return slices.Concat(p.Platforms, p.ArchivePlatforms) }
 
 // JSON returns the plan as indented JSON with a final newline.
 func (p *Plan) JSON() ([]byte, error) {

@@ -111,6 +111,14 @@ func (p *Platform) UnmarshalText(b []byte) error {
 	return nil
 }
 
+// Executable is what the executable of a program is called on the platform.
+func (p Platform) Executable(program string) string {
+	if p.OS == "windows" {
+		return program + ".exe"
+	}
+	return program
+}
+
 // Setting is the name of the go command's setting for this architecture's
 // variants, such as GOAMD64; empty where it has none.
 func (p Platform) Setting() string { return archSettings[p.Architecture].env }

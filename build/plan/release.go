@@ -37,6 +37,9 @@ type ReleaseConfig struct {
 
 	// OmitArchives leaves the release archives out.
 	OmitArchives bool
+	// ArchivePlatforms get an archive and no image, such as "darwin/arm64" or
+	// "windows/amd64". The images' own platforms have archives anyway.
+	ArchivePlatforms []string
 }
 
 // Keyless is an identity and the Sigstore that vouches for it. All of it has to be

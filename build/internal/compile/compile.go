@@ -20,7 +20,7 @@ import (
 // Path is where Build leaves the binary of an image: a stable place, because
 // the go command links again whenever the file that it is to write is missing.
 func Path(dir string, img plan.Image, platform plan.Platform) string {
-	return filepath.Join(dir, platform.Key(), img.Name)
+	return filepath.Join(dir, platform.Key(), platform.Executable(img.Name))
 }
 
 // Error is a compiler that refused. Output holds its own lines.

@@ -47,7 +47,7 @@ func prove(t *testing.T, path string, p *plan.Plan) error {
 func TestBuildForEveryVariant(t *testing.T) {
 	g, p := fixture(t, "hello")
 	dir := t.TempDir()
-	for _, name := range []string{"linux/amd64", "linux/amd64/v3", "linux/arm/v6", "linux/arm64", "linux/s390x", "linux/riscv64"} {
+	for _, name := range []string{"darwin/arm64", "windows/amd64", "freebsd/arm/v6", "linux/amd64", "linux/amd64/v3", "linux/arm/v6", "linux/arm64", "linux/s390x", "linux/riscv64"} {
 		platform, err := plan.ParsePlatform(name)
 		if err != nil {
 			t.Fatal(err)

@@ -42,41 +42,53 @@ var machines = map[string]struct {
 	"s390x":    {elf.EM_S390, elf.ELFCLASS64, binary.BigEndian},
 }
 
-// Prove checks that a binary is static (no PT_INTERP, no DT_NEEDED), is for the
-// platform, and carries the build info that the plan foretells, which it
-// returns. The error names the library, the flag or the setting that differs.
+// Prove checks that a binary is for the platform, and carries the build info that
+// the plan foretells, which it returns. One for linux is static besides: no
+// PT_INTERP, no DT_NEEDED. (On most other systems every program is linked to the
+// system's own libraries.) The error names the library, the flag or the setting that
+// differs.
 func Prove(r io.ReaderAt, p *plan.Plan, img plan.Image, platform plan.Platform) (*debug.BuildInfo, error) {
 	fail := func(format string, args ...any) (*debug.BuildInfo, error) {
 		return nil, fmt.Errorf("check the binary of %s for %s: %w", img.Package, platform, fmt.Errorf(format, args...))
-	}
-	f, err := elf.NewFile(r)
-	if err != nil {
-		return fail("%w", err)
 	}
 	info, err := buildinfo.Read(r)
 	if err != nil {
 		return fail("%w", err)
 	}
-	want, ok := machines[platform.Architecture]
-	if !ok || f.Machine != want.machine || f.Class != want.class || f.ByteOrder != want.order {
-		return fail("it is for %s, %s", f.Machine, f.Class)
-	}
-	libs, err := f.ImportedLibraries()
-	if err != nil && !errors.Is(err, elf.ErrNoSymbols) {
-		return fail("read its libraries: %w", err)
-	}
-	if len(libs) > 0 {
-		return fail("%w: it asks for %s; %s", ErrDynamic, strings.Join(libs, ", "), culprit(info, p))
-	}
-	for _, prog := range f.Progs {
-		if prog.Type == elf.PT_INTERP {
-			return fail("%w: it asks for the interpreter %s; %s", ErrDynamic, interpreter(prog), culprit(info, p))
+	if platform.OS == "linux" {
+		if err := static(r, info, p, platform); err != nil {
+			return fail("%w", err)
 		}
 	}
 	if err := compare(info, p, img, platform); err != nil {
 		return fail("%w", err)
 	}
 	return info, nil
+}
+
+// static checks the ELF file: its machine, and that it asks for nothing.
+func static(r io.ReaderAt, info *debug.BuildInfo, p *plan.Plan, platform plan.Platform) error {
+	f, err := elf.NewFile(r)
+	if err != nil {
+		return err
+	}
+	want, ok := machines[platform.Architecture]
+	if !ok || f.Machine != want.machine || f.Class != want.class || f.ByteOrder != want.order {
+		return fmt.Errorf("it is for %s, %s", f.Machine, f.Class)
+	}
+	libs, err := f.ImportedLibraries()
+	if err != nil && !errors.Is(err, elf.ErrNoSymbols) {
+		return fmt.Errorf("read its libraries: %w", err)
+	}
+	if len(libs) > 0 {
+		return fmt.Errorf("%w: it asks for %s; %s", ErrDynamic, strings.Join(libs, ", "), culprit(info, p))
+	}
+	for _, prog := range f.Progs {
+		if prog.Type == elf.PT_INTERP {
+			return fmt.Errorf("%w: it asks for the interpreter %s; %s", ErrDynamic, interpreter(prog), culprit(info, p))
+		}
+	}
+	return nil
 }
 
 func interpreter(prog *elf.Prog) string {

@@ -20,20 +20,21 @@ type Overrides struct {
 // buildDefinition.externalParameters). It lists what is let through: a field that
 // Config gets later stays out until it is put here.
 type externalParameters struct {
-	Source      string           `json:"source,omitempty"`
-	Dir         string           `json:"dir"`
-	Version     string           `json:"version,omitempty"`
-	Repository  string           `json:"repository,omitempty"`
-	Platforms   []string         `json:"platforms,omitempty"`
-	Compression plan.Compression `json:"compression,omitempty"`
-	BuildTags   []string         `json:"buildTags,omitempty"`
-	LDFlags     []string         `json:"ldflags,omitempty"`
-	Unstamped   bool             `json:"unstamped,omitempty"`
-	Defaults    *externalImage   `json:"defaults,omitempty"`
-	Images      []externalImage  `json:"images,omitempty"`
-	Test        externalTest     `json:"test"`
-	Before      []string         `json:"before,omitempty"`
-	Overrides   Overrides        `json:"overrides"`
+	Source           string           `json:"source,omitempty"`
+	Dir              string           `json:"dir"`
+	Version          string           `json:"version,omitempty"`
+	Repository       string           `json:"repository,omitempty"`
+	Platforms        []string         `json:"platforms,omitempty"`
+	ArchivePlatforms []string         `json:"archivePlatforms,omitempty"`
+	Compression      plan.Compression `json:"compression,omitempty"`
+	BuildTags        []string         `json:"buildTags,omitempty"`
+	LDFlags          []string         `json:"ldflags,omitempty"`
+	Unstamped        bool             `json:"unstamped,omitempty"`
+	Defaults         *externalImage   `json:"defaults,omitempty"`
+	Images           []externalImage  `json:"images,omitempty"`
+	Test             externalTest     `json:"test"`
+	Before           []string         `json:"before,omitempty"`
+	Overrides        Overrides        `json:"overrides"`
 }
 
 type externalImage struct {
@@ -61,7 +62,8 @@ func newExternalParameters(c plan.Config, source string, o Overrides) externalPa
 		Source: source, Dir: path.Clean(filepath.ToSlash(c.Dir)),
 		Version: c.Version, Repository: c.Repository,
 		Platforms: slices.Sorted(slices.Values(c.Platforms)), Compression: c.Compression,
-		BuildTags: c.BuildTags, LDFlags: c.LDFlags, Unstamped: c.Unstamped,
+		ArchivePlatforms: slices.Sorted(slices.Values(c.Release.ArchivePlatforms)),
+		BuildTags:        c.BuildTags, LDFlags: c.LDFlags, Unstamped: c.Unstamped,
 		Test: newExternalTest(c.Test), Overrides: o,
 	}
 	if d := newExternalImage(c.Defaults); !d.empty() {

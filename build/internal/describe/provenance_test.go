@@ -234,6 +234,8 @@ func TestProvenanceSchema(t *testing.T) {
 	fill(&full.Config.Images[0])
 	full.Plan.Images[0].Runtime = full.Config.Images[0].Runtime
 	full.Plan.Images[0].Assets = full.Config.Images[0].Assets
+	full.Config.Release.ArchivePlatforms = []string{"windows/amd64"}
+	full.Plan.ArchivePlatforms = []plan.Platform{{OS: "windows", Architecture: "amd64"}}
 	sha256 := released()
 	sha256.Plan.Revision = strings.Repeat("ab", 32)
 	for name, in := range map[string]ProvenanceInput{"released": released(), "bare": bare, "full": full, "SHA-256": sha256} {

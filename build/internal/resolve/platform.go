@@ -2,21 +2,33 @@ package resolve
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// ports are the operating systems and architectures that Go can build a static
-// program for and that a container image can name, as `go tool dist list` has
-// them for linux.
-var ports = []string{
-	"386", "amd64", "arm", "arm64", "loong64", "mips", "mips64", "mips64le", "mipsle", "ppc64", "ppc64le", "riscv64", "s390x",
+// ports are the operating systems and architectures that Go builds programs for
+// without a C compiler, as `go tool dist list` has them. Those of linux are what a
+// container image can name. The others can have an archive; WebAssembly is missing
+// there, because it has no place for the build info, and so are telephones, where
+// nobody unpacks archives.
+var ports = map[string][]string{
+	"linux":     {"386", "amd64", "arm", "arm64", "loong64", "mips", "mips64", "mips64le", "mipsle", "ppc64", "ppc64le", "riscv64", "s390x"},
+	"aix":       {"ppc64"},
+	"darwin":    {"amd64", "arm64"},
+	"dragonfly": {"amd64"},
+	"freebsd":   {"386", "amd64", "arm", "arm64"},
+	"illumos":   {"amd64"},
+	"netbsd":    {"386", "amd64", "arm", "arm64"},
+	"openbsd":   {"386", "amd64", "arm", "arm64", "ppc64", "riscv64"},
+	"plan9":     {"386", "amd64", "arm"},
+	"solaris":   {"amd64"},
+	"windows":   {"386", "amd64", "arm64"},
 }
 
-// platforms reads the platforms of this run. One without a variant gets the one
-// that the user's own GOAMD64 and its like ask for.
+// platforms reads the platforms of this run.
 func (r *Resolved) platforms(names []string) ([]plan.Platform, error) {
 	if len(names) == 0 {
 		_, arch := r.Go.Host()
@@ -24,20 +36,12 @@ func (r *Resolved) platforms(names []string) ([]plan.Platform, error) {
 	}
 	var platforms []plan.Platform
 	for _, name := range names {
-		p, err := plan.ParsePlatform(strings.TrimSpace(name))
+		p, err := r.platform(name)
 		if err != nil {
 			return nil, err
 		}
 		if p.OS != "linux" {
-			return nil, fmt.Errorf("platform %q: an image is made for linux; %s is not supported", name, p.OS)
-		}
-		if !slices.Contains(ports, p.Architecture) {
-			return nil, fmt.Errorf("platform %q: Go has no port for it; it has linux/%s", name, strings.Join(ports, ", linux/"))
-		}
-		if strings.Count(name, "/") == 1 {
-			if p, err = p.WithSetting(r.Go.Setting(p.Setting())); err != nil {
-				return nil, err
-			}
+			return nil, fmt.Errorf("platform %q: an image is made for linux; name %s in Config.Release.ArchivePlatforms to release archives for it", name, p)
 		}
 		if slices.Contains(platforms, p) {
 			return nil, fmt.Errorf("platform %s is asked for twice", p)
@@ -45,4 +49,41 @@ func (r *Resolved) platforms(names []string) ([]plan.Platform, error) {
 		platforms = append(platforms, p)
 	}
 	return platforms, nil
+}
+
+// archivePlatforms reads those for which a release has an archive and no image.
+func (r *Resolved) archivePlatforms(names []string) ([]plan.Platform, error) {
+	var platforms []plan.Platform
+	for _, name := range names {
+		p, err := r.platform(name)
+		if err != nil {
+			return nil, fmt.Errorf("read Config.Release.ArchivePlatforms: %w", err)
+		}
+		if slices.Contains(platforms, p) {
+			return nil, fmt.Errorf("read Config.Release.ArchivePlatforms: platform %s is asked for twice", p)
+		}
+		platforms = append(platforms, p)
+	}
+	return slices.DeleteFunc(platforms, func(p plan.Platform) bool { return slices.Contains(r.Plan.Platforms, p) }), nil
+}
+
+// platform reads a platform that Go has a port for. One without a variant gets the
+// one that the user's own GOAMD64 and its like ask for.
+func (r *Resolved) platform(name string) (plan.Platform, error) {
+	name = strings.TrimSpace(name)
+	p, err := plan.ParsePlatform(name)
+	if err != nil {
+		return p, err
+	}
+	known, ok := ports[p.OS]
+	if !ok {
+		return p, fmt.Errorf("platform %q: Go has no port for it; its systems are %s", name, strings.Join(slices.Sorted(maps.Keys(ports)), ", "))
+	}
+	if !slices.Contains(known, p.Architecture) {
+		return p, fmt.Errorf("platform %q: Go has no port for it; it has %s/%s", name, p.OS, strings.Join(known, ", "+p.OS+"/"))
+	}
+	if strings.Count(name, "/") == 1 {
+		return p.WithSetting(r.Go.Setting(p.Setting()))
+	}
+	return p, nil
 }

@@ -35,6 +35,8 @@ type Input struct {
 	// Platforms of this run, as "linux/arm/v7". None means linux on this
 	// machine's architecture.
 	Platforms []string
+	// ArchivePlatforms are those for which a release has archives.
+	ArchivePlatforms []string
 }
 
 // Resolved is a plan and what is needed to carry it out on this machine.
@@ -137,6 +139,9 @@ func Resolve(ctx context.Context, in Input) (*Resolved, error) {
 		return nil, err
 	}
 	if p.Platforms, err = r.platforms(in.Platforms); err != nil {
+		return nil, err
+	}
+	if p.ArchivePlatforms, err = r.archivePlatforms(in.ArchivePlatforms); err != nil {
 		return nil, err
 	}
 	if p.Images, err = r.images(cfg); err != nil {
