@@ -24,9 +24,10 @@ import (
 	"github.com/thimble-build/thimble/build"
 )
 
-// Bench measures mage image against go build: time, memory and size as ratios in one run
+// Bench measures mage image against go build, and mage release against ko, syft and cosign: time, memory and size as ratios in one run
 func Bench(ctx context.Context,
 	runs *int, // alternations for each ratio; 11 if not given
+	only *string, // "image" or "release" leaves the other out
 ) error {
 	b := &bench{ctx: ctx, runs: 11}
 	if runs != nil {
@@ -43,8 +44,18 @@ func Bench(ctx context.Context,
 	if err := b.prepare(); err != nil {
 		return fmt.Errorf("bench: %w", err)
 	}
-	if err := b.measure(); err != nil {
-		return fmt.Errorf("bench: %w", err)
+	if only != nil && *only != "image" && *only != "release" {
+		return fmt.Errorf("bench: -only=%s is neither image nor release", *only)
+	}
+	if only == nil || *only == "image" {
+		if err := b.measure(); err != nil {
+			return fmt.Errorf("bench: %w", err)
+		}
+	}
+	if only == nil || *only == "release" {
+		if err := b.release(); err != nil {
+			return fmt.Errorf("bench: %w", err)
+		}
 	}
 	return nil
 }
