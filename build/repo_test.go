@@ -24,7 +24,7 @@ func require(t *testing.T, ok bool, what string) {
 }
 
 // sampleService is a copy of sample-service in a git repository of its own.
-func sampleService(t *testing.T) string {
+func sampleService(t testing.TB) string {
 	t.Helper()
 	repo := filepath.Join(t.TempDir(), "repo")
 	if err := os.CopyFS(repo, os.DirFS(filepath.Join("..", "sample-service"))); err != nil {
@@ -37,7 +37,7 @@ func sampleService(t *testing.T) string {
 	return repo
 }
 
-func git(t *testing.T, dir string, args ...string) {
+func git(t testing.TB, dir string, args ...string) {
 	t.Helper()
 	cmd := exec.Command("git", args...)
 	cmd.Dir, cmd.Env = dir, environment()
