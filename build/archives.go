@@ -44,17 +44,11 @@ func (rel *release) archives(ctx context.Context, dist *publish.Dist, units []*u
 		}
 		result := ArchiveResult{Path: path.Join("archives", name), Image: u.image.Name, Platform: u.platform}
 		result.SBOM = &SBOM{SPDX: path.Join("archives", folder+".spdx.json"), CycloneDX: path.Join("archives", folder+".cdx.json"), Components: u.sbom.Components}
-		sum := sha256.New()
-		err := dist.Create(ctx, result.Path, func(w io.Writer) error {
-			counted := &countingWriter{w: io.MultiWriter(w, sum)}
-			err := archive.Write(ctx, counted, archive.Extension(u.platform.OS), in)
-			result.Size = counted.n
-			return err
-		})
+		made, err := rel.archive(ctx, dist, result.Path, u, in)
 		if err != nil {
 			return err
 		}
-		result.SHA256 = hex.EncodeToString(sum.Sum(nil))
+		result.SHA256, result.Size = made.SHA256, made.Size
 		sums[name] = result.SHA256
 		for _, sbom := range []struct {
 			path     string
@@ -72,6 +66,68 @@ func (rel *release) archives(ctx context.Context, dist *publish.Dist, units []*u
 		return err
 	}
 	return rel.notes(ctx, dist)
+}
+
+// archived is an archive that was made, as the cache remembers it.
+type archived struct {
+	SHA256 string
+	Size   int64
+}
+
+// archive stages one archive. The file that an earlier run has left stays, if it is what
+// that run made of the same files.
+func (rel *release) archive(ctx context.Context, dist *publish.Dist, name string, u *unit, in archive.Input) (archived, error) {
+	key := sha256.New()
+	fmt.Fprintf(key, "%s %s %d\n", name, in.Folder, in.Modified.Unix())
+	for _, e := range in.Entries {
+		sum := u.sha256
+		if e.File != u.path {
+			var err error
+			if sum, err = entrySum(e); err != nil {
+				return archived{}, fmt.Errorf("write archive %s: %w", in.Folder, err)
+			}
+		}
+		fmt.Fprintf(key, "%q %t %s\n", e.Name, e.Executable, sum)
+	}
+	made := false
+	create := func() (a archived, err error) {
+		made = true
+		sum := sha256.New()
+		err = dist.Create(ctx, name, func(w io.Writer) error {
+			counted := &countingWriter{w: io.MultiWriter(w, sum)}
+			err := archive.Write(ctx, counted, archive.Extension(u.platform.OS), in)
+			a.Size = counted.n
+			return err
+		})
+		a.SHA256 = hex.EncodeToString(sum.Sum(nil))
+		return a, err
+	}
+	a, err := value(rel.run, "archive-"+hex.EncodeToString(key.Sum(nil)), create)
+	if err != nil || made {
+		return a, err
+	}
+	before := filepath.Join(rel.dist, filepath.FromSlash(name))
+	if sum, err := entrySum(archive.Entry{File: before}); err != nil || sum != a.SHA256 {
+		return create()
+	}
+	return a, dist.Link(ctx, name, before)
+}
+
+// entrySum is the SHA-256 of an entry's content, in hex.
+func entrySum(e archive.Entry) (string, error) {
+	sum := sha256.New()
+	sum.Write(e.Data)
+	if e.File != "" {
+		f, err := os.Open(e.File)
+		if err != nil {
+			return "", err
+		}
+		defer f.Close() // only read
+		if _, err := io.Copy(sum, f); err != nil {
+			return "", err
+		}
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
 // checksums stages the list and its bundle. One that is there and verifies stays, as

@@ -82,8 +82,8 @@ func storedIn(ctx context.Context, repo *registry.Repository, digest v1.Hash) (a
 }
 
 // materialIn reads an image or index and its platforms, with all that is stored about
-// them, from a registry.
-func materialIn(ctx context.Context, repo *registry.Repository, label string, digest v1.Hash) (attest.Material, error) {
+// them, from a registry, but for what was read before.
+func materialIn(ctx context.Context, repo *registry.Repository, label string, digest v1.Hash, before map[v1.Hash]attest.Stored) (attest.Material, error) {
 	m := attest.Material{Name: label}
 	read := func(ctx context.Context, to *attest.Manifest, d v1.Descriptor) error {
 		raw, read, err := repo.Manifest(ctx, d.Digest)
@@ -94,6 +94,10 @@ func materialIn(ctx context.Context, repo *registry.Repository, label string, di
 			d = read
 		}
 		to.Descriptor, to.Raw = d, raw
+		if s, ok := before[d.Digest]; ok {
+			to.Stored = s
+			return nil
+		}
 		to.Stored, err = storedIn(ctx, repo, d.Digest)
 		return err
 	}

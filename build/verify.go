@@ -76,7 +76,7 @@ func Verify(ctx context.Context, o Options, ref string, want Expected) (*Report,
 			return nil, err
 		}
 		defer repo.Close()
-		m, err = materialIn(ctx, repo, repo.Name().Name(), digest)
+		m, err = materialIn(ctx, repo, repo.Name().Name(), digest, nil)
 		policy.Binary = func(ctx context.Context, of v1.Descriptor) (string, error) {
 			return binaryIn(ctx, of, func(digest v1.Hash) (v1.Image, error) {
 				return remote.Image(repo.Name().Digest(digest.String()), repo.RemoteOptions(ctx)...)

@@ -3,6 +3,7 @@ package attest
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -88,6 +89,7 @@ func Sign(ctx context.Context, signer *Signer, subjects []Subject, o Options) ([
 		parallel = 8
 	}
 
+	subjects = slices.Clone(subjects)
 	parts := make([][]*part, len(subjects))
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallel)
@@ -102,7 +104,7 @@ func Sign(ctx context.Context, signer *Signer, subjects []Subject, o Options) ([
 				return nil, fmt.Errorf("sign %s: %s is named twice", s.Name, s.Descriptor.Digest)
 			}
 		}
-		parts[i] = s.parts(ctx, trust, signer.oldTrust(trust))
+		parts[i] = subjects[i].parts(ctx, trust, signer.oldTrust(trust))
 	}
 	// Only now, since a goroutine that runs while a subject is refused would have to be
 	// waited for.
@@ -145,6 +147,9 @@ func (s Subject) check() error {
 // oldTrust is what the old form of this signer's signatures can be held to: it has no
 // place for an entry of a log of version 2.
 func (s *Signer) oldTrust(t Trust) Trust {
+	if len(t.Identities) == 0 && !t.RequireLog {
+		return t // nothing of a log is asked for
+	}
 	if !slices.ContainsFunc(s.services.Logs, func(l Log) bool { return l.Version == 1 }) {
 		t.AllowUnlogged = true
 		t.RequireLog = false
@@ -153,7 +158,7 @@ func (s *Signer) oldTrust(t Trust) Trust {
 }
 
 // parts lists what is to be signed, with what is there of it.
-func (s Subject) parts(ctx context.Context, bundles, tags Trust) []*part {
+func (s *Subject) parts(ctx context.Context, bundles, tags Trust) []*part {
 	parts := []*part{{statement: Statement{PredicateType: SignatureType}}}
 	for _, st := range s.Statements {
 		parts = append(parts, &part{statement: st})
@@ -164,17 +169,36 @@ func (s Subject) parts(ctx context.Context, bundles, tags Trust) []*part {
 	if bundles.check() != nil {
 		return parts // nobody is expected, so nothing counts
 	}
-	for _, f := range s.Stored.findings(ctx, s.Descriptor.Digest, bundles, tags) {
-		if !f.ok() {
-			continue
+	findings := s.Stored.findings(ctx, s.Descriptor.Digest, bundles, tags)
+	s.Stored.looked = &looked{stored: s.Stored, digest: s.Descriptor.Digest, bundles: bundles, tags: tags, findings: findings}
+	// Nearly always the bytes are equal, and nothing has to be parsed.
+	compact := map[*part][]byte{}
+	for _, p := range parts {
+		var b bytes.Buffer
+		if json.Compact(&b, p.statement.Predicate) == nil {
+			compact[p] = b.Bytes()
 		}
-		for _, p := range parts {
-			if f.statement.PredicateType != p.statement.PredicateType || !same(p.statement.PredicateType, f.statement.Predicate, p.statement.Predicate) {
+	}
+	equal := func(p *part, f *finding) bool {
+		return compact[p] != nil && bytes.Equal(compact[p], f.statement.Predicate)
+	}
+	alike := func(p *part, f *finding) bool {
+		return same(p.statement.PredicateType, f.statement.Predicate, p.statement.Predicate)
+	}
+	taken := make([]bool, len(findings))
+	for _, match := range []func(*part, *finding) bool{equal, alike} {
+		for i, f := range findings {
+			if !f.ok() || taken[i] {
 				continue
 			}
-			p.have[f.form] = true
-			if f.bundle != nil {
-				p.bundle = f.bundle
+			for _, p := range parts {
+				if f.statement.PredicateType != p.statement.PredicateType || p.have[f.form] || !match(p, f) {
+					continue
+				}
+				taken[i], p.have[f.form] = true, true
+				if f.bundle != nil {
+					p.bundle = f.bundle
+				}
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package attest
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -61,7 +62,7 @@ func Verify(ctx context.Context, m Material, p Policy) (Report, error) {
 	if p.Index == nil {
 		p.Index = []string{ProvenanceType}
 	}
-	v := &verification{policy: p, report: &report}
+	v := &verification{policy: p, report: &report, sboms: map[[sha256.Size]byte]parsed{}}
 	if err := v.all(ctx, m); err != nil {
 		return report, fmt.Errorf("verify %s: %w", m.Name, err)
 	}
@@ -71,6 +72,25 @@ func Verify(ctx context.Context, m Material, p Policy) (Report, error) {
 type verification struct {
 	policy Policy
 	report *Report
+	sboms  map[[sha256.Size]byte]parsed
+}
+
+// parsed is what came of parsing an SBOM.
+type parsed struct {
+	hashes []string
+	err    error
+}
+
+// parse parses an SBOM once, in however many forms and for however many subjects it is
+// stored.
+func (v *verification) parse(predicateType string, predicate json.RawMessage) ([]string, error) {
+	key := sha256.Sum256(append([]byte(predicateType+"\n"), predicate...))
+	p, ok := v.sboms[key]
+	if !ok {
+		p.hashes, p.err = sbomHashes(predicateType, predicate)
+		v.sboms[key] = p
+	}
+	return p.hashes, p.err
 }
 
 // subject is a manifest under verification, and the executables that it holds.
@@ -231,7 +251,7 @@ func (v *verification) judge(s subject, f *finding) {
 	switch f.statement.PredicateType {
 	case SPDXType, CycloneDXType:
 		name := checkName(f.statement.PredicateType) + " content"
-		hashes, err := sbomHashes(f.statement.PredicateType, f.statement.Predicate)
+		hashes, err := v.parse(f.statement.PredicateType, f.statement.Predicate)
 		switch {
 		case err != nil:
 			v.add(s.check(name, f.form, Failed, oneLine(err)))
