@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -26,19 +25,6 @@ func must[T any](v T, err error) T {
 		panic(err)
 	}
 	return v
-}
-
-// require skips the test where something real is missing, or fails it where the
-// environment promises that everything is there.
-func require(t testing.TB, present bool, what string) {
-	t.Helper()
-	switch {
-	case present:
-	case os.Getenv("THIMBLE_REQUIRE") == "1":
-		t.Fatalf("THIMBLE_REQUIRE=1, but this needs %s", what)
-	default:
-		t.Skipf("needs %s", what)
-	}
 }
 
 const source = "https://github.com/acme/api"

@@ -5,7 +5,6 @@ import (
 	"log"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -16,6 +15,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/thimble-build/thimble/build/internal/attest"
+	"github.com/thimble-build/thimble/build/internal/sigstoretest"
 )
 
 // newRegistry gives a repository of a registry on loopback.
@@ -80,31 +80,15 @@ func (r *release) pull(t testing.TB, repo name.Repository) attest.Material {
 	return m
 }
 
-// cosigns are the stock clients; those of version 3 need a newer Go.
-var cosigns = []struct{ pkg, version, toolchain string }{
-	{"github.com/sigstore/cosign/v2/cmd/cosign", "v2.6.5", ""},
-	{"github.com/sigstore/cosign/v3/cmd/cosign", "v3.1.3", "go1.27.1"},
-}
-
-// command runs a program in an environment of its own, and gives what it says.
-func command(t testing.TB, file string, args ...string) (string, error) {
-	t.Helper()
-	home := t.TempDir()
-	cmd := exec.CommandContext(t.Context(), file, args...)
-	cmd.Env = []string{"HOME=" + home, "DOCKER_CONFIG=" + home, "PATH=" + os.Getenv("PATH"), "TUF_ROOT=" + filepath.Join(home, "tuf")}
-	out, err := cmd.CombinedOutput()
-	return string(out), err
-}
-
 // emptyRoot is the trusted root that cosign 2 wants for bundles even with a key.
 const emptyRoot = `{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1","tlogs":[],"certificateAuthorities":[],"ctlogs":[],"timestampAuthorities":[]}`
 
 // The stock clients verify what a key has signed, in each form, read from a registry;
 // and they refuse another key.
 func TestStockCosignByKey(t *testing.T) {
-	for _, c := range cosigns {
-		t.Run(c.version, func(t *testing.T) {
-			cosign := tool(t, c.pkg, c.version, c.toolchain)
+	for _, c := range sigstoretest.Cosigns {
+		t.Run(c.Version, func(t *testing.T) {
+			cosign := c.Build(t)
 			dir := t.TempDir()
 			write := func(name string, b []byte) string {
 				path := filepath.Join(dir, name)
@@ -133,7 +117,7 @@ func TestStockCosignByKey(t *testing.T) {
 				for _, s := range r.subjects {
 					ref := repo.Digest(s.Descriptor.Digest.String()).Name()
 					run := func(verb, key string, more ...string) (string, error) {
-						return command(t, cosign, append(append([]string{verb, "--key=" + key}, append(flags, more...)...), ref)...)
+						return sigstoretest.Command(t, cosign, append(append([]string{verb, "--key=" + key}, append(flags, more...)...), ref)...)
 					}
 					if out, err := run("verify", key); err != nil {
 						t.Fatalf("%s: cosign verify %s: %v\n%s", name, ref, err, out)
@@ -154,7 +138,7 @@ func TestStockCosignByKey(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			out, err := command(t, cosign, "verify-blob", "--key="+write("blob.pub", public.PEM()), "--bundle="+write("blob.json", bundle),
+			out, err := sigstoretest.Command(t, cosign, "verify-blob", "--key="+write("blob.pub", public.PEM()), "--bundle="+write("blob.json", bundle),
 				"--new-bundle-format=true", "--insecure-ignore-tlog=true", "--trusted-root="+trustedRoot, write("checksums.txt", blob))
 			if err != nil {
 				t.Errorf("cosign verify-blob: %v\n%s", err, out)

@@ -28,6 +28,7 @@ import (
 	"github.com/sigstore/sigstore-go/pkg/root"
 
 	"github.com/thimble-build/thimble/build/internal/attest"
+	"github.com/thimble-build/thimble/build/internal/sigstoretest"
 )
 
 const email = "release@example.com"
@@ -79,27 +80,27 @@ func otherFulcio(t testing.TB, issuerURL string, expiry time.Duration) (url stri
 // An identity signs with a private Sigstore, and verifies offline; whatever is not as
 // it must be is refused.
 func TestKeyless(t *testing.T) {
-	sigstoreTools(t)
-	if !inNamespace(t) {
+	sigstoretest.Build(t)
+	if !sigstoretest.InNamespace(t) {
 		return
 	}
-	s := newSigstore(t)
+	s := sigstoretest.New(t)
 	var tokens atomic.Int32
 	keyless := func(fulcio string, services attest.Services) *attest.Signer {
 		t.Helper()
 		signer, err := attest.NewKeylessSigner(attest.Keyless{Fulcio: fulcio, Token: func(context.Context) (string, error) {
 			tokens.Add(1)
-			return s.issuer.token(email), nil
+			return s.Issuer.Token(email), nil
 		}}, services)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return signer
 	}
-	all := attest.Services{Logs: []attest.Log{{URL: s.rekor, Version: 2}}, TimestampAuthorities: []string{s.tsa}}
+	all := attest.Services{Logs: []attest.Log{{URL: s.Rekor, Version: 2}}, TimestampAuthorities: []string{s.TSA}}
 	trust := attest.Trust{
-		Identities:  []attest.Identity{{Subject: email, Issuer: s.issuer.URL}},
-		TrustedRoot: s.trustedRoot(s.ca), AllowNoSCT: true,
+		Identities:  []attest.Identity{{Subject: email, Issuer: s.Issuer.URL}},
+		TrustedRoot: s.TrustedRoot(s.CA), AllowNoSCT: true,
 	}
 	with := func(change func(*attest.Trust)) attest.Policy {
 		p := policy()
@@ -119,7 +120,7 @@ func TestKeyless(t *testing.T) {
 
 	repo := newRegistry(t)
 	r := newRelease(t, repo.Name())
-	signer := keyless(s.fulcio, all)
+	signer := keyless(s.Fulcio, all)
 	signed := r.sign(t, signer, attest.Options{Trust: trust})
 	if n := tokens.Load(); n != 1 {
 		t.Errorf("%d certificates were asked for, want one for the run", n)
@@ -154,11 +155,11 @@ func TestKeyless(t *testing.T) {
 			lax := func(tr *attest.Trust) { tr.AllowUnlogged = true }
 			refused("wrong identity", one, with(func(tr *attest.Trust) {
 				lax(tr)
-				tr.Identities = []attest.Identity{{Subject: "other@example.com", Issuer: s.issuer.URL}}
-			}), "it is signed by "+email+" of "+s.issuer.URL+", not by other@example.com")
+				tr.Identities = []attest.Identity{{Subject: "other@example.com", Issuer: s.Issuer.URL}}
+			}), "it is signed by "+email+" of "+s.Issuer.URL+", not by other@example.com")
 			refused("expression that matches a part", one, with(func(tr *attest.Trust) {
 				lax(tr)
-				tr.Identities = []attest.Identity{{SubjectRegexp: "release", Issuer: s.issuer.URL}}
+				tr.Identities = []attest.Identity{{SubjectRegexp: "release", Issuer: s.Issuer.URL}}
 			}), "not by /release/")
 			refused("timestamp of another signature", swapStamps(one), with(lax), "timestamp")
 			refused("wrong issuer", one, with(func(tr *attest.Trust) {
@@ -167,8 +168,8 @@ func TestKeyless(t *testing.T) {
 			}), "not by "+email+" of https://other.example")
 			refused("key expected", one, attest.Policy{Trust: attest.Trust{Keys: []*attest.PublicKey{otherKey(t)}}}, "a key is expected")
 			for expiry, want := range map[time.Duration]string{5 * time.Minute: "", -time.Hour: "its certificate was valid only from "} {
-				otherURL, otherCA := otherFulcio(t, s.issuer.URL, expiry)
-				other := with(func(tr *attest.Trust) { lax(tr); tr.TrustedRoot = s.trustedRoot(otherCA) })
+				otherURL, otherCA := otherFulcio(t, s.Issuer.URL, expiry)
+				other := with(func(tr *attest.Trust) { lax(tr); tr.TrustedRoot = s.TrustedRoot(otherCA) })
 				refused("chain of another root", one, other, "its certificate's chain does not end in the trusted root")
 				r := newRelease(t, repo.Name())
 				r.sign(t, keyless(otherURL, all), attest.Options{Forms: []attest.Form{f}})
@@ -180,7 +181,7 @@ func TestKeyless(t *testing.T) {
 			}
 
 			unlogged := newRelease(t, repo.Name())
-			unlogged.sign(t, keyless(s.fulcio, attest.Services{TimestampAuthorities: []string{s.tsa}}), attest.Options{Forms: []attest.Form{f}})
+			unlogged.sign(t, keyless(s.Fulcio, attest.Services{TimestampAuthorities: []string{s.TSA}}), attest.Options{Forms: []attest.Form{f}})
 			if _, err := attest.Verify(t.Context(), unlogged.material(), with(lax)); err != nil {
 				t.Error(err)
 			}
@@ -195,16 +196,16 @@ func TestKeyless(t *testing.T) {
 	if err := os.WriteFile(trustedRoot, must(trust.TrustedRoot.(*root.TrustedRoot).MarshalJSON()), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range cosigns {
-		cosign := tool(t, c.pkg, c.version, c.toolchain)
-		args := []string{"--new-bundle-format=true", "--trusted-root=" + trustedRoot, "--certificate-identity=" + email, "--certificate-oidc-issuer=" + s.issuer.URL, "--insecure-ignore-sct=true", "--use-signed-timestamps=true"}
+	for _, c := range sigstoretest.Cosigns {
+		cosign := c.Build(t)
+		args := []string{"--new-bundle-format=true", "--trusted-root=" + trustedRoot, "--certificate-identity=" + email, "--certificate-oidc-issuer=" + s.Issuer.URL, "--insecure-ignore-sct=true", "--use-signed-timestamps=true"}
 		for _, subject := range r.subjects {
 			ref := repo.Digest(subject.Descriptor.Digest.String()).Name()
-			if out, err := command(t, cosign, append(append([]string{"verify"}, args...), ref)...); err != nil {
-				t.Errorf("cosign %s verify: %v\n%s", c.version, err, out)
+			if out, err := sigstoretest.Command(t, cosign, append(append([]string{"verify"}, args...), ref)...); err != nil {
+				t.Errorf("cosign %s verify: %v\n%s", c.Version, err, out)
 			}
-			if out, err := command(t, cosign, append(append([]string{"verify-attestation", "--type=" + attest.ProvenanceType}, args...), ref)...); err != nil {
-				t.Errorf("cosign %s verify-attestation: %v\n%s", c.version, err, out)
+			if out, err := sigstoretest.Command(t, cosign, append(append([]string{"verify-attestation", "--type=" + attest.ProvenanceType}, args...), ref)...); err != nil {
+				t.Errorf("cosign %s verify-attestation: %v\n%s", c.Version, err, out)
 			}
 		}
 	}

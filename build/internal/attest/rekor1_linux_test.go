@@ -20,6 +20,7 @@ import (
 	"github.com/sigstore/sigstore-go/pkg/tlog"
 
 	"github.com/thimble-build/thimble/build/internal/attest"
+	"github.com/thimble-build/thimble/build/internal/sigstoretest"
 )
 
 // rekor1 is a log of version 1, with the keys and proofs of sigstore-go's virtual one
@@ -81,12 +82,12 @@ func rekor1(t testing.TB, v *ca.VirtualSigstore) *httptest.Server {
 func TestRekor1(t *testing.T) {
 	v := must(ca.NewVirtualSigstore())
 	log := rekor1(t, v)
-	issuer := newIssuer(t)
+	issuer := sigstoretest.NewIssuer(t)
 	fulcio, authority := otherFulcio(t, issuer.URL, 5*time.Minute)
 	services := attest.Services{Logs: []attest.Log{{URL: log.URL, Version: 1}}}
 	trustedRoot := must(root.NewTrustedRoot(root.TrustedRootMediaType01, []root.CertificateAuthority{authority}, nil, nil, v.RekorLogs()))
 
-	keyless, err := attest.NewKeylessSigner(attest.Keyless{Fulcio: fulcio, Token: attest.TokenSource{Value: issuer.token(email)}.Token}, services)
+	keyless, err := attest.NewKeylessSigner(attest.Keyless{Fulcio: fulcio, Token: attest.TokenSource{Value: issuer.Token(email)}.Token}, services)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,114 @@
+// Package sigstoretest is a private Sigstore on loopback for tests: Fulcio, a timestamp
+// authority and a Rekor log, an issuer of identity tokens, and the stock clients. All are
+// the real programs, built once from their modules into the user's cache. Only tests
+// import it.
+package sigstoretest
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/gofrs/flock"
+)
+
+// Tool builds a command of another module once, into the user's cache, and gives its
+// path. toolchain is the Go toolchain that it needs; empty is this one.
+func Tool(t testing.TB, pkg, version, toolchain string) string {
+	t.Helper()
+	file, err := buildTool(pkg, version, toolchain)
+	if err != nil {
+		t.Log(err)
+	}
+	Require(t, err == nil, pkg+"@"+version)
+	return file
+}
+
+func buildTool(pkg, version, toolchain string) (string, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", err
+	}
+	// The module's name, such as cosign of .../cosign/v2/cmd/cosign.
+	parts := strings.Split(pkg, "/")
+	dir := filepath.Join(cache, "thimble-test-tools", parts[2]+"@"+version)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", err
+	}
+	lock := flock.New(filepath.Join(dir, ".lock"))
+	if err := lock.Lock(); err != nil {
+		return "", err
+	}
+	defer lock.Close()
+	file := filepath.Join(dir, path.Base(pkg))
+	if len(parts) == 3 {
+		file = filepath.Join(dir, parts[2])
+	}
+	if runtime.GOOS == "windows" {
+		file += ".exe"
+	}
+	if _, err := os.Stat(file); err == nil {
+		return file, nil
+	}
+	cmd := exec.Command("go", "install", pkg+"@"+version)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GOBIN="+dir, "GOFLAGS=", "GOWORK=off")
+	if toolchain != "" {
+		cmd.Env = append(cmd.Env, "GOTOOLCHAIN="+toolchain)
+	}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go install %s@%s: %w\n%s", pkg, version, err, out)
+	}
+	return file, nil
+}
+
+// Cosigns are the stock clients; those of version 3 need a newer Go.
+var Cosigns = []Client{
+	{"github.com/sigstore/cosign/v2/cmd/cosign", "v2.6.5", ""},
+	{"github.com/sigstore/cosign/v3/cmd/cosign", "v3.1.3", "go1.27.1"},
+}
+
+// Client is a stock client at a version.
+type Client struct{ pkg, Version, toolchain string }
+
+// Build gives the path of its executable.
+func (c Client) Build(t testing.TB) string {
+	t.Helper()
+	return Tool(t, c.pkg, c.Version, c.toolchain)
+}
+
+// Command runs a program in an environment of its own, and gives what it says.
+func Command(t testing.TB, file string, args ...string) (string, error) {
+	t.Helper()
+	home := t.TempDir()
+	cmd := exec.CommandContext(t.Context(), file, args...)
+	cmd.Env = []string{"HOME=" + home, "DOCKER_CONFIG=" + home, "PATH=" + os.Getenv("PATH"), "TUF_ROOT=" + filepath.Join(home, "tuf")}
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// Require skips the test where something real is missing, or fails it where the
+// environment promises that everything is there.
+func Require(t testing.TB, present bool, what string) {
+	t.Helper()
+	switch {
+	case present:
+	case os.Getenv("THIMBLE_REQUIRE") == "1":
+		t.Fatalf("THIMBLE_REQUIRE=1, but this needs %s", what)
+	default:
+		t.Skipf("needs %s", what)
+	}
+}
+
+// must is for values that a test needs and does not test.
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
