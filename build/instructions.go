@@ -57,31 +57,44 @@ func (rel *release) instructions(dist *publish.Dist) error {
 	return errors.Join(errs...)
 }
 
-// commands verify every image's index, in every kind, and the checksums.
+// commands verify every image's index, in every kind, and the checksums. A line that
+// begins with # says what cannot be verified so.
 func (rel *release) commands() []string {
 	var all []string
-	trust := strings.Join(rel.trustFlags(), " ")
-	subject := func(where, of string) {
+	subject := func(form attest.Form, where, of string) {
+		trust := strings.Join(rel.trustFlags(form), " ")
 		all = append(all, "cosign verify "+trust+where+" "+of+" >/dev/null")
 		for _, kind := range []string{"spdxjson", "cyclonedx", "slsaprovenance1", attest.TestResultType} {
 			all = append(all, "cosign verify-attestation --type "+kind+" "+trust+where+" "+of+" >/dev/null")
 		}
+	}
+	form := attest.Tags
+	if rel.writes(attest.Bundles) {
+		form = attest.Bundles
+	}
+	if len(rel.destinations) > 0 && form == attest.Bundles && rel.writes(attest.Tags) {
+		all = append(all, "# cosign verifies the bundles; the tags .sig and .att, which it then passes over,",
+			"# are for clients that know no bundles.")
 	}
 	for _, d := range rel.destinations {
 		where := ""
 		if d.repo.Name().Scheme() == "http" {
 			where = " --allow-http-registry"
 		}
-		subject(where, rel.referenceOf(d))
+		subject(form, where, rel.referenceOf(d))
 	}
-	if len(rel.destinations) == 0 && rel.writes(attest.Tags) { // which is what cosign reads of a layout
+	switch {
+	case len(rel.destinations) > 0:
+	case rel.writes(attest.Tags): // which is what cosign reads of a layout
 		for _, img := range rel.resolved.Plan.Images {
-			subject(" --local-image", path.Join("..", "oci", img.Name))
+			subject(attest.Tags, " --local-image", path.Join("..", "oci", img.Name))
 		}
+	default:
+		all = append(all, `# cosign reads no bundles from a layout: "mage verify" verifies the images.`)
 	}
 	if !rel.Config.Release.OmitArchives {
 		all = append(all,
-			"cosign verify-blob "+trust+" --bundle ../archives/checksums.txt.sigstore.json ../archives/checksums.txt",
+			"cosign verify-blob "+strings.Join(rel.trustFlags(attest.Bundles), " ")+" --bundle ../archives/checksums.txt.sigstore.json ../archives/checksums.txt",
 			"(cd ../archives && sha256sum --quiet --strict -c checksums.txt)")
 	}
 	return all
@@ -100,24 +113,25 @@ func (rel *release) writes(form attest.Form) bool {
 	return len(forms) == 0 || strings.Contains(strings.Join(forms, ","), string(form))
 }
 
-// trustFlags say whose signature is expected. Both versions of cosign want a trusted
-// root as soon as there is a bundle.
-func (rel *release) trustFlags() []string {
-	cfg := rel.Config.Release
+// trustFlags say whose signature is expected, stored in a form. Both versions of cosign
+// want a trusted root as soon as there is a bundle.
+func (rel *release) trustFlags(form attest.Form) []string {
 	flags := []string{"--key cosign.pub"}
+	logged, stamped := rel.trust.RequireLog, rel.trust.RequireTimestamp
 	if len(rel.trust.Identities) > 0 {
 		id := rel.trust.Identities[0]
 		flags = []string{"--certificate-identity " + quoted(id.Subject), "--certificate-oidc-issuer " + quoted(id.Issuer)}
 		if rel.trust.AllowNoSCT {
 			flags = append(flags, "--insecure-ignore-sct=true")
 		}
+		logged, stamped = !rel.trust.AllowUnlogged, len(rel.Config.Release.TimestampAuthorities) > 0
 	}
 	flags = append(flags, "--trusted-root trusted_root.json")
-	if len(cfg.Logs) == 0 {
+	if !logged || form == attest.Tags && rel.trust.TagsUnlogged {
 		flags = append(flags, "--insecure-ignore-tlog=true")
 	}
-	if len(cfg.TimestampAuthorities) > 0 {
-		flags = append(flags, "--use-signed-timestamps")
+	if stamped {
+		flags = append(flags, "--use-signed-timestamps=true")
 	}
 	return flags
 }

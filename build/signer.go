@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/sigstore/sigstore-go/pkg/root"
@@ -18,7 +19,7 @@ import (
 func (rel *release) openSigner(ctx context.Context) error {
 	cfg := rel.Config.Release
 	if cfg.Key == "" && cfg.Keyless == nil && len(rel.destinations) == 0 {
-		return rel.developmentKey(ctx)
+		return rel.developmentKey()
 	}
 	return rel.useSigner(ctx)
 }
@@ -33,17 +34,31 @@ func (rel *release) useSigner(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	rel.trust.TagsUnlogged = !slices.ContainsFunc(cfg.Logs, func(l plan.TransparencyLog) bool { return l.Version == 1 })
+	if len(cfg.Logs) > 0 && rel.trust.TagsUnlogged && rel.writes(attest.Tags) {
+		rel.Progress.Notice("cosign's tags have no place for an entry of a Rekor log of version 2: what is stored in that form has none")
+	}
 	if key := rel.signer.PublicKey(); key != nil {
 		rel.trust.Keys = append([]*attest.PublicKey{key}, rel.trust.Keys...)
+		// Without a trusted root, nobody could tell a record from a forged one.
+		rel.trust.RequireLog = len(cfg.Logs) > 0 && rel.trust.TrustedRoot != nil
+		rel.trust.RequireTimestamp = len(cfg.TimestampAuthorities) > 0 && rel.trust.TrustedRoot != nil
 		return nil
 	}
-	// The certificate is asked for now: a release without an identity ends here.
+	switch {
+	case rel.trust.TrustedRoot == nil:
+		return errors.New("sign: what an identity signs can be verified only with a trusted root; name its file in Config.Release.TrustedRoot")
+	case len(cfg.Logs) == 0 && !rel.trust.AllowUnlogged:
+		return errors.New("sign: what an identity signs needs an entry in a transparency log; name one in Config.Release.Logs, or set Config.Release.Keyless.NoTransparencyLog")
+	}
+	// The certificate is asked for now: a release without an identity, or with one that
+	// its own trusted root does not know, ends here.
 	identity, err := rel.signer.Identity(ctx)
 	if err != nil {
 		return err
 	}
 	rel.trust.Identities = []attest.Identity{identity}
-	return nil
+	return rel.trust.CheckCertificate(ctx, rel.signer)
 }
 
 // newSigner opens what Config names.
@@ -70,14 +85,8 @@ func (r *settled) newSigner(ctx context.Context) (*attest.Signer, error) {
 }
 
 // developmentKey makes a key that only this run has.
-func (rel *release) developmentKey(ctx context.Context) error {
-	private, _, err := attest.GenerateKey(nil)
-	if err != nil {
-		return err
-	}
-	key, err := attest.OpenKey(ctx, "env://development", attest.KeyOptions{
-		LookupEnv: func(string) (string, bool) { return string(private), true },
-	})
+func (rel *release) developmentKey() error {
+	key, err := attest.NewDevelopmentKey()
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,9 @@ import (
 	"cmp"
 	"context"
 	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
@@ -37,6 +40,19 @@ func GenerateKey(password []byte) (private, public []byte, err error) {
 		return nil, nil, fmt.Errorf("generate key: %w", err)
 	}
 	return keys.PrivateBytes, keys.PublicBytes, nil
+}
+
+// NewDevelopmentKey makes an ECDSA P-256 key that is gone with the process.
+func NewDevelopmentKey() (*Key, error) {
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("generate key: %w", err)
+	}
+	sv, err := signature.LoadECDSASignerVerifier(private, crypto.SHA256)
+	if err != nil {
+		return nil, fmt.Errorf("generate key: %w", err)
+	}
+	return newKey(sv)
 }
 
 // PublicKey verifies what its private half has signed.

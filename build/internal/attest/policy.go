@@ -61,9 +61,11 @@ type Trust struct {
 	// A keyless signature needs an entry in a transparency log, an entry of its
 	// certificate in a certificate transparency log, and a time that a log or a
 	// timestamp authority vouches for. The first two can be waived, for a private
-	// Sigstore without such logs. The old form has no place for an entry of a Rekor log
-	// of version 2.
+	// Sigstore without such logs.
 	AllowUnlogged, AllowNoSCT bool
+	// TagsUnlogged waives the transparency log's entry for the old form alone, which
+	// has no place for an entry of a Rekor log of version 2.
+	TagsUnlogged bool
 }
 
 // check finds what makes a Trust useless.
@@ -158,6 +160,9 @@ func (t Trust) bundleSigner(b *bundle.Bundle, artifact verify.ArtifactPolicyOpti
 // oldSigner is bundleSigner for the old form: check is cosign's function for a
 // signature or for an attestation.
 func (t Trust) oldSigner(ctx context.Context, sig oci.Signature, check func(context.Context, oci.Signature, v1.Hash, *cosign.CheckOpts) (bool, error)) (string, error) {
+	if t.TagsUnlogged {
+		t.AllowUnlogged, t.RequireLog = true, false
+	}
 	stamp, err := sig.RFC3161Timestamp()
 	if err != nil {
 		return "", fmt.Errorf("read timestamp: %w", err)

@@ -151,8 +151,7 @@ func (s *Signer) oldTrust(t Trust) Trust {
 		return t // nothing of a log is asked for
 	}
 	if !slices.ContainsFunc(s.services.Logs, func(l Log) bool { return l.Version == 1 }) {
-		t.AllowUnlogged = true
-		t.RequireLog = false
+		t.TagsUnlogged = true
 	}
 	return t
 }

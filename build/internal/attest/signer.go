@@ -2,12 +2,9 @@ package attest
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
-	"sync"
-	"time"
 
 	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
 	"github.com/sigstore/sigstore-go/pkg/sign"
@@ -82,9 +79,10 @@ func NewKeylessSigner(k Keyless, services Services) (*Signer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make keyless signer: %w", err)
 	}
+	answers := &status{next: services.Transport}
 	return &Signer{keypair: pair, services: services, cert: &certificate{
-		fulcio: sign.NewFulcio(&sign.FulcioOptions{BaseURL: k.Fulcio, Retries: services.Retries, Transport: services.Transport}),
-		url:    k.Fulcio, token: k.Token,
+		fulcio: sign.NewFulcio(&sign.FulcioOptions{BaseURL: k.Fulcio, Retries: services.Retries, Transport: answers}),
+		url:    k.Fulcio, token: k.Token, status: answers,
 	}}, nil
 }
 
@@ -133,42 +131,4 @@ func (s *Signer) stamp(ctx context.Context, data []byte) ([]byte, error) {
 		return nil, nil
 	}
 	return s.authority(s.services.TimestampAuthorities[0]).GetTimestamp(ctx, data)
-}
-
-// margin is how long a certificate has to be valid still to be used: time enough for
-// the timestamp and the log entry of one signature.
-const margin = time.Minute
-
-// certificate gets one certificate, and the next one only when it runs out.
-type certificate struct {
-	fulcio *sign.Fulcio
-	url    string
-	token  func(context.Context) (string, error)
-
-	mu     sync.Mutex
-	leaf   []byte // DER
-	expiry time.Time
-}
-
-// GetCertificate is the certificate for the key, in DER.
-func (c *certificate) GetCertificate(ctx context.Context, pair sign.Keypair, _ *sign.CertificateProviderOptions) ([]byte, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.leaf != nil && time.Until(c.expiry) > margin {
-		return c.leaf, nil
-	}
-	token, err := c.token(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("get identity token: %w", err)
-	}
-	leaf, err := c.fulcio.GetCertificate(ctx, pair, &sign.CertificateProviderOptions{IDToken: token})
-	if err != nil {
-		return nil, fmt.Errorf("get certificate of %s: %w", c.url, err)
-	}
-	cert, err := x509.ParseCertificate(leaf)
-	if err != nil {
-		return nil, fmt.Errorf("get certificate of %s: %w", c.url, err)
-	}
-	c.leaf, c.expiry = leaf, cert.NotAfter
-	return leaf, nil
 }
