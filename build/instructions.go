@@ -36,7 +36,7 @@ func (rel *release) instructions(dist *publish.Dist) error {
 	commands := rel.commands()
 	rel.done.VerifyCommands = commands
 	var script bytes.Buffer
-	script.WriteString("#!/bin/sh\n# Verifies " + rel.resolved.Plan.Version + " with cosign, 2.6 or 3.\nset -eu\ncd \"$(dirname \"$0\")\"\n")
+	script.WriteString("#!/bin/sh\n# Verifies " + rel.resolved.Plan.Version + " with cosign, " + rel.versions() + ".\nset -eu\ncd \"$(dirname \"$0\")\"\n")
 	for _, c := range commands {
 		script.WriteString(c + "\n")
 	}
@@ -68,13 +68,16 @@ func (rel *release) commands() []string {
 			all = append(all, "cosign verify-attestation --type "+kind+" "+trust+where+" "+of+" >/dev/null")
 		}
 	}
-	form := attest.Tags
-	if rel.writes(attest.Bundles) {
-		form = attest.Bundles
+	form := rel.verifiedForm()
+	if form == attest.Tags && len(rel.trust.Identities) > 0 {
+		all = append(all, "# cosign 2 stops at the attestations: in a tag, it verifies those of a key only.")
 	}
 	if len(rel.destinations) > 0 && form == attest.Bundles && rel.writes(attest.Tags) {
 		all = append(all, "# cosign verifies the bundles; the tags .sig and .att, which it then passes over,",
 			"# are for clients that know no bundles.")
+	}
+	if form == attest.Tags && len(rel.Config.Release.Logs) > 0 && rel.trust.TagsUnlogged {
+		all = append(all, "# The tags have no place for the entries of a Rekor log of version 2: they are not verified.")
 	}
 	for _, d := range rel.destinations {
 		where := ""
@@ -85,7 +88,7 @@ func (rel *release) commands() []string {
 	}
 	switch {
 	case len(rel.destinations) > 0:
-	case rel.writes(attest.Tags): // which is what cosign reads of a layout
+	case form == attest.Tags:
 		for _, img := range rel.resolved.Plan.Images {
 			subject(attest.Tags, " --local-image", path.Join("..", "oci", img.Name))
 		}
@@ -98,6 +101,23 @@ func (rel *release) commands() []string {
 			"(cd ../archives && sha256sum --quiet --strict -c checksums.txt)")
 	}
 	return all
+}
+
+// verifiedForm is the form that cosign looks at: in a registry bundles, where there are
+// any, and in a layout tags only.
+func (rel *release) verifiedForm() attest.Form {
+	if rel.writes(attest.Bundles) && (len(rel.destinations) > 0 || !rel.writes(attest.Tags)) {
+		return attest.Bundles
+	}
+	return attest.Tags
+}
+
+// versions are those of cosign that can verify all of this release.
+func (rel *release) versions() string {
+	if len(rel.trust.Identities) > 0 && rel.verifiedForm() == attest.Tags {
+		return "3"
+	}
+	return "2.6 or 3"
 }
 
 func (rel *release) referenceOf(d destination) string {
