@@ -74,7 +74,7 @@ func Sign(ctx context.Context, o Options, ref string) (int, error) {
 	if err := rel.useSigner(ctx); err != nil {
 		return 0, err
 	}
-	m, err := materialIn(ctx, repo, repo.Name().Name(), digest)
+	m, err := materialIn(ctx, repo, repo.Name().Name(), digest, nil)
 	if err != nil {
 		return 0, err
 	}

@@ -26,6 +26,7 @@ func (rel *release) openSigner(ctx context.Context) error {
 
 // useSigner opens what Config names.
 func (rel *release) useSigner(ctx context.Context) error {
+	cfg := rel.Config.Release
 	var err error
 	if rel.signer, err = rel.newSigner(ctx); err != nil {
 		return err

@@ -38,12 +38,16 @@ func pages(t *testing.T) map[string]string {
 // flags are the targets in their own spelling, and what each takes.
 func flags(t *testing.T) map[string][]string {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "targets.go", nil, 0)
-	if err != nil {
-		t.Fatal(err)
+	var decls []ast.Decl
+	for _, name := range []string{"targets.go", "release.go"} {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		decls = append(decls, file.Decls...)
 	}
 	all := map[string][]string{}
-	for _, d := range file.Decls {
+	for _, d := range decls {
 		f, ok := d.(*ast.FuncDecl)
 		if !ok || !f.Name.IsExported() {
 			continue
@@ -66,7 +70,7 @@ var (
 	link     = regexp.MustCompile(`\]\(([^)#:]+)(?:#([^)]+))?\)`)
 	heading  = regexp.MustCompile(`(?m)^#+ (.+)$`)
 	call     = regexp.MustCompile(`(?m)(?:^(?: {4})?(?:\$ )?|` + "`" + `)(?:go tool |go -C magefiles tool )?mage (?:-d \.\. -w \.\. )?([a-z]+)([^` + "`" + `\n|#]*)`)
-	flag     = regexp.MustCompile(`(?:^| )-([a-z]+)`)
+	flag     = regexp.MustCompile(`(?:^| )-([a-zA-Z]+)`)
 	variable = regexp.MustCompile(`THIMBLE_[A-Z]+`)
 	field    = regexp.MustCompile("`([A-Z][a-z]+[A-Za-z]*)`")
 )
@@ -128,7 +132,7 @@ func TestSettings(t *testing.T) {
 		t.Fatal(err)
 	}
 	var fields []string
-	for _, of := range []any{build.Config{}, build.ImageConfig{}, build.Asset{}, build.Runtime{}, build.Healthcheck{}, build.TestConfig{}} {
+	for _, of := range []any{build.Config{}, build.ImageConfig{}, build.Asset{}, build.Runtime{}, build.Healthcheck{}, build.TestConfig{}, build.ReleaseConfig{}, build.Keyless{}, build.TransparencyLog{}} {
 		for f := range reflect.TypeOf(of).Fields() {
 			fields = append(fields, f.Name)
 		}

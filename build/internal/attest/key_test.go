@@ -83,6 +83,24 @@ func TestOpenKeyErrors(t *testing.T) {
 	}
 }
 
+// A development key signs for itself, and no two are the same.
+func TestNewDevelopmentKey(t *testing.T) {
+	blob := []byte("checksums")
+	var trust [2]attest.Trust
+	var bundle []byte
+	for i := range trust {
+		key := must(attest.NewDevelopmentKey())
+		trust[i].Keys = []*attest.PublicKey{key.Public()}
+		bundle = must(attest.SignBlob(t.Context(), must(attest.NewSigner(key, attest.Services{})), blob))
+	}
+	if _, err := attest.VerifyBlob(blob, bundle, trust[1]); err != nil {
+		t.Error(err)
+	}
+	if _, err := attest.VerifyBlob(blob, bundle, trust[0]); err == nil {
+		t.Error("two development keys are one")
+	}
+}
+
 // A key that is given in place of its name does not get into an error.
 func TestOpenKeyText(t *testing.T) {
 	private, _, err := attest.GenerateKey(nil)
