@@ -12,7 +12,7 @@ import (
 
 // require skips a test that lacks something, or fails it where everything must
 // be there.
-func require(t *testing.T, ok bool, what string) {
+func require(t testing.TB, ok bool, what string) {
 	t.Helper()
 	if ok {
 		return
@@ -58,7 +58,7 @@ func environment(extra ...string) []string {
 }
 
 // cacheFolder is shared by the tests of this package: the licences are read once.
-func cacheFolder(t *testing.T) string {
+func cacheFolder(t testing.TB) string {
 	t.Helper()
 	dir, err := filepath.Abs(filepath.Join(os.TempDir(), fmt.Sprintf("thimble-test-cache-%d", os.Getpid())))
 	if err != nil {
