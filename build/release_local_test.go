@@ -2,7 +2,6 @@ package build_test
 
 import (
 	"archive/tar"
-	"archive/zip"
 	"bytes"
 	"compress/gzip"
 	"crypto/sha256"
@@ -27,8 +26,7 @@ func TestReleaseToLayout(t *testing.T) {
 	repo := module(t, "hello")
 	said := &notices{}
 	o := options(t, repo, func(o *build.Options) {
-		o.Platforms, o.SkipTests, o.Progress = []string{"linux/amd64", "linux/arm64", "windows/amd64"}, false, said
-		o.Platforms = o.Platforms[:2]
+		o.Platforms, o.SkipTests, o.Progress = nil, false, said
 	})
 	r, err := build.Release(t.Context(), o)
 	ok(t, err)
@@ -107,21 +105,9 @@ func sameBinaries(t testing.TB, r *build.Result) {
 				}
 				found = true
 				file := filepath.Join(r.Dist, a.Path)
-				var got string
-				if strings.HasSuffix(file, ".zip") {
-					z := must(zip.OpenReader(file))
-					defer z.Close()
-					for _, f := range z.File {
-						if strings.TrimSuffix(filepath.Base(f.Name), ".exe") == img.Name {
-							got = sum(must(f.Open()))
-						}
-					}
-				} else {
-					f := must(os.Open(file))
-					defer f.Close()
-					got = executable(t, tar.NewReader(must(gzip.NewReader(f))), img.Name, sum)
-				}
-				if got != p.Binary.SHA256 {
+				f := must(os.Open(file))
+				defer f.Close()
+				if got := executable(t, tar.NewReader(must(gzip.NewReader(f))), img.Name, sum); got != p.Binary.SHA256 {
 					t.Errorf("%s has %q, the manifest %s", a.Path, got, p.Binary.SHA256)
 				}
 				if got := sum(bytes.NewReader(must(os.ReadFile(file)))); got != a.SHA256 {
