@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"path"
@@ -16,7 +15,8 @@ import (
 )
 
 // binaryIn is the SHA-256, in hex, of the executable that an image starts: the file
-// that its entrypoint names, in the topmost layer that has it.
+// that its entrypoint names, in the topmost layer that has it; empty where there is none,
+// as in images that were made by others.
 func binaryIn(ctx context.Context, of v1.Descriptor, open func(v1.Hash) (v1.Image, error)) (string, error) {
 	sum, err := findBinary(ctx, of.Digest, open)
 	if err != nil {
@@ -36,7 +36,7 @@ func findBinary(ctx context.Context, digest v1.Hash, open func(v1.Hash) (v1.Imag
 	}
 	command := append(config.Config.Entrypoint, config.Config.Cmd...)
 	if len(command) == 0 || !path.IsAbs(command[0]) {
-		return "", errors.New("its configuration names no absolute entrypoint")
+		return "", nil
 	}
 	layers, err := img.Layers()
 	if err != nil {
@@ -47,7 +47,7 @@ func findBinary(ctx context.Context, digest v1.Hash, open func(v1.Hash) (v1.Imag
 			return sum, err
 		}
 	}
-	return "", fmt.Errorf("no layer has its entrypoint, %s", command[0])
+	return "", nil
 }
 
 // fileIn is the SHA-256 of a regular file of a layer; empty if it is not there.

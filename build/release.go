@@ -57,6 +57,8 @@ type destination struct {
 	tags  []registry.Tag
 	// read is what was read of a digest when nothing was missing: it is not read twice.
 	read map[v1.Hash]attest.Stored
+	// found is where tags pointed before anything was made.
+	found map[string]v1.Hash
 }
 
 func (rel *release) close() {
@@ -73,6 +75,11 @@ func (rel *release) prepare(ctx context.Context, r *run) error {
 		return err
 	}
 	return rel.stage("preflight", func() (string, error) {
+		for _, f := range rel.signOptions(time.Time{}).Forms {
+			if f != attest.Bundles && f != attest.Tags {
+				return "", fmt.Errorf("form %q of Config.Release.Forms is not known; it is %q or %q", f, attest.Bundles, attest.Tags)
+			}
+		}
 		if err := rel.openRepositories(ctx); err != nil {
 			return "", err
 		}
@@ -126,8 +133,10 @@ func (rel *release) openRepositories(ctx context.Context) error {
 			if d.repo, err = rel.openRepository(ctx, name, mounts, false); err != nil {
 				return err
 			}
-			rel.destinations = append(rel.destinations, d)
-			if _, err := d.repo.Preflight(ctx, d.tags, v1.Hash{}); err != nil {
+			found, err := d.repo.Preflight(ctx, d.tags, v1.Hash{})
+			d.found = found.Tags
+			rel.destinations = append(rel.destinations, d) // also to close it
+			if err != nil {
 				return err
 			}
 		}
@@ -138,6 +147,9 @@ func (rel *release) openRepositories(ctx context.Context) error {
 // deliver pushes, signs and verifies; every image, before any tag moves.
 func (rel *release) deliver(ctx context.Context, dist *publish.Dist, units []*unit) error {
 	if err := rel.mayRelease(); err != nil { // the compiler may have found another file
+		return err
+	}
+	if err := rel.tagsAreFree(); err != nil {
 		return err
 	}
 	statements, err := rel.statements(units)
@@ -171,6 +183,23 @@ func (rel *release) deliver(ctx context.Context, dist *publish.Dist, units []*un
 		return err
 	}
 	return rel.instructions(dist)
+}
+
+// tagsAreFree refuses a tag that may not move and was found to point elsewhere, before
+// anything is pushed. Tagging looks again.
+func (rel *release) tagsAreFree() error {
+	for _, d := range rel.destinations {
+		digest, err := rel.indexes[d.image.Name].Digest()
+		if err != nil {
+			return err
+		}
+		for _, tag := range d.tags {
+			if is, ok := d.found[tag.Name]; ok && !tag.Moving && is != digest {
+				return fmt.Errorf("tag %s:%s: it points to %s already, and this is %s; release another version, or list the tag as a moving one", d.name, tag.Name, is, digest)
+			}
+		}
+	}
+	return nil
 }
 
 // public adds what a registry may have by now.

@@ -43,8 +43,8 @@ type Policy struct {
 	// spellings; with none, any will do.
 	Source string
 	// Binary gives the sha256, in hex, of the service's executable in an image of this
-	// descriptor; every SBOM must name it. When nil, an SBOM must name some file by its
-	// sha256.
+	// descriptor, or "" where it starts none; every SBOM must name it. When nil, an SBOM
+	// must name some file by its sha256.
 	Binary func(ctx context.Context, image v1.Descriptor) (string, error)
 }
 
@@ -172,7 +172,9 @@ func (v *verification) binary(ctx context.Context, s *subject) error {
 	if err != nil {
 		return fmt.Errorf("find the executable of %s: %w", s.Descriptor.Digest, err)
 	}
-	s.binaries = append(s.binaries, strings.ToLower(sum))
+	if sum != "" {
+		s.binaries = append(s.binaries, strings.ToLower(sum))
+	}
 	return nil
 }
 
@@ -257,6 +259,8 @@ func (v *verification) judge(s subject, f *finding) {
 			v.add(s.check(name, f.form, Failed, oneLine(err)))
 		case v.policy.Binary == nil:
 			v.add(s.check(name, f.form, Passed, fmt.Sprintf("readable, with %d files by sha256", len(hashes))))
+		case len(s.binaries) == 0:
+			v.add(s.check(name, f.form, Failed, "the image starts no executable that it could name"))
 		case !slices.ContainsFunc(s.binaries, func(b string) bool { return slices.Contains(hashes, b) }):
 			v.add(s.check(name, f.form, Failed, "it does not name the image's executable, sha256:"+strings.Join(s.binaries, " or sha256:")))
 		default:

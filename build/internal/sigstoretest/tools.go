@@ -7,6 +7,7 @@ package sigstoretest
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
 
 	"github.com/thimble-build/thimble/build/internal/testtool"
