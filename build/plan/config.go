@@ -25,6 +25,9 @@ type Config struct {
 	// Source replaces the repository URL found in git.
 	Source string
 
+	// Debian is where the packages of bases come from.
+	Debian DebianConfig
+
 	// BuildTags are Go build tags, LDFlags linker flags added to "-s -w".
 	BuildTags []string
 	LDFlags   []string
@@ -53,6 +56,13 @@ type ImageConfig struct {
 	// Title and Licenses (an SPDX expression) replace what is found.
 	Title    string
 	Licenses string
+
+	// Base is "scratch" (the default), one of the distroless bases ("distroless/static",
+	// "distroless/base", "distroless/cc"), "debian", or an image: see BaseScratch and its
+	// like. Everything but scratch is pinned by thimble.lock.json. THIMBLE_BASE overrides it.
+	Base string
+	// Packages are Debian packages to add, with what they depend on.
+	Packages []string
 
 	// Runtime settings of the image's configuration.
 	Runtime Runtime

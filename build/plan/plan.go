@@ -53,6 +53,9 @@ type Plan struct {
 	// archives alone.
 	ArchivePlatforms []Platform `json:"archivePlatforms,omitempty"`
 	Images           []Image    `json:"images"`
+	// Lock is the part of thimble.lock.json that the images' bases are made of; nil when
+	// all of them are on scratch.
+	Lock *Lock `json:"lock,omitempty"`
 	// Compression of the layers: "gzip" or "zstd".
 	Compression Compression `json:"compression"`
 }
@@ -125,8 +128,10 @@ type Image struct {
 	Repository string `json:"repository,omitempty"`
 	// Tags of the image, without the repository.
 	Tags []string `json:"tags"`
-	// Base is "scratch".
-	Base string `json:"base"`
+	// Base as Config names it, "scratch" where it names none, and the Debian packages that
+	// are added to it, sorted.
+	Base     string   `json:"base"`
+	Packages []string `json:"packages,omitempty"`
 	// Title and Licenses (an SPDX expression) describe the service itself.
 	Title    string `json:"title"`
 	Licenses string `json:"licenses,omitempty"`
