@@ -23,7 +23,12 @@ type Component struct {
 	// DownloadLocation is a URL as SPDX 2.3 clause 7.7 writes it.
 	DownloadLocation string `json:"downloadLocation,omitempty"`
 	Description      string `json:"description,omitempty"`
-	Files            []File `json:"files"`
+	// SHA256 is that of the file at DownloadLocation, in hex; empty where there is none.
+	SHA256 string `json:"sha256,omitempty"`
+	// Source is the name and version of what the component was built from, where that
+	// goes by a name of its own: "glibc 2.41-12".
+	Source string `json:"source,omitempty"`
+	Files  []File `json:"files"`
 }
 
 // File is one regular file of a component: its absolute path in the image, its
