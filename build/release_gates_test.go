@@ -66,10 +66,10 @@ func TestReleaseGates(t *testing.T) {
 		override string
 	}{
 		{"dirty tree", write("main.go", "package main\n\nfunc main() { println(\"changed\") }\n"),
-			[]string{"the tree differs from the commit", "main.go", "-allow-dirty"},
+			[]string{"the tree differs from the commit", "main.go", "-allowDirty"},
 			func(o *build.Options) { o.AllowDirty = true }, "dirtyTree"},
 		{"untagged commit", func(t *testing.T, repo string) { git(t, repo, "tag", "-d", "v1.2.3") },
-			[]string{"the commit has no version tag", "git tag", "-allow-untagged"},
+			[]string{"the commit has no version tag", "git tag", "-allowUntagged"},
 			func(o *build.Options) { o.AllowUntagged = true }, "untaggedCommit"},
 		{"failing tests", func(t *testing.T, repo string) {
 			write("main_test.go", "package main\n\nimport \"testing\"\n\nfunc TestBroken(t *testing.T) { t.Fatal(\"it is broken\") }\n")(t, repo)
