@@ -63,11 +63,12 @@ type Stage struct {
 // Plan resolves the Config and nothing more; with the platforms "all", as a release
 // does. The plan is complete: the files that would be compiled have been compared with
 // git.
-func Plan(ctx context.Context, o Options) (*plan.Plan, error) {
+func Plan(ctx context.Context, o Options) (p *plan.Plan, err error) {
 	r, err := start(ctx, o)
 	if err != nil {
 		return nil, err
 	}
+	defer func() { err = r.unfetched(err) }()
 	r.archives = slices.Equal(o.Platforms, []string{"all"}) && !r.Config.Release.OmitArchives
 	if err := r.resolve(ctx); err != nil {
 		return nil, err
@@ -83,11 +84,12 @@ func Plan(ctx context.Context, o Options) (*plan.Plan, error) {
 }
 
 // Test vets and tests the service's module.
-func Test(ctx context.Context, o Options) (*Result, error) {
+func Test(ctx context.Context, o Options) (result *Result, err error) {
 	r, err := start(ctx, o)
 	if err != nil {
 		return nil, err
 	}
+	defer func() { err = r.unfetched(err) }()
 	if err := r.resolve(ctx); err != nil {
 		return nil, err
 	}

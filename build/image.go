@@ -53,10 +53,11 @@ func produce(ctx context.Context, o Options, j job) (result *Result, err error) 
 	if err != nil {
 		return nil, err
 	}
+	defer func() { err = r.unfetched(err) }()
 	r.archives = j.archives && !r.Config.Release.OmitArchives
 	var engine publish.Engine
 	if r.Load {
-		if engine, err = publish.FindEngine(ctx, "", r.Env); err != nil {
+		if engine, err = r.findEngine(ctx); err != nil {
 			return nil, err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/thimble-build/thimble/build/internal/resolve"
@@ -54,6 +55,9 @@ type Options struct {
 	// Password gives the password of the signing key when it has one. If nil, it is
 	// COSIGN_PASSWORD of Env.
 	Password func() ([]byte, error)
+	// Offline lets nothing connect to any other machine, children included; what would
+	// have been fetched is an error that names it. THIMBLE_OFFLINE sets it too.
+	Offline bool
 	// Login tells whoever is at the terminal how to log in for a keyless signature;
 	// nil where nobody is.
 	Login func(message string)
@@ -107,6 +111,7 @@ func settle(o Options) (*settled, error) {
 	if err := s.environment(); err != nil {
 		return nil, err
 	}
+	s.closeNetwork()
 	cfg := &s.Config
 	for _, dir := range []string{cfg.Dir, cfg.Dist} {
 		if dir != "" && !filepath.IsLocal(filepath.FromSlash(dir)) {
@@ -152,6 +157,12 @@ func (s *settled) environment() error {
 			}
 		case "THIMBLE_KEY":
 			s.Config.Release.Key = value
+		case "THIMBLE_OFFLINE":
+			off, err := strconv.ParseBool(value)
+			if err != nil {
+				return fmt.Errorf("THIMBLE_OFFLINE %q is not known; it is true or false", value)
+			}
+			s.Offline = s.Offline || off
 		case "THIMBLE_REQUIRE": // the kit's own tests
 		default:
 			s.notices = append(s.notices, name+" is not a setting of thimble")

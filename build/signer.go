@@ -4,13 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/sigstore/sigstore-go/pkg/root"
 
 	"github.com/thimble-build/thimble/build/internal/attest"
+	"github.com/thimble-build/thimble/build/internal/offline"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
@@ -66,6 +69,12 @@ func (rel *release) useSigner(ctx context.Context) error {
 func (r *settled) newSigner(ctx context.Context) (*attest.Signer, error) {
 	cfg := r.Config.Release
 	services := attest.Services{TimestampAuthorities: cfg.TimestampAuthorities, Retries: 3}
+	if err := r.reachServices(); err != nil {
+		return nil, err
+	}
+	if r.Offline {
+		services.Transport = offline.Transport()
+	}
 	for _, l := range cfg.Logs {
 		if l.Version != 1 && l.Version != 2 {
 			return nil, fmt.Errorf("transparency log %s of Config: version %d of its API is not known; it is 1 or 2", l.URL, l.Version)
@@ -167,6 +176,9 @@ func (r *settled) password() ([]byte, error) {
 // tokens is where an identity's token comes from.
 func (r *settled) tokens(k plan.Keyless) attest.TokenSource {
 	s := attest.TokenSource{LookupEnv: r.lookupEnv, Audience: k.Audience}
+	if r.Offline {
+		s.Client = &http.Client{Transport: offline.Transport(), Timeout: 30 * time.Second}
+	}
 	if k.TokenFile != "" {
 		s.File = r.abs(k.TokenFile)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"golang.org/x/sync/errgroup"
@@ -12,12 +13,17 @@ import (
 	"github.com/google/go-containerregistry/pkg/authn"
 
 	"github.com/thimble-build/thimble/build/internal/attest"
+	"github.com/thimble-build/thimble/build/internal/offline"
 	"github.com/thimble-build/thimble/build/internal/registry"
 )
 
 // openRepository opens a repository with Config's settings and the credentials that
 // every client of registries uses.
 func (r *settled) openRepository(ctx context.Context, repository string, mounts []string, readOnly bool) (*registry.Repository, error) {
+	host, _, _ := strings.Cut(repository, "/")
+	if err := r.reach("open "+repository, host); err != nil {
+		return nil, err
+	}
 	cfg := r.Config.Release
 	o := registry.Options{
 		Keychain: authn.DefaultKeychain, ReadOnly: readOnly, Insecure: cfg.Insecure, Proxy: http.ProxyFromEnvironment,
@@ -25,6 +31,9 @@ func (r *settled) openRepository(ctx context.Context, repository string, mounts 
 	}
 	for _, file := range cfg.RegistryCAs {
 		o.CAFiles = append(o.CAFiles, r.abs(file))
+	}
+	if r.Offline {
+		o.Proxy, o.DialContext = nil, offline.DialContext
 	}
 	return registry.Open(ctx, repository, o)
 }

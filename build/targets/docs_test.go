@@ -66,6 +66,15 @@ func flags(t *testing.T) map[string][]string {
 	return all
 }
 
+// TestOffline wants -offline on every target.
+func TestOffline(t *testing.T) {
+	for target, takes := range flags(t) {
+		if !slices.Contains(takes, "offline") {
+			t.Errorf("%s has no flag -offline", target)
+		}
+	}
+}
+
 var (
 	link     = regexp.MustCompile(`\]\(([^)#:]+)(?:#([^)]+))?\)`)
 	heading  = regexp.MustCompile(`(?m)^#+ (.+)$`)

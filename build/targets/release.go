@@ -22,8 +22,9 @@ func Release(ctx context.Context,
 	allowUntagged *bool, // releases a commit without a version tag
 	allowFailingTests *bool, // releases although tests fail
 	json *bool, // prints the manifest
+	offline *bool, // connects to no other machine
 ) error {
-	return run(ctx, json, func(ctx context.Context, s *session) error {
+	return run(ctx, json, offline, func(ctx context.Context, s *session) error {
 		s.choose(platform, test)
 		s.options.AllowDirty, s.options.AllowUntagged, s.options.AllowFailingTests = is(allowDirty), is(allowUntagged), is(allowFailingTests)
 		s.result(build.Release(ctx, s.options))
@@ -36,8 +37,9 @@ func Push(ctx context.Context,
 	platform *string, // platforms other than the release's set
 	test *bool, // false leaves the tests out
 	json *bool, // prints the manifest
+	offline *bool, // connects to no other machine
 ) error {
-	return run(ctx, json, func(ctx context.Context, s *session) error {
+	return run(ctx, json, offline, func(ctx context.Context, s *session) error {
 		s.choose(platform, test)
 		s.result(build.Push(ctx, s.options))
 		return s.err
@@ -45,8 +47,10 @@ func Push(ctx context.Context,
 }
 
 // Sign signs an image in a registry, named by its digest
-func Sign(ctx context.Context, ref string) error {
-	return run(ctx, nil, func(ctx context.Context, s *session) error {
+func Sign(ctx context.Context, ref string,
+	offline *bool, // connects to no other machine
+) error {
+	return run(ctx, nil, offline, func(ctx context.Context, s *session) error {
 		made, err := build.Sign(ctx, s.options, ref)
 		if err != nil {
 			return err
@@ -72,8 +76,9 @@ func Verify(ctx context.Context, ref string,
 	noTransparencyLog *bool, // does without an entry in a transparency log
 	noCertificateLog *bool, // does without an entry in a log of certificates
 	json *bool, // prints the report
+	offline *bool, // connects to no other machine
 ) error {
-	return run(ctx, json, func(ctx context.Context, s *session) error {
+	return run(ctx, json, offline, func(ctx context.Context, s *session) error {
 		want := build.Expected{
 			Identity: value(identity), IdentityRegexp: value(identityRegexp), Issuer: value(issuer), IssuerRegexp: value(issuerRegexp),
 			TrustedRoot: value(trustedRoot), Source: value(source),
@@ -105,8 +110,9 @@ func Verify(ctx context.Context, ref string,
 // Keys makes a key pair for signing, cosign.key and cosign.pub
 func Keys(ctx context.Context,
 	name *string, // another name than cosign
+	offline *bool, // connects to no other machine
 ) error {
-	return run(ctx, nil, func(ctx context.Context, s *session) error {
+	return run(ctx, nil, offline, func(ctx context.Context, s *session) error {
 		prefix := value(name)
 		if prefix == "" {
 			prefix = "cosign"

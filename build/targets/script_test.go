@@ -2,13 +2,16 @@ package targets_test
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
 
+	"github.com/rogpeppe/go-internal/goproxytest"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -49,18 +52,55 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	testscript.Run(t, testscript.Params{
-		Dir:   filepath.Join("testdata", "script"),
-		Setup: func(env *testscript.Env) error { return setup(env, t.TempDir()) },
+	params := testscript.Params{
+		Dir:       filepath.Join("testdata", "script"),
+		Condition: condition,
+		Setup:     func(env *testscript.Env) error { return setup(env, t.TempDir()) },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"module": func(ts *testscript.TestScript, neg bool, args []string) {
 				copyModule(ts, modules, args)
 				commit(ts)
 			},
-			"files":  func(ts *testscript.TestScript, neg bool, args []string) { copyModule(ts, modules, args) },
-			"commit": func(ts *testscript.TestScript, neg bool, args []string) { commit(ts) },
+			"files":    func(ts *testscript.TestScript, neg bool, args []string) { copyModule(ts, modules, args) },
+			"commit":   func(ts *testscript.TestScript, neg bool, args []string) { commit(ts) },
+			"loopback": loopback,
 		},
-	})
+	}
+	goproxytest.Setup(&params) // GOPROXY serves a script's folder .gomodproxy
+	testscript.Run(t, params)
+}
+
+// condition is for [network-namespace], [strace]: programs and rights that a script
+// needs. Where everything must be there, what is missing is an error.
+func condition(name string) (bool, error) {
+	var probe []string
+	switch name {
+	case "network-namespace":
+		probe = []string{"unshare", "-n", "true"}
+	case "strace":
+		probe = []string{"strace", "-o", os.DevNull, "true"}
+	default:
+		return false, fmt.Errorf("unknown condition %q", name)
+	}
+	err := exec.Command(probe[0], probe[1:]...).Run()
+	if err != nil && os.Getenv("THIMBLE_REQUIRE") != "" {
+		return false, fmt.Errorf("%s: %w", strings.Join(probe, " "), err)
+	}
+	return err == nil, nil
+}
+
+var internetAddress = regexp.MustCompile(`sa_family=AF_INET6?,.*?(?:inet_addr\("([^"]*)"\)|inet_pton\(AF_INET6, "([^"]*)")`)
+
+// loopback reads a trace of strace's and wants no address in it but this machine's.
+func loopback(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: loopback FILE")
+	}
+	for line := range strings.Lines(ts.ReadFile(args[0])) {
+		if m := internetAddress.FindStringSubmatch(line); m != nil && !net.ParseIP(m[1]+m[2]).IsLoopback() {
+			ts.Fatalf("a connection leaves this machine: %s", line)
+		}
+	}
 }
 
 // environment is what the go command and git must have in every test: this

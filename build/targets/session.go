@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -14,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/thimble-build/thimble/build"
+	"github.com/thimble-build/thimble/build/internal/offline"
 	"github.com/thimble-build/thimble/build/internal/process"
 	"github.com/thimble-build/thimble/build/internal/progress"
 )
@@ -27,8 +29,9 @@ type session struct {
 }
 
 // run calls a target's work with a context that ends on SIGTERM, on a hangup, and
-// when mage or the go command in front of it ends. (Mage ends it on SIGINT.)
-func run(ctx context.Context, json *bool, work func(context.Context, *session) error) error {
+// when mage or the go command in front of it ends. (Mage ends it on SIGINT.) json and
+// noNetwork are the flags that many targets and all targets have.
+func run(ctx context.Context, json, noNetwork *bool, work func(context.Context, *session) error) error {
 	// The Go heap of a run is a few megabytes; collecting earlier than after
 	// doubling it keeps the peak small and costs nothing that can be measured.
 	debug.SetMemoryLimit(48 << 20)
@@ -49,7 +52,10 @@ func run(ctx context.Context, json *bool, work func(context.Context, *session) e
 	}()
 
 	s := &session{json: json != nil && *json, progress: progress.New(os.Stderr, os.Getenv)}
-	s.options = build.Options{Config: Config, Progress: s.progress, Password: password}
+	s.options = build.Options{Config: Config, Progress: s.progress, Password: password, Offline: is(noNetwork)}
+	if on, err := strconv.ParseBool(os.Getenv("THIMBLE_OFFLINE")); s.options.Offline || err == nil && on {
+		offline.Process()
+	}
 	if term.IsTerminal(int(os.Stderr.Fd())) {
 		s.options.Login = s.progress.Notice
 	}

@@ -19,8 +19,10 @@ import (
 var Config build.Config
 
 // Test vets and tests the service's module
-func Test(ctx context.Context) error {
-	return run(ctx, nil, func(ctx context.Context, s *session) error {
+func Test(ctx context.Context,
+	offline *bool, // connects to no other machine
+) error {
+	return run(ctx, nil, offline, func(ctx context.Context, s *session) error {
 		s.result(build.Test(ctx, s.options))
 		return s.err
 	})
@@ -31,8 +33,9 @@ func Build(ctx context.Context,
 	platform *string, // platforms such as linux/arm64,linux/arm/v7, or "all" for the release's set
 	test *bool, // false leaves the tests out
 	json *bool, // prints the manifest
+	offline *bool, // connects to no other machine
 ) error {
-	return run(ctx, json, func(ctx context.Context, s *session) error {
+	return run(ctx, json, offline, func(ctx context.Context, s *session) error {
 		s.choose(platform, test)
 		s.result(build.Binaries(ctx, s.options))
 		return s.err
@@ -46,8 +49,9 @@ func Image(ctx context.Context,
 	load *bool, // hands the image to the container engine that answers
 	archive *string, // a docker archive to write as well
 	json *bool, // prints the manifest
+	offline *bool, // connects to no other machine
 ) error {
-	return run(ctx, json, func(ctx context.Context, s *session) error {
+	return run(ctx, json, offline, func(ctx context.Context, s *session) error {
 		s.choose(platform, test)
 		s.options.Load = load != nil && *load
 		if archive != nil {
@@ -62,8 +66,9 @@ func Image(ctx context.Context,
 func Sbom(ctx context.Context,
 	format *string, // spdx or cyclonedx prints that document instead
 	platform *string, // of one platform only
+	offline *bool, // connects to no other machine
 ) error {
-	return run(ctx, nil, func(ctx context.Context, s *session) error {
+	return run(ctx, nil, offline, func(ctx context.Context, s *session) error {
 		return sbom(s.options, value(format), value(platform))
 	})
 }
@@ -71,8 +76,9 @@ func Sbom(ctx context.Context,
 // Plan prints what would be built, as JSON
 func Plan(ctx context.Context,
 	platform *string, // platforms such as linux/arm64,linux/arm/v7, or "all" for the release's set
+	offline *bool, // connects to no other machine
 ) error {
-	return run(ctx, nil, func(ctx context.Context, s *session) error {
+	return run(ctx, nil, offline, func(ctx context.Context, s *session) error {
 		s.choose(platform, nil)
 		p, err := build.Plan(ctx, s.options)
 		if err != nil {
@@ -88,8 +94,10 @@ func Plan(ctx context.Context,
 }
 
 // Clean removes dist
-func Clean(ctx context.Context) error {
-	return run(ctx, nil, func(ctx context.Context, s *session) error { return build.Clean(ctx, s.options) })
+func Clean(ctx context.Context,
+	offline *bool, // connects to no other machine
+) error {
+	return run(ctx, nil, offline, func(ctx context.Context, s *session) error { return build.Clean(ctx, s.options) })
 }
 
 // value is what a flag was set to; "" if it was not.

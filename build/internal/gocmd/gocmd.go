@@ -96,6 +96,25 @@ func Read(ctx context.Context, dir string, env []string) (*Go, error) {
 	return g, nil
 }
 
+// Proxy is the GOPROXY in force outside of any module: a module could ask for another
+// toolchain, which the go command would fetch before it answers.
+func Proxy(ctx context.Context, env []string) (string, error) {
+	user := withoutLauncher(env)
+	bin, err := lookPath("go", user)
+	if err != nil {
+		return "", fmt.Errorf("find the go command: %w; install Go from https://go.dev/dl and put it into PATH", err)
+	}
+	root := string(filepath.Separator)
+	if wd, err := os.Getwd(); err == nil {
+		root = filepath.VolumeName(wd) + root
+	}
+	out, err := process.Output(ctx, process.Command{Args: []string{bin, "env", "GOPROXY"}, Dir: root, Env: append(user, "GOTOOLCHAIN=local", "GOWORK=off")})
+	if err != nil {
+		return "", fmt.Errorf("read Go's settings: %w", err)
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
 // readFlags takes from GOFLAGS what thimble can pass on, and refuses the rest by
 // name: a flag that nobody wrote into the plan must not change a binary.
 func (g *Go) readFlags(flags string) error {

@@ -90,6 +90,33 @@ func FindEngine(ctx context.Context, named string, env []string) (Engine, error)
 	return Engine{}, fmt.Errorf("find a container engine: %s; start Docker or Podman, or leave -load out", strings.Join(tried, "; "))
 }
 
+// EngineHosts are the addresses of the engines that the clients on the PATH of env
+// would talk to, such as unix:///var/run/docker.sock or ssh://user@host. They are found
+// out without a connection; an engine's default, which is on this machine, is left out.
+func EngineHosts(ctx context.Context, env []string) ([]string, error) {
+	var hosts []string
+	if host := lookup(env, "CONTAINER_HOST"); host != "" { // Podman's
+		hosts = append(hosts, host)
+	}
+	if host := lookup(env, "DOCKER_HOST"); host != "" {
+		return append(hosts, host), nil
+	}
+	program, err := lookPath("docker", env)
+	if err != nil {
+		return hosts, nil
+	}
+	out, err := process.Output(ctx, process.Command{
+		Args: []string{program, "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"}, Env: env,
+	})
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("find a container engine: %w", context.Cause(ctx))
+	}
+	if host := strings.TrimSpace(string(out)); err == nil && host != "" { // a client without contexts has the default
+		hosts = append(hosts, host)
+	}
+	return hosts, nil
+}
+
 // Load streams the image as a docker archive into the engine, under the names refs,
 // of which there must be one, and asks the engine whether it has it. When ctx ends,
 // the engine's client and all that it started are stopped and waited for.
@@ -188,6 +215,16 @@ func reason(err error) string {
 func lastLines(text string, n int) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}
+
+// lookup is the value of a variable of env, of which the last counts.
+func lookup(env []string, name string) string {
+	for _, e := range slices.Backward(env) {
+		if n, value, ok := strings.Cut(e, "="); ok && n == name {
+			return value
+		}
+	}
+	return ""
 }
 
 // lookPath is exec.LookPath with the PATH of env.

@@ -15,6 +15,8 @@ import (
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"github.com/thimble-build/thimble/build/internal/offline"
 )
 
 // Error is a registry's refusal. It has nothing of the answer's body but the codes
@@ -124,6 +126,9 @@ func (r *Repository) cause(err error) error {
 	}
 	if errors.Is(err, errPlain) {
 		return errPlain
+	}
+	if refused := new(offline.Error); errors.As(err, &refused) {
+		return refused
 	}
 	unknownCA, wrongHost, badCert, header := x509.UnknownAuthorityError{}, x509.HostnameError{}, x509.CertificateInvalidError{}, tls.RecordHeaderError{}
 	switch {

@@ -31,6 +31,8 @@ type Options struct {
 	// Proxy is as in http.Transport: http.ProxyFromEnvironment for the usual
 	// variables, nil for none.
 	Proxy func(*http.Request) (*url.URL, error)
+	// DialContext connects, as in http.Transport; nil is a net.Dialer's.
+	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
 	// MountFrom are repositories that may hold the blobs already, in order of
 	// preference. Those of other registries are passed over: nothing can be mounted
 	// from there.

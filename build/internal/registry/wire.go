@@ -40,9 +40,13 @@ func newWire(registry name.Registry, o Options) (*wire, error) {
 	if o.Insecure {
 		w.insecure = registry.RegistryStr()
 	}
+	dial := o.DialContext
+	if dial == nil {
+		dial = (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext
+	}
 	w.base = &http.Transport{
 		Proxy:               o.Proxy,
-		DialContext:         (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		DialContext:         dial,
 		ForceAttemptHTTP2:   true,
 		MaxIdleConnsPerHost: jobs * jobs,
 		IdleConnTimeout:     90 * time.Second,
