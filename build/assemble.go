@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -88,7 +87,7 @@ func (r *run) layersOf(u *unit) ([]func(context.Context) (image.Layer, error), e
 		}
 		layers = append(layers, r.layer("rootfs", u.rootfsKey, rootfs))
 	}
-	assets, err := tree.Assets(r.resolved.Dir, u.image)
+	assets, err := tree.Assets(r.resolved.Dir, u.image, tree.OwnAccounts())
 	if err != nil {
 		return nil, err
 	}
@@ -112,10 +111,10 @@ func (r *run) layersOf(u *unit) ([]func(context.Context) (image.Layer, error), e
 			return nil, err
 		}
 		more, err := assets.Components()
-		return slices.Concat(own, more), err
+		return tree.Overlay(own, more), err
 	}
-	return append(layers, r.layer("binary", tree.AppKey(u.image.Name, u.sha256, u.texts), func() (*tree.Tree, error) {
-		return tree.App(u.image.Name, u.path, u.texts)
+	return append(layers, r.layer("binary", tree.AppKey(u.image.Name, u.sha256, u.image.Capabilities, u.texts), func() (*tree.Tree, error) {
+		return tree.App(u.image.Name, u.path, u.image.Capabilities, u.texts)
 	})), nil
 }
 

@@ -18,6 +18,7 @@ type (
 	Config      = plan.Config
 	ImageConfig = plan.ImageConfig
 	Asset       = plan.Asset
+	User        = plan.User
 	Runtime     = plan.Runtime
 	Healthcheck = plan.Healthcheck
 	TestConfig  = plan.TestConfig

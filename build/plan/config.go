@@ -74,6 +74,11 @@ type ImageConfig struct {
 	// module's folder.
 	CACertificates []string
 	Assets         []Asset
+	// Users are added to /etc/passwd and /etc/group of the base.
+	Users []User
+	// Capabilities are Linux file capabilities of the service's binary, such as
+	// "cap_net_bind_service": whoever runs it has them, nonroot too.
+	Capabilities []string
 	// OmitLicenseTexts leaves the third-party licence texts out of the image.
 	OmitLicenseTexts bool
 }
@@ -90,12 +95,30 @@ type Asset struct {
 	// UID and GID own everything that is copied.
 	UID int `json:"uid,omitempty"`
 	GID int `json:"gid,omitempty"`
+	// Capabilities are Linux file capabilities of a program. Source is then a file.
+	Capabilities []string `json:"capabilities,omitempty"`
+}
+
+// User is a user of an image, with the group of its own number unless GID names
+// another.
+type User struct {
+	Name string `json:"name"`
+	// UID is at least 1. GID is that of the primary group, which is added under the
+	// user's name if the base has none of that number; UID if 0.
+	UID int `json:"uid"`
+	GID int `json:"gid,omitempty"`
+	// Home is made, with mode 0750, unless an asset brings it; "/home/" and the name if
+	// empty. "/nonexistent" is not made.
+	Home string `json:"home,omitempty"`
+	// Shell is "/sbin/nologin" if empty.
+	Shell string `json:"shell,omitempty"`
 }
 
 // Runtime is what the image's configuration says of how to run it
 // (OCI image-spec, config.md).
 type Runtime struct {
-	// User is "uid:gid"; 65532:65532 if empty.
+	// User is "uid" or "uid:gid", where names of Users can stand for numbers;
+	// 65532:65532 if empty. The image says it in numbers.
 	User string `json:"user,omitempty"`
 	// Args follow the entrypoint.
 	Args []string `json:"args,omitempty"`

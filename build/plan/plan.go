@@ -143,6 +143,9 @@ type Image struct {
 	// CACertificates are PEM files, relative to the module's folder.
 	CACertificates []string `json:"caCertificates,omitempty"`
 	Assets         []Asset  `json:"assets,omitempty"`
+	Users          []User   `json:"users,omitempty"`
+	// Capabilities are file capabilities of the binary, as libcap writes them.
+	Capabilities []string `json:"capabilities,omitempty"`
 	// LicenseTexts says that the third-party licence texts are in the image.
 	LicenseTexts bool `json:"licenseTexts"`
 }

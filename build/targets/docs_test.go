@@ -141,7 +141,7 @@ func TestSettings(t *testing.T) {
 		t.Fatal(err)
 	}
 	var fields []string
-	for _, of := range []any{build.Config{}, build.ImageConfig{}, build.Asset{}, build.Runtime{}, build.Healthcheck{}, build.TestConfig{}, build.ReleaseConfig{}, build.Keyless{}, build.TransparencyLog{}} {
+	for _, of := range []any{build.Config{}, build.ImageConfig{}, build.Asset{}, build.User{}, build.Runtime{}, build.Healthcheck{}, build.TestConfig{}, build.ReleaseConfig{}, build.Keyless{}, build.TransparencyLog{}} {
 		for f := range reflect.TypeOf(of).Fields() {
 			fields = append(fields, f.Name)
 		}

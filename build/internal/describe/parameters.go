@@ -47,6 +47,8 @@ type externalImage struct {
 	Exclude          []string     `json:"exclude,omitempty"`
 	CACertificates   []string     `json:"caCertificates,omitempty"`
 	Assets           []plan.Asset `json:"assets,omitempty"`
+	Users            []plan.User  `json:"users,omitempty"`
+	Capabilities     []string     `json:"capabilities,omitempty"`
 	OmitLicenseTexts bool         `json:"omitLicenseTexts,omitempty"`
 }
 
@@ -88,7 +90,7 @@ func newExternalImage(c plan.ImageConfig) externalImage {
 	return externalImage{
 		Package: c.Package, Name: c.Name, Title: c.Title, Licenses: c.Licenses,
 		Runtime: c.Runtime, Include: c.Include, Exclude: c.Exclude,
-		CACertificates: c.CACertificates, Assets: c.Assets, OmitLicenseTexts: c.OmitLicenseTexts,
+		CACertificates: c.CACertificates, Assets: c.Assets, Users: c.Users, Capabilities: c.Capabilities, OmitLicenseTexts: c.OmitLicenseTexts,
 	}
 }
 

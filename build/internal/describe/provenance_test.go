@@ -234,6 +234,7 @@ func TestProvenanceSchema(t *testing.T) {
 	fill(&full.Config.Images[0])
 	full.Plan.Images[0].Runtime = full.Config.Images[0].Runtime
 	full.Plan.Images[0].Assets = full.Config.Images[0].Assets
+	full.Plan.Images[0].Users, full.Plan.Images[0].Capabilities = full.Config.Images[0].Users, full.Config.Images[0].Capabilities
 	full.Config.Release.ArchivePlatforms = []string{"windows/amd64"}
 	full.Plan.ArchivePlatforms = []plan.Platform{{OS: "windows", Architecture: "amd64"}}
 	sha256 := released()
@@ -260,7 +261,8 @@ func TestProvenanceSchema(t *testing.T) {
 func fill(c *plan.ImageConfig) {
 	c.Name, c.Licenses, c.OmitLicenseTexts = "api", "MIT", true
 	c.Exclude, c.CACertificates = []string{"home"}, []string{"ca.pem"}
-	c.Assets = []plan.Asset{{Source: "site", Target: "/srv", Mode: 0o640, UID: 1, GID: 2}}
+	c.Assets = []plan.Asset{{Source: "site", Target: "/srv", Mode: 0o640, UID: 1, GID: 2, Capabilities: []string{"cap_net_raw"}}}
+	c.Users, c.Capabilities = []plan.User{{Name: "app", UID: 1000, GID: 1000, Home: "/srv", Shell: "/bin/sh"}}, []string{"cap_net_raw"}
 	c.Runtime = plan.Runtime{
 		User: "1:1", Args: []string{"-v"}, Env: []string{"A=b"}, Ports: []string{"80"}, WorkingDir: "/srv", StopSignal: "SIGINT",
 		Labels:      map[string]string{"a": "b"},

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -157,8 +158,8 @@ func environment(in Input) []string {
 	if slices.Contains(in.Needs, plan.NeedCACertificates) {
 		env = append(env, "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt")
 	}
-	if slices.Contains(in.Needs, plan.NeedHome) {
-		env = append(env, "HOME=/home/nonroot")
+	if home := home(in); home != "" {
+		env = append(env, "HOME="+home)
 	}
 	for _, e := range in.Image.Runtime.Env {
 		name, _, _ := strings.Cut(e, "=")
@@ -166,6 +167,21 @@ func environment(in Input) []string {
 		env = append(env, e)
 	}
 	return env
+}
+
+// home is the home folder of the user that the process runs as; "" where it is not
+// known.
+func home(in Input) string {
+	uid, _, _ := strings.Cut(in.Image.Runtime.User, ":")
+	for _, u := range in.Image.Users {
+		if strconv.Itoa(u.UID) == uid {
+			return u.Home
+		}
+	}
+	if slices.Contains(in.Needs, plan.NeedHome) {
+		return "/home/nonroot"
+	}
+	return ""
 }
 
 // healthcheck is the command in the form that Docker runs without a shell.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 
+	"github.com/thimble-build/thimble/build/internal/capability"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
@@ -69,7 +70,6 @@ func (r *Resolved) image(cfg plan.Config, c plan.ImageConfig) (plan.Image, error
 		Include:        slices.Sorted(slices.Values(c.Include)),
 		Exclude:        slices.Sorted(slices.Values(c.Exclude)),
 		CACertificates: c.CACertificates,
-		Assets:         c.Assets,
 		LicenseTexts:   !c.OmitLicenseTexts,
 		Tags:           []string{Tag(p.Version)},
 	}
@@ -94,8 +94,23 @@ func (r *Resolved) image(cfg plan.Config, c plan.ImageConfig) (plan.Image, error
 			return fail("the need %q is both included and excluded", need)
 		}
 	}
+	if img.Users, err = checkUsers(c.Users); err != nil {
+		return fail("%v", err)
+	}
+	if img.Runtime.User, err = numericUser(img.Runtime.User, img.Users); err != nil {
+		return fail("%v", err)
+	}
 	if err := checkRuntime(&img.Runtime); err != nil {
 		return fail("%v", err)
+	}
+	if img.Capabilities, err = capability.Names(c.Capabilities); err != nil {
+		return fail("%v", err)
+	}
+	img.Assets = slices.Clone(c.Assets)
+	for i, a := range img.Assets {
+		if img.Assets[i].Capabilities, err = capability.Names(a.Capabilities); err != nil {
+			return fail("asset %s: %v", a.Source, err)
+		}
 	}
 	return img, nil
 }
@@ -108,6 +123,8 @@ func withDefaults(c, d plan.ImageConfig) plan.ImageConfig {
 	c.Exclude = slices.Concat(d.Exclude, c.Exclude)
 	c.CACertificates = slices.Concat(d.CACertificates, c.CACertificates)
 	c.Assets = slices.Concat(d.Assets, c.Assets)
+	c.Users = slices.Concat(d.Users, c.Users)
+	c.Capabilities = slices.Concat(d.Capabilities, c.Capabilities)
 	c.OmitLicenseTexts = c.OmitLicenseTexts || d.OmitLicenseTexts
 	run, def := &c.Runtime, d.Runtime
 	run.User = cmp.Or(run.User, def.User)
@@ -133,16 +150,12 @@ func withDefaults(c, d plan.ImageConfig) plan.ImageConfig {
 }
 
 var (
-	userPattern   = regexp.MustCompile(`^[0-9]+(:[0-9]+)?$`)
 	envPattern    = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*=`)
 	signalPattern = regexp.MustCompile(`^(SIG[A-Z0-9+-]+|[0-9]+)$`)
 )
 
 // checkRuntime refuses what an engine would refuse only when the image is run.
 func checkRuntime(run *plan.Runtime) error {
-	if run.User != "" && !userPattern.MatchString(run.User) {
-		return fmt.Errorf("user %q is not a numeric uid or uid:gid", run.User)
-	}
 	for _, e := range run.Env {
 		if !envPattern.MatchString(e) {
 			return fmt.Errorf("environment %q is not NAME=value", e)

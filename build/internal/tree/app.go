@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/thimble-build/thimble/build/internal/capability"
 )
 
 // appFormat is part of AppKey; it changes whenever App gives another tree for the
 // same inputs.
-const appFormat = "thimble app 1"
+const appFormat = "thimble app 2"
 
 // LicensesPath is where the licence texts of the modules in the binary are, in
 // the image.
@@ -19,16 +21,20 @@ const LicensesPath = "/licenses/third-party.txt"
 // AppPath is the absolute path in the image of the binary of the image name.
 func AppPath(name string) string { return "/app/" + name }
 
-// App returns the tree with a service's binary and, unless licenses is empty, the
-// licence texts that shipping it requires.
-func App(name, binary string, licenses []byte) (*Tree, error) {
+// App returns the tree with a service's binary, which has these file capabilities,
+// and, unless licenses is empty, the licence texts that shipping it requires.
+func App(name, binary string, capabilities []string, licenses []byte) (*Tree, error) {
 	info, err := os.Stat(binary)
 	if err != nil {
 		return nil, fmt.Errorf("find the binary: %w", err)
 	}
+	caps, err := capability.Encode(capabilities)
+	if err != nil {
+		return nil, fmt.Errorf("add the binary: %w", err)
+	}
 	t := &Tree{}
 	err = t.Add(Node{
-		Path: AppPath(name)[1:], Mode: 0o755, Size: info.Size(),
+		Path: AppPath(name)[1:], Mode: 0o755, Size: info.Size(), Capabilities: caps,
 		Open: func() (io.ReadCloser, error) { return os.Open(binary) },
 	})
 	if err == nil && len(licenses) > 0 {
@@ -39,8 +45,8 @@ func App(name, binary string, licenses []byte) (*Tree, error) {
 
 // AppKey returns a key that is equal only where App gives the same tree. The
 // binary's SHA-256 is in hex.
-func AppKey(name, binarySHA256 string, licenses []byte) string {
+func AppKey(name, binarySHA256 string, capabilities []string, licenses []byte) string {
 	h := sha256.New()
-	fmt.Fprintf(h, "%s\n%q\n%q\n%x\n", appFormat, name, binarySHA256, sha256.Sum256(licenses))
+	fmt.Fprintf(h, "%s\n%q\n%q\n%q\n%x\n", appFormat, name, binarySHA256, capabilities, sha256.Sum256(licenses))
 	return hex.EncodeToString(h.Sum(nil))
 }

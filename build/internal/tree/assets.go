@@ -11,18 +11,20 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/thimble-build/thimble/build/internal/capability"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
 // Assets returns the tree of an image's own files: the CA certificates that it
 // trusts besides Mozilla's, and its static assets, both read from the module's
-// folder dir. Nothing outside dir is ever opened, whatever symlinks say.
+// folder dir, and its users beside those of the base. Nothing outside dir is ever
+// opened, whatever symlinks say.
 //
 // A symlink within a folder is kept if it is relative and stays in that folder;
 // any other is an error that names it, as are sockets, devices and pipes, two
 // files for one path, and a file for a path of App. The executable bit is the
 // owner's, as in git, so the umask of a clone does not matter.
-func Assets(dir string, img plan.Image) (*Tree, error) {
+func Assets(dir string, img plan.Image, base Accounts) (*Tree, error) {
 	root, err := openModule(dir)
 	if err != nil {
 		return nil, err
@@ -47,10 +49,13 @@ func Assets(dir string, img plan.Image) (*Tree, error) {
 			return nil, fmt.Errorf("asset for %s: the image has a file of its own there", p)
 		}
 	}
-	if len(nodes) == 0 {
-		return t, nil
+	if len(nodes) > 0 {
+		err := t.AddComponent(Component{Name: "assets", Description: "static files from the service's source tree"}, nodes...)
+		if err != nil {
+			return nil, err
+		}
 	}
-	return t, t.AddComponent(Component{Name: "assets", Description: "static files from the service's source tree"}, nodes...)
+	return t, addUsers(t, base, img.Users)
 }
 
 // AssetFiles lists the files and symlinks of the source tree that Assets reads
@@ -122,6 +127,13 @@ func walkAsset(root *os.Root, a plan.Asset, visit func(source string, n Node) er
 		return sourceError(err)
 	}
 	target := a.Target[1:]
+	caps, err := capability.Encode(a.Capabilities)
+	if err != nil {
+		return err
+	}
+	if len(caps) > 0 && !info.Mode().IsRegular() {
+		return errors.New("it has capabilities, so it has to be a file; name the program itself")
+	}
 	if !info.IsDir() {
 		if target == "" {
 			return errors.New("target / is a folder, and the source is a file")
@@ -130,7 +142,7 @@ func walkAsset(root *os.Root, a plan.Asset, visit func(source string, n Node) er
 		if err != nil {
 			return err
 		}
-		n.Path = target
+		n.Path, n.Capabilities = target, caps
 		return visit(source, n)
 	}
 	folder, err := root.OpenRoot(filepath.FromSlash(source))

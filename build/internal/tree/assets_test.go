@@ -82,7 +82,7 @@ func TestAssets(t *testing.T) {
 		{Source: "./conf/app.yaml", Target: "/etc/app.yaml", Mode: 0o640, UID: 65532, GID: 0},
 		{Source: "current", Target: "/data/conf", Mode: 0o460, UID: 1, GID: 2},
 		{Source: "run.sh", Target: "/app/run"},
-	}})
+	}}, Accounts{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +143,7 @@ func TestAssetsDoNotDependOnSourceModes(t *testing.T) {
 		if err := os.Chtimes(filepath.Join(dir, "web/a"), time.Time{}, time.Unix(int64(perm), 0)); err != nil {
 			t.Fatal(err)
 		}
-		tr, err := Assets(dir, img)
+		tr, err := Assets(dir, img, Accounts{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -160,7 +160,7 @@ func TestAssetsAtTheRoot(t *testing.T) {
 	tr, err := Assets(dir, plan.Image{Assets: []plan.Asset{
 		{Source: "rootfs", Target: "/"},
 		{Source: "rootfs/etc/motd", Target: "/tmp/seed"},
-	}})
+	}}, Accounts{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,6 +206,8 @@ func TestAssetsRefuses(t *testing.T) {
 		"no target":          {plan.Asset{Source: "file"}, "not a clean absolute path"},
 		"file for the root":  {plan.Asset{Source: "file", Target: "/"}, "target / is a folder"},
 		"mode":               {plan.Asset{Source: "file", Target: "/x", Mode: 0o10644}, "more than chmod takes"},
+		"capability":         {plan.Asset{Source: "file", Target: "/x", Capabilities: []string{"all"}}, `no capability "all"`},
+		"capable folder":     {plan.Asset{Source: "through", Target: "/x", Capabilities: []string{"cap_net_raw"}}, "it has to be a file"},
 		"negative owner":     {plan.Asset{Source: "file", Target: "/x", UID: -1}, "negative"},
 		"absolute link":      {plan.Asset{Source: "abs", Target: "/x"}, "asset abs: link: symlink to"},
 		"link to outside":    {plan.Asset{Source: "up", Target: "/x"}, "symlink to ../file leaves the folder"},
@@ -217,17 +219,17 @@ func TestAssetsRefuses(t *testing.T) {
 		"licence texts":      {plan.Asset{Source: "file", Target: "/licenses/third-party.txt"}, "a file of its own there"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := Assets(dir, plan.Image{Name: "api", Assets: []plan.Asset{tc.asset}})
+			_, err := Assets(dir, plan.Image{Name: "api", Assets: []plan.Asset{tc.asset}}, Accounts{})
 			if err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("Assets gives %v, want %q in it", err, tc.want)
 			}
 		})
 	}
 	twice := []plan.Asset{{Source: "file", Target: "/x"}, {Source: "api", Target: "/x"}}
-	if _, err := Assets(dir, plan.Image{Assets: twice}); err == nil || !strings.Contains(err.Error(), "/x to the tree: it is already there") {
+	if _, err := Assets(dir, plan.Image{Assets: twice}, Accounts{}); err == nil || !strings.Contains(err.Error(), "/x to the tree: it is already there") {
 		t.Errorf("two assets at one path give %v", err)
 	}
-	if _, err := Assets(filepath.Join(dir, "none"), plan.Image{}); err == nil {
+	if _, err := Assets(filepath.Join(dir, "none"), plan.Image{}, Accounts{}); err == nil {
 		t.Error("a missing module folder gives no error")
 	}
 }
@@ -245,7 +247,7 @@ func TestUserCAs(t *testing.T) {
 		"folder/":       "",
 		"away.pem":      "->../../away.pem",
 	})
-	tr, err := Assets(dir, plan.Image{CACertificates: []string{"corp.pem", "ca/other.crt"}})
+	tr, err := Assets(dir, plan.Image{CACertificates: []string{"corp.pem", "ca/other.crt"}}, Accounts{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -273,7 +275,7 @@ func TestUserCAs(t *testing.T) {
 		"away.pem":      "leaves the folder",
 		"../x.pem":      "not in the module's folder",
 	} {
-		_, err := Assets(dir, plan.Image{CACertificates: []string{name}})
+		_, err := Assets(dir, plan.Image{CACertificates: []string{name}}, Accounts{})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s gives %v, want %q in it", name, err, want)
 		}
@@ -314,7 +316,7 @@ func TestAssetFiles(t *testing.T) {
 
 func TestApp(t *testing.T) {
 	dir := sourceTree(t, map[string]string{"bin": "\x7fELF"})
-	tr, err := App("api", filepath.Join(dir, "bin"), []byte("MIT"))
+	tr, err := App("api", filepath.Join(dir, "bin"), []string{"cap_net_bind_service"}, []byte("MIT"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -325,15 +327,18 @@ func TestApp(t *testing.T) {
 	if e := entries[1]; e.Mode != 0o755 || e.content != "\x7fELF" {
 		t.Errorf("the binary has mode %o and content %q", e.Mode, e.content)
 	}
-	if tr, err = App("api", filepath.Join(dir, "bin"), nil); err != nil || len(readTar(t, tr)) != 2 {
+	if caps := entries[1].PAXRecords["SCHILY.xattr.security.capability"]; caps != "\x01\x00\x00\x02\x00\x04\x00\x00"+strings.Repeat("\x00", 12) {
+		t.Errorf("the binary has the capabilities %x", caps)
+	}
+	if tr, err = App("api", filepath.Join(dir, "bin"), nil, nil); err != nil || len(readTar(t, tr)) != 2 {
 		t.Errorf("without licence texts: %v", err)
 	}
-	if _, err := App("api", filepath.Join(dir, "none"), nil); err == nil {
+	if _, err := App("api", filepath.Join(dir, "none"), nil, nil); err == nil {
 		t.Error("a missing binary gives no error")
 	}
-	keys := []string{AppKey("api", "00", nil), AppKey("api", "01", nil), AppKey("b", "00", nil), AppKey("api", "00", []byte("MIT"))}
+	keys := []string{AppKey("api", "00", nil, nil), AppKey("api", "01", nil, nil), AppKey("b", "00", nil, nil), AppKey("api", "00", nil, []byte("MIT")), AppKey("api", "00", []string{"cap_net_raw"}, nil)}
 	slices.Sort(keys)
-	if len(slices.Compact(keys)) != 4 {
+	if len(slices.Compact(keys)) != 5 {
 		t.Error("different binaries have one key")
 	}
 }

@@ -67,7 +67,7 @@ func TestGoFindsTheFiles(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(module, "corp.crt"), ca, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	assets, err := Assets(module, plan.Image{CACertificates: []string{"corp.crt"}})
+	assets, err := Assets(module, plan.Image{CACertificates: []string{"corp.crt"}}, Accounts{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // Component is something with a name and a version of its own that brought
@@ -64,6 +65,22 @@ func (t *Tree) Components() ([]Component, error) {
 		components = append(components, described)
 	}
 	return components, nil
+}
+
+// Overlay is what is left of lower components when the layer of the upper ones lies on
+// them, and the upper ones: a file is the one that the topmost layer has.
+func Overlay(lower, upper []Component) []Component {
+	covered := map[string]bool{}
+	for _, c := range upper {
+		for _, f := range c.Files {
+			covered[f.Path] = true
+		}
+	}
+	all := slices.Clone(lower)
+	for i := range all {
+		all[i].Files = slices.DeleteFunc(slices.Clone(all[i].Files), func(f File) bool { return covered[f.Path] })
+	}
+	return append(all, upper...)
 }
 
 func (t *Tree) describe(n Node) (File, error) {

@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+
+	"github.com/thimble-build/thimble/build/internal/capability"
 )
 
 // WriteTar writes the tree as a tar (OCI image-spec 1.1, layer.md) with one
 // possible encoding: sorted by path, modification time 0, numeric owners without
 // names, and a PAX header only for what USTAR cannot hold (a long or non-ASCII
-// name, a large number). It streams each file, and fails when one is no longer as
+// name, a large number, file capabilities). It streams each file, and fails when one is no longer as
 // long as its node says.
 func (t *Tree) WriteTar(w io.Writer) error {
 	tw := tar.NewWriter(w)
@@ -37,6 +39,9 @@ func (t *Tree) writeNode(tw *tar.Writer, n Node, buf []byte) error {
 		h.Typeflag, h.Linkname = tar.TypeLink, n.Link
 	default:
 		h.Typeflag, h.Size = tar.TypeReg, n.Size
+	}
+	if len(n.Capabilities) > 0 {
+		h.PAXRecords = map[string]string{"SCHILY.xattr." + capability.XAttr: string(n.Capabilities)}
 	}
 	if err := tw.WriteHeader(h); err != nil {
 		return err

@@ -33,6 +33,9 @@ type Node struct {
 	// is the path of a node whose content the file shares: a hard link, which
 	// must sort before the link and have the same mode and owner.
 	Link string
+	// Capabilities is the value of a regular file's security.capability, as package
+	// capability encodes it; empty for none.
+	Capabilities []byte
 	// Size in bytes is what Open's reader gives; both are for regular files.
 	Size int64
 	Open func() (io.ReadCloser, error)
@@ -94,6 +97,9 @@ func (t *Tree) check(n Node) error {
 	if n.UID < 0 || n.GID < 0 {
 		return fmt.Errorf("owner %d:%d is negative", n.UID, n.GID)
 	}
+	if len(n.Capabilities) > 0 && !n.Mode.IsRegular() {
+		return fmt.Errorf("only files have capabilities")
+	}
 	switch n.Mode.Type() {
 	case fs.ModeDir:
 	case fs.ModeSymlink:
@@ -135,8 +141,8 @@ func (t *Tree) checkFile(n Node) error {
 		return fmt.Errorf("hard link to %q, which is no file of the tree", n.Link)
 	case n.Link >= n.Path:
 		return fmt.Errorf("hard link to %q, which comes after it", n.Link)
-	case target.Mode != n.Mode || target.UID != n.UID || target.GID != n.GID:
-		return fmt.Errorf("hard link to %q, whose mode or owner differs", n.Link)
+	case target.Mode != n.Mode || target.UID != n.UID || target.GID != n.GID || !bytes.Equal(target.Capabilities, n.Capabilities):
+		return fmt.Errorf("hard link to %q, whose mode, owner or capabilities differ", n.Link)
 	}
 	return nil
 }

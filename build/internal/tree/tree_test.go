@@ -71,6 +71,8 @@ func add(t testing.TB, tr *Tree, nodes ...Node) {
 }
 
 func TestWriteTarIsCanonical(t *testing.T) {
+	ping := Bytes("srv/ping", 0o755, []byte("ping"))
+	ping.Capabilities = []byte("\x01\x00\x00\x02 a value")
 	long := strings.Repeat("d", 90) + "/" + strings.Repeat("f", 120)
 	nodes := []Node{
 		Bytes("srv/b", 0o644, []byte("bee")),
@@ -81,6 +83,7 @@ func TestWriteTarIsCanonical(t *testing.T) {
 		Bytes("srv/own/big", 0o600, make([]byte, 1<<20)),
 		Bytes("tmp/kept", 0o644, nil),
 		Bytes(long, 0o644, []byte("long")),
+		ping,
 		Bytes("srv/grün", 0o644, []byte("utf8")),
 	}
 	forward, backward := &Tree{}, &Tree{}
@@ -97,7 +100,7 @@ func TestWriteTarIsCanonical(t *testing.T) {
 	got := names(entries)
 	want := []string{
 		long[:90] + "/", long, "srv/", "srv/a", "srv/b", "srv/grün", "srv/link", "srv/own/",
-		"srv/own/big", "srv/same", "tmp/", "tmp/kept",
+		"srv/own/big", "srv/ping", "srv/same", "tmp/", "tmp/kept",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("entries are\n%q, want\n%q", got, want)
@@ -111,7 +114,7 @@ func TestWriteTarIsCanonical(t *testing.T) {
 		if e.Uname != "" || e.Gname != "" {
 			t.Errorf("%s has owner names %q %q", e.Name, e.Uname, e.Gname)
 		}
-		needsPAX := e.Name == long || e.Name == "srv/grün"
+		needsPAX := e.Name == long || e.Name == "srv/grün" || e.Name == "srv/ping"
 		if (e.Format == tar.FormatPAX) != needsPAX {
 			t.Errorf("%s has format %v", e.Name, e.Format)
 		}
@@ -130,6 +133,9 @@ func TestWriteTarIsCanonical(t *testing.T) {
 			got.Gid != want.Gid || got.Linkname != want.Linkname {
 			t.Errorf("%s: type %c mode %o owner %d:%d link %q", name, got.Typeflag, got.Mode, got.Uid, got.Gid, got.Linkname)
 		}
+	}
+	if got := byName["srv/ping"].PAXRecords["SCHILY.xattr.security.capability"]; got != string(ping.Capabilities) {
+		t.Errorf("srv/ping has the capabilities %q", got)
 	}
 	if byName["srv/b"].content != "bee" || byName[long].content != "long" {
 		t.Error("contents differ")
@@ -168,7 +174,7 @@ func TestAddRefuses(t *testing.T) {
 		"no link":          {[]Node{{Path: "f", Mode: fs.ModeSymlink}}, "without a target"},
 		"missing target":   {[]Node{{Path: "z", Mode: 0o644, Link: "a/none"}}, "no file of the tree"},
 		"later target":     {[]Node{file, {Path: "a/a", Mode: 0o644, Link: "a/file"}}, "comes after"},
-		"other mode":       {[]Node{file, {Path: "b", Mode: 0o600, Link: "a/file"}}, "mode or owner differs"},
+		"other mode":       {[]Node{file, {Path: "b", Mode: 0o600, Link: "a/file"}}, "mode, owner or capabilities differ"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tr := &Tree{}

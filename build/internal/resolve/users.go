@@ -1,0 +1,90 @@
+package resolve
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// checkUsers returns the users with every default filled in: the group has the user's
+// number, the home is below /home, the shell is none.
+func checkUsers(users []plan.User) ([]plan.User, error) {
+	var checked []plan.User
+	names, uids := map[string]bool{}, map[int]bool{}
+	for _, u := range users {
+		if u.GID == 0 {
+			u.GID = u.UID
+		}
+		if u.Home == "" {
+			u.Home = "/home/" + u.Name
+		}
+		if u.Shell == "" {
+			u.Shell = "/sbin/nologin"
+		}
+		if err := checkUser(u); err != nil {
+			return nil, fmt.Errorf("user %q: %w", u.Name, err)
+		}
+		if names[u.Name] || uids[u.UID] {
+			return nil, fmt.Errorf("user %q: its name or its uid %d is there twice", u.Name, u.UID)
+		}
+		names[u.Name], uids[u.UID] = true, true
+		checked = append(checked, u)
+	}
+	return checked, nil
+}
+
+// userName is what Debian's useradd takes, and maxID the greatest number before the one
+// that system calls take for none.
+var userName = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,31}$`)
+
+const maxID = 1<<32 - 2
+
+func checkUser(u plan.User) error {
+	if !userName.MatchString(u.Name) {
+		return errors.New("a name is up to 32 lower-case letters, digits, '_' and '-', and begins with a letter")
+	}
+	for what, n := range map[string]int{"uid": u.UID, "gid": u.GID} {
+		if n < 1 || int64(n) > maxID {
+			return fmt.Errorf("%s %d is not from 1 to %d", what, n, int64(maxID))
+		}
+	}
+	for what, p := range map[string]string{"home": u.Home, "shell": u.Shell} {
+		if !path.IsAbs(p) || path.Clean(p) != p || strings.ContainsAny(p, ":\n") {
+			return fmt.Errorf("%s %q is not a clean absolute path", what, p)
+		}
+	}
+	return nil
+}
+
+var userPattern = regexp.MustCompile(`^[0-9]+(:[0-9]+)?$`)
+
+// numericUser is Runtime.User in numbers, which a cluster can tell from root without
+// reading the image's /etc/passwd. A user's name alone brings the primary group.
+func numericUser(user string, users []plan.User) (string, error) {
+	if user == "" || userPattern.MatchString(user) {
+		return user, nil
+	}
+	number := func(name string, of func(plan.User) int) (string, bool) {
+		for _, u := range users {
+			if u.Name == name {
+				return strconv.Itoa(of(u)), true
+			}
+		}
+		return name, userPattern.MatchString(name)
+	}
+	name, group, both := strings.Cut(user, ":")
+	if !both {
+		group = name
+	}
+	uid, ok := number(name, func(u plan.User) int { return u.UID })
+	gid, groupOK := number(group, func(u plan.User) int { return u.GID })
+	if !ok || !groupOK {
+		return "", fmt.Errorf("user %q is neither a uid, a uid:gid, nor the name of one of Users", user)
+	}
+	return uid + ":" + gid, nil
+}
