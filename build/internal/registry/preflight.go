@@ -48,14 +48,8 @@ func (r *Repository) Preflight(ctx context.Context, tags []Tag, want v1.Hash) (P
 	if date, err := http.ParseTime(started.header.Get("Date")); err == nil {
 		found.Skew = date.Sub(r.options.Now()).Round(time.Second)
 	}
-	if location, err := started.url.Parse(started.header.Get("Location")); err == nil && location.Host == started.url.Host {
-		// A registry that cannot cancel lets the upload expire.
-		_, err := r.ask(ctx, request{method: http.MethodDelete, url: location.String(), codes: []int{
-			http.StatusOK, http.StatusAccepted, http.StatusNoContent, http.StatusBadRequest,
-			http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed}})
-		if err != nil {
-			return Preflight{}, r.explain(ctx, "push", "", err)
-		}
+	if err := r.giveUp(ctx, started); err != nil {
+		return Preflight{}, r.explain(ctx, "push", "", err)
 	}
 	if found.Skew.Abs() > maxSkew {
 		side := "behind"
@@ -86,6 +80,22 @@ func (r *Repository) Preflight(ctx context.Context, tags []Tag, want v1.Hash) (P
 		return Preflight{}, r.explain(ctx, "list the referrers in", "", err)
 	}
 	return found, nil
+}
+
+// giveUp cancels an upload that was started. A registry that cannot lets it expire.
+func (r *Repository) giveUp(ctx context.Context, started answer) error {
+	location, err := started.url.Parse(started.header.Get("Location"))
+	if err != nil || location.Host != started.url.Host {
+		return nil
+	}
+	_, err = r.ask(ctx, request{method: http.MethodDelete, url: location.String(), codes: withoutLeave})
+	return err
+}
+
+// withoutLeave are the answers to a request to delete something, if it cannot be.
+var withoutLeave = []int{
+	http.StatusOK, http.StatusAccepted, http.StatusNoContent, http.StatusBadRequest,
+	http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed,
 }
 
 // tagName is compiled when it is needed: it takes a millisecond. It is the grammar of the OCI distribution-spec.

@@ -1,0 +1,149 @@
+package registry
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+)
+
+// Support is whether a registry can do something.
+type Support string
+
+// The answers to whether a registry can do something.
+const (
+	Supported   Support = "yes"
+	Unsupported Support = "no"
+	// NotKnown is the answer where there is nothing yet to find it out with, or where the
+	// registry's answer could mean anything.
+	NotKnown Support = "unknown"
+)
+
+// Capabilities are what a registry can do.
+type Capabilities struct {
+	// Indexes of images for several platforms (OCI image-spec, image-index.md).
+	Indexes Support
+	// Mounts of blobs that are in the registry already (OCI distribution-spec, "Mounting
+	// a blob from another repository").
+	Mounts Support
+}
+
+// Capabilities finds out what Preflight does not need to know. It mounts a blob of the
+// repository where it is already, and puts an index whose only manifest is nowhere,
+// which registries refuse for that reason; one that takes it is asked to delete it.
+func (r *Repository) Capabilities(ctx context.Context) (Capabilities, error) {
+	var c Capabilities
+	var err error
+	if c.Indexes, err = r.indexes(ctx); err != nil {
+		return c, r.explain(ctx, "push", "", err)
+	}
+	if c.Mounts, err = r.mountsBlobs(ctx); err != nil {
+		return c, r.explain(ctx, "push", "", err)
+	}
+	return c, nil
+}
+
+func (r *Repository) indexes(ctx context.Context) (Support, error) {
+	raw, err := json.Marshal(v1.IndexManifest{
+		SchemaVersion: 2, MediaType: types.OCIImageIndex,
+		Manifests: []v1.Descriptor{{
+			MediaType: types.OCIManifestSchema1, Size: 2,
+			Digest:   v1.Hash{Algorithm: "sha256", Hex: "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"}, // of "{}"
+			Platform: &v1.Platform{OS: "linux", Architecture: "amd64"},
+		}},
+	})
+	if err != nil {
+		return NotKnown, err
+	}
+	digest, _, err := v1.SHA256(bytes.NewReader(raw))
+	if err != nil {
+		return NotKnown, err
+	}
+	err = r.put(ctx, digest.String(), raw, types.OCIImageIndex)
+	if err == nil {
+		// Many registries let nobody delete: then a manifest of 300 bytes stays.
+		_, err = r.ask(ctx, request{method: http.MethodDelete, url: r.url(r.name, "manifests", digest.String()), codes: withoutLeave})
+		return Supported, err
+	}
+	answer := new(transport.Error)
+	if !errors.As(err, &answer) || answer.StatusCode == http.StatusUnauthorized || answer.StatusCode == http.StatusForbidden || slices.Contains(outages, answer.StatusCode) {
+		return NotKnown, err
+	}
+	for _, d := range answer.Errors {
+		switch d.Code {
+		case transport.ManifestBlobUnknownErrorCode, transport.ManifestUnknownErrorCode, transport.BlobUnknownErrorCode:
+			return Supported, nil // it has read the index
+		case transport.UnsupportedErrorCode:
+			return Unsupported, nil
+		}
+	}
+	if answer.StatusCode == http.StatusUnsupportedMediaType {
+		return Unsupported, nil
+	}
+	return NotKnown, nil
+}
+
+// mountsBlobs mounts a blob of an image that a tag of the repository points to.
+func (r *Repository) mountsBlobs(ctx context.Context) (Support, error) {
+	blob, err := r.anyBlob(ctx)
+	if err != nil || blob == (v1.Hash{}) {
+		return NotKnown, err
+	}
+	query := url.Values{"mount": {blob.String()}, "from": {r.name.RepositoryStr()}}.Encode()
+	a, err := r.ask(ctx, request{method: http.MethodPost, url: r.url(r.name, "blobs/uploads", "") + "?" + query,
+		codes: []int{http.StatusCreated, http.StatusAccepted}})
+	if err != nil {
+		return NotKnown, err
+	}
+	if a.status == http.StatusCreated {
+		return Supported, nil
+	}
+	return Unsupported, r.giveUp(ctx, a)
+}
+
+// anyBlob is a blob that the repository has; zero where it is empty.
+func (r *Repository) anyBlob(ctx context.Context) (v1.Hash, error) {
+	none := v1.Hash{}
+	list, err := r.ask(ctx, request{method: http.MethodGet, url: r.url(r.name, "tags", "list") + "?n=1",
+		codes: []int{http.StatusOK, http.StatusNotFound}})
+	if err != nil {
+		return none, err
+	}
+	var tags struct{ Tags []string }
+	if list.status != http.StatusOK || json.Unmarshal(list.body, &tags) != nil || len(tags.Tags) == 0 {
+		return none, nil
+	}
+	ref := tags.Tags[0]
+	if _, err := name.NewTag(r.name.Name()+":"+ref, name.StrictValidation); err != nil {
+		return none, nil
+	}
+	for range 2 { // an index, and an image in it
+		found, err := r.get(ctx, ref)
+		if err != nil || found == nil {
+			return none, err
+		}
+		var m struct {
+			Config    *v1.Descriptor
+			Manifests []v1.Descriptor
+		}
+		if json.Unmarshal(found.raw, &m) != nil {
+			return none, nil
+		}
+		if m.Config != nil {
+			return m.Config.Digest, nil
+		}
+		if len(m.Manifests) == 0 {
+			return none, nil
+		}
+		ref = m.Manifests[0].Digest.String()
+	}
+	return none, nil
+}
