@@ -93,6 +93,9 @@ func Test(ctx context.Context, o Options) (result *Result, err error) {
 	if err := r.resolve(ctx); err != nil {
 		return nil, err
 	}
+	if _, err := r.boundMemory(); err != nil {
+		return nil, err
+	}
 	if err := r.test(ctx); err != nil {
 		return nil, err
 	}
@@ -195,7 +198,7 @@ func (r *run) resolve(ctx context.Context) error {
 // test runs what Config.Test asks for.
 func (r *run) test(ctx context.Context) error {
 	return r.stage("test", func() (string, error) {
-		in := gotest.Input{Go: r.resolved.Go, Config: r.Config.Test, Tags: r.resolved.Plan.Build.Tags}
+		in := gotest.Input{Go: r.resolved.Go, Config: r.Config.Test, Tags: r.resolved.Plan.Build.Tags, Parallel: r.resolved.Go.Parallel}
 		in.CoverProfile, in.JUnit = r.abs(r.Config.Test.CoverProfile), r.abs(r.Config.Test.JUnit)
 		result, err := gotest.Run(ctx, in)
 		if err != nil {

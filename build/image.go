@@ -117,6 +117,10 @@ func (r *run) closeFiles() {
 // and for each platform the compiler, then the layers of what it gives, and beside
 // them the description.
 func (r *run) make(ctx context.Context, units []*unit, images bool) error {
+	commands, err := r.boundMemory()
+	if err != nil {
+		return err
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	r.examineBefore(ctx, units, g)
 	if !r.SkipTests && !r.Config.Test.Skip {
@@ -142,7 +146,7 @@ func (r *run) make(ctx context.Context, units []*unit, images bool) error {
 	})
 	platforms := r.resolved.Plan.Targets()
 	compiled := make(chan error, len(platforms))
-	compilers := make(chan struct{}, maxCompilers)
+	compilers := make(chan struct{}, commands)
 	completed := make(chan struct{})
 	var one sync.Mutex // layers are compressed one at a time, on all cores
 	for _, platform := range platforms {
@@ -191,10 +195,6 @@ func (r *run) make(ctx context.Context, units []*unit, images bool) error {
 	})
 	return g.Wait()
 }
-
-// maxCompilers bounds how many go commands build at once; each of them uses all
-// the cores.
-const maxCompilers = 3
 
 // openCache opens the cache of layers and documents.
 func (r *run) openCache() error {

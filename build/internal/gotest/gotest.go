@@ -27,7 +27,9 @@ type Input struct {
 	Go     *gocmd.Go
 	Config plan.TestConfig
 	// Tags are the build tags of the binaries, used for the tests as well.
-	Tags                []string
+	Tags []string
+	// Parallel is -p, how many processes run at once; empty leaves it to the go command.
+	Parallel            string
 	CoverProfile, JUnit string
 }
 
@@ -60,6 +62,9 @@ func Run(ctx context.Context, in Input) (Result, error) {
 	if tags := slices.Concat(in.Tags, in.Config.Tags); len(tags) > 0 {
 		slices.Sort(tags)
 		flags = append(flags, "-tags="+strings.Join(slices.Compact(tags), ","))
+	}
+	if in.Parallel != "" {
+		flags = append(flags, "-p="+in.Parallel)
 	}
 	err := process.Run(ctx, in.Go.User(slices.Concat([]string{"vet"}, flags, packages)...))
 	if failed := new(process.Error); errors.As(err, &failed) && failed.Stderr != "" {
