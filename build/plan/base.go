@@ -62,7 +62,9 @@ type DebianSelection struct {
 	With []string `json:"with,omitempty"`
 	// Architecture as Debian calls it, such as "armhf".
 	Architecture string `json:"architecture"`
-	// Packages are the names of what is unpacked, dependencies among them, sorted.
+	// Packages are what is unpacked, dependencies among them, as "name=version", sorted by
+	// name. The version matters where an architecture has been left behind: bookworm's
+	// s390x gets no security updates, not even of packages for all architectures.
 	Packages []string `json:"packages"`
 }
 

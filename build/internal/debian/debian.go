@@ -17,12 +17,10 @@
 package debian
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"time"
 
-	"github.com/thimble-build/thimble/build/internal/tree"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
@@ -68,56 +66,4 @@ type Request struct {
 	// Keyring are OpenPGP public keys, in binary form, that are trusted instead of
 	// Debian's. It is there for tests and for archives of one's own.
 	Keyring []byte
-}
-
-// Architecture returns what Debian calls a platform: linux/arm/v7 is "armhf". A platform
-// for which the suite has no packages is an error that says which there are.
-func Architecture(suite string, p plan.Platform) (string, error) {
-	return "", errors.New("not yet")
-}
-
-// Lock reads the indexes of the suite, its updates and its security archive, and returns
-// for each selection the packages that it comes to: of each the newest version that the
-// three have. The result has the same JSON whenever the indexes are the same.
-//
-// It is an error when an index is not signed by a trusted key, does not match its
-// hashes, is expired, is that of another suite, or is older than Previous's; and when a
-// package, or what it depends on, does not exist.
-func Lock(ctx context.Context, r Request) (plan.DebianLock, error) {
-	return plan.DebianLock{}, errors.New("not yet")
-}
-
-// Selection is one base for one architecture with its packages, as Find gives it.
-type Selection struct {
-	plan.DebianSelection
-	// Suite is that of the lock.
-	Suite string
-	// Locked are the packages, in the order of their names.
-	Locked []plan.DebianPackage
-	// Indexes are those of the lock.
-	Indexes []plan.DebianIndex
-}
-
-// Find returns the lock's selection for a base with further packages (in any order) on
-// an architecture. If there is none, or the lock contradicts itself, errors.Is(err,
-// ErrNotLocked) tells the first from the second.
-func Find(l *plan.DebianLock, base string, with []string, architecture string) (Selection, error) {
-	return Selection{}, errors.New("not yet")
-}
-
-// Key stands for the content of the selection's tree: two selections with one key have
-// the same tree, byte for byte. It opens nothing: it is made of the packages' hashes
-// and of the version of the format in which this package makes trees.
-func (s Selection) Key() string { return "" }
-
-// Fetch makes sure that all packages of the selection are in the mirror's Cache. What is
-// there is not asked for again; what was cut off is continued. A file that has not the
-// size or the hash that the lock says is refused and not kept.
-func (s Selection) Fetch(ctx context.Context, m Mirror) error { return errors.New("not yet") }
-
-// Tree makes the tree of the selection, after Fetch. Contents are unpacked into files in
-// dir, which the caller makes before and removes when the tree is no longer used; trees of
-// one run may share it. The tree's components are its packages.
-func (s Selection) Tree(ctx context.Context, m Mirror, dir string) (*tree.Tree, error) {
-	return nil, errors.New("not yet")
 }

@@ -1,0 +1,56 @@
+package debian
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// architectures are Debian's names of the platforms that bases are made for.
+var architectures = map[string]string{
+	"linux/amd64":   "amd64",
+	"linux/arm64":   "arm64",
+	"linux/arm/v7":  "armhf",
+	"linux/ppc64le": "ppc64el",
+	"linux/riscv64": "riscv64",
+	"linux/s390x":   "s390x",
+}
+
+// Suites are the suites that bases are made of, the newest first.
+var Suites = []string{"trixie", "bookworm"}
+
+// release is a suite's number.
+var release = map[string]string{"trixie": "13", "bookworm": "12"}
+
+// Architecture returns what Debian calls a platform: linux/arm/v7 is "armhf". Variants
+// of other architectures use the packages of their baseline. A platform for which the
+// suite has no packages is an error that says which there are.
+func Architecture(suite string, p plan.Platform) (string, error) {
+	if err := checkSuite(suite); err != nil {
+		return "", err
+	}
+	if p.Architecture != "arm" {
+		p.Variant = ""
+	}
+	arch, ok := architectures[p.String()]
+	if ok && (arch != "riscv64" || suite != "bookworm") {
+		return arch, nil
+	}
+	var known []string
+	for platform, arch := range architectures {
+		if arch != "riscv64" || suite != "bookworm" {
+			known = append(known, platform)
+		}
+	}
+	slices.Sort(known)
+	return "", fmt.Errorf("find Debian's packages for %s: %s has them for %s", p, suite, strings.Join(known, ", "))
+}
+
+func checkSuite(suite string) error {
+	if release[suite] == "" {
+		return fmt.Errorf("suite %q is unknown; there are %s", suite, strings.Join(Suites, " and "))
+	}
+	return nil
+}

@@ -1,0 +1,178 @@
+package debian
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+	"github.com/ulikunitz/xz"
+)
+
+// Limits on one package. Debian's largest libraries are well within them.
+const (
+	maxDownload = 1 << 30   // bytes of a .deb
+	maxUnpacked = 2 << 30   // bytes of its files together
+	maxEntries  = 200_000   // entries of its tar
+	maxControl  = 16 << 20  // bytes of its control files together
+	maxWindow   = 128 << 20 // bytes of a decompressor's memory; xz -9 takes 64 MiB
+)
+
+// archive reads the members of a .deb in turn: an ar archive of debian-binary,
+// control.tar and data.tar, the latter two compressed (deb(5)).
+type archive struct {
+	r    *bufio.Reader
+	left int64 // bytes of the current member, with its padding
+}
+
+func openArchive(r io.Reader) (*archive, error) {
+	a := &archive{r: bufio.NewReaderSize(r, 64<<10)}
+	magic := make([]byte, 8)
+	if _, err := io.ReadFull(a.r, magic); err != nil || string(magic) != "!<arch>\n" {
+		return nil, errors.New("it is no ar archive")
+	}
+	name, content, err := a.next()
+	if err != nil {
+		return nil, err
+	}
+	version, err := io.ReadAll(io.LimitReader(content, 16))
+	if err != nil {
+		return nil, err
+	}
+	if name != "debian-binary" || !strings.HasPrefix(string(version), "2.") {
+		return nil, fmt.Errorf("it begins with %.20q, %.20q, not as a package of format 2 does", name, version)
+	}
+	return a, nil
+}
+
+// next goes to the next member; io.EOF says that there is none.
+func (a *archive) next() (name string, content io.Reader, err error) {
+	if _, err := io.CopyN(io.Discard, a.r, a.left); err != nil {
+		return "", nil, cutOff(err)
+	}
+	header := make([]byte, 60)
+	if _, err := io.ReadFull(a.r, header); err != nil {
+		if err == io.EOF {
+			return "", nil, io.EOF
+		}
+		return "", nil, cutOff(err)
+	}
+	size, err := strconv.ParseInt(strings.TrimRight(string(header[48:58]), " "), 10, 64)
+	if err != nil || size < 0 || string(header[58:]) != "`\n" {
+		return "", nil, errors.New("its ar archive has a broken header")
+	}
+	a.left = size + size&1
+	name = strings.TrimSuffix(strings.TrimRight(string(header[:16]), " "), "/")
+	return name, &member{a, size}, nil
+}
+
+// find goes on to the member that is called stem with the suffix of a compression, and
+// returns its content without that.
+func (a *archive) find(stem string) (io.ReadCloser, error) {
+	for {
+		name, content, err := a.next()
+		if err == io.EOF {
+			return nil, fmt.Errorf("it has no %s", stem)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if suffix, ok := strings.CutPrefix(name, stem); ok && (suffix == "" || suffix == path.Ext(name)) {
+			r, err := decompress(content, suffix)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", name, err)
+			}
+			return r, nil
+		}
+		if !strings.HasPrefix(name, "_") { // such are for others
+			return nil, fmt.Errorf("it has %.20q where %s should be", name, stem)
+		}
+	}
+}
+
+// member is the content of a member.
+type member struct {
+	a    *archive
+	left int64
+}
+
+func (m *member) Read(p []byte) (int, error) {
+	if m.left == 0 {
+		return 0, io.EOF
+	}
+	n, err := m.a.r.Read(p[:min(int64(len(p)), m.left)])
+	m.left -= int64(n)
+	m.a.left -= int64(n)
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
+// decompress reads what was compressed as a file's suffix says.
+func decompress(r io.Reader, suffix string) (io.ReadCloser, error) {
+	switch suffix {
+	case "":
+		return io.NopCloser(r), nil
+	case ".gz":
+		return gzip.NewReader(r)
+	case ".zst":
+		d, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
+		if err != nil {
+			return nil, err
+		}
+		return d.IOReadCloser(), nil
+	case ".xz":
+		b := bufio.NewReaderSize(r, 64<<10)
+		if err := checkWindow(b); err != nil {
+			return nil, err
+		}
+		x, err := xz.NewReader(b)
+		if err != nil {
+			return nil, err
+		}
+		return io.NopCloser(x), nil
+	}
+	return nil, fmt.Errorf("compression %q is unknown; known are .xz, .zst and .gz", suffix)
+}
+
+// checkWindow refuses an xz stream whose first block wants more memory than maxWindow
+// (the .xz file format 1.2.0, sections 3.1 and 5.3.1): the library would take it.
+func checkWindow(b *bufio.Reader) error {
+	const block = 12 // after the stream's header
+	head, err := b.Peek(block + 24)
+	if err != nil && len(head) < block+2 {
+		return nil // too short for a block: the library says what is wrong
+	}
+	i := block + 2
+	for _, flag := range []byte{0x40, 0x80} { // the sizes of the block, if it has them
+		if head[block+1]&flag == 0 {
+			continue
+		}
+		for i < len(head) && head[i]&0x80 != 0 {
+			i++
+		}
+		i++
+	}
+	// The LZMA2 filter: its number, the size of its properties, the dictionary's size.
+	if head[block] == 0 || i+2 >= len(head) || head[i] != 0x21 {
+		return nil
+	}
+	bits := head[i+2]
+	if bits > 40 || int64(2|bits&1)<<(bits/2+11) > maxWindow {
+		return fmt.Errorf("it wants more than %d MiB of memory", maxWindow>>20)
+	}
+	return nil
+}
+
+func cutOff(err error) error {
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
+		return errors.New("it is cut off")
+	}
+	return err
+}

@@ -1,0 +1,71 @@
+// Package debiantest has what tests of Debian's archive need: the mirror that this machine
+// uses, and an archive of the test's own making.
+package debiantest
+
+import (
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Mirror returns the URL under which debian/ and debian-security/ lie, from apt's own
+// configuration. Where there is none the test skips, or fails if THIMBLE_REQUIRE is set.
+// THIMBLE_TEST_DEBIAN_MIRROR names another.
+func Mirror(t testing.TB) string {
+	t.Helper()
+	if m := os.Getenv("THIMBLE_TEST_DEBIAN_MIRROR"); m != "" {
+		return strings.TrimRight(m, "/")
+	}
+	m, ok := mirrorOf("/etc/apt")
+	if !ok {
+		const reason = "apt is not set up here to read Debian's archive from a mirror"
+		if os.Getenv("THIMBLE_REQUIRE") == "1" {
+			t.Fatal(reason)
+		}
+		t.Skip(reason)
+	}
+	return m
+}
+
+// mirrorOf reads apt's configuration: sources.list(5), in both of its formats.
+func mirrorOf(etc string) (string, bool) {
+	var uris []string
+	lists, _ := filepath.Glob(filepath.Join(etc, "sources.list.d", "*"))
+	for _, name := range append(lists, filepath.Join(etc, "sources.list")) {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			continue
+		}
+		for line := range strings.Lines(string(b)) {
+			words := strings.Fields(line)
+			switch {
+			case len(words) > 1 && filepath.Ext(name) == ".sources" && strings.EqualFold(words[0], "URIs:"):
+				uris = append(uris, words[1:]...)
+			case len(words) > 2 && filepath.Ext(name) == ".list" && words[0] == "deb":
+				uris = append(uris, words[1:]...)
+			}
+		}
+	}
+	// Both archives have to be below one URL.
+	var parents [2][]string
+	for _, uri := range uris {
+		u, err := url.Parse(strings.TrimRight(uri, "/"))
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" {
+			continue
+		}
+		for i, archive := range []string{"/debian", "/debian-security"} {
+			if parent, ok := strings.CutSuffix(u.String(), archive); ok {
+				parents[i] = append(parents[i], parent)
+			}
+		}
+	}
+	for _, p := range parents[0] {
+		if slices.Contains(parents[1], p) {
+			return p, true
+		}
+	}
+	return "", false
+}

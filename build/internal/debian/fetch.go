@@ -1,0 +1,323 @@
+package debian
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+const (
+	attempts = 5               // that a file is asked for, when nothing says that it is not there
+	stall    = 1 * time.Minute // without a byte ends an attempt
+)
+
+// pause is the time before the second attempt; it doubles with each.
+var pause = 500 * time.Millisecond
+
+// wanted is a file whose content is known by its hash.
+type wanted struct {
+	urls   []string // tried in turn, the next where one has no such file
+	size   int64
+	sha256 string
+}
+
+// permanent is an error that another attempt would not change.
+type permanent struct{ error }
+
+func (p permanent) Unwrap() error { return p.error }
+
+var (
+	// errGone says that the mirror has no such file.
+	errGone = errors.New("the mirror does not have it")
+	// errDiffers says that the mirror has another file.
+	errDiffers = errors.New("the mirror has another file")
+)
+
+// kept says whether the file is in the cache, and whole. One that is not is removed.
+func (m Mirror) kept(w wanted) (bool, error) {
+	name := filepath.Join(m.Cache, w.sha256)
+	size, sum, err := hashFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if size == w.size && sum == w.sha256 {
+		return true, nil
+	}
+	return false, remove(name)
+}
+
+// download puts the file into the cache. The caller holds the cache's lock.
+func (m Mirror) download(ctx context.Context, w wanted) error {
+	var err error
+	for _, url := range w.urls {
+		if err = m.downloadFrom(ctx, url, w); !errors.Is(err, errGone) {
+			return err
+		}
+	}
+	return err
+}
+
+func (m Mirror) downloadFrom(ctx context.Context, url string, w wanted) error {
+	partial := filepath.Join(m.Cache, w.sha256+".partial")
+	var err error
+	for try, wait := 0, pause; try < attempts; try, wait = try+1, 2*wait {
+		if try > 0 {
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(wait):
+			}
+		}
+		if err = m.attempt(ctx, url, partial, w); err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		var p permanent
+		if errors.As(err, &p) {
+			break
+		}
+	}
+	return fmt.Errorf("fetch %s: %w", redact(url), err)
+}
+
+// attempt asks for what partial lacks of the file, and moves it to its place when it is
+// whole and has the right hash.
+func (m Mirror) attempt(ctx context.Context, url, partial string, w wanted) (err error) {
+	f, err := os.OpenFile(partial, os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return permanent{err}
+	}
+	have, err := f.Seek(0, io.SeekEnd)
+	continued := have > 0
+	defer func() {
+		err = errors.Join(err, f.Close())
+		if err == nil {
+			err = m.place(partial, w, continued)
+		}
+	}()
+	if err != nil {
+		return permanent{err}
+	}
+	if have > w.size {
+		if have, err = restart(f); err != nil {
+			return err
+		}
+	}
+	if have == w.size && have > 0 {
+		return nil // all there; its hash decides
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return permanent{err}
+	}
+	if have > 0 {
+		request.Header.Set("Range", fmt.Sprintf("bytes=%d-", have))
+	}
+	response, err := m.client().Do(request)
+	if err != nil {
+		return unwrapURL(err)
+	}
+	defer response.Body.Close() // only read from
+	switch {
+	case response.StatusCode == http.StatusPartialContent && startsAt(response, have):
+	case response.StatusCode == http.StatusOK:
+		if response.ContentLength >= 0 && response.ContentLength != w.size {
+			return permanent{fmt.Errorf("%w: it has %d bytes, %d are right", errDiffers, response.ContentLength, w.size)}
+		}
+		if have, err = restart(f); err != nil {
+			return err
+		}
+	case response.StatusCode == http.StatusPartialContent, response.StatusCode == http.StatusRequestedRangeNotSatisfiable:
+		if _, err := restart(f); err != nil {
+			return err
+		}
+		return fmt.Errorf("the mirror answers %s and not with what was asked for", response.Status)
+	default:
+		return statusError(response)
+	}
+	watch := time.AfterFunc(stall, func() { cancel(fmt.Errorf("no byte came for %s", stall)) })
+	defer watch.Stop()
+	n, err := io.Copy(f, io.LimitReader(&watched{response.Body, watch}, w.size-have+1))
+	switch have += n; {
+	case have > w.size:
+		_, err := restart(f)
+		return permanent{errors.Join(fmt.Errorf("%w: it has more than the %d bytes that are right", errDiffers, w.size), err)}
+	case err != nil:
+		if cause := context.Cause(ctx); cause != nil {
+			err = cause
+		}
+		return fmt.Errorf("the mirror sent %d of %d bytes: %w", have, w.size, err)
+	case have < w.size:
+		return fmt.Errorf("the mirror sent %d of %d bytes; the next run continues there", have, w.size)
+	}
+	return nil
+}
+
+// place checks the hash of a file that is all there and gives it its name. One that is
+// wrong is removed; if it was only continued, the next attempt begins anew.
+func (m Mirror) place(partial string, w wanted, continued bool) error {
+	_, sum, err := hashFile(partial)
+	if err != nil {
+		return permanent{err}
+	}
+	if sum != w.sha256 {
+		err := errors.Join(fmt.Errorf("%w: its SHA-256 is %s, %s is right", errDiffers, sum, w.sha256), remove(partial))
+		if continued {
+			return err
+		}
+		return permanent{err}
+	}
+	if err := os.Rename(partial, filepath.Join(m.Cache, w.sha256)); err != nil {
+		return permanent{err}
+	}
+	return nil
+}
+
+// read returns what is at a URL, at most limit bytes, and the URL that redirects led to.
+func (m Mirror) read(ctx context.Context, url string, limit int64) (content []byte, from string, err error) {
+	for try, wait := 0, pause; try < attempts; try, wait = try+1, 2*wait {
+		if try > 0 {
+			select {
+			case <-ctx.Done():
+				return nil, "", ctx.Err()
+			case <-time.After(wait):
+			}
+		}
+		content, from, err = m.readOnce(ctx, url, limit)
+		var p permanent
+		if err == nil || ctx.Err() != nil || errors.As(err, &p) {
+			break
+		}
+	}
+	if err != nil {
+		return nil, "", fmt.Errorf("fetch %s: %w", redact(url), err)
+	}
+	return content, from, nil
+}
+
+func (m Mirror) readOnce(ctx context.Context, url string, limit int64) ([]byte, string, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, stall, fmt.Errorf("it did not come within %s", stall))
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, "", permanent{err}
+	}
+	response, err := m.client().Do(request)
+	if err != nil {
+		return nil, "", unwrapURL(err)
+	}
+	defer response.Body.Close() // only read from
+	if response.StatusCode != http.StatusOK {
+		return nil, "", statusError(response)
+	}
+	content, err := io.ReadAll(io.LimitReader(response.Body, limit+1))
+	if err != nil {
+		return nil, "", err
+	}
+	if int64(len(content)) > limit {
+		return nil, "", permanent{fmt.Errorf("it is larger than %d bytes", limit)}
+	}
+	return content, response.Request.URL.String(), nil
+}
+
+// locked runs f while no other run writes into the cache.
+func (m Mirror) locked(ctx context.Context, f func() error) (err error) {
+	if m.Cache == "" {
+		return errors.New("open the cache of Debian's packages: no folder is named")
+	}
+	if err := os.MkdirAll(m.Cache, 0o755); err != nil {
+		return fmt.Errorf("open the cache of Debian's packages: %w", err)
+	}
+	lock := flock.New(filepath.Join(m.Cache, "lock"))
+	if _, err := lock.TryLockContext(ctx, 50*time.Millisecond); err != nil {
+		return fmt.Errorf("lock %s: %w", lock.Path(), err)
+	}
+	defer func() { err = errors.Join(err, lock.Close()) }()
+	return f()
+}
+
+func (m Mirror) client() *http.Client {
+	if m.Client == nil {
+		return http.DefaultClient
+	}
+	return m.Client
+}
+
+func statusError(r *http.Response) error {
+	switch {
+	case r.StatusCode == http.StatusNotFound, r.StatusCode == http.StatusGone:
+		return permanent{errGone}
+	case r.StatusCode == http.StatusTooManyRequests, r.StatusCode == http.StatusRequestTimeout, r.StatusCode >= 500:
+		return fmt.Errorf("the mirror answers %s", r.Status)
+	}
+	return permanent{fmt.Errorf("the mirror answers %s", r.Status)}
+}
+
+// startsAt says whether a partial answer begins where it was asked to.
+func startsAt(r *http.Response, offset int64) bool {
+	rest, ok := strings.CutPrefix(r.Header.Get("Content-Range"), "bytes ")
+	from, _, _ := strings.Cut(rest, "-")
+	n, err := strconv.ParseInt(from, 10, 64)
+	return ok && err == nil && n == offset && offset > 0
+}
+
+func restart(f *os.File) (int64, error) {
+	if err := f.Truncate(0); err != nil {
+		return 0, permanent{err}
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return 0, permanent{err}
+	}
+	return 0, nil
+}
+
+// watched puts off the end of an attempt with every byte that comes.
+type watched struct {
+	r     io.Reader
+	watch *time.Timer
+}
+
+func (w *watched) Read(p []byte) (int, error) {
+	n, err := w.r.Read(p)
+	if n > 0 {
+		w.watch.Reset(stall)
+	}
+	return n, err
+}
+
+func hashFile(name string) (int64, string, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return 0, "", err
+	}
+	defer f.Close() // only read from
+	h := sha256.New()
+	n, err := io.Copy(h, f)
+	return n, hex.EncodeToString(h.Sum(nil)), err
+}
+
+func remove(name string) error {
+	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}

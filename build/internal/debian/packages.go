@@ -1,0 +1,150 @@
+package debian
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// maxList is the most that a list of packages may come to without compression, in bytes;
+// trixie's is 57 MB.
+const maxList = 512 << 20
+
+// record is one package of a list.
+type record struct {
+	plan.DebianPackage
+	priority int
+	// The relations are read when they are needed: most packages are not.
+	preDepends, depends, provides, conflicts, breaks string
+}
+
+// universe is all that there is for an architecture.
+type universe struct {
+	architecture string
+	packages     map[string][]*record // by name
+	providers    map[string][]*record // by the name that they provide
+}
+
+func newUniverse(architecture string) *universe {
+	return &universe{architecture, make(map[string][]*record, 1<<16), make(map[string][]*record, 1<<14)}
+}
+
+// listFields are the fields of a list that matter.
+var listFields = map[string]bool{
+	"package": true, "version": true, "architecture": true, "source": true, "maintainer": true,
+	"filename": true, "size": true, "sha256": true, "priority": true, "pre-depends": true,
+	"depends": true, "provides": true, "conflicts": true, "breaks": true,
+}
+
+var priorities = map[string]int{"required": 0, "important": 1, "standard": 2, "optional": 3}
+
+// add adds the packages of a list, which is read whole and must be as long as the index
+// says. Its hash is the caller's business.
+func (u *universe) add(r io.Reader, size int64, archive string) error {
+	if size > maxList {
+		return fmt.Errorf("it has %d bytes, at most %d are read", size, int64(maxList))
+	}
+	var b strings.Builder
+	b.Grow(int(size))
+	n, err := io.Copy(&b, io.LimitReader(r, size+1))
+	if err != nil {
+		return err
+	}
+	if n != size {
+		return fmt.Errorf("it has not the %d bytes that the index says", size)
+	}
+	return paragraphs(b.String(), listFields, func(p paragraph) error {
+		r, err := u.record(p, archive)
+		if err != nil {
+			return fmt.Errorf("package %.80q: %w", p["package"], err)
+		}
+		u.packages[r.Name] = append(u.packages[r.Name], r)
+		if r.provides == "" {
+			return nil
+		}
+		provided, err := readRelations(r.provides)
+		if err != nil {
+			return fmt.Errorf("package %s provides: %w", r.Name, err)
+		}
+		for _, group := range provided {
+			for _, p := range group {
+				u.providers[p.name] = append(u.providers[p.name], r)
+			}
+		}
+		return nil
+	})
+}
+
+func (u *universe) record(p paragraph, archive string) (*record, error) {
+	r := &record{
+		DebianPackage: plan.DebianPackage{
+			Name: p["package"], Version: p["version"], Architecture: p["architecture"],
+			Maintainer: p["maintainer"], Archive: archive, Path: p["filename"], SHA256: p["sha256"],
+		},
+		preDepends: p["pre-depends"], depends: p["depends"], provides: p["provides"],
+		conflicts: p["conflicts"], breaks: p["breaks"],
+	}
+	if priority, ok := priorities[p["priority"]]; ok {
+		r.priority = priority
+	} else {
+		r.priority = len(priorities)
+	}
+	if r.Architecture != u.architecture && r.Architecture != "all" {
+		return nil, fmt.Errorf("its architecture is %.40q in a list for %s", r.Architecture, u.architecture)
+	}
+	var err error
+	if r.Size, err = strconv.ParseInt(p["size"], 10, 64); err != nil {
+		return nil, fmt.Errorf("its size is %.40q", p["size"])
+	}
+	// "Source: name (version)"; each is that of the package where it is left out.
+	r.Source, r.SourceVersion = r.Name, r.Version
+	if name, version, ok := strings.Cut(p["source"], " "); name != "" {
+		r.Source = name
+		if ok {
+			r.SourceVersion = strings.Trim(version, "( )")
+		}
+	}
+	return r, nil
+}
+
+// checkPackage refuses what cannot be a package, or is too large. It guards what is made of
+// the fields of those that were chosen: URLs, paths, documents.
+func checkPackage(p plan.DebianPackage) error {
+	for _, n := range []string{p.Name, p.Source} {
+		if err := checkName(n); err != nil {
+			return err
+		}
+	}
+	for _, v := range []string{p.Version, p.SourceVersion} {
+		if err := checkVersion(v); err != nil {
+			return err
+		}
+	}
+	if p.Archive != mainArchive && p.Archive != securityArchive {
+		return fmt.Errorf("there is no archive %q", p.Archive)
+	}
+	if err := checkPath(p.Path); err != nil {
+		return err
+	}
+	if p.Size <= 0 || p.Size > maxDownload {
+		return fmt.Errorf("a size of %d bytes is not between 1 and %d", p.Size, int64(maxDownload))
+	}
+	return checkSHA256(p.SHA256)
+}
+
+// newest returns the newest version of a package that meets a relation; nil if none does.
+func (u *universe) newest(want relation) *record {
+	var best *record
+	for _, r := range u.packages[want.name] {
+		if want.met(r.Version) && (best == nil || compareVersions(r.Version, best.Version) > 0) {
+			best = r
+		}
+	}
+	return best
+}
+
+// candidate is the version of a package that is taken if any is: the newest.
+func (u *universe) candidate(name string) *record { return u.newest(relation{name: name}) }
