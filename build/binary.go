@@ -34,6 +34,9 @@ type unit struct {
 	bare bool
 
 	path string // of the binary
+	// symbols is the file with the binary's debug symbols, found by the build id; both
+	// are empty where they are not kept.
+	symbols, buildID string
 	// before is the binary as an earlier run left it, nil if there is none that
 	// could be used; it is found out beside the compiler, which often leaves the
 	// binary alone.

@@ -164,6 +164,9 @@ func (r *run) make(ctx context.Context, units []*unit, images bool) error {
 			if err != nil {
 				return err
 			}
+			if err := r.keepSymbols(ctx, platform, mine); err != nil {
+				return err
+			}
 			select {
 			case <-completed:
 			case <-ctx.Done():
@@ -218,6 +221,11 @@ func (r *run) publish(ctx context.Context, dist *publish.Dist, engine publish.En
 			for _, u := range mine {
 				if err := dist.Link(ctx, u.binaryPath(), u.path); err != nil {
 					return "", err
+				}
+				if u.symbols != "" {
+					if err := dist.Link(ctx, u.symbolsPath(), u.symbols); err != nil {
+						return "", err
+					}
 				}
 			}
 			if j.images {
@@ -344,6 +352,9 @@ func (u *unit) result() PlatformResult {
 		Platform: u.platform, Base: u.image.Base, Digest: u.digest, Size: u.imageSize, Layers: u.sizes, SBOM: u.sbom,
 		Binary: Binary{Path: u.binaryPath(), SHA256: u.sha256, Size: u.size, Static: true},
 		Needs:  []Need{},
+	}
+	if u.symbols != "" {
+		made.Binary.BuildID, made.Binary.Symbols = u.buildID, u.symbolsPath()
 	}
 	for _, n := range u.needs {
 		need := Need{Need: n, Files: []string{}}

@@ -88,6 +88,10 @@ type Binary struct {
 	Size   int64  `json:"size"`
 	// Static says that the proof was given: no interpreter, no shared library.
 	Static bool `json:"static"`
+	// BuildID is the binary's GNU build id in hex, and Symbols the file with its debug
+	// symbols; both are there where Config.DebugSymbols is set.
+	BuildID string `json:"buildID,omitempty"`
+	Symbols string `json:"symbols,omitempty"`
 }
 
 // Need is a part of an operating system that the binary can use, why, and the

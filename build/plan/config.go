@@ -34,6 +34,10 @@ type Config struct {
 	// Unstamped asks for binaries without version control state.
 	Unstamped bool
 
+	// DebugSymbols keeps what "-s -w" leaves out of the binaries for linux, in
+	// debug/.build-id of the output folder, where debuggers look by build id.
+	DebugSymbols bool
+
 	// Defaults applies to every image where the image itself says nothing.
 	Defaults ImageConfig
 	// Images names the main packages to make images of; if empty they are found.

@@ -24,7 +24,7 @@ const (
 )
 
 // managed are the folders that hold exactly what the last run made.
-var managed = []string{"archives", "bin", "oci", "sbom", "verify"}
+var managed = []string{"archives", "bin", "debug", "oci", "sbom", "verify"}
 
 // Dist is the output folder while one run changes it. Link, Write and Layout may
 // be called from several goroutines, Commit and Close after them.

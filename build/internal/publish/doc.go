@@ -10,10 +10,10 @@
 // folder as it was. A folder has this shape, of which publish knows only the first
 // level and the layouts:
 //
-//	bin/ oci/ sbom/ archives/   exactly what the last run made
-//	manifest.json               describes it
-//	.gitignore                  "*"; marks the folder as one of ours
-//	.lock .stage                only while a run changes the folder
+//	bin/ oci/ sbom/ archives/ debug/ verify/   exactly what the last run made
+//	manifest.json    describes it
+//	.gitignore       "*"; marks the folder as one of ours
+//	.lock .stage     only while a run changes the folder
 //
 // Commit works in this order, always by rename: manifest.json goes; blobs come;
 // other files come; each layout's index.json comes; what the run did not make goes;
@@ -25,7 +25,7 @@
 // A run that changes nothing writes nothing: a file that is the same inode as its
 // source, or has the same content, stays.
 //
-// publish never removes a file outside of the four folders, and refuses a folder
+// publish never removes a file outside of these folders, and refuses a folder
 // that has content and is not marked. It trusts the blob files of a layer (see
 // [Dist.Layout]) to have been verified by whoever made the layer.
 package publish

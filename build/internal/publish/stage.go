@@ -14,7 +14,7 @@ import (
 )
 
 // Link stages the file src as rel, a slash-separated path such as
-// "bin/api/linux_amd64/api" below one of the folders archives, bin, oci, sbom and verify.
+// "bin/api/linux_amd64/api" below one of the folders archives, bin, debug, oci, sbom and verify.
 // The two share one inode, and so their mode, wherever the file systems allow it;
 // else src is copied. So src may be replaced later, but must not be rewritten in
 // place. Staging one path twice is an error.

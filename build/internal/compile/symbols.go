@@ -1,0 +1,181 @@
+package compile
+
+import (
+	"bytes"
+	"context"
+	"debug/elf"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/thimble-build/thimble/build/internal/atomicfile"
+	"github.com/thimble-build/thimble/build/internal/gocmd"
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// ErrNoBuildID is the cause of an error of Symbols when the binary has no GNU build id,
+// by which a debugger finds its symbols.
+var ErrNoBuildID = errors.New("the binary has no GNU build id")
+
+// ErrOtherCode is the cause of an error of Symbols when the linker gave other code or
+// data once it kept the symbols: they would lie.
+var ErrOtherCode = errors.New("the symbols do not fit the binary")
+
+// Symbols writes what -s -w left out of a binary of Build (its symbol table and DWARF)
+// into a file beside it, and returns that file and the binary's GNU build id in hex.
+//
+// The image is linked a second time, from the same compiled packages, with the symbols
+// kept, and with the two build ids of the first binary, which the linker would derive
+// from its flags otherwise. Every section that is loaded into memory must then be
+// the same, byte for byte, or the error is ErrOtherCode. From what comes out all of that
+// is left out again (as objcopy --only-keep-debug does), so the file holds symbols alone.
+//
+// A file that fits is left as it is: the Go build id has a hash of the binary.
+func Symbols(ctx context.Context, g *gocmd.Go, p *plan.Plan, platform plan.Platform, img plan.Image, binary *os.File) (file, buildID string, err error) {
+	fail := func(err error) (string, string, error) {
+		return "", "", fmt.Errorf("keep the symbols of %s for %s: %w", img.Package, platform, err)
+	}
+	stripped, err := elf.NewFile(binary)
+	if err != nil {
+		return fail(err)
+	}
+	ids, err := buildIDs(stripped)
+	if err != nil {
+		return fail(err)
+	}
+	if ids.gnu == "" || ids.golang == "" {
+		return fail(fmt.Errorf("%w; take -B and -buildid out of Config.LDFlags (Go 1.24 or later writes it by itself)", ErrNoBuildID))
+	}
+	file = binary.Name() + ".debug"
+	if kept, err := elf.Open(file); err == nil {
+		old, err := buildIDs(kept)
+		kept.Close() // only read
+		if err == nil && old == ids {
+			return file, ids.gnu, nil
+		}
+	}
+
+	again := *p
+	again.Build.LDFlags = append(slices.Clone(p.Build.LDFlags), "-s=false", "-w=false", "-buildid="+ids.golang, "-B=0x"+ids.gnu)
+	dir, err := os.MkdirTemp(filepath.Dir(binary.Name()), "symbols-")
+	if err != nil {
+		return fail(err)
+	}
+	defer os.RemoveAll(dir)
+	if err := Build(ctx, g, &again, platform, []plan.Image{img}, dir); err != nil {
+		return fail(err)
+	}
+	whole, err := os.Open(Path(dir, img, platform))
+	if err != nil {
+		return fail(err)
+	}
+	defer whole.Close() // only read
+	full, err := elf.NewFile(whole)
+	if err != nil {
+		return fail(err)
+	}
+	if err := sameImage(stripped, full); err != nil {
+		return fail(err)
+	}
+	if full.Section(".debug_info") == nil && full.Section(".zdebug_info") == nil {
+		return fail(errors.New("the linker wrote none"))
+	}
+	err = atomicfile.WriteFunc(file, 0o644, func(w io.Writer) error { return onlySymbols(w, whole, full) })
+	if err != nil {
+		return fail(err)
+	}
+	return file, ids.gnu, nil
+}
+
+// ids are the build ids in a binary: the Go command's, and the GNU one in hex.
+type ids struct{ golang, gnu string }
+
+func buildIDs(f *elf.File) (found ids, err error) {
+	for _, s := range f.Sections {
+		if s.Type != elf.SHT_NOTE {
+			continue
+		}
+		b, err := s.Data()
+		if err != nil {
+			return found, fmt.Errorf("read %s: %w", s.Name, err)
+		}
+		// An ELF note: three words, the owner's name and the content, each padded to four
+		// bytes.
+		if len(b) < 12 {
+			continue
+		}
+		name, size, kind := f.ByteOrder.Uint32(b), f.ByteOrder.Uint32(b[4:]), f.ByteOrder.Uint32(b[8:])
+		start := 12 + (uint64(name)+3)/4*4
+		if start+uint64(size) > uint64(len(b)) {
+			continue
+		}
+		content := b[start : start+uint64(size)]
+		switch owner := string(bytes.TrimRight(b[12:12+name], "\x00")); {
+		case owner == "Go" && kind == 4: // ELF_NOTE_GOBUILDID_TAG of cmd/internal/buildid
+			found.golang = string(content)
+		case owner == "GNU" && kind == 3: // NT_GNU_BUILD_ID
+			found.gnu = hex.EncodeToString(content)
+		}
+	}
+	return found, nil
+}
+
+// sameImage checks that two files give a process the same memory.
+func sameImage(a, b *elf.File) error {
+	if a.Machine != b.Machine || a.Entry != b.Entry || a.Class != b.Class {
+		return fmt.Errorf("%w: it is for another machine, or starts elsewhere", ErrOtherCode)
+	}
+	loaded := func(f *elf.File) (list []*elf.Section) {
+		for _, s := range f.Sections {
+			if s.Flags&elf.SHF_ALLOC != 0 {
+				list = append(list, s)
+			}
+		}
+		return list
+	}
+	first, second := loaded(a), loaded(b)
+	if len(first) != len(second) {
+		return fmt.Errorf("%w: %d sections are loaded, and %d without them", ErrOtherCode, len(second), len(first))
+	}
+	for i, x := range first {
+		y := second[i]
+		if x.Name != y.Name || x.Type != y.Type || x.Flags != y.Flags || x.Addr != y.Addr || x.Size != y.Size {
+			return fmt.Errorf("%w: section %s is at %#x with %d bytes, and %s at %#x with %d without them", ErrOtherCode, y.Name, y.Addr, y.Size, x.Name, x.Addr, x.Size)
+		}
+		if x.Type == elf.SHT_NOBITS {
+			continue
+		}
+		same, err := sameBytes(x.Open(), y.Open())
+		if err != nil {
+			return fmt.Errorf("read section %s: %w", x.Name, err)
+		}
+		if !same {
+			return fmt.Errorf("%w: section %s differs", ErrOtherCode, x.Name)
+		}
+	}
+	return nil
+}
+
+func sameBytes(a, b io.Reader) (bool, error) {
+	x, y := make([]byte, 64<<10), make([]byte, 64<<10)
+	for {
+		n, err := io.ReadFull(a, x)
+		if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+			return false, err
+		}
+		m, other := io.ReadFull(b, y)
+		if other != nil && other != io.EOF && other != io.ErrUnexpectedEOF {
+			return false, other
+		}
+		if !bytes.Equal(x[:n], y[:m]) {
+			return false, nil
+		}
+		if err != nil {
+			return true, nil
+		}
+	}
+}

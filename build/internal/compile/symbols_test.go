@@ -1,0 +1,131 @@
+package compile
+
+import (
+	"debug/dwarf"
+	"debug/elf"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// symbols builds hello for a platform and keeps its symbols.
+func symbols(t *testing.T, p *plan.Plan, name, dir string) (binary, file, id string, err error) {
+	t.Helper()
+	g, _ := fixture(t, "hello")
+	platform, err := plan.ParsePlatform(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Build(t.Context(), g, p, platform, p.Images, dir); err != nil {
+		t.Fatal(err)
+	}
+	binary = Path(dir, p.Images[0], platform)
+	f, err := os.Open(binary)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	file, id, err = Symbols(t.Context(), g, p, platform, p.Images[0], f)
+	return binary, file, id, err
+}
+
+// TestSymbols keeps the symbols of binaries of both ELF classes and both byte orders, and
+// looks for main.main in them.
+func TestSymbols(t *testing.T) {
+	_, p := fixture(t, "hello")
+	for _, name := range []string{"linux/amd64", "linux/arm/v7", "linux/s390x"} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			binary, file, id, err := symbols(t, p, name, dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(id) != 40 {
+				t.Errorf("the build id is %q", id)
+			}
+			whole, kept := open(t, binary), open(t, file)
+			a, err := buildIDs(whole)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if b, err := buildIDs(kept); err != nil || a != b || b.gnu != id {
+				t.Errorf("the ids are %v and %v, %v", a, b, err)
+			}
+			if text := kept.Section(".text"); text == nil || text.Type != elf.SHT_NOBITS || text.Addr != whole.Section(".text").Addr {
+				t.Errorf(".text is %+v", text)
+			}
+			if _, err := whole.Symbols(); !errors.Is(err, elf.ErrNoSymbols) {
+				t.Errorf("the binary has symbols: %v", err)
+			}
+			if symbols, err := kept.Symbols(); err != nil || len(symbols) < 100 {
+				t.Errorf("%d symbols, %v", len(symbols), err)
+			}
+			entry := function(t, kept, "main.main")
+			if text := whole.Section(".text"); entry < text.Addr || entry >= text.Addr+text.Size {
+				t.Errorf("main.main is at %#x, outside of the binary's code", entry)
+			}
+			before, err := os.Stat(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, _, _, err := symbols(t, p, name, dir); err != nil {
+				t.Fatal(err)
+			}
+			if after, err := os.Stat(file); err != nil || !os.SameFile(before, after) {
+				t.Errorf("symbols that fit were made again: %v", err)
+			}
+		})
+	}
+}
+
+func open(t *testing.T, name string) *elf.File {
+	t.Helper()
+	f, err := elf.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return f
+}
+
+// function is where DWARF says that a function begins.
+func function(t *testing.T, f *elf.File, name string) uint64 {
+	t.Helper()
+	d, err := f.DWARF()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for r := d.Reader(); ; {
+		e, err := r.Next()
+		if err != nil || e == nil {
+			t.Fatalf("DWARF has no %s: %v", name, err)
+		}
+		if e.Tag == dwarf.TagSubprogram && e.Val(dwarf.AttrName) == name {
+			return e.Val(dwarf.AttrLowpc).(uint64)
+		}
+	}
+}
+
+func TestSymbolsRefuse(t *testing.T) {
+	_, p := fixture(t, "hello")
+	p.Build.LDFlags = []string{"-s", "-w", "-B", "none"}
+	if _, _, _, err := symbols(t, p, "linux/amd64", t.TempDir()); !errors.Is(err, ErrNoBuildID) {
+		t.Errorf("without a build id: %v", err)
+	}
+	// Two programs of one build id.
+	dir := t.TempDir()
+	build := func(flags ...string) *elf.File {
+		g, p := fixture(t, "hello")
+		p.Build.LDFlags = append([]string{"-s", "-w"}, flags...)
+		if err := Build(t.Context(), g, p, p.Platforms[0], p.Images, dir); err != nil {
+			t.Fatal(err)
+		}
+		return open(t, Path(dir, p.Images[0], p.Platforms[0]))
+	}
+	if err := sameImage(build(), build("-X=runtime.buildVersion=other")); !errors.Is(err, ErrOtherCode) || !strings.Contains(err.Error(), "section") {
+		t.Errorf("other code: %v", err)
+	}
+}

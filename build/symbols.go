@@ -1,0 +1,35 @@
+package build
+
+import (
+	"context"
+	"path"
+
+	"github.com/thimble-build/thimble/build/internal/compile"
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// keepSymbols keeps the debug symbols of a platform's binaries, where that is wanted.
+// Only ELF has a build id that everybody agrees on, so other systems have none.
+func (r *run) keepSymbols(ctx context.Context, platform plan.Platform, units []*unit) error {
+	if !r.Config.DebugSymbols || platform.OS != "linux" || len(units) == 0 {
+		return nil
+	}
+	return r.stage("symbols "+platform.String(), func() (string, error) {
+		for _, u := range units {
+			var err error
+			u.symbols, u.buildID, err = compile.Symbols(ctx, r.resolved.Go, r.resolved.Plan, platform, u.image, u.file)
+			if err != nil {
+				return "", err
+			}
+		}
+		return "", nil
+	})
+}
+
+// symbolsPath is where the symbols are below the output folder, as gdb, elfutils and
+// delve look for them below a folder of debug files.
+func (u *unit) symbolsPath() string { return path.Join("debug", buildIDPath(u.buildID)) }
+
+func buildIDPath(id string) string {
+	return path.Join(".build-id", id[:2], id[2:]+".debug")
+}
