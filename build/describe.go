@@ -151,7 +151,11 @@ func (r *run) describe(u *unit) error {
 		if err != nil {
 			return nil, err
 		}
-		head := fmt.Sprintf("%d %d\n", 2+len(in.Modules)+len(in.Components), len(spdx))
+		components, err := describe.Components(in)
+		if err != nil {
+			return nil, err
+		}
+		head := fmt.Sprintf("%d %d\n", components, len(spdx))
 		return slices.Concat([]byte(head), spdx, cdx), nil
 	})
 	if err != nil {

@@ -45,6 +45,16 @@ type Binary struct {
 	SHA1, SHA256, SHA512 string
 }
 
+// Program is an executable that is not the service's, and what is linked into it: no
+// main module, but the one that Path names among Modules.
+type Program struct {
+	Path    string
+	Modules []Module
+	Std     Module
+	// Binary is nil where it is the Binary of the Input.
+	Binary *Binary
+}
+
 // Asset is a file of the image that belongs to no component: the user's files and
 // certificates, the licence texts.
 type Asset struct {
@@ -60,10 +70,13 @@ type Input struct {
 
 	Binary Binary
 	// Main is the main module, Modules are the others that are linked. Std is the
-	// standard library: Path "std", Version such as "go1.26.8".
+	// standard library: Path "std", Version such as "go1.26.8". All of them are empty
+	// for an image without the service, whose Binary is that of a program.
 	Main    Module
 	Modules []Module
 	Std     Module
+	// Programs are other executables in Go, such as a debugger.
+	Programs []Program
 
 	Components []tree.Component
 	Assets     []Asset

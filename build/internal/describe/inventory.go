@@ -3,6 +3,7 @@ package describe
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net/url"
 	"path"
 	"slices"
@@ -80,6 +81,9 @@ func newInventory(in Input) (*inventory, error) {
 		kit:     in.Plan.Kit,
 	}
 	modules := append([]Module{in.Std, in.Main}, in.Modules...)
+	if in.Main.Path == "" {
+		modules, inv.author = nil, sourceSupplier(in.Plan.Source)
+	}
 	keys := map[string]string{} // by the path that imports name
 	for _, m := range modules {
 		if _, ok := keys[m.Path]; ok {
@@ -110,6 +114,13 @@ func newInventory(in Input) (*inventory, error) {
 			}
 		}
 		inv.items = append(inv.items, it)
+	}
+	for _, p := range in.Programs {
+		reached, err := inv.addProgram(p)
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(imported, reached)
 	}
 	for _, c := range in.Components {
 		inv.items = append(inv.items, componentItem(c))

@@ -51,7 +51,7 @@ func SPDX(in Input) ([]byte, error) {
 	binary.PackageFileName = "." + app.files[0].path
 	binary.PackageChecksums = checksums(app.files[0])
 	w.relate("DOCUMENT", common.TypeRelationshipDescribe, w.ids[app.key])
-	w.relate(fileID(app.files[0]), common.TypeRelationshipGeneratedFrom, w.ids[moduleKey(in.Main)])
+	w.relate(fileID(app.files[0]), common.TypeRelationshipGeneratedFrom, w.ids[inv.origin(in)])
 	slices.SortFunc(doc.Files, func(a, b *spdx.File) int { return strings.Compare(a.FileName, b.FileName) })
 	slices.SortFunc(doc.Relationships, func(a, b *spdx.Relationship) int {
 		return cmp.Or(

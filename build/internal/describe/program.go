@@ -1,0 +1,76 @@
+package describe
+
+import "fmt"
+
+// addProgram adds what is linked into another program than the service. A module that
+// is there already in the same version is the same item; in another version it is one
+// beside it. It returns the keys of what the program's modules import.
+func (inv *inventory) addProgram(p Program) (imported map[string]bool, err error) {
+	items := map[string]*item{} // by the path that imports name
+	for _, m := range append([]Module{p.Std}, p.Modules...) {
+		if items[m.Path] != nil {
+			return nil, fmt.Errorf("module %s is in program %s twice", m.Path, p.Path)
+		}
+		it, err := moduleItem(m)
+		if err != nil {
+			return nil, err
+		}
+		items[m.Path] = inv.share(it)
+	}
+	imported = map[string]bool{}
+	for _, m := range p.Modules {
+		it := items[m.Path]
+		for _, imp := range m.Imports {
+			on := items[imp]
+			if on == nil {
+				return nil, fmt.Errorf("module %s of program %s imports %s, which is not linked", m.Path, p.Path, imp)
+			}
+			if on != it {
+				it.dependsOn = append(it.dependsOn, on.key)
+				imported[on.key] = true
+			}
+		}
+	}
+	it := items[p.Path]
+	if it == nil {
+		return nil, fmt.Errorf("program %s is not among its modules", p.Path)
+	}
+	if b := p.Binary; b != nil {
+		it.files = append(it.files, file{path: b.Path, sha1: b.SHA1, sha256: b.SHA256, sha512: b.SHA512, executable: true})
+	}
+	return imported, nil
+}
+
+// share returns the module that is the same as it, or adds it.
+func (inv *inventory) share(it *item) *item {
+	for _, old := range inv.items {
+		if old.name == it.name && old.version == it.version {
+			return old
+		}
+	}
+	for _, old := range inv.items {
+		if old.key == it.key {
+			it.key += "@" + it.version
+		}
+	}
+	inv.items = append(inv.items, it)
+	return it
+}
+
+// origin is the key of the module that the image's binary is made from.
+func (inv *inventory) origin(in Input) string {
+	if in.Main.Path != "" || len(in.Programs) == 0 {
+		return moduleKey(in.Main)
+	}
+	return moduleKey(Module{Path: in.Programs[0].Path})
+}
+
+// Components is how many components the documents of an input list, the application not
+// among them.
+func Components(in Input) (int, error) {
+	inv, err := newInventory(in)
+	if err != nil {
+		return 0, fmt.Errorf("count the components: %w", err)
+	}
+	return len(inv.items), nil
+}
