@@ -1,0 +1,132 @@
+// Package delve builds the debugger that debug images hold. It takes a repository and a
+// platform, and gives a static dlv of the version that the repository's own tools pin, and
+// what is linked into it. It decides nothing about images.
+//
+// The version is that of a tool line,
+//
+//	tool github.com/go-delve/delve/cmd/dlv
+//
+// in magefiles/go.mod, or in the go.mod of the working folder where there are no
+// magefiles with one. So go.sum covers everything that is compiled, and the service's own
+// module graph never sees it.
+package delve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+
+	"golang.org/x/mod/modfile"
+
+	"github.com/thimble-build/thimble/build/internal/compile"
+	"github.com/thimble-build/thimble/build/internal/gocmd"
+	"github.com/thimble-build/thimble/build/internal/process"
+	"github.com/thimble-build/thimble/build/internal/resolve"
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// Module is delve's module, Package its command.
+const (
+	Module  = "github.com/go-delve/delve"
+	Package = Module + "/cmd/dlv"
+)
+
+// ErrUnsupported is the cause of an error of Check when delve has no port to a platform.
+var ErrUnsupported = errors.New("delve does not support the platform")
+
+// Source is where dlv is built from.
+type Source struct {
+	// Version of delve, such as "v1.27.2".
+	Version string
+	// Go is the go command in the folder of the go.mod that pins it.
+	Go   *gocmd.Go
+	plan *plan.Plan
+}
+
+// Find looks in workdir for the go.mod with the tool line. env is the user's environment.
+func Find(ctx context.Context, workdir string, env []string) (*Source, error) {
+	for _, name := range []string{filepath.Join("magefiles", "go.mod"), "go.mod"} {
+		b, err := os.ReadFile(filepath.Join(workdir, name))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("find delve: %w", err)
+		}
+		mod, err := modfile.Parse(name, b, nil)
+		if err != nil {
+			return nil, fmt.Errorf("find delve: %w", err)
+		}
+		for _, tool := range mod.Tool {
+			if tool.Path == Package {
+				return open(ctx, filepath.Dir(filepath.Join(workdir, name)), env)
+			}
+		}
+	}
+	return nil, fmt.Errorf("find delve: neither magefiles/go.mod nor go.mod has it among its tools; run \"go -C magefiles get -tool %s@latest\"", Package)
+}
+
+func open(ctx context.Context, dir string, env []string) (*Source, error) {
+	g, err := gocmd.Read(ctx, dir, append(env[:len(env):len(env)], "GOWORK=off"))
+	if err != nil {
+		return nil, fmt.Errorf("find delve: %w", err)
+	}
+	out, err := process.Output(ctx, g.Command(nil, "list", "-mod="+g.ModMode, "-f={{with .Module}}{{.Version}}{{end}}", Package))
+	if err != nil {
+		return nil, fmt.Errorf("find delve: %w", err)
+	}
+	version := strings.TrimSpace(string(out))
+	return &Source{Version: version, Go: g, plan: &plan.Plan{
+		Module: plan.Module{Path: Module}, ModuleVersion: version,
+		Toolchain: plan.Toolchain{Version: g.Version, Experiment: g.Experiment, FIPS140: g.FIPS140, Mod: g.ModMode},
+		Build:     plan.Build{LDFlags: []string{"-s", "-w"}},
+		Images:    []plan.Image{{Name: "dlv", Package: Package}},
+	}}, nil
+}
+
+// Check finds out whether delve has a port to the platform, without compiling: where it has
+// none, its package native has a file of another name's package instead, for the compiler
+// to stumble over.
+func (s *Source) Check(ctx context.Context, platform plan.Platform) error {
+	err := process.Run(ctx, s.Go.Command(platform.Env(), "list", "-mod="+s.plan.Toolchain.Mod, "-f={{.Name}}", Module+"/pkg/proc/native"))
+	if failed := new(process.Error); errors.As(err, &failed) && strings.Contains(failed.Stderr, "_is_not_supported_by_delve") {
+		return fmt.Errorf("%w %s (delve %s); choose others with -platform, such as linux/amd64 or linux/arm64", ErrUnsupported, platform, s.Version)
+	}
+	if err != nil {
+		return fmt.Errorf("ask whether delve supports %s: %w", platform, err)
+	}
+	return nil
+}
+
+// Build compiles dlv for the platform, below dir, and proves that it is static. A file that
+// is up to date is left alone.
+func (s *Source) Build(ctx context.Context, platform plan.Platform, dir string) (path string, info *debug.BuildInfo, err error) {
+	img := s.plan.Images[0]
+	if err := compile.Build(ctx, s.Go, s.plan, platform, s.plan.Images, dir); err != nil {
+		return "", nil, fmt.Errorf("build delve %s: %w", s.Version, err)
+	}
+	path = compile.Path(dir, img, platform)
+	f, err := os.Open(path)
+	if err != nil {
+		return "", nil, fmt.Errorf("build delve %s: %w", s.Version, err)
+	}
+	defer f.Close() // only read
+	if info, err = compile.Prove(f, s.plan, img, platform); err != nil {
+		return "", nil, fmt.Errorf("build delve %s: %w", s.Version, err)
+	}
+	return path, info, nil
+}
+
+// Modules lists the modules that dlv links on the platform.
+func (s *Source) Modules(ctx context.Context, platform plan.Platform) ([]resolve.Module, error) {
+	listed, err := (&resolve.Resolved{Plan: s.plan, Go: s.Go}).Sources(ctx, platform)
+	if err != nil {
+		return nil, fmt.Errorf("list what delve is made of: %w", err)
+	}
+	return listed.Modules(Package), nil
+}
