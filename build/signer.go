@@ -49,11 +49,8 @@ func (rel *release) useSigner(ctx context.Context) error {
 		rel.trust.RequireTimestamp = len(cfg.TimestampAuthorities) > 0 && rel.trust.TrustedRoot != nil
 		return nil
 	}
-	switch {
-	case rel.trust.TrustedRoot == nil:
-		return errors.New("sign: what an identity signs can be verified only with a trusted root; name its file in Config.Release.TrustedRoot")
-	case len(cfg.Logs) == 0 && !rel.trust.AllowUnlogged:
-		return errors.New("sign: what an identity signs needs an entry in a transparency log; name one in Config.Release.Logs, or set Config.Release.Keyless.NoTransparencyLog")
+	if err := rel.mayBeKeyless(rel.trust); err != nil {
+		return err
 	}
 	// The certificate is asked for now: a release without an identity, or with one that
 	// its own trusted root does not know, ends here.
@@ -63,6 +60,17 @@ func (rel *release) useSigner(ctx context.Context) error {
 	}
 	rel.trust.Identities = []attest.Identity{identity}
 	return rel.trust.CheckCertificate(ctx, rel.signer)
+}
+
+// mayBeKeyless says what is missing for a signature of an identity to be verified.
+func (r *settled) mayBeKeyless(trust attest.Trust) error {
+	switch {
+	case trust.TrustedRoot == nil:
+		return errors.New("sign: what an identity signs can be verified only with a trusted root; name its file in Config.Release.TrustedRoot")
+	case len(r.Config.Release.Logs) == 0 && !trust.AllowUnlogged:
+		return errors.New("sign: what an identity signs needs an entry in a transparency log; name one in Config.Release.Logs, or set Config.Release.Keyless.NoTransparencyLog")
+	}
+	return nil
 }
 
 // newSigner opens what Config names.

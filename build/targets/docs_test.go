@@ -39,7 +39,14 @@ func pages(t *testing.T) map[string]string {
 func flags(t *testing.T) map[string][]string {
 	t.Helper()
 	var decls []ast.Decl
-	for _, name := range []string{"targets.go", "release.go"} {
+	names, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
 		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
 		if err != nil {
 			t.Fatal(err)
@@ -49,7 +56,7 @@ func flags(t *testing.T) map[string][]string {
 	all := map[string][]string{}
 	for _, d := range decls {
 		f, ok := d.(*ast.FuncDecl)
-		if !ok || !f.Name.IsExported() {
+		if !ok || f.Recv != nil || !f.Name.IsExported() {
 			continue
 		}
 		name := strings.ToLower(f.Name.Name)

@@ -43,11 +43,11 @@ func (c *certificate) GetCertificate(ctx context.Context, pair sign.Keypair, _ *
 		return nil, fmt.Errorf("get identity token: %w", err)
 	}
 	claims, err := readClaims(token)
+	if err == nil {
+		err = claims.expired()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("get certificate of %s: %w", c.url, err)
-	}
-	if expiry := claims.expiry(); !expiry.IsZero() && !time.Now().Before(expiry) {
-		return nil, fmt.Errorf("get certificate of %s: the identity token expired at %s; get a new one", c.url, expiry.UTC().Format(time.RFC3339))
 	}
 	c.status.last = ""
 	leaf, err := c.fulcio.GetCertificate(ctx, pair, &sign.CertificateProviderOptions{IDToken: token})
@@ -105,6 +105,24 @@ func readClaims(token string) (claims, error) {
 		return c, errors.New("the identity token is not a JSON Web Token")
 	}
 	return c, nil
+}
+
+// expired says whether the token is of no use any more.
+func (c claims) expired() error {
+	if expiry := c.expiry(); !expiry.IsZero() && !time.Now().Before(expiry) {
+		return fmt.Errorf("the identity token expired at %s; get a new one", expiry.UTC().Format(time.RFC3339))
+	}
+	return nil
+}
+
+// CheckToken says who issued an identity token, and returns an error if it cannot be
+// used: it is none, or it has expired. Whether it is true, only Fulcio says.
+func CheckToken(token string) (issuer string, err error) {
+	c, err := readClaims(token)
+	if err != nil {
+		return "", err
+	}
+	return c.Issuer, c.expired()
 }
 
 func (c claims) expiry() time.Time {

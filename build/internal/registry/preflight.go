@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"regexp"
 	"sync"
@@ -32,6 +33,15 @@ type Preflight struct {
 // certificates are valid for ten minutes or less.
 const maxSkew = 5 * time.Minute
 
+// SkewError is the error of Preflight for a clock that is off.
+type SkewError struct {
+	// Skew is the registry's clock less ours.
+	Skew time.Duration
+	text string
+}
+
+func (e *SkewError) Error() string { return e.text }
+
 // Preflight starts an upload and gives it up, to learn whether we may write, and looks
 // at the tags and at the clock. It needs no blob and leaves nothing behind. A tag that
 // is not moving and points to another digest than want is an error; a zero want is one
@@ -56,8 +66,8 @@ func (r *Repository) Preflight(ctx context.Context, tags []Tag, want v1.Hash) (P
 		if found.Skew < 0 {
 			side = "ahead of"
 		}
-		return Preflight{}, r.explain(ctx, "push", "", problemf("this machine's clock is %v %s that of %s; set it, for signatures and logins depend on it",
-			found.Skew.Abs(), side, r.host()))
+		return Preflight{}, &SkewError{Skew: found.Skew, text: fmt.Sprintf("push %s: this machine's clock is %v %s that of %s; set it, for signatures and logins depend on it",
+			r.label, found.Skew.Abs(), side, r.host())}
 	}
 	for _, tag := range tags {
 		there, err := r.get(ctx, tag.Name)

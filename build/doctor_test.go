@@ -1,0 +1,136 @@
+package build_test
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/thimble-build/thimble/build"
+)
+
+// finding is the first of a check, and there has to be one.
+func finding(t testing.TB, d *build.Diagnosis, check string) build.Finding {
+	t.Helper()
+	for _, f := range d.Findings {
+		if f.Check == check {
+			return f
+		}
+	}
+	t.Fatalf("no finding about %s: %+v", check, d.Findings)
+	return build.Finding{}
+}
+
+// says checks a finding.
+func says(t testing.TB, f build.Finding, state build.State, words ...string) {
+	t.Helper()
+	if f.State != state {
+		t.Errorf("%+v, want %s", f, state)
+	}
+	for _, w := range words {
+		if !strings.Contains(f.Detail+"\n"+f.Fix, w) {
+			t.Errorf("%+v has no %q", f, w)
+		}
+	}
+}
+
+// TestDoctorRegistry asks real registries, and registries that refuse.
+func TestDoctorRegistry(t *testing.T) {
+	repo, key := module(t, "hello"), newKey(t)
+	diagnose := func(t *testing.T, host string, change ...func(*build.Options)) *build.Diagnosis {
+		return must(build.Doctor(t.Context(), options(t, repo, append(change, to(host, key))...)))
+	}
+	for _, kind := range registries {
+		t.Run(kind.name, func(t *testing.T) {
+			host := kind.start(t)
+			d := diagnose(t, host)
+			says(t, finding(t, d, "registry"), build.Fine, host+"/acme/hello: may push; indexes yes, referrers listed ")
+			says(t, finding(t, d, "clock"), build.Fine, "of "+host)
+			says(t, finding(t, d, "signing"), build.Fine, "opens")
+			if d.Failed() != 0 {
+				t.Errorf("%+v", d.Findings)
+			}
+		})
+	}
+	for name, test := range map[string]struct {
+		answer func(w http.ResponseWriter, r *http.Request) bool
+		check  string
+		state  build.State
+		words  []string
+	}{
+		"nobody is logged in": {func(w http.ResponseWriter, r *http.Request) bool {
+			w.Header().Set("WWW-Authenticate", `Basic realm="x"`)
+			w.WriteHeader(http.StatusUnauthorized)
+			return true
+		}, "registry", build.Failed, []string{"401 unauthorized", "docker login "}},
+		"no right to push": {func(w http.ResponseWriter, r *http.Request) bool {
+			if r.Method == http.MethodPost {
+				w.WriteHeader(http.StatusForbidden)
+			}
+			return r.Method == http.MethodPost
+		}, "registry", build.Failed, []string{"403 forbidden", "ask for the right"}},
+		"no indexes": {func(w http.ResponseWriter, r *http.Request) bool {
+			if r.Method == http.MethodPut {
+				w.WriteHeader(http.StatusUnsupportedMediaType)
+			}
+			return r.Method == http.MethodPut
+		}, "registry", build.Failed, []string{"indexes no", "choose a registry"}},
+		"another time": {func(w http.ResponseWriter, r *http.Request) bool {
+			w.Header().Set("Date", time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat))
+			if r.Method == http.MethodPost {
+				w.Header().Set("Location", "/v2/x")
+				w.WriteHeader(http.StatusAccepted)
+			}
+			return r.Method == http.MethodPost
+		}, "clock", build.Failed, []string{"ahead of"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, host := before(t, inProcess(t, true), func(_ int, w http.ResponseWriter, r *http.Request) bool { return test.answer(w, r) })
+			f := finding(t, diagnose(t, host), test.check)
+			says(t, f, test.state, test.words...)
+			if f.Fix == "" {
+				t.Errorf("%+v has no way out", f)
+			}
+		})
+	}
+}
+
+// TestDoctorIdentity looks at tokens without asking for a certificate.
+func TestDoctorIdentity(t *testing.T) {
+	repo := module(t, "hello")
+	token := func(claims string) string {
+		file := filepath.Join(t.TempDir(), "token")
+		ok(t, os.WriteFile(file, []byte("e30."+base64.RawURLEncoding.EncodeToString([]byte(claims))+".e30"), 0o600))
+		return file
+	}
+	later, earlier := time.Now().Add(time.Hour).Unix(), time.Now().Add(-time.Hour).Unix()
+	for name, test := range map[string]struct {
+		keyless build.Keyless
+		state   build.State
+		words   []string
+	}{
+		"a token":        {build.Keyless{TokenFile: token(fmt.Sprintf(`{"iss":"https://issuer.example.com","exp":%d}`, later))}, build.Fine, []string{"of https://issuer.example.com"}},
+		"an old token":   {build.Keyless{TokenFile: token(fmt.Sprintf(`{"iss":"https://issuer.example.com","exp":%d}`, earlier))}, build.Failed, []string{"expired at", "get a new one"}},
+		"no token":       {build.Keyless{TokenFile: filepath.Join(t.TempDir(), "none")}, build.Failed, []string{"read identity token"}},
+		"nobody":         {build.Keyless{}, build.Failed, []string{"no identity token"}},
+		"no terminal":    {build.Keyless{Issuer: "https://issuer.example.com"}, build.Failed, []string{"no terminal to log in", "SIGSTORE_ID_TOKEN"}},
+		"another issuer": {build.Keyless{Issuer: "https://b.example.com", TokenFile: token(`{"iss":"https://a.example.com"}`)}, build.Noted, []string{"a.example.com", "b.example.com"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := options(t, repo)
+			test.keyless.Fulcio = "https://fulcio.example.com" // which nobody asks
+			o.Config.Release.Keyless = &test.keyless
+			d := must(build.Doctor(t.Context(), o))
+			says(t, finding(t, d, "signing"), test.state, test.words...)
+			says(t, finding(t, d, "trust"), build.Failed, "with a trusted root")
+		})
+	}
+	o := options(t, repo)
+	o.Config.Release.Keyless = &build.Keyless{Issuer: "https://issuer.example.com"}
+	o.Login = func(string) { t.Error("somebody is asked to log in") }
+	says(t, finding(t, must(build.Doctor(t.Context(), o)), "signing"), build.Noted, "asks you to log in at https://issuer.example.com")
+}

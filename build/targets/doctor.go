@@ -1,0 +1,55 @@
+package targets
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/thimble-build/thimble/build"
+)
+
+// Doctor says what this machine and this repository lack, and what mends it
+func Doctor(ctx context.Context,
+	json *bool, // prints the findings for programs
+	offline *bool, // connects to no other machine
+) error {
+	return run(ctx, json, offline, func(ctx context.Context, s *session) error {
+		end := s.progress.Start("look at this machine")
+		d, err := build.Doctor(ctx, s.options)
+		end("", err)
+		if err != nil {
+			return err
+		}
+		s.progress.Close()
+		if err := s.diagnosis(os.Stdout, d); err != nil {
+			return err
+		}
+		if n := d.Failed(); n > 0 {
+			return fmt.Errorf("doctor: %d of %d checks failed", n, len(d.Findings))
+		}
+		return nil
+	})
+}
+
+// diagnosis shows the findings, each with what mends it on a line of its own.
+func (s *session) diagnosis(out io.Writer, d *build.Diagnosis) error {
+	if s.json {
+		b, err := json.MarshalIndent(d, "", "  ")
+		if err != nil {
+			return err
+		}
+		_, err = out.Write(append(b, '\n'))
+		return err
+	}
+	w := bufio.NewWriter(out)
+	for _, f := range d.Findings {
+		fmt.Fprintf(w, "%-6s  %-10s  %s\n", f.State, f.Check, f.Detail)
+		if f.Fix != "" {
+			fmt.Fprintf(w, "        %-10s  mend it: %s\n", "", f.Fix)
+		}
+	}
+	return w.Flush()
+}
