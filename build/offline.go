@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"regexp"
 	"strings"
 	"time"
@@ -50,6 +51,15 @@ func (s *settled) reach(doing, address string) error {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
 	return nil
+}
+
+// client makes the requests that have no client of their own: every fetch of this
+// package goes through it, or through openRepository.
+func (s *settled) client() *http.Client {
+	if s.Offline {
+		return &http.Client{Transport: offline.Transport()}
+	}
+	return http.DefaultClient
 }
 
 // reachServices asks for everything that signing would connect to.

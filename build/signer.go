@@ -4,16 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/sigstore/sigstore-go/pkg/root"
 
 	"github.com/thimble-build/thimble/build/internal/attest"
-	"github.com/thimble-build/thimble/build/internal/offline"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
@@ -81,7 +78,7 @@ func (r *settled) newSigner(ctx context.Context) (*attest.Signer, error) {
 		return nil, err
 	}
 	if r.Offline {
-		services.Transport = offline.Transport()
+		services.Transport = r.client().Transport
 	}
 	for _, l := range cfg.Logs {
 		if l.Version != 1 && l.Version != 2 {
@@ -185,7 +182,7 @@ func (r *settled) password() ([]byte, error) {
 func (r *settled) tokens(k plan.Keyless) attest.TokenSource {
 	s := attest.TokenSource{LookupEnv: r.lookupEnv, Audience: k.Audience}
 	if r.Offline {
-		s.Client = &http.Client{Transport: offline.Transport(), Timeout: 30 * time.Second}
+		s.Client = r.client()
 	}
 	if k.TokenFile != "" {
 		s.File = r.abs(k.TokenFile)
