@@ -164,7 +164,7 @@ func (s *settled) environment() error {
 				return fmt.Errorf("THIMBLE_OFFLINE %q is not known; it is true or false", value)
 			}
 			s.Offline = s.Offline || off
-		case "THIMBLE_REQUIRE": // the kit's own tests
+		case "THIMBLE_REQUIRE", RoomVariable: // the kit's own tests, and its own processes
 		default:
 			s.notices = append(s.notices, name+" is not a setting of thimble")
 		}

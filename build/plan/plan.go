@@ -45,6 +45,9 @@ type Plan struct {
 	SourceDateEpoch int64 `json:"sourceDateEpoch"`
 	// Source is the repository's URL without credentials; empty if unknown.
 	Source string `json:"source,omitempty"`
+	// Workdir is the working directory relative to the repository's root, with slashes;
+	// empty where it is the root itself.
+	Workdir string `json:"workdir,omitempty"`
 
 	Toolchain Toolchain  `json:"toolchain"`
 	Build     Build      `json:"build"`

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"text/tabwriter"
 
 	"golang.org/x/term"
@@ -79,14 +78,7 @@ func Verify(ctx context.Context, ref string,
 	offline *bool, // connects to no other machine
 ) error {
 	return run(ctx, json, offline, func(ctx context.Context, s *session) error {
-		want := build.Expected{
-			Identity: value(identity), IdentityRegexp: value(identityRegexp), Issuer: value(issuer), IssuerRegexp: value(issuerRegexp),
-			TrustedRoot: value(trustedRoot), Source: value(source),
-			NoTransparencyLog: is(noTransparencyLog), NoCertificateLog: is(noCertificateLog),
-		}
-		if k := value(key); k != "" {
-			want.Keys = strings.Split(k, ",")
-		}
+		want := expected(key, identity, identityRegexp, issuer, issuerRegexp, trustedRoot, source, noTransparencyLog, noCertificateLog)
 		report, err := build.Verify(ctx, s.options, ref, want)
 		if report == nil {
 			return err

@@ -68,6 +68,7 @@ var shortNames = map[string]string{
 	CycloneDXType:  "cyclonedx",
 	ProvenanceType: "provenance",
 	TestResultType: "test-result",
+	SummaryType:    "verification-summary",
 }
 
 func checkName(predicateType string) string {

@@ -26,6 +26,9 @@ type Subject struct {
 	// Descriptor has the manifest's media type, digest and size in bytes.
 	Descriptor v1.Descriptor
 	Statements []Statement
+	// AttestOnly leaves out the signature of the image itself: its statements are
+	// somebody's who did not make it.
+	AttestOnly bool
 	// Stored is what is there already.
 	Stored Stored
 }
@@ -158,7 +161,10 @@ func (s *Signer) oldTrust(t Trust) Trust {
 
 // parts lists what is to be signed, with what is there of it.
 func (s *Subject) parts(ctx context.Context, bundles, tags Trust) []*part {
-	parts := []*part{{statement: Statement{PredicateType: SignatureType}}}
+	var parts []*part
+	if !s.AttestOnly {
+		parts = append(parts, &part{statement: Statement{PredicateType: SignatureType}})
+	}
 	for _, st := range s.Statements {
 		parts = append(parts, &part{statement: st})
 	}

@@ -17,6 +17,8 @@ const (
 	CycloneDXType  = "https://cyclonedx.org/bom"
 	ProvenanceType = "https://slsa.dev/provenance/v1"
 	TestResultType = "https://in-toto.io/attestation/test-result/v0.1"
+	// SummaryType is a verifier's summary (SLSA VSA v1).
+	SummaryType = "https://slsa.dev/verification_summary/v1"
 )
 
 const (
@@ -91,7 +93,7 @@ func (s *inToto) about(digest v1.Hash) bool {
 }
 
 // same says whether two predicates of one type are equal but for the metadata of the
-// run that made them: a provenance's invocation and times.
+// run that made them: a provenance's invocation and times, a summary's time.
 func same(predicateType string, a, b json.RawMessage) bool {
 	x, errX := withoutRun(predicateType, a)
 	y, errY := withoutRun(predicateType, b)
@@ -123,6 +125,9 @@ func withoutRun(predicateType string, predicate json.RawMessage) ([]byte, error)
 				}
 			}
 		}
+	}
+	if m, ok := v.(map[string]any); ok && predicateType == SummaryType {
+		delete(m, "timeVerified")
 	}
 	return json.Marshal(v)
 }

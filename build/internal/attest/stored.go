@@ -65,6 +65,7 @@ type finding struct {
 	signer    string
 	statement *inToto
 	bundle    *protobundle.Bundle
+	document  v1.Hash // the stored document's
 	// damaged: it cannot be read at all. foreign: it does not verify for anybody
 	// expected. misplaced: it does, but is about another digest.
 	damaged, foreign, misplaced error
@@ -122,6 +123,9 @@ func bundleFinding(img v1.Image, digest v1.Hash, trust Trust) *finding {
 		f.damaged = err
 		return f
 	}
+	if layers, err := img.Layers(); err == nil && len(layers) == 1 {
+		f.document, _ = layers[0].Digest() // it was just read by it
+	}
 	f.bundle = b.Bundle
 	if f.statement, err = envelopeOf(b); err != nil {
 		f.damaged = err
@@ -161,6 +165,7 @@ func signatureFinding(ctx context.Context, sig oci.Signature, digest v1.Hash, tr
 
 func attestationFinding(ctx context.Context, att oci.Signature, digest v1.Hash, trust Trust) *finding {
 	f := &finding{form: Tags, source: AttestationTag(digest)}
+	f.document, _ = att.Digest() // the manifest names it
 	message, err := att.Payload()
 	if err != nil {
 		f.damaged = fmt.Errorf("read layer: %w", err)

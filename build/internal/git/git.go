@@ -1,5 +1,5 @@
 // Package git asks the git command about a repository: its state for the plan,
-// and which files it tracks. It never changes anything.
+// and which files it tracks; and makes clones. It never changes a repository.
 package git
 
 import (

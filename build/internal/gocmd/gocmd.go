@@ -158,6 +158,18 @@ func (g *Go) User(args ...string) process.Command {
 	return process.Command{Args: append([]string{g.bin}, args...), Dir: g.dir, Env: append(slices.Clone(g.user), "PWD="+g.dir)}
 }
 
+// Environment is the user's environment without any setting of Go's but where modules
+// come from and where the caches are, with GOENV=off.
+func (g *Go) Environment() []string {
+	env := slices.Clone(g.clean)
+	for _, name := range pinned {
+		if v := g.setting[name]; v != "" {
+			env = append(env, name+"="+v)
+		}
+	}
+	return append(env, "GOENV=off")
+}
+
 // UserEnv is the user's environment, without what a launcher added to it.
 func (g *Go) UserEnv() []string { return slices.Clone(g.user) }
 

@@ -127,7 +127,7 @@ func Resolve(ctx context.Context, in Input) (*Resolved, error) {
 	if v.err != nil {
 		r.withoutGit(v.err)
 	} else {
-		r.fromGit(v.state)
+		r.fromGit(v.state, in.Workdir)
 		if v.state.Revision != "" {
 			r.TreeState, r.Newest = treeState(v.repo.Root, v.state.Revision, v.state.Unclean, in.Dist)
 		}

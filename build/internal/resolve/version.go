@@ -16,11 +16,14 @@ import (
 // fromGit fills in the revision, the version and whether the tree is dirty, and
 // foretells what the go command will stamp (cmd/go/internal/load.setBuildInfo):
 // compile compares the two.
-func (r *Resolved) fromGit(state git.State) {
+func (r *Resolved) fromGit(state git.State, workdir string) {
 	p := r.Plan
 	p.Revision, p.Shallow = state.Revision, state.Shallow
 	if p.Source == "" {
 		p.Source = state.Remote
+	}
+	if rel, err := filepath.Rel(r.repo.Root, workdir); err == nil && rel != "." && filepath.IsLocal(rel) {
+		p.Workdir = filepath.ToSlash(rel)
 	}
 	if len(state.Changed) > 0 {
 		p.Dirty, p.DirtyFile = true, state.Changed[0]

@@ -1,0 +1,324 @@
+package compare
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"debug/buildinfo"
+	"debug/elf"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"strings"
+)
+
+// binaryFiles compares two executables that lie in files.
+func (p *pair) binaryFiles(ctx context.Context, x, y string) error {
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	a, err := os.Open(x)
+	if err != nil {
+		return fmt.Errorf("read the binary: %w", err)
+	}
+	defer a.Close() // only read
+	b, err := os.Open(y)
+	if err != nil {
+		return fmt.Errorf("read the binary: %w", err)
+	}
+	defer b.Close() // only read
+	return p.contents(a, b, "the binary", "binary")
+}
+
+// contents looks into two files of one name whose contents differ: executables are
+// compared by their build info and their sections, text by lines, all else by bytes.
+func (p *pair) contents(a, b *os.File, name, layer string) error {
+	x, errX := elf.NewFile(a)
+	y, errY := elf.NewFile(b)
+	if errX == nil && errY == nil {
+		info, err := p.buildInfo(a, b)
+		if err != nil {
+			return err
+		}
+		return p.sections(x, y, name, info)
+	}
+	l, err := firstLine(a, b)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", name, err)
+	}
+	kind := CauseSource
+	if layer != "binary" && layer != "assets" {
+		kind = CauseBase
+	}
+	p.differ(DepthFile, name, l.where(), l.a, l.b)
+	if when, ok := times(l.a, l.b); ok {
+		p.cause(CauseTime, "%s holds a time: %s", name, when)
+		return nil
+	}
+	p.cause(kind, "%s has another content", name)
+	return nil
+}
+
+// buildInfo notes the first difference of what the go command wrote into two
+// executables, and the causes that all of them tell of. It says whether there is any.
+func (p *pair) buildInfo(a, b io.ReaderAt) (bool, error) {
+	x, errX := buildinfo.Read(a)
+	y, errY := buildinfo.Read(b)
+	if errX != nil || errY != nil {
+		if (errX == nil) != (errY == nil) {
+			p.differ(DepthBuildInfo, "build info", "", answer(errX == nil), answer(errY == nil))
+			return true, nil
+		}
+		return false, nil // neither was made by the go command
+	}
+	fields := infoDifferences(x, y)
+	for i, f := range fields {
+		if i == 0 {
+			p.differ(DepthBuildInfo, f.path, "", short(f.a), short(f.b))
+		}
+		p.infoCause(f)
+	}
+	return len(fields) > 0, nil
+}
+
+func answer(is bool) string {
+	if is {
+		return "is there"
+	}
+	return ""
+}
+
+// infoDifferences are all of two build infos, in the order in which `go version -m`
+// shows them.
+func infoDifferences(a, b *debug.BuildInfo) []field {
+	var all []field
+	add := func(name, x, y string) {
+		if x != y {
+			all = append(all, field{name, x, y})
+		}
+	}
+	add("go", a.GoVersion, b.GoVersion)
+	add("path", a.Path, b.Path)
+	add("mod", moduleLine(&a.Main), moduleLine(&b.Main))
+	each(a.Deps, b.Deps, func(m *debug.Module) (string, string) { return "dep " + m.Path, moduleLine(m) }, add)
+	each(a.Settings, b.Settings, func(s debug.BuildSetting) (string, string) { return s.Key, s.Value }, add)
+	return all
+}
+
+// each pairs the elements of two lists by their names.
+func each[T any](a, b []T, read func(T) (name, value string), add func(name, x, y string)) {
+	other := map[string]string{}
+	for _, e := range b {
+		name, value := read(e)
+		other[name] = value
+	}
+	seen := map[string]bool{}
+	for _, e := range a {
+		name, value := read(e)
+		seen[name] = true
+		add(name, value, other[name])
+	}
+	for _, e := range b {
+		if name, value := read(e); !seen[name] {
+			add(name, "", value)
+		}
+	}
+}
+
+func moduleLine(m *debug.Module) string {
+	line := strings.TrimSpace(m.Path + " " + m.Version + " " + m.Sum)
+	if m.Replace != nil {
+		line += " => " + moduleLine(m.Replace)
+	}
+	return line
+}
+
+// linkerNotes are sections that the linker makes of a hash of all the others: they
+// always differ, and say nothing.
+var linkerNotes = map[string]bool{".note.go.buildid": true, ".note.gnu.build-id": true}
+
+// sections notes the first section of two executables that differs. explained says
+// that the build info differs, which is why the code does.
+func (p *pair) sections(a, b *elf.File, name string, explained bool) error {
+	others := map[string]*elf.Section{}
+	for _, s := range b.Sections {
+		others[s.Name] = s
+	}
+	noted := false
+	var shownTime string
+	for _, notes := range []bool{false, true} { // the linker's notes only if there is nothing else
+		for _, s := range a.Sections {
+			if s.Type == elf.SHT_NULL || linkerNotes[s.Name] != notes || notes && noted {
+				continue
+			}
+			d, when, err := section(s, others[s.Name])
+			if err != nil {
+				return fmt.Errorf("read section %s of %s: %w", s.Name, name, err)
+			}
+			if d.What != "" && !noted {
+				p.differ(DepthSection, d.Where, d.What, d.A, d.B)
+				noted = true
+			}
+			if shownTime == "" {
+				shownTime = when
+			}
+		}
+	}
+	switch {
+	case shownTime != "":
+		p.cause(CauseTime, "a time was compiled into %s: %s", name, shownTime)
+	case explained:
+	case noted:
+		p.cause(CauseSource, "the build info of both binaries is the same and their code is not, so that another source was compiled: generated code is the first suspect")
+	default:
+		p.cause(CauseSource, "%s differs outside of its sections", name)
+	}
+	return nil
+}
+
+// section is the first byte in which two sections of a name differ, with the text
+// around it, and the times in that text. No What is no difference.
+func section(s, t *elf.Section) (d Difference, when string, err error) {
+	d.Where = s.Name
+	if t == nil {
+		d.What, d.A = "size", fmt.Sprintf("%d bytes", s.FileSize)
+		return d, "", nil
+	}
+	if s.Type == elf.SHT_NOBITS || t.Type == elf.SHT_NOBITS {
+		if s.Size != t.Size || s.Type != t.Type {
+			d.What, d.A, d.B = "size", fmt.Sprintf("%d bytes", s.Size), fmt.Sprintf("%d bytes", t.Size)
+		}
+		return d, "", nil
+	}
+	at, err := firstByte(s.Open(), t.Open())
+	if err != nil || at < 0 {
+		return d, "", err
+	}
+	x, err := around(s, at)
+	if err != nil {
+		return d, "", err
+	}
+	y, err := around(t, at)
+	if err != nil {
+		return d, "", err
+	}
+	d.What = fmt.Sprintf("byte %#x", at)
+	if s.FileSize != t.FileSize {
+		d.What = fmt.Sprintf("%d / %d bytes, byte %#x", s.FileSize, t.FileSize, at)
+	}
+	d.A, d.B = readable(x), readable(y)
+	when, _ = times(string(x), string(y))
+	return d, when, nil
+}
+
+// firstByte is the offset of the first byte in which two readers differ; -1 if they do
+// not.
+func firstByte(a, b io.Reader) (int64, error) {
+	x, y := bufio.NewReaderSize(a, 64<<10), bufio.NewReaderSize(b, 64<<10)
+	for at := int64(0); ; at++ {
+		c, errX := x.ReadByte()
+		d, errY := y.ReadByte()
+		for _, err := range []error{errX, errY} {
+			if err != nil && !errors.Is(err, io.EOF) {
+				return 0, err
+			}
+		}
+		switch {
+		case errX != nil && errY != nil:
+			return -1, nil
+		case errX != nil || errY != nil || c != d:
+			return at, nil
+		}
+	}
+}
+
+// around are the bytes about an offset, enough for the time that it may be in.
+func around(s *elf.Section, at int64) ([]byte, error) {
+	from := max(0, at-32)
+	if size := int64(s.FileSize); from >= size {
+		return nil, nil
+	} else if s.Flags&elf.SHF_COMPRESSED != 0 {
+		return nil, nil
+	}
+	b := make([]byte, 72)
+	n, err := s.ReadAt(b, from)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	return b[:n], nil
+}
+
+// readable is text where most bytes are, else hexadecimal.
+func readable(b []byte) string {
+	text := 0
+	for _, c := range b {
+		if c >= 0x20 && c < 0x7f {
+			text++
+		}
+	}
+	if text*4 >= len(b)*3 {
+		return short(string(b))
+	}
+	if len(b) > 48 {
+		b = b[24:48]
+	}
+	return fmt.Sprintf("% x", b)
+}
+
+// line is the first line, or byte, in which two files differ.
+type line struct {
+	number int
+	binary int64
+	a, b   string
+}
+
+func (l line) where() string {
+	if l.number > 0 {
+		return fmt.Sprintf("line %d", l.number)
+	}
+	return fmt.Sprintf("byte %#x", l.binary)
+}
+
+// maxLine bounds how much of a line is compared as text.
+const maxLine = 64 << 10
+
+// firstLine compares two files, as text where both are.
+func firstLine(a, b io.ReadSeeker) (line, error) {
+	for _, f := range []io.ReadSeeker{a, b} {
+		if _, err := f.Seek(0, io.SeekStart); err != nil {
+			return line{}, err
+		}
+	}
+	x, y := bufio.NewReaderSize(a, maxLine), bufio.NewReaderSize(b, maxLine)
+	for n, at := 1, int64(0); ; n++ {
+		p, errX := x.ReadSlice('\n')
+		q, errY := y.ReadSlice('\n')
+		for _, err := range []error{errX, errY} {
+			if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, bufio.ErrBufferFull) {
+				return line{}, err
+			}
+		}
+		if !bytes.Equal(p, q) {
+			if isText(p) && isText(q) {
+				return line{number: n, a: short(strings.TrimRight(string(p), "\r\n")), b: short(strings.TrimRight(string(q), "\r\n"))}, nil
+			}
+			i := 0
+			for i < len(p) && i < len(q) && p[i] == q[i] {
+				i++
+			}
+			return line{binary: at + int64(i), a: hexAt(p, i), b: hexAt(q, i)}, nil
+		}
+		if errors.Is(errX, io.EOF) && errors.Is(errY, io.EOF) {
+			return line{}, errors.New("they are the same")
+		}
+		at += int64(len(p))
+	}
+}
+
+func hexAt(b []byte, i int) string { return fmt.Sprintf("% x", b[i:min(len(b), i+16)]) }
+
+func isText(b []byte) bool {
+	return len(b) < maxLine && bytes.IndexByte(b, 0) < 0 && bytes.Equal(bytes.ToValidUTF8(b, nil), b)
+}

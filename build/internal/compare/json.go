@@ -1,0 +1,214 @@
+package compare
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// field is a place in which two JSON documents differ, with both values.
+type field struct{ path, a, b string }
+
+// jsonDifferences are the first differences of two JSON documents, in the order of
+// sorted keys, and not more than most. White space and the order of keys mean nothing.
+func jsonDifferences(a, b []byte, most int) ([]field, error) {
+	x, err := decode(a)
+	if err != nil {
+		return nil, err
+	}
+	y, err := decode(b)
+	if err != nil {
+		return nil, err
+	}
+	w := &walk{most: most}
+	w.values("", x, y)
+	return w.fields, nil
+}
+
+func decode(document []byte) (any, error) {
+	d := json.NewDecoder(bytes.NewReader(document))
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil {
+		return nil, fmt.Errorf("not JSON: %w", err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("not JSON: there is something behind the value")
+	}
+	return v, nil
+}
+
+type walk struct {
+	most   int
+	fields []field
+}
+
+func (w *walk) values(path string, a, b any) {
+	if len(w.fields) >= w.most {
+		return
+	}
+	switch x := a.(type) {
+	case map[string]any:
+		if y, ok := b.(map[string]any); ok {
+			w.objects(path, x, y)
+			return
+		}
+	case []any:
+		if y, ok := b.([]any); ok {
+			w.lists(path, x, y)
+			return
+		}
+	default:
+		if a == b && !isContainer(b) {
+			return
+		}
+	}
+	w.fields = append(w.fields, field{path, show(a), show(b)})
+}
+
+func isContainer(v any) bool {
+	switch v.(type) {
+	case map[string]any, []any:
+		return true
+	}
+	return false
+}
+
+func (w *walk) objects(path string, a, b map[string]any) {
+	keys := slices.Collect(maps.Keys(a))
+	for k := range b {
+		if _, ok := a[k]; !ok {
+			keys = append(keys, k)
+		}
+	}
+	slices.Sort(keys)
+	for _, k := range keys {
+		x, inA := a[k]
+		y, inB := b[k]
+		w.entry(path+"/"+escape(k), x, y, inA, inB)
+	}
+}
+
+// entry compares what is under one key, or under one name.
+func (w *walk) entry(path string, x, y any, inA, inB bool) {
+	switch {
+	case inA && inB:
+		w.values(path, x, y)
+	case len(w.fields) >= w.most:
+	case inA:
+		w.fields = append(w.fields, field{path, show(x), none})
+	default:
+		w.fields = append(w.fields, field{path, none, show(y)})
+	}
+}
+
+// identifiers are the keys by which documents name the elements of their lists.
+var identifiers = []string{"SPDXID", "bom-ref", "name"}
+
+// lists compares elements that have a name by that, those of lists of one length by
+// their place, and all others as a whole.
+func (w *walk) lists(path string, a, b []any) {
+	for _, key := range identifiers {
+		x, orderX, okX := byName(a, key)
+		y, orderY, okY := byName(b, key)
+		if !okX || !okY {
+			continue
+		}
+		before := len(w.fields)
+		w.objects(path, x, y)
+		if len(w.fields) == before && !slices.Equal(orderX, orderY) && before < w.most {
+			w.fields = append(w.fields, field{path, "in the order " + short(strings.Join(orderX, ", ")), "in the order " + short(strings.Join(orderY, ", "))})
+		}
+		return
+	}
+	if len(a) != len(b) || !slices.ContainsFunc(a, isContainer) {
+		if !equal(a, b) && len(w.fields) < w.most {
+			w.fields = append(w.fields, field{path, show(a), show(b)})
+		}
+		return
+	}
+	for i := range a {
+		w.values(path+"/"+strconv.Itoa(i), a[i], b[i])
+	}
+}
+
+// byName are the elements of a list by the value of one of their keys; not ok where
+// that does not name each of them.
+func byName(list []any, key string) (elements map[string]any, order []string, ok bool) {
+	elements = map[string]any{}
+	for _, e := range list {
+		object, isObject := e.(map[string]any)
+		if !isObject {
+			return nil, nil, false
+		}
+		id, isString := object[key].(string)
+		if _, twice := elements[id]; !isString || twice {
+			return nil, nil, false
+		}
+		elements[id] = object
+		order = append(order, id)
+	}
+	return elements, order, len(list) > 0
+}
+
+func equal(a, b any) bool {
+	w := &walk{most: 1}
+	switch x := a.(type) {
+	case []any:
+		y, ok := b.([]any)
+		if !ok || len(x) != len(y) {
+			return false
+		}
+		for i := range x {
+			w.values("", x[i], y[i])
+		}
+	default:
+		w.values("", a, b)
+	}
+	return len(w.fields) == 0
+}
+
+// escape is a reference token of RFC 6901.
+func escape(key string) string {
+	return strings.NewReplacer("~", "~0", "/", "~1").Replace(key)
+}
+
+// show is a JSON value in one short line.
+func show(v any) string {
+	if s, ok := v.(string); ok && s != "" && s != none {
+		return short(s)
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return "?"
+	}
+	return short(strings.TrimSuffix(b.String(), "\n"))
+}
+
+// most characters of a value that are shown.
+const shown = 160
+
+// short is printable text, the beginning of it where it is long.
+func short(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r == '\t' || r == '\n' {
+			return ' '
+		}
+		if !strconv.IsPrint(r) {
+			return '.'
+		}
+		return r
+	}, strings.ToValidUTF8(s, "."))
+	if runes := []rune(s); len(runes) > shown {
+		return string(runes[:shown-1]) + "…"
+	}
+	return s
+}

@@ -1,0 +1,154 @@
+package compare
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// reason is what a field of the plan stands for, by the beginning of its path.
+type reason struct {
+	prefix string
+	kind   CauseKind
+	what   string
+}
+
+// documentsOnly is the kind of what is in the documents about an image, and not in
+// the image.
+const documentsOnly CauseKind = "documents"
+
+// reasons are looked at in this order. A field of kind "" changes no digest.
+var reasons = []reason{
+	{"/kit/", CauseKit, "thimble"},
+	{"/toolchain/mod", CauseFlag, "-mod"},
+	{"/toolchain/gowork", CauseFlag, "the workspace"},
+	{"/toolchain/version", CauseToolchain, "the Go toolchain"},
+	{"/toolchain/", CauseToolchain, "the toolchain's"},
+	{"/build/tags", CauseFlag, "the build tags"},
+	{"/build/ldflags", CauseFlag, "the linker flags"},
+	{"/build/stamp", CauseVCS, "the commit's stamp in the binary (no Unstamped, no GOFLAGS=-buildvcs=false, no linked worktree)"},
+	{"/build/", CauseVCS, "the stamp's"},
+	{"/revision", CauseVCS, "the commit"},
+	{"/version", CauseVCS, "the version"},
+	{"/moduleVersion", CauseVCS, "the module's version"},
+	{"/dirtyFile", CauseVCS, "the first file that differs from the commit"},
+	{"/dirty", CauseVCS, "whether the tree differs from the commit"},
+	{"/shallow", "", ""},
+	{"/sourceDateEpoch", CauseEpoch, "SOURCE_DATE_EPOCH, or the commit's time,"},
+	{"/source", CauseVCS, "the repository's URL"},
+	{"/platforms", CausePlatforms, "the list of platforms"},
+	{"/archivePlatforms", "", ""},
+	{"/compression", CauseCompressor, "the compression"},
+	{"/lock", CauseBase, "the lock of the bases"},
+	{"/module/", CauseConfig, "the module's"},
+}
+
+// ofImages are the same for the fields of an image, below its name.
+var ofImages = []reason{
+	{"repository", documentsOnly, "the repository"},
+	{"tags", documentsOnly, "the tags"},
+	{"base", CauseBase, "the base"},
+	{"packages", CauseBase, "the packages of the base"},
+	{"include", CauseBase, "what the root file system must hold"},
+	{"exclude", CauseBase, "what the root file system must not hold"},
+	{"caCertificates", CauseBase, "the certificates"},
+	{"assets", CauseConfig, "the assets"},
+}
+
+// plans notes every field in which the plans differ, and what follows from it. A
+// difference of plans alone leaves Same as it is.
+func (c *comparison) plans() error {
+	if c.a.Plan == nil || c.b.Plan == nil {
+		if c.a.Plan != nil || c.b.Plan != nil {
+			c.note("only one of the builds says what it was planned to be")
+		}
+		return nil
+	}
+	fields, err := jsonDifferences(c.a.Plan, c.b.Plan, 64)
+	if err != nil {
+		return fmt.Errorf("read the plans: %w", err)
+	}
+	for _, f := range fields {
+		kind, what := because(f)
+		if kind == "" {
+			continue
+		}
+		c.report.Differences = append(c.report.Differences, Difference{Depth: DepthPlan, Where: orNone(f.path), A: f.a, B: f.b})
+		if followsFrom(f.path, fields) {
+			continue
+		}
+		if kind == documentsOnly {
+			c.ofDocuments = append(c.ofDocuments, Cause{CauseConfig, fmt.Sprintf("%s is %s / %s", what, f.a, f.b)})
+			continue
+		}
+		detail := fmt.Sprintf("%s is %s / %s", what, f.a, f.b)
+		if strings.HasSuffix(what, " mode") {
+			detail = fmt.Sprintf("%s is %s / %s", what, octal(f.a), octal(f.b))
+		}
+		if when, ok := times(f.a, f.b); ok && kind == CauseFlag {
+			detail += fmt.Sprintf("; it holds a time, which no two builds share: %s", when)
+		}
+		c.cause(kind, "%s", detail)
+	}
+	return nil
+}
+
+// consequences are fields that differ because another one does.
+var consequences = map[string][]string{
+	"/version":           {"/revision", "/dirtyFile"},
+	"/moduleVersion":     {"/revision", "/dirtyFile", "/version", "/build/stamp"},
+	"/dirty":             {"/dirtyFile"},
+	"/build/vcsModified": {"/dirtyFile", "/build/stamp"},
+	"/build/vcsTime":     {"/revision", "/build/stamp"},
+	"/sourceDateEpoch":   {"/revision"},
+}
+
+func followsFrom(path string, all []field) bool {
+	if strings.HasPrefix(path, "/images/") && strings.HasSuffix(path, "/tags") {
+		path = "/version" // the first tag is the version
+		if slices.ContainsFunc(all, func(f field) bool { return f.path == path }) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(consequences[path], func(cause string) bool {
+		return slices.ContainsFunc(all, func(f field) bool { return f.path == cause })
+	})
+}
+
+// octal is a file mode as chmod takes it; a mode that is not set stays what it is.
+func octal(mode string) string {
+	if n, err := strconv.ParseUint(mode, 10, 32); err == nil {
+		return fmt.Sprintf("%#o", n)
+	}
+	return mode
+}
+
+func because(f field) (CauseKind, string) {
+	if rest, ok := strings.CutPrefix(f.path, "/images/"); ok {
+		name, setting, _ := strings.Cut(rest, "/")
+		if strings.HasPrefix(setting, "assets/") && (strings.HasSuffix(setting, "/mode") || strings.HasSuffix(setting, "/uid") || strings.HasSuffix(setting, "/gid")) {
+			return CauseMode, "the asset's " + setting[strings.LastIndex(setting, "/")+1:]
+		}
+		for _, r := range ofImages {
+			if setting == r.prefix || strings.HasPrefix(setting, r.prefix+"/") {
+				return r.kind, r.what
+			}
+		}
+		if setting == "" {
+			return CausePlatforms, "the image " + name
+		}
+		return CauseConfig, setting + " of " + name
+	}
+	for _, r := range reasons {
+		if !strings.HasPrefix(f.path, r.prefix) {
+			continue
+		}
+		what := r.what
+		if strings.HasSuffix(r.prefix, "/") {
+			what += " " + strings.TrimPrefix(f.path, r.prefix)
+		}
+		return r.kind, what
+	}
+	return CauseConfig, f.path
+}

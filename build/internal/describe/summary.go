@@ -1,0 +1,68 @@
+package describe
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	packageurl "github.com/package-url/packageurl-go"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	vsa "github.com/in-toto/attestation/go/predicates/vsa/v1"
+	"google.golang.org/protobuf/types/known/timestamppb"
+)
+
+// SummaryType is the predicate type of VerificationSummary.
+const SummaryType = "https://slsa.dev/verification_summary/v1"
+
+// The policy that a rebuilder verifies an image by, and the level of its own that an
+// image gets when the rebuilt one has the same digest. SLSA leaves custom levels to
+// their users; they do not begin with SLSA_.
+const (
+	ReproducedPolicy = "https://" + kitPath + "/blob/main/docs/reproducibility.md#what-the-attestation-says"
+	ReproducedLevel  = "THIMBLE_REPRODUCED"
+)
+
+// SummaryInput is the outcome of building an image again.
+type SummaryInput struct {
+	// Verifier is a URI that names who built it again: BuilderInfo.ID.
+	Verifier string
+	Verified time.Time
+	// Repository is where the image is, Digest the image's.
+	Repository string
+	Digest     v1.Hash
+	// Provenance are the digests of the attestations that it was rebuilt from.
+	Provenance []v1.Hash
+	Same       bool
+}
+
+// VerificationSummary writes a SLSA verification summary (VSA, v1) as canonical JSON:
+// PASSED where the image was reproduced.
+func VerificationSummary(in SummaryInput) ([]byte, error) {
+	if in.Verifier == "" || in.Repository == "" || in.Digest.Hex == "" || in.Verified.IsZero() {
+		return nil, errors.New("write the verification summary: it needs a verifier, a time, and an image by its digest")
+	}
+	name := in.Repository[strings.LastIndexByte(in.Repository, '/')+1:]
+	resource, err := purl(packageurl.NewPackageURL(packageurl.TypeOCI, "", strings.ToLower(name), in.Digest.String(),
+		packageurl.QualifiersFromMap(map[string]string{"repository_url": in.Repository}), ""))
+	if err != nil {
+		return nil, fmt.Errorf("write the verification summary: %w", err)
+	}
+	s := &vsa.VerificationSummary{
+		Verifier: &vsa.VerificationSummary_Verifier{Id: in.Verifier}, TimeVerified: timestamppb.New(in.Verified.UTC().Truncate(time.Second)),
+		ResourceUri: resource, Policy: &vsa.VerificationSummary_Policy{Uri: ReproducedPolicy},
+		VerificationResult: "FAILED", VerifiedLevels: []string{"FAILED"}, SlsaVersion: "1.0",
+	}
+	if in.Same {
+		s.VerificationResult, s.VerifiedLevels = "PASSED", []string{ReproducedLevel}
+	}
+	for _, h := range in.Provenance {
+		s.InputAttestations = append(s.InputAttestations, &vsa.VerificationSummary_InputAttestation{Digest: map[string]string{h.Algorithm: h.Hex}})
+	}
+	b, err := canonicalMessage(s)
+	if err != nil {
+		return nil, fmt.Errorf("write the verification summary: %w", err)
+	}
+	return b, nil
+}

@@ -1,0 +1,56 @@
+package plan
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Config returns a Config that comes to this plan in a clone of its source at its
+// revision, with [Plan.Settings] as the environment. What a plan does not tell is left
+// out: the commands of Before, how tests run, how releases are signed.
+func (p *Plan) Config() Config {
+	c := Config{
+		Dir: p.Module.Dir, Source: p.Source, Compression: p.Compression,
+		BuildTags: slices.Clone(p.Build.Tags), Unstamped: !p.Build.Stamp,
+	}
+	for _, platform := range p.Platforms {
+		c.Platforms = append(c.Platforms, platform.String())
+	}
+	c.LDFlags = slices.Clone(p.Build.LDFlags)
+	if len(c.LDFlags) >= 2 && c.LDFlags[0] == "-s" && c.LDFlags[1] == "-w" { // every plan's own
+		c.LDFlags = c.LDFlags[2:]
+	}
+	for _, i := range p.Images {
+		if prefix, ok := strings.CutSuffix(i.Repository, "/"+i.Name); ok {
+			c.Repository = prefix
+		}
+		c.Images = append(c.Images, ImageConfig{
+			Package: i.Package, Name: i.Name, Title: i.Title, Licenses: i.Licenses, Base: i.Base, Packages: slices.Clone(i.Packages),
+			Runtime: i.Runtime, Include: slices.Clone(i.Include), Exclude: slices.Clone(i.Exclude),
+			CACertificates: slices.Clone(i.CACertificates), Assets: slices.Clone(i.Assets), OmitLicenseTexts: !i.LicenseTexts,
+		})
+	}
+	if p.Lock != nil && len(p.Lock.Debian) > 0 {
+		c.Debian.Suite = p.Lock.Debian[0].Suite
+	}
+	return c
+}
+
+// Settings are the environment that goes with [Plan.Config]: the toolchain and its
+// settings, the workspace, the epoch. dir is the module's folder, absolute.
+func (p *Plan) Settings(dir string) []string {
+	work := "off"
+	if p.Toolchain.Work != "" {
+		work = filepath.Join(dir, filepath.FromSlash(p.Toolchain.Work))
+	}
+	fips := "off"
+	if p.Toolchain.FIPS140 != "" {
+		fips = p.Toolchain.FIPS140
+	}
+	return []string{
+		"GOTOOLCHAIN=" + p.Toolchain.Version, "GOEXPERIMENT=" + p.Toolchain.Experiment, "GOFIPS140=" + fips,
+		"GOFLAGS=-mod=" + p.Toolchain.Mod, "GOWORK=" + work, fmt.Sprintf("SOURCE_DATE_EPOCH=%d", p.SourceDateEpoch),
+	}
+}

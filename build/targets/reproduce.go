@@ -1,0 +1,175 @@
+package targets
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/thimble-build/thimble/build"
+	"github.com/thimble-build/thimble/build/internal/progress"
+)
+
+// init makes this program the one that builds in a clean room, whatever the magefile
+// calls the target.
+func init() {
+	if job := os.Getenv(build.RoomVariable); job != "" {
+		err := run(context.Background(), nil, nil, func(ctx context.Context, _ *session) error { return build.Room(ctx, job) })
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+}
+
+// Reproduce builds dist or a released image again, and says what differs
+func Reproduce(ctx context.Context,
+	from *string, // an image or OCI layout, to build again from its provenance
+	between *string, // two manifest.json files A,B to compare instead
+	mirror *string, // with -from: where to fetch the source instead
+	attest *bool, // with -from: signs the outcome and attaches it to the image
+	key *string, // with -from: files with public keys, of which any may have signed
+	identity *string, // the certificate's subject
+	identityRegexp *string, // the same, as a regular expression
+	issuer *string, // the issuer of the identity's token
+	issuerRegexp *string, // the same, as a regular expression
+	trustedRoot *string, // Sigstore's trusted_root.json
+	source *string, // the repository that the provenance must name
+	noTransparencyLog *bool, // does without an entry in a transparency log
+	noCertificateLog *bool, // does without an entry in a log of certificates
+	json *bool, // prints the report as JSON
+	offline *bool, // connects to no other machine
+) error {
+	return run(ctx, json, offline, func(ctx context.Context, s *session) error {
+		want := build.RebuildOptions{
+			Expected: expected(key, identity, identityRegexp, issuer, issuerRegexp, trustedRoot, source, noTransparencyLog, noCertificateLog),
+			Mirror:   value(mirror), Attest: is(attest),
+		}
+		a, b, two := strings.Cut(value(between), ",")
+		switch {
+		case value(from) != "" && value(between) != "":
+			return errors.New("reproduce: -from builds an image again, and -between compares two builds; choose one")
+		case value(between) != "" && (!two || a == "" || b == "" || strings.Contains(b, ",")):
+			return errors.New("reproduce: -between takes two files, such as -between=old/manifest.json,dist/manifest.json")
+		case value(from) == "" && (want.Attest || want.Mirror != ""):
+			return errors.New("reproduce: -attest and -mirror are for an image; name it with -from")
+		case two:
+			c, err := build.Between(ctx, s.options, a, b)
+			if err != nil {
+				return err
+			}
+			return s.compared(c, nil)
+		}
+		again, err := os.Executable()
+		if err != nil {
+			return fmt.Errorf("find thimble's own executable: %w", err)
+		}
+		var r *build.Reproduction
+		if ref := value(from); ref != "" {
+			r, err = build.Rebuild(ctx, s.options, ref, want, []string{again})
+		} else {
+			r, err = build.Reproduce(ctx, s.options, []string{again})
+		}
+		if r == nil {
+			return err
+		}
+		return errors.Join(s.compared(r.Comparison, r), err)
+	})
+}
+
+// expected are the flags by which verify and reproduce are told whom to trust.
+func expected(key, identity, identityRegexp, issuer, issuerRegexp, trustedRoot, source *string, noTransparencyLog, noCertificateLog *bool) build.Expected {
+	want := build.Expected{
+		Identity: value(identity), IdentityRegexp: value(identityRegexp), Issuer: value(issuer), IssuerRegexp: value(issuerRegexp),
+		TrustedRoot: value(trustedRoot), Source: value(source),
+		NoTransparencyLog: is(noTransparencyLog), NoCertificateLog: is(noCertificateLog),
+	}
+	if k := value(key); k != "" {
+		want.Keys = strings.Split(k, ",")
+	}
+	return want
+}
+
+// compared shows a comparison, and how it was come to; r is nil where nothing was
+// built.
+func (s *session) compared(c *build.Comparison, r *build.Reproduction) error {
+	s.progress.Close()
+	if s.json {
+		var v any = c
+		if r != nil {
+			v = r
+		}
+		b, err := json.MarshalIndent(v, "", "  ")
+		if err != nil {
+			return err
+		}
+		_, err = os.Stdout.Write(append(b, '\n'))
+		return err
+	}
+	return writeComparison(os.Stdout, c, r)
+}
+
+// writeComparison writes the digests, the first differences from the outside to the
+// inside, and the causes.
+func writeComparison(out io.Writer, c *build.Comparison, r *build.Reproduction) error {
+	w := bufio.NewWriter(out)
+	fmt.Fprintf(w, "\na  %s\nb  %s\n", c.A, c.B)
+	if r != nil {
+		fmt.Fprintf(w, "\ncommit     %s\ntoolchain  %s\n", r.Revision, r.Toolchain)
+		if r.Provenance != "" {
+			fmt.Fprintf(w, "signed by  %s\n", r.Provenance)
+		}
+		fmt.Fprintf(w, "another    %s\n", strings.Join(r.Room, ", "))
+	}
+	fmt.Fprintln(w)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, d := range c.Compared {
+		of := d.Platform
+		if of == "" {
+			of = "index"
+		}
+		if d.A == d.B {
+			fmt.Fprintf(t, "same\t%s\t%s\t%s\n", d.Image, of, d.A)
+		} else {
+			fmt.Fprintf(t, "differs\t%s\t%s\ta  %s\n\t\t\tb  %s\n", d.Image, of, d.A, d.B)
+		}
+	}
+	_ = t.Flush() // into a bufio.Writer, which keeps the error
+	of := ""
+	for _, d := range c.Differences {
+		if where := strings.TrimSpace(d.Image + " " + d.Platform); where != of {
+			of = where
+			fmt.Fprintf(w, "\n%s\n", of)
+		} else if where == "" && d == c.Differences[0] {
+			fmt.Fprintln(w)
+		}
+		where := d.Where
+		if d.What != "" {
+			where += ", " + d.What
+		}
+		fmt.Fprintf(w, "  %-10s  %s\n              a  %s\n              b  %s\n", d.Depth, where, d.A, d.B)
+	}
+	if len(c.Causes) > 0 {
+		fmt.Fprintln(w)
+	}
+	for _, cause := range c.Causes {
+		fmt.Fprintf(w, "cause: %s: %s\n", cause.Kind, cause.Detail)
+	}
+	for _, n := range c.Notes {
+		fmt.Fprintf(w, "note: %s\n", n)
+	}
+	if r == nil {
+		return w.Flush()
+	}
+	if r.Attested > 0 {
+		fmt.Fprintf(w, "\nattested  %d statements are signed and attached\n", r.Attested)
+	}
+	fmt.Fprintf(w, "\n%s in all\n", progress.Duration(r.Elapsed))
+	return w.Flush()
+}
