@@ -30,6 +30,7 @@ func (p *Plan) Config() Config {
 			Package: i.Package, Name: i.Name, Title: i.Title, Licenses: i.Licenses, Base: i.Base, Packages: slices.Clone(i.Packages),
 			Runtime: i.Runtime, Include: slices.Clone(i.Include), Exclude: slices.Clone(i.Exclude),
 			CACertificates: slices.Clone(i.CACertificates), Assets: slices.Clone(i.Assets), OmitLicenseTexts: !i.LicenseTexts,
+			Users: slices.Clone(i.Users), Capabilities: slices.Clone(i.Capabilities),
 		})
 	}
 	if p.Lock != nil && len(p.Lock.Debian) > 0 {

@@ -270,7 +270,7 @@ func (p *pair) files(ctx context.Context, x, y imageLayer) error {
 	switch d.What {
 	case "content":
 		return p.content(ctx, x, y, d.Where)
-	case "mode", "owner", "type", "link":
+	case "mode", "owner", "type", "link", "attributes":
 		p.cause(CauseMode, "%s has another %s: %s / %s", d.Where, d.What, d.A, d.B)
 	case "time":
 		p.cause(CauseTime, "%s has another time: %s / %s", d.Where, d.A, d.B)
@@ -310,6 +310,7 @@ func firstFile(a, b map[string]file) (Difference, bool) {
 			{"content", content(x), content(y)},
 			{"mode", fmt.Sprintf("%#o", x.header.Mode), fmt.Sprintf("%#o", y.header.Mode)},
 			{"owner", owner(x), owner(y)},
+			{"attributes", attributes(x), attributes(y)},
 			{"time", when(x), when(y)},
 		} {
 			if of.a != of.b {
@@ -347,6 +348,18 @@ func owner(f file) string {
 		o += fmt.Sprintf(" (%s:%s)", short(f.header.Uname), short(f.header.Gname))
 	}
 	return o
+}
+
+// attributes are the extended ones, such as capabilities.
+func attributes(f file) string {
+	var all []string
+	for key, value := range f.header.PAXRecords {
+		if name, ok := strings.CutPrefix(key, "SCHILY.xattr."); ok {
+			all = append(all, fmt.Sprintf("%s=%x", short(name), value))
+		}
+	}
+	slices.Sort(all)
+	return strings.Join(all, " ")
 }
 
 func when(f file) string { return f.header.ModTime.UTC().Format(time.RFC3339Nano) }

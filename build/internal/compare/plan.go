@@ -54,6 +54,7 @@ var ofImages = []reason{
 	{"exclude", CauseBase, "what the root file system must not hold"},
 	{"caCertificates", CauseBase, "the certificates"},
 	{"assets", CauseConfig, "the assets"},
+	{"capabilities", CauseMode, "the capabilities of the binary"},
 }
 
 // plans notes every field in which the plans differ, and what follows from it. A
