@@ -9,8 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
 )
 
@@ -147,13 +149,12 @@ func (p *pair) sections(a, b *elf.File, name string, explained bool) error {
 		others[s.Name] = s
 	}
 	noted := false
-	var shownTime string
 	for _, notes := range []bool{false, true} { // the linker's notes only if there is nothing else
 		for _, s := range a.Sections {
 			if s.Type == elf.SHT_NULL || linkerNotes[s.Name] != notes || notes && noted {
 				continue
 			}
-			d, when, err := section(s, others[s.Name])
+			d, err := section(s, others[s.Name])
 			if err != nil {
 				return fmt.Errorf("read section %s of %s: %w", s.Name, name, err)
 			}
@@ -161,15 +162,23 @@ func (p *pair) sections(a, b *elf.File, name string, explained bool) error {
 				p.differ(DepthSection, d.Where, d.What, d.A, d.B)
 				noted = true
 			}
-			if shownTime == "" {
-				shownTime = when
-			}
 		}
 	}
+	if explained {
+		return nil
+	}
+	x, err := timesIn(a)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", name, err)
+	}
+	y, err := timesIn(b)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", name, err)
+	}
+	mine, theirs := onlyIn(x, y), onlyIn(y, x)
 	switch {
-	case shownTime != "":
-		p.cause(CauseTime, "a time was compiled into %s: %s", name, shownTime)
-	case explained:
+	case mine != "" && theirs != "":
+		p.cause(CauseTime, "a time was compiled into %s: %s / %s", name, mine, theirs)
 	case noted:
 		p.cause(CauseSource, "the build info of both binaries is the same and their code is not, so that another source was compiled: generated code is the first suspect")
 	default:
@@ -178,39 +187,70 @@ func (p *pair) sections(a, b *elf.File, name string, explained bool) error {
 	return nil
 }
 
+// maxSection is the size in bytes up to which a section is searched for times.
+const maxSection = 256 << 20
+
+// timesIn are the times that an executable's data holds as text. The linker sorts texts
+// by their length and content, so that one which differs stands at another place.
+func timesIn(f *elf.File) (map[string]bool, error) {
+	found := map[string]bool{}
+	for _, s := range f.Sections {
+		if s.Type != elf.SHT_PROGBITS || s.Flags&elf.SHF_EXECINSTR != 0 || s.Flags&elf.SHF_ALLOC == 0 || s.FileSize > maxSection {
+			continue
+		}
+		data, err := s.Data()
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range clock.FindAll(data, -1) {
+			found[string(t)] = true
+		}
+	}
+	return found, nil
+}
+
+// onlyIn is the first time of one set that the other lacks.
+func onlyIn(a, b map[string]bool) string {
+	for _, t := range slices.Sorted(maps.Keys(a)) {
+		if !b[t] {
+			return t
+		}
+	}
+	return ""
+}
+
 // section is the first byte in which two sections of a name differ, with the text
-// around it, and the times in that text. No What is no difference.
-func section(s, t *elf.Section) (d Difference, when string, err error) {
+// around it. No What is no difference.
+func section(s, t *elf.Section) (d Difference, err error) {
 	d.Where = s.Name
 	if t == nil {
 		d.What, d.A = "size", fmt.Sprintf("%d bytes", s.FileSize)
-		return d, "", nil
+		return d, nil
 	}
 	if s.Type == elf.SHT_NOBITS || t.Type == elf.SHT_NOBITS {
 		if s.Size != t.Size || s.Type != t.Type {
 			d.What, d.A, d.B = "size", fmt.Sprintf("%d bytes", s.Size), fmt.Sprintf("%d bytes", t.Size)
 		}
-		return d, "", nil
+		return d, nil
 	}
 	at, err := firstByte(s.Open(), t.Open())
 	if err != nil || at < 0 {
-		return d, "", err
+		return d, err
 	}
 	x, err := around(s, at)
 	if err != nil {
-		return d, "", err
+		return d, err
 	}
 	y, err := around(t, at)
 	if err != nil {
-		return d, "", err
+		return d, err
 	}
 	d.What = fmt.Sprintf("byte %#x", at)
 	if s.FileSize != t.FileSize {
 		d.What = fmt.Sprintf("%d / %d bytes, byte %#x", s.FileSize, t.FileSize, at)
 	}
 	d.A, d.B = readable(x), readable(y)
-	when, _ = times(string(x), string(y))
-	return d, when, nil
+	return d, nil
 }
 
 // firstByte is the offset of the first byte in which two readers differ; -1 if they do
