@@ -220,7 +220,7 @@ func (r *rebuild) room(mirror string) (*room, error) {
 	}
 	clean := &room{
 		run: r.run, job: cfg, commit: r.found.Commit, from: r.found.Repository, shallow: p.Shallow, workdir: p.Workdir, compact: true,
-		settings: p.Settings,
+		settings: p.Settings, elsewhere: "name another copy of the source with -mirror",
 	}
 	if mirror != "" {
 		if clean.from, clean.origin = mirror, r.found.Repository; !strings.Contains(mirror, "://") && !strings.Contains(mirror, "@") {

@@ -79,7 +79,7 @@ func Reproduce(ctx context.Context, o Options, again []string) (*Reproduction, e
 	}
 	r := &room{
 		run: &run{settled: s, began: began}, job: s.Config, commit: p.Revision, from: repo.Root, workdir: filepath.ToSlash(workdir),
-		settings: func(string) []string { return s.epoch() },
+		settings: func(string) []string { return s.epoch() }, elsewhere: "a commit that was built and is gone can be found with git reflog",
 	}
 	if r.job.Source == "" {
 		r.job.Source = p.Source // the clone's own remote is a folder

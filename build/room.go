@@ -62,6 +62,8 @@ type room struct {
 	commit string
 	from   string // a URL, or a folder
 	origin string // the URL of the remote
+	// elsewhere is what to do when the source cannot be had.
+	elsewhere string
 	// shallow asks for a clone without history.
 	shallow bool
 	// workdir is the working directory relative to the repository's root.
@@ -128,7 +130,7 @@ func (r *room) build(ctx context.Context, again []string) (string, error) {
 		}
 		err := git.Clone(ctx, git.CloneInput{From: r.from, To: fetched, Commit: r.commit, Shallow: r.shallow, Origin: r.origin, Env: r.Env})
 		if err != nil {
-			return "", err
+			return "", fmt.Errorf("%w; %s", err, r.elsewhere)
 		}
 		return "", git.Clone(ctx, git.CloneInput{From: fetched, To: r.source(), Commit: r.commit, Origin: r.origin, Env: r.Env})
 	})

@@ -1,0 +1,347 @@
+package build_test
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/layout"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"github.com/thimble-build/thimble/build"
+	"github.com/thimble-build/thimble/build/internal/attest"
+	"github.com/thimble-build/thimble/build/internal/registry"
+)
+
+// stranger rebuilds from a folder that has nothing of the service.
+func stranger(t testing.TB, change ...func(*build.Options)) build.Options {
+	t.Helper()
+	return options(t, t.TempDir(), append([]func(*build.Options){func(o *build.Options) { o.Platforms = nil }}, change...)...)
+}
+
+// From nothing but an image, its provenance and the signer's public key: the same
+// image, and an attestation of that by somebody else.
+func TestRebuild(t *testing.T) {
+	warm(t)
+	host := inProcess(t, true)
+	repo, key := module(t, "hello"), newKey(t)
+	o := options(t, repo, to(host, key), func(o *build.Options) { o.Platforms = []string{"linux/amd64", "linux/arm64"} })
+	released, err := build.Release(t.Context(), o)
+	ok(t, err)
+	image, repository := released.Images[0], host+"/acme/hello"
+
+	rebuilder := newKey(t)
+	want := build.RebuildOptions{Expected: build.Expected{Keys: []string{publicOf(key)}}, Mirror: repo, Attest: true}
+	mine := stranger(t, func(o *build.Options) { o.Config.Release.Key = rebuilder })
+	r, err := build.Rebuild(t.Context(), mine, repository+":v1.2.3", want, again(t))
+	ok(t, err)
+	if !r.Same || len(r.Compared) != 3 || len(r.Differences)+len(r.Causes)+len(r.Notes) > 0 || r.Attested != 3 || !strings.Contains(r.Provenance, "key") {
+		t.Errorf("%+v %+v", r, r.Comparison)
+	}
+	for _, d := range []string{image.Digest, image.Platforms[1].Digest} {
+		if got := summary(t, repository+"@"+d, publicOf(rebuilder)); got != "PASSED THIMBLE_REPRODUCED" {
+			t.Errorf("a stock client finds %q about %s", got, d)
+		}
+	}
+	r, err = build.Rebuild(t.Context(), mine, repository+":v1.2.3", want, again(t))
+	ok(t, err)
+	if r.Attested != 0 {
+		t.Errorf("the second run makes %d attestations again", r.Attested)
+	}
+	// What somebody else says of the image changes nothing for its publisher.
+	if _, err := build.Verify(t.Context(), o, repository+":v1.2.3", build.Expected{Keys: []string{publicOf(key)}}); err != nil {
+		t.Error(err)
+	}
+	if _, err := build.Release(t.Context(), o); err != nil {
+		t.Error(err)
+	}
+
+	want.Attest = false
+	r, err = build.Rebuild(t.Context(), stranger(t), repository+"@"+image.Platforms[1].Digest, want, again(t))
+	ok(t, err)
+	if !r.Same || len(r.Compared) != 1 || r.Compared[0].Platform != "linux/arm64" {
+		t.Errorf("one platform: %+v", r.Comparison)
+	}
+	r, err = build.Rebuild(t.Context(), stranger(t), "oci:"+filepath.Join(released.Dist, image.Layout), want, again(t))
+	refused(t, err, "it has no provenance") // what was released to a registry is signed there
+	if r != nil {
+		t.Errorf("%+v", r)
+	}
+
+	// A source whose tag is gone gives another version, and no attestation of success.
+	git(t, repo, "tag", "-d", "v1.2.3")
+	want.Attest = true
+	r, err = build.Rebuild(t.Context(), mine, repository+":v1.2.3", want, again(t))
+	if !errors.Is(err, build.ErrDiffers) {
+		t.Fatalf("without the tag: %v", err)
+	}
+	causes(t, r.Comparison, "VCS state", "the version is v1.2.3 / v0.0.0-")
+	if got := summary(t, repository+"@"+image.Digest, publicOf(rebuilder)); !strings.Contains(got, "FAILED FAILED") {
+		t.Errorf("a stock client finds %q", got)
+	}
+}
+
+// summary is what stock cosign finds in the verified summaries about an image.
+func summary(t testing.TB, ref, key string) string {
+	t.Helper()
+	c := cosigns[1]
+	home := t.TempDir()
+	cmd := exec.CommandContext(t.Context(), tool(t, c.pkg, c.version, c.toolchain), "verify-attestation", "--key", key,
+		"--type", "https://slsa.dev/verification_summary/v1", "--insecure-ignore-tlog", "--allow-http-registry", ref)
+	cmd.Env = []string{"HOME=" + home, "DOCKER_CONFIG=" + home, "PATH=" + os.Getenv("PATH"), "TUF_ROOT=" + filepath.Join(home, "tuf")}
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("cosign: %v\n%s", err, err.(*exec.ExitError).Stderr)
+	}
+	var found []string
+	for line := range strings.Lines(string(out)) {
+		var envelope struct{ Payload string }
+		ok(t, json.Unmarshal([]byte(line), &envelope))
+		var s struct {
+			PredicateType string
+			Predicate     struct {
+				VerificationResult string
+				VerifiedLevels     []string
+				InputAttestations  []any
+			}
+		}
+		ok(t, json.Unmarshal(must(base64.StdEncoding.DecodeString(envelope.Payload)), &s))
+		if s.PredicateType != attest.SummaryType || len(s.Predicate.InputAttestations) == 0 {
+			t.Errorf("cosign finds %+v", s)
+		}
+		found = append(found, s.Predicate.VerificationResult+" "+strings.Join(s.Predicate.VerifiedLevels, " "))
+	}
+	return strings.Join(found, ", ")
+}
+
+// Everything that a Config can ask for comes back from provenance: a service below the
+// repository's root, another toolchain, flags, tags, assets, users, an epoch.
+func TestRebuildFromPlan(t *testing.T) {
+	warm(t)
+	repo := service(t, map[string]string{
+		"README.md":              "the root is no module\n",
+		"team/svc/go.mod":        "module example.com/service\n\ngo 1.26\n",
+		"team/svc/cmd/a/main.go": "package main\n\nimport \"os\"\n\nvar date string\n\nfunc main() { println(date, os.TempDir()) }\n",
+		"team/svc/cmd/a/x.go":    "//go:build extra\n\npackage main\n\nfunc init() { println(\"extra\") }\n",
+		"team/svc/conf/a.conf":   "a = 1\n",
+		"team/svc/LICENSE":       "not a licence\n",
+	})
+	git(t, repo, "tag", "team/svc/v2.0.0") // no version of this module
+	o := options(t, filepath.Join(repo, "team"), func(o *build.Options) {
+		o.Platforms = []string{"linux/amd64/v3"}
+		o.Env = append(o.Env, "GOTOOLCHAIN=go1.27.1", "SOURCE_DATE_EPOCH=1234567890", "GOEXPERIMENT=nogreenteagc")
+		o.AllowUntagged = true
+		o.Config = build.Config{
+			Dir: "svc", Compression: "zstd", BuildTags: []string{"extra"}, LDFlags: []string{"-X", "main.date=yesterday or so"}, Source: "https://git.example.com/other",
+			Images: []build.ImageConfig{{Package: "./cmd/a", Name: "renamed", Title: "A service", Licenses: "MIT"}},
+			Defaults: build.ImageConfig{
+				Assets: []build.Asset{{Source: "conf", Target: "/etc/conf", Mode: 0o640, UID: 7}}, Include: []string{"zoneinfo"}, Exclude: []string{"tmp"},
+				Runtime: build.Runtime{Args: []string{"serve"}, Ports: []string{"80"}, Labels: map[string]string{"a": "b"}, Healthcheck: &build.Healthcheck{Command: []string{"check"}, Interval: 30e9}},
+			},
+		}
+	})
+	r, err := build.Release(t.Context(), o)
+	ok(t, err)
+	if r.Plan.Workdir != "team" || r.Plan.Toolchain.Version != "go1.27.1" {
+		t.Fatalf("%+v", r.Plan)
+	}
+	want := build.RebuildOptions{Expected: build.Expected{Keys: []string{filepath.Join(r.Dist, "verify", "cosign.pub")}}, Mirror: "file://" + repo}
+	found, err := build.Rebuild(t.Context(), stranger(t), "oci:"+filepath.Join(r.Dist, r.Images[0].Layout), want, again(t))
+	if err != nil || !found.Same || found.Toolchain != "go1.27.1" || len(found.Notes) > 0 {
+		t.Fatalf("%v: %+v", err, found)
+	}
+}
+
+// release1 releases hello for one platform.
+func release1(t testing.TB, host, key string) (repo string, r *build.Result) {
+	t.Helper()
+	repo = module(t, "hello")
+	r, err := build.Release(t.Context(), options(t, repo, to(host, key)))
+	ok(t, err)
+	return repo, r
+}
+
+// attested puts a signed statement beside an index in a repository of its own, which has
+// nothing else.
+func attested(t testing.TB, repository, dist string, r *build.Result, key string, statements ...attest.Statement) string {
+	t.Helper()
+	digest := must(v1.NewHash(r.Images[0].Digest))
+	index := must(must(layout.ImageIndexFromPath(filepath.Join(dist, r.Images[0].Layout))).ImageIndex(digest))
+	ok(t, remote.WriteIndex(must(name.NewTag(repository+":v1", name.Insecure)), index))
+	if key == "" {
+		return repository + ":v1"
+	}
+	k, err := attest.OpenKey(t.Context(), key, attest.KeyOptions{Password: func() ([]byte, error) { return []byte(password), nil }})
+	ok(t, err)
+	signer, err := attest.NewSigner(k, attest.Services{})
+	ok(t, err)
+	repo, err := registry.Open(t.Context(), repository, registry.Options{})
+	ok(t, err)
+	defer repo.Close()
+	manifest := must(index.IndexManifest())
+	subjects := []attest.Subject{{Name: repository, Statements: statements, Descriptor: v1.Descriptor{
+		MediaType: must(index.MediaType()), Digest: digest, Size: must(index.Size()),
+	}}}
+	for _, d := range manifest.Manifests {
+		subjects = append(subjects, attest.Subject{Name: repository, Statements: statements, Descriptor: d})
+	}
+	signed, err := attest.Sign(t.Context(), signer, subjects, attest.Options{Forms: []attest.Form{attest.Bundles}})
+	ok(t, err)
+	var all []registry.Artifact
+	for _, s := range signed {
+		for _, b := range s.Bundles {
+			all = append(all, registry.Artifact{Image: b})
+		}
+	}
+	ok(t, repo.Attach(t.Context(), all))
+	return repository + ":v1"
+}
+
+// What an image can lack, and the way out.
+func TestRebuildRefuses(t *testing.T) {
+	warm(t)
+	host, key := inProcess(t, true), newKey(t)
+	repo, r := release1(t, host, key)
+	trust := build.Expected{Keys: []string{publicOf(key)}}
+	// The provenance of the release, changed.
+	provenance := func(t testing.TB, change func(definition, plan map[string]any)) attest.Statement {
+		t.Helper()
+		repository, err := registry.Open(t.Context(), host+"/acme/hello", registry.Options{})
+		ok(t, err)
+		defer repository.Close()
+		digest := must(v1.NewHash(r.Images[0].Digest))
+		stored := attest.Stored{}
+		for _, d := range must(repository.Referrers(t.Context(), digest)) {
+			stored.Bundles = append(stored.Bundles, must(repository.Image(t.Context(), d.Digest)))
+		}
+		public, err := attest.ParsePublicKey(must(os.ReadFile(publicOf(key))))
+		ok(t, err)
+		all, _, err := stored.Attested(t.Context(), digest, attest.Trust{Keys: []*attest.PublicKey{public}}, attest.ProvenanceType)
+		ok(t, err)
+		var p map[string]any
+		ok(t, json.Unmarshal(all[0].Predicate, &p))
+		definition := p["buildDefinition"].(map[string]any)
+		change(definition, definition["internalParameters"].(map[string]any)["plan"].(map[string]any))
+		return attest.Statement{PredicateType: attest.ProvenanceType, Predicate: must(json.Marshal(p))}
+	}
+	for _, test := range []struct {
+		name   string
+		ref    func(t testing.TB) string
+		want   build.RebuildOptions
+		change func(*build.Options)
+		words  []string
+	}{
+		{
+			name: "no provenance", ref: func(t testing.TB) string { return attested(t, host+"/bare/hello", r.Dist, r, "") },
+			want: build.RebuildOptions{Expected: trust}, words: []string{"it has no provenance", `"mage release" attaches it`},
+		},
+		{
+			name: "signed by somebody else", ref: func(testing.TB) string { return host + "/acme/hello:v1.2.3" },
+			want:  build.RebuildOptions{Expected: build.Expected{Keys: []string{publicOf(newKey(t))}}},
+			words: []string{"its provenance is not signed by whom you expect", "it does not verify with the expected key", "-key"},
+		},
+		{
+			name: "nobody expected", ref: func(testing.TB) string { return host + "/acme/hello:v1.2.3" },
+			words: []string{"whose signature is expected? name a public key with -key=cosign.pub"},
+		},
+		{
+			name: "an unknown build type", ref: func(t testing.TB) string {
+				return attested(t, host+"/type/hello", r.Dist, r, key, provenance(t, func(d, _ map[string]any) { d["buildType"] = "https://example.com/make" }))
+			},
+			want: build.RebuildOptions{Expected: trust}, words: []string{`unknown build type "https://example.com/make"`, "build it again with the tool that made it"},
+		},
+		{
+			name: "a source that cannot be had", ref: func(testing.TB) string { return host + "/acme/hello:v1.2.3" },
+			want:  build.RebuildOptions{Expected: trust, Mirror: filepath.Join(repo, "nowhere")},
+			words: []string{"clone ", "nowhere", "does not exist", "name another copy of the source with -mirror"},
+		},
+		{
+			name: "a commit that the source lacks", ref: func(testing.TB) string { return host + "/acme/hello:v1.2.3" },
+			want:  build.RebuildOptions{Expected: trust, Mirror: module(t, "tzdata")},
+			words: []string{"there is no such commit", "-mirror"},
+		},
+		{
+			name: "no source", ref: func(t testing.TB) string {
+				return attested(t, host+"/source/hello", r.Dist, r, key, provenance(t, func(d, _ map[string]any) {
+					source := d["resolvedDependencies"].([]any)[0].(map[string]any)
+					delete(source, "uri")
+				}))
+			},
+			want: build.RebuildOptions{Expected: trust}, words: []string{"and no repository; name one that has it with -mirror"},
+		},
+		{
+			name: "a source that runs a program", ref: func(t testing.TB) string {
+				return attested(t, host+"/ext/hello", r.Dist, r, key, provenance(t, func(d, _ map[string]any) {
+					d["resolvedDependencies"].([]any)[0].(map[string]any)["uri"] = "ext::sh -c date"
+				}))
+			},
+			want: build.RebuildOptions{Expected: trust}, words: []string{`"ext::sh -c date"`, "no URL that git is given", "-mirror"},
+		},
+		{
+			name: "a linker flag that runs a program", ref: func(t testing.TB) string {
+				return attested(t, host+"/flag/hello", r.Dist, r, key, provenance(t, func(_, p map[string]any) {
+					p["build"].(map[string]any)["ldflags"] = []any{"-s", "-w", "-extld=/bin/sh"}
+				}))
+			},
+			want: build.RebuildOptions{Expected: trust, Mirror: repo}, words: []string{"-extld=/bin/sh", "would start a program"},
+		},
+		{
+			name: "a folder elsewhere", ref: func(t testing.TB) string {
+				return attested(t, host+"/folder/hello", r.Dist, r, key, provenance(t, func(_, p map[string]any) { p["workdir"] = "../.." }))
+			},
+			want: build.RebuildOptions{Expected: trust, Mirror: repo}, words: []string{`"../.."`, "not below the repository's root"},
+		},
+		{
+			name: "a toolchain that was never released", ref: func(t testing.TB) string {
+				return attested(t, host+"/devel/hello", r.Dist, r, key, provenance(t, func(_, p map[string]any) {
+					p["toolchain"].(map[string]any)["version"] = "devel"
+				}))
+			},
+			want: build.RebuildOptions{Expected: trust, Mirror: repo}, words: []string{`the toolchain "devel"`, "cannot be had"},
+		},
+		{
+			name: "a toolchain that cannot be had", ref: func(t testing.TB) string {
+				return attested(t, host+"/toolchain/hello", r.Dist, r, key, provenance(t, func(_, p map[string]any) {
+					p["toolchain"].(map[string]any)["version"] = "go1.99.0"
+				}))
+			},
+			want:   build.RebuildOptions{Expected: trust, Mirror: repo},
+			change: func(o *build.Options) { o.Env = append(o.Env, "GOPROXY=off") },
+			words:  []string{"go1.99.0", "GOPROXY"},
+		},
+		{
+			name: "an attestation of a layout", ref: func(testing.TB) string { return "oci:" + filepath.Join(r.Dist, r.Images[0].Layout) },
+			want: build.RebuildOptions{Expected: trust, Attest: true}, words: []string{"this is a layout; leave out -attest"},
+		},
+		{
+			name: "an attestation without a key", ref: func(testing.TB) string { return host + "/acme/hello:v1.2.3" },
+			want: build.RebuildOptions{Expected: trust, Attest: true}, words: []string{"there is no key and no identity"},
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			o := stranger(t)
+			if test.change != nil {
+				test.change(&o)
+			}
+			_, err := build.Rebuild(t.Context(), o, test.ref(t), test.want, again(t))
+			refused(t, err, test.words...)
+		})
+	}
+
+	// Another thimble than the one that made it says so.
+	ref := attested(t, host+"/kit/hello", r.Dist, r, key, provenance(t, func(_, p map[string]any) {
+		p["kit"].(map[string]any)["version"] = "v0.1.0"
+	}))
+	c, err := build.Rebuild(t.Context(), stranger(t), ref, build.RebuildOptions{Expected: trust, Mirror: repo}, again(t))
+	ok(t, err) // its digests are the same all the same
+	if len(c.Notes) != 1 || !strings.Contains(c.Notes[0], "made by thimble v0.1.0, and this is (devel): go get github.com/thimble-build/thimble@v0.1.0") {
+		t.Errorf("notes: %q", c.Notes)
+	}
+}
