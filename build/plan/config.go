@@ -28,7 +28,11 @@ type Config struct {
 	// Debian is where the packages of bases come from.
 	Debian DebianConfig
 
-	// BuildTags are Go build tags, LDFlags linker flags added to "-s -w".
+	// BuildTags are Go build tags, LDFlags linker flags added to "-s -w", a word each. A
+	// flag can name what follows from the commit, as in
+	// "-X=main.version={{.Version}}": .Version (without its v), .Tag, .Commit,
+	// .ShortCommit, .Date and .Timestamp (of SourceDateEpoch), .CommitDate,
+	// .CommitTimestamp, .IsGitDirty.
 	BuildTags []string
 	LDFlags   []string
 	// Unstamped asks for binaries without version control state.

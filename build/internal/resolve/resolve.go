@@ -138,6 +138,9 @@ func Resolve(ctx context.Context, in Input) (*Resolved, error) {
 	if p.SourceDateEpoch, err = epoch(in.Env, v.state); err != nil {
 		return nil, err
 	}
+	if p.Build.LDFlags, err = expand(p.Build.LDFlags, p, v.state.Time); err != nil {
+		return nil, err
+	}
 	if p.Platforms, err = r.platforms(in.Platforms); err != nil {
 		return nil, err
 	}
