@@ -30,6 +30,8 @@ type Reporter struct {
 	width func() int
 
 	mu      sync.Mutex
+	group   grouping
+	grouped bool // the group has been started and not ended
 	running []*task
 	frame   int
 	closed  bool
@@ -47,6 +49,7 @@ type task struct {
 func New(f *os.File, env func(string) string) *Reporter {
 	fd := int(f.Fd())
 	p := &Reporter{w: f, live: term.IsTerminal(fd) && env("TERM") != "dumb" && env("CI") == ""}
+	p.group = newGrouping(env, time.Now)
 	p.color = p.live && env("NO_COLOR") == ""
 	p.width = func() int {
 		if w, _, err := term.GetSize(fd); err == nil && w > 0 {
@@ -99,6 +102,12 @@ func (p *Reporter) Notice(text string) {
 // Close takes the live line away. Nothing must be shown after it, by nobody; a
 // second call does nothing.
 func (p *Reporter) Close() {
+	p.mu.Lock()
+	if p.grouped {
+		p.grouped = false
+		fmt.Fprint(p.w, p.group.end())
+	}
+	p.mu.Unlock()
 	if !p.live || p.closed {
 		return
 	}
@@ -113,6 +122,10 @@ func (p *Reporter) Close() {
 // line writes a line that stays. The caller holds the lock.
 func (p *Reporter) line(mark, color, text string) {
 	p.erase()
+	if !p.grouped && p.group.start != "" {
+		p.grouped = true
+		fmt.Fprint(p.w, p.group.start)
+	}
 	mark = fmt.Sprintf("%-6s", mark)
 	if p.live {
 		text = cut(text, p.width()-len(mark)-3)
