@@ -92,6 +92,9 @@ func (s *session) result(r *build.Result, err error) {
 		return
 	}
 	s.progress.Close()
+	if s.err = jobSummary(os.Getenv, r); s.err != nil {
+		return
+	}
 	if s.json {
 		var b []byte
 		if b, s.err = r.Manifest.JSON(); s.err == nil {
