@@ -131,8 +131,12 @@ func (g *Go) readFlags(flags string) error {
 			g.Unstamped = value == "false"
 		case "-modcacherw": // changes the module cache's modes and no binary
 		default:
+			shown := name // the value of another flag may be a secret
+			if name == "-buildmode" {
+				shown += "=" + value
+			}
 			return fmt.Errorf("read Go's settings: GOFLAGS has %s, which would change the binary behind the plan's back; "+
-				"put it into Config, or take it out (go env -u GOFLAGS, or unset GOFLAGS in the environment)", f)
+				"put it into Config, or take it out (go env -u GOFLAGS, or unset GOFLAGS in the environment)", shown)
 		}
 	}
 	return nil
