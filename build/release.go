@@ -32,7 +32,11 @@ func Release(ctx context.Context, o Options) (*Result, error) {
 	}
 	rel := &release{}
 	defer rel.close()
-	return produce(ctx, o, job{images: true, archives: true, prepare: rel.prepare, deliver: rel.deliver, finish: rel.finish})
+	result, err := produce(ctx, o, job{images: true, archives: true, prepare: rel.prepare, deliver: rel.deliver, finish: rel.finish})
+	if err != nil {
+		return nil, rel.public(err)
+	}
+	return result, nil
 }
 
 // release is the part of a run that comes after the images.
@@ -47,6 +51,8 @@ type release struct {
 	verified     []attest.Report
 	// pushed is the tag of a preview, instead of the plan's tags.
 	pushed string
+	// uploading and tagging say how far it is, for the error of what stops it then.
+	uploading, tagging bool
 }
 
 // destination is one image in one repository.
@@ -161,28 +167,32 @@ func (rel *release) deliver(ctx context.Context, dist *publish.Dist, units []*un
 			return err
 		}
 	}
-	for _, d := range rel.destinations {
-		index := rel.indexes[d.image.Name]
-		err := rel.stage("push "+d.name, func() (string, error) { return "", d.repo.Push(ctx, index) })
-		if err != nil {
-			return rel.public(err)
-		}
-	}
-	for _, d := range rel.destinations {
-		if err := rel.attestIn(ctx, d, units, statements); err != nil {
-			return rel.public(err)
-		}
-	}
-	for _, d := range rel.destinations {
-		if err := rel.verifyIn(ctx, d, units); err != nil {
-			return rel.public(err)
-		}
-	}
 	err = rel.stage("archive", func() (string, error) { return "", rel.archives(ctx, dist, units) })
 	if err != nil {
 		return err
 	}
-	return rel.instructions(dist)
+	if err := rel.instructions(dist); err != nil {
+		return err
+	}
+	rel.uploading = true
+	for _, d := range rel.destinations {
+		index := rel.indexes[d.image.Name]
+		err := rel.stage("push "+d.name, func() (string, error) { return "", d.repo.Push(ctx, index) })
+		if err != nil {
+			return err
+		}
+	}
+	for _, d := range rel.destinations {
+		if err := rel.attestIn(ctx, d, units, statements); err != nil {
+			return err
+		}
+	}
+	for _, d := range rel.destinations {
+		if err := rel.verifyIn(ctx, d, units); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // tagsAreFree refuses a tag that may not move and was found to point elsewhere, before
@@ -204,11 +214,17 @@ func (rel *release) tagsAreFree() error {
 
 // public adds what a registry may have by now.
 func (rel *release) public(err error) error {
+	if !rel.uploading || len(rel.destinations) == 0 {
+		return err
+	}
 	var names []string
 	for _, d := range rel.destinations {
 		if digest, e := rel.indexes[d.image.Name].Digest(); e == nil {
 			names = append(names, d.name+"@"+digest.String())
 		}
+	}
+	if rel.tagging {
+		return fmt.Errorf("%w; %s is there and verified; run it again to go on", err, list(names))
 	}
 	return fmt.Errorf("%w; no tag was moved, %s may be there by digest; run it again to go on", err, list(names))
 }
@@ -340,15 +356,18 @@ func (rel *release) finish(ctx context.Context) error {
 			return err
 		}
 		if err := d.repo.Tag(ctx, digest, d.tags); err != nil {
+			moved := new(registry.MovedError)
+			rel.tagging = rel.tagging || errors.As(err, &moved)
 			if i > 0 {
 				var done []string
 				for _, before := range rel.destinations[:i] {
 					done = append(done, before.name)
 				}
-				return fmt.Errorf("%w; the tags of %s have been moved; run it again to go on", err, list(done))
+				return fmt.Errorf("%w; the tags of %s are in place", err, list(done))
 			}
 			return err
 		}
+		rel.tagging = true
 	}
 	for i := range rel.done.Images {
 		if rel.pushed != "" {

@@ -8,10 +8,22 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
+// MovedError is a failure after some of the tags have been moved.
+type MovedError struct {
+	Tags []string
+	Err  error
+}
+
+func (e *MovedError) Error() string {
+	return fmt.Sprintf("%v (moved already: %s)", e.Err, strings.Join(e.Tags, ", "))
+}
+
+func (e *MovedError) Unwrap() error { return e.Err }
+
 // Tag points the tags at a digest that is in the registry: first those that never
 // move, in the given order, then the moving ones. Before the first one is written,
 // all are looked up, and one that may not move stops them all. Each is read back.
-// The error says which tags have been moved.
+// If some of them have been moved, the error is a [*MovedError].
 func (r *Repository) Tag(ctx context.Context, digest v1.Hash, tags []Tag) error {
 	if err := r.checkNames(tags); err != nil {
 		return err
@@ -49,7 +61,7 @@ func (r *Repository) Tag(ctx context.Context, digest v1.Hash, tags []Tag) error 
 		if err := r.move(ctx, tag.Name, target); err != nil {
 			err = r.explain(ctx, "tag", tag.Name, err)
 			if len(moved) > 0 {
-				err = fmt.Errorf("%w (moved already: %s)", err, strings.Join(moved, ", "))
+				err = &MovedError{Tags: moved, Err: err}
 			}
 			return err
 		}
