@@ -83,7 +83,9 @@ func newKey(t testing.TB) string {
 	return private
 }
 
-func publicOf(key string) string { return strings.TrimSuffix(key, ".key") + ".pub" }
+func publicOf(key string) string {
+	return strings.TrimSuffix(strings.TrimPrefix(key, keyService), ".key") + ".pub"
+}
 
 // options release a module from its folder for one platform, without its tests.
 func options(t testing.TB, repo string, change ...func(*build.Options)) build.Options {
@@ -205,8 +207,12 @@ type proxy struct {
 
 	mu   sync.Mutex
 	seen []string // method and path
+	// done are the digests of blobs and manifests that the registry has taken.
+	done map[string]bool
 	// meddle returns true if it has answered. n counts from 1.
 	meddle func(n int, w http.ResponseWriter, r *http.Request) bool
+	// answer changes what the registry answers.
+	answer func(*http.Response) error
 }
 
 func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -217,6 +223,37 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if meddle == nil || !meddle(n, w, r) {
 		p.next.ServeHTTP(w, r)
 	}
+}
+
+// took notes what the registry takes: a blob or a manifest by digest. It is the place
+// to change an answer.
+func (p *proxy) took(resp *http.Response) error {
+	r := resp.Request
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	digest := r.URL.Query().Get("digest")
+	if _, ref, ok := strings.Cut(r.URL.Path, "/manifests/"); ok {
+		digest = ref
+	}
+	if r.Method == http.MethodPut && resp.StatusCode == http.StatusCreated && strings.HasPrefix(digest, "sha256:") {
+		if p.done == nil {
+			p.done = map[string]bool{}
+		}
+		p.done[digest] = true
+	}
+	if p.answer == nil {
+		return nil
+	}
+	return p.answer(resp)
+}
+
+// written is what the registry has taken since the last call.
+func (p *proxy) written() map[string]bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	was := p.done
+	p.done = nil
+	return was
 }
 
 // requests are those since the last call, with one of the methods or any.
@@ -244,6 +281,7 @@ func before(t testing.TB, host string, meddle func(n int, w http.ResponseWriter,
 			r.Out.Host = r.In.Host // so that locations lead through the proxy
 		},
 	}}
+	p.next.ModifyResponse = p.took
 	return p, serve(t, p)
 }
 

@@ -1,0 +1,153 @@
+package build_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	server "github.com/google/go-containerregistry/pkg/registry"
+
+	"github.com/thimble-build/thimble/build"
+)
+
+// releaseVariable tells this test's own program to release, with the options that the
+// variable holds as JSON, and to do nothing else.
+const releaseVariable = "BUILD_TEST_RELEASE"
+
+func init() {
+	text := os.Getenv(releaseVariable)
+	if text == "" {
+		return
+	}
+	var p processOptions
+	err := json.Unmarshal([]byte(text), &p)
+	if err == nil {
+		_, err = build.Release(context.Background(), build.Options{Config: p.Config, Workdir: p.Workdir, Cache: p.Cache, Platforms: p.Platforms, SkipTests: p.SkipTests})
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// processOptions are the options that are data; the environment is the process's.
+type processOptions struct {
+	Config         build.Config
+	Workdir, Cache string
+	Platforms      []string
+	SkipTests      bool
+}
+
+// releaseProcess is a release in a process of its own.
+func releaseProcess(t testing.TB, o build.Options) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command(must(os.Executable()))
+	p := processOptions{Config: o.Config, Workdir: o.Workdir, Cache: o.Cache, Platforms: o.Platforms, SkipTests: o.SkipTests}
+	cmd.Env = append(slices.Clone(o.Env), releaseVariable+"="+string(must(json.Marshal(p))))
+	return cmd
+}
+
+// killed starts a release in another process and kills it when kill says so, before
+// that request reaches the registry. It says whether the release ended by itself.
+func killed(t testing.TB, o build.Options, p *proxy, kill func(n int, r *http.Request) bool) (ended bool) {
+	t.Helper()
+	cmd := releaseProcess(t, o)
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	var mu sync.Mutex
+	dead := false
+	mu.Lock() // cmd.Process is set by Start
+	p.mu.Lock()
+	p.seen = nil
+	p.meddle = func(n int, _ http.ResponseWriter, r *http.Request) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		if !dead && kill(n, r) {
+			dead = true
+			if err := cmd.Process.Kill(); err != nil {
+				t.Error(err)
+			}
+		}
+		return dead // what was under way elsewhere does not count
+	}
+	p.mu.Unlock()
+	err := cmd.Start()
+	mu.Unlock()
+	ok(t, err)
+	err = cmd.Wait()
+	p.mu.Lock()
+	p.meddle = nil
+	p.mu.Unlock()
+	if err == nil {
+		return true
+	}
+	if !strings.Contains(err.Error(), "killed") || said.Len() > 0 {
+		t.Fatalf("the release ended with %v: %s", err, said.String())
+	}
+	return false
+}
+
+// A release is killed before each of its requests in turn, in a registry without the
+// referrers API, where more has to be written. Package registry does the same with
+// other registries.
+func TestKilledAtEveryRequest(t *testing.T) {
+	t.Parallel()
+	var store http.Handler
+	host := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { store.ServeHTTP(w, r) }))
+	o, p := killable(t, host)
+	for n := 1; ; n++ {
+		store = server.New(server.Logger(quietLog), server.WithReferrersSupport(false))
+		ok(t, os.RemoveAll(filepath.Join(o.Workdir, "dist")))
+		ended := killed(t, o, p, func(at int, _ *http.Request) bool { return at == n })
+		afterwards(t, o, p, host, fmt.Sprintf("killed before request %d", n))
+		if ended {
+			if n < 100 {
+				t.Errorf("a release has %d requests", n-1)
+			}
+			t.Logf("killed before each of %d requests", n-1)
+			return
+		}
+	}
+}
+
+// A release is killed when half of its largest blob is sent.
+func TestKilledInMidBlob(t *testing.T) {
+	t.Parallel()
+	for _, kind := range registries {
+		t.Run(kind.name, func(t *testing.T) {
+			t.Parallel()
+			host := kind.start(t)
+			o, p := killable(t, host)
+			if killed(t, o, p, func(_ int, r *http.Request) bool {
+				if r.Method != http.MethodPatch || r.ContentLength < 100_000 {
+					return false
+				}
+				half, err := http.NewRequest(r.Method, (&url.URL{Scheme: "http", Host: host, Path: r.URL.Path, RawQuery: r.URL.RawQuery}).String(), io.LimitReader(r.Body, r.ContentLength/2))
+				if err != nil {
+					t.Error(err)
+					return true
+				}
+				half.ContentLength = r.ContentLength
+				if resp, err := http.DefaultClient.Do(half); err == nil {
+					t.Errorf("the registry took half a blob: %s", resp.Status)
+				}
+				return true
+			}) {
+				t.Fatal("the release had no blob of that size")
+			}
+			afterwards(t, o, p, host, "killed in mid-blob")
+		})
+	}
+}
