@@ -21,7 +21,7 @@ const SummaryType = "https://slsa.dev/verification_summary/v1"
 // their users; they do not begin with SLSA_.
 const (
 	ReproducedPolicy = "https://" + kitPath + "/blob/main/docs/reproducibility.md#what-the-attestation-says"
-	ReproducedLevel  = "THIMBLE_REPRODUCED"
+	ReproducedLevel  = "REPRODUCED"
 )
 
 // SummaryInput is the outcome of building an image again.
