@@ -1,0 +1,90 @@
+package main
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	goversion "go/version"
+	"path"
+	"regexp"
+	"strings"
+	"text/template"
+)
+
+//go:embed templates/github.yml.tmpl templates/gitlab.yml.tmpl templates/Taskfile.yml.tmpl
+var templates embed.FS
+
+// getRoot fetches the public Sigstore's trusted root, through its own TUF repository.
+const getRoot = "go run github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3 trusted-root create --with-default-services --out "
+
+// planCI adds the workflow for a CI system, in the folder where that looks for it.
+func (p *planned) planCI(system string) error {
+	up := "" // from the root to the git working tree
+	if p.repo.prefix != "" {
+		up = strings.Repeat("../", strings.Count(p.repo.prefix, "/")+1)
+	}
+	name := ".gitlab-ci.yml"
+	if system == "github" {
+		name = ".github/workflows/thimble.yml"
+		if p.repo.prefix != "" {
+			name = ".github/workflows/thimble-" + strings.ReplaceAll(p.repo.prefix, "/", "-") + ".yml"
+		}
+	}
+	gomod := path.Join(p.repo.prefix, "magefiles", "go.mod")
+	version := p.kit.goVersion
+	if goversion.Compare("go"+p.repo.goVersion, "go"+version) > 0 {
+		gomod, version = path.Join(p.repo.prefix, p.repo.dir, "go.mod"), p.repo.goVersion
+	}
+	minor := strings.TrimPrefix(goversion.Lang("go"+version), "go")
+	tags := path.Join(p.repo.prefix, p.repo.dir, "v")
+	text, err := render(system+".yml.tmpl", map[string]string{
+		"Launcher": "./" + path.Join(p.repo.prefix, "magefiles", "mage.go"), "Target": p.target(""),
+		"Branch": p.repo.branch, "TagPrefix": tags, "TagPattern": strings.ReplaceAll(regexp.QuoteMeta(tags), "/", `\/`), "GoMod": gomod, "Go": minor,
+		"GoSum": path.Join(p.repo.prefix, "magefiles", "go.sum"),
+	})
+	if err != nil {
+		return err
+	}
+	if err := p.want("magefiles/trusted_root.json", nil); err != nil {
+		return err
+	}
+	root := p.files[len(p.files)-1]
+	p.files = p.files[:len(p.files)-1]
+	if root.was == nil {
+		p.notes = append(p.notes, "releases in CI are signed with the job's identity; get what tells its certificates from forged ones, and commit it:\n\n    "+
+			getRoot+p.here("magefiles/trusted_root.json"))
+	}
+	return p.want(up+name, text)
+}
+
+// target is a target's name as it is typed.
+func (p *planned) target(name string) string {
+	if p.alias == "" {
+		return name
+	}
+	return p.alias + ":" + name
+}
+
+// renderTaskfile has a task for each target.
+func renderTaskfile(k *kit, alias string) ([]byte, error) {
+	var tasks []map[string]string
+	for _, t := range k.targets {
+		call := t.name
+		if alias != "" {
+			call = alias + ":" + t.name
+		}
+		tasks = append(tasks, map[string]string{"Name": t.name, "Call": call, "Desc": fmt.Sprintf("%q", strings.ToUpper(t.synopsis[:1])+t.synopsis[1:])})
+	}
+	return render("Taskfile.yml.tmpl", tasks)
+}
+
+// render fills a template of YAML, whose own braces are left alone.
+func render(name string, data any) ([]byte, error) {
+	t, err := template.New(name).Delims("[[", "]]").ParseFS(templates, "templates/"+name)
+	if err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	err = t.Execute(&out, data)
+	return out.Bytes(), err
+}

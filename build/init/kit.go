@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/doc"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/mod/modfile"
+
+	"github.com/thimble-build/thimble/build/internal/process"
+)
+
+const (
+	magePath    = "github.com/magefile/mage"
+	targetsPath = kitPath + "/build/targets"
+)
+
+// kit is the module of the targets, as it lies in the module cache.
+type kit struct {
+	version string
+	// goVersion is its go line, mage the version of mage that it requires.
+	goVersion, mage string
+	// gosum is its go.sum, which the go command has checked with the module itself.
+	gosum []byte
+	// targets are what a repository gets.
+	targets []target
+}
+
+type target struct{ name, synopsis string }
+
+// fetchKit makes sure that the kit is in the module cache and reads it there.
+func fetchKit(ctx context.Context, version string) (*kit, error) {
+	temp, err := os.MkdirTemp("", "thimble-init")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(temp)
+	out, err := goCommand(ctx, temp, "mod", "download", "-json", kitPath+"@"+version)
+	var m struct{ Dir, Error string }
+	if decodeErr := json.Unmarshal(out, &m); err == nil {
+		err = decodeErr
+	}
+	if m.Error != "" {
+		err = errors.New(m.Error)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("fetch %s@%s: %w; it takes the network, a GOPROXY, or a module cache that has it", kitPath, version, err)
+	}
+	k, err := readKit(m.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("read %s@%s: %w", kitPath, version, err)
+	}
+	k.version = version
+	return k, nil
+}
+
+func readKit(dir string) (*kit, error) {
+	text, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+	if err != nil {
+		return nil, err
+	}
+	mod, err := modfile.Parse("go.mod", text, nil)
+	if err != nil {
+		return nil, err
+	}
+	k := &kit{}
+	if mod.Go != nil {
+		k.goVersion = mod.Go.Version
+	}
+	for _, r := range mod.Require {
+		if r.Mod.Path == magePath {
+			k.mage = r.Mod.Version
+		}
+	}
+	if k.goVersion == "" || k.mage == "" {
+		return nil, errors.New("its go.mod names no version of Go or of mage")
+	}
+	if k.gosum, err = os.ReadFile(filepath.Join(dir, "go.sum")); err != nil {
+		return nil, err
+	}
+	k.targets, err = readTargets(filepath.Join(dir, "build", "targets"))
+	return k, err
+}
+
+// readTargets are the exported functions of a package of targets, by name.
+func readTargets(dir string) ([]target, error) {
+	names, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil {
+		return nil, err
+	}
+	set := token.NewFileSet()
+	var files []*ast.File
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		f, err := parser.ParseFile(set, name, nil, parser.ParseComments)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, f)
+	}
+	if len(files) == 0 {
+		return nil, nil
+	}
+	pkg, err := doc.NewFromFiles(set, files, targetsPath)
+	if err != nil {
+		return nil, err
+	}
+	var all []target
+	for _, f := range pkg.Funcs {
+		if returnsOnlyError(f.Decl.Type) {
+			// as mage does: the first word names the target
+			_, synopsis, _ := strings.Cut(pkg.Synopsis(f.Doc), " ")
+			all = append(all, target{strings.ToLower(f.Name), synopsis})
+		}
+	}
+	return all, nil
+}
+
+// returnsOnlyError says whether a function can be a target, by what it returns.
+func returnsOnlyError(f *ast.FuncType) bool {
+	if f.Results == nil || len(f.Results.List) == 0 {
+		return true
+	}
+	id, ok := f.Results.List[0].Type.(*ast.Ident)
+	return ok && id.Name == "error" && len(f.Results.List) == 1
+}
+
+// goCommand runs the go command for the module of the targets: the settings that are
+// meant for the service, go.work and GOFLAGS, do not count.
+func goCommand(ctx context.Context, dir string, args ...string) ([]byte, error) {
+	flags := "-mod=mod"
+	if strings.Contains(os.Getenv("GOFLAGS"), "-modcacherw") {
+		flags += " -modcacherw"
+	}
+	var env []string
+	for _, e := range os.Environ() {
+		if !strings.HasPrefix(e, "GOTOOLCHAIN_INTERNAL_") {
+			env = append(env, e)
+		}
+	}
+	env = append(env, "GOWORK=off", "GOFLAGS="+flags, "GO111MODULE=on", "PWD="+dir)
+	return process.Output(ctx, process.Command{Args: append([]string{"go"}, args...), Dir: dir, Env: env})
+}

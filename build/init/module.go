@@ -1,0 +1,275 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/mod/modfile"
+	"golang.org/x/mod/module"
+)
+
+// moduleFiles are the go.mod and go.sum of magefiles/.
+type moduleFiles struct{ gomod, gosum []byte }
+
+// makeModule works out the module of magefiles/ in a temporary folder. own are the Go
+// files that will be there. What it needs is taken from the kit's own go.mod and
+// go.sum, so that nothing is fetched beyond what is linked.
+func makeModule(ctx context.Context, r *repository, k *kit, own map[string][]byte) (*moduleFiles, error) {
+	m, err := workOut(ctx, r, k, own)
+	if err != nil {
+		return nil, fmt.Errorf("make magefiles/go.mod: %w; it takes the network, a GOPROXY, or a module cache that has them", err)
+	}
+	return m, nil
+}
+
+func workOut(ctx context.Context, r *repository, k *kit, own map[string][]byte) (*moduleFiles, error) {
+	temp, err := os.MkdirTemp("", "thimble-init")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(temp)
+	magefiles := filepath.Join(r.root, "magefiles")
+	gomod, gosum := fresh(r, k), string(k.gosum)
+	tidy := false // for packages that others than the kit bring
+	text, err := os.ReadFile(filepath.Join(magefiles, "go.mod"))
+	switch {
+	case err == nil:
+		if gomod, err = modfile.Parse("magefiles/go.mod", text, nil); err != nil {
+			return nil, err
+		}
+		sum, err := os.ReadFile(filepath.Join(magefiles, "go.sum"))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		gosum += string(sum)
+		if err := absolute(gomod, magefiles); err != nil {
+			return nil, err
+		}
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, err
+	case exists(magefiles):
+		tidy = true
+		if gosum, err = inherit(gomod, r, gosum); err != nil {
+			return nil, err
+		}
+	}
+	if exists(magefiles) {
+		if own, err = withFiles(own, magefiles); err != nil {
+			return nil, err
+		}
+	}
+	gomod.Cleanup()
+	if text, err = gomod.Format(); err != nil {
+		return nil, err
+	}
+	files := maps.Clone(own)
+	files["go.mod"], files["go.sum"] = text, []byte(gosum)
+	for name, text := range files {
+		at := filepath.Join(temp, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
+			return nil, err
+		}
+		if err := os.WriteFile(at, text, 0o644); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := goCommand(ctx, temp, "get", targetsPath+"@"+k.version); err != nil {
+		return nil, err
+	}
+	if tidy {
+		if _, err := goCommand(ctx, temp, "mod", "tidy"); err != nil {
+			return nil, err
+		}
+	}
+	return collect(ctx, temp, magefiles)
+}
+
+// fresh is the go.mod to start from. The tool is what the launcher calls.
+func fresh(r *repository, k *kit) *modfile.File {
+	name := path.Join(r.module, "magefiles")
+	if err := module.CheckPath(name); err != nil {
+		name = "example.com/" + name // such as module "main", which nobody can import either
+	}
+	text := fmt.Sprintf(`// The targets of this repository: a module of its own, so that what they need does
+// not enter the service's.
+module %s
+
+go %s
+
+tool %s
+
+require %s %s
+
+require %s %s // indirect
+`, name, k.goVersion, magePath, kitPath, k.version, magePath, k.mage)
+	f, err := modfile.Parse("go.mod", []byte(text), nil)
+	if err != nil {
+		panic(err) // of our own making
+	}
+	return f
+}
+
+// inherit gives a new go.mod what the service's has for magefiles that were a part of
+// its module until now, and the service itself.
+func inherit(f *modfile.File, r *repository, gosum string) (string, error) {
+	text, err := os.ReadFile(filepath.Join(r.folder(), "go.mod"))
+	if err != nil {
+		return "", err
+	}
+	service, err := modfile.Parse("go.mod", text, nil)
+	if err != nil {
+		return "", err
+	}
+	if err := absolute(service, r.folder()); err != nil {
+		return "", err
+	}
+	for _, req := range service.Require {
+		if req.Mod.Path != magePath { // the kit's is as new as its targets need
+			f.AddNewRequire(req.Mod.Path, req.Mod.Version, true)
+		}
+	}
+	for _, rep := range service.Replace {
+		if err := f.AddReplace(rep.Old.Path, rep.Old.Version, rep.New.Path, rep.New.Version); err != nil {
+			return "", err
+		}
+	}
+	f.AddNewRequire(r.module, "v0.0.0-00010101000000-000000000000", true)
+	if err := f.AddReplace(r.module, "", r.folder(), ""); err != nil {
+		return "", err
+	}
+	sum, err := os.ReadFile(filepath.Join(r.folder(), "go.sum"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	return gosum + string(sum), nil
+}
+
+// absolute makes the folders of replacements absolute, so that they can be found from
+// anywhere.
+func absolute(f *modfile.File, base string) error {
+	for _, rep := range f.Replace {
+		if modfile.IsDirectoryPath(rep.New.Path) && !filepath.IsAbs(rep.New.Path) {
+			if err := f.AddReplace(rep.Old.Path, rep.Old.Version, filepath.Join(base, filepath.FromSlash(rep.New.Path)), ""); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// withFiles adds the Go files that are in a folder and below.
+func withFiles(own map[string][]byte, dir string) (map[string][]byte, error) {
+	all := maps.Clone(own)
+	err := walk(dir, func(at, rel string) error {
+		names, err := filepath.Glob(filepath.Join(at, "*.go"))
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
+			key := path.Join(rel, filepath.Base(name))
+			if _, ours := all[key]; ours {
+				continue
+			}
+			if all[key], err = os.ReadFile(name); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return all, err
+}
+
+// collect reads what the go command has made of the module in temp. Of go.sum it keeps
+// what "go mod tidy" would, which fetches the tests of all modules to find that out.
+func collect(ctx context.Context, temp, magefiles string) (*moduleFiles, error) {
+	graph, err := goCommand(ctx, temp, "mod", "graph")
+	if err != nil {
+		return nil, err
+	}
+	text, err := os.ReadFile(filepath.Join(temp, "go.mod"))
+	if err != nil {
+		return nil, err
+	}
+	f, err := modfile.Parse("go.mod", text, nil)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.AddTool(magePath); err != nil {
+		return nil, err
+	}
+	direct := false
+	for _, r := range f.Require {
+		direct = direct || r.Mod.Path == kitPath && r.Indirect
+	}
+	if direct { // the go command cannot know that a file of ours imports it
+		var all []*modfile.Require
+		for _, r := range f.Require {
+			all = append(all, &modfile.Require{Mod: r.Mod, Indirect: r.Indirect && r.Mod.Path != kitPath})
+		}
+		f.SetRequireSeparateIndirect(all)
+	}
+	for _, rep := range f.Replace {
+		if filepath.IsAbs(rep.New.Path) {
+			rel, err := filepath.Rel(magefiles, rep.New.Path)
+			if err != nil {
+				continue // on another disk of Windows
+			}
+			rel = filepath.ToSlash(rel)
+			if !strings.HasPrefix(rel, "../") && rel != ".." {
+				rel = "./" + rel
+			}
+			if err := f.AddReplace(rep.Old.Path, rep.Old.Version, rel, ""); err != nil {
+				return nil, err
+			}
+		}
+	}
+	f.Cleanup()
+	m := &moduleFiles{}
+	if m.gomod, err = f.Format(); err != nil {
+		return nil, err
+	}
+	sum, err := os.ReadFile(filepath.Join(temp, "go.sum"))
+	if err != nil {
+		return nil, err
+	}
+	used := reachable(string(graph), f)
+	for line := range strings.Lines(string(sum)) {
+		if fields := strings.Fields(line); len(fields) == 3 && used[fields[0]+"@"+strings.TrimSuffix(fields[1], "/go.mod")] {
+			m.gosum = append(m.gosum, line...)
+		}
+	}
+	return m, nil
+}
+
+// reachable are the modules that a go.mod requires, as path@version, with all that
+// they require; but of the kit only what the go.mod has taken over: it lists whatever
+// is linked, and the rest are the kit's tests.
+func reachable(graph string, f *modfile.File) map[string]bool {
+	requires := map[string][]string{}
+	for line := range strings.Lines(graph) {
+		if from, to, ok := strings.Cut(strings.TrimSpace(line), " "); ok && !strings.HasPrefix(from, kitPath+"@") {
+			requires[from] = append(requires[from], to)
+		}
+	}
+	all := map[string]bool{}
+	var add func(string)
+	add = func(node string) {
+		if !all[node] {
+			all[node] = true
+			for _, next := range requires[node] {
+				add(next)
+			}
+		}
+	}
+	for _, r := range f.Require {
+		add(r.Mod.String())
+	}
+	return all
+}

@@ -1,0 +1,244 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"golang.org/x/mod/modfile"
+
+	"github.com/thimble-build/thimble/build/internal/git"
+	"github.com/thimble-build/thimble/build/internal/process"
+	"github.com/thimble-build/thimble/build/internal/resolve"
+)
+
+// repository is what is known of the place that is set up.
+type repository struct {
+	// root is the folder that gets magefiles/; dir is the service's module below it,
+	// with slashes, "" if it is the same.
+	root, dir string
+	// module is the path of the service's module, goVersion its go line.
+	module, goVersion string
+	// mains are the main packages that become images; named says that they have to be
+	// named in Config, because they are not where they are looked for.
+	mains []string
+	named bool
+	// ports are those that a Dockerfile exposes.
+	ports []string
+
+	// top is the git working tree, "" without one; prefix is root below it, with
+	// slashes, "" if it is the same.
+	top, prefix string
+	// remote is the URL of origin, branch the default branch.
+	remote, branch string
+	// changed are the files below root that git has otherwise, relative to root.
+	changed []string
+}
+
+// look finds the module and reads what git knows.
+func look(ctx context.Context, wd string) (*repository, error) {
+	wd, err := filepath.EvalSymlinks(wd)
+	if err != nil {
+		return nil, err
+	}
+	r := &repository{branch: "main"}
+	if err := r.findModule(wd); err != nil {
+		return nil, fmt.Errorf("find the module: %w", err)
+	}
+	if err := r.findMains(); err != nil {
+		return nil, err
+	}
+	if r.ports, err = exposed(filepath.Join(r.folder(), "Dockerfile")); err != nil {
+		return nil, err
+	}
+	return r, r.askGit(ctx)
+}
+
+// folder is the service's module.
+func (r *repository) folder() string { return filepath.Join(r.root, filepath.FromSlash(r.dir)) }
+
+// findModule looks for go.mod in wd and above, and then below it.
+func (r *repository) findModule(wd string) error {
+	for dir := wd; ; dir = filepath.Dir(dir) {
+		if exists(filepath.Join(dir, "go.mod")) && filepath.Base(dir) != "magefiles" {
+			r.root = dir
+			return r.readModule()
+		}
+		if dir == filepath.Dir(dir) {
+			break
+		}
+	}
+	below, err := modulesBelow(wd)
+	if err != nil {
+		return err
+	}
+	switch len(below) {
+	case 0:
+		return fmt.Errorf(`no go.mod in %s, above or below it; change to the folder of your service, or run "go mod init" there`, wd)
+	case 1:
+		r.root, r.dir = wd, below[0]
+		return r.readModule()
+	}
+	return fmt.Errorf("there are several with a program: %s; change to the folder of the one that makes an image, and run init there (in each, if several do)",
+		strings.Join(below, ", "))
+}
+
+func (r *repository) readModule() error {
+	file := filepath.Join(r.folder(), "go.mod")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	mod, err := modfile.ParseLax(file, text, nil)
+	if err != nil {
+		return err
+	}
+	if mod.Module == nil {
+		return fmt.Errorf(`%s has no module line; run "go mod init" in its folder`, file)
+	}
+	r.module = mod.Module.Mod.Path
+	if mod.Go != nil {
+		r.goVersion = mod.Go.Version
+	}
+	return nil
+}
+
+// modulesBelow are the folders below dir that hold a module with a main package; if
+// there is none with a program, all modules.
+func modulesBelow(dir string) ([]string, error) {
+	var all, programs []string
+	err := walk(dir, func(at, rel string) error {
+		if !exists(filepath.Join(at, "go.mod")) {
+			return nil
+		}
+		all = append(all, rel)
+		mains, err := resolve.Mains(at)
+		if len(mains) > 0 {
+			programs = append(programs, rel)
+		}
+		return err
+	})
+	if len(programs) > 0 {
+		all = programs
+	}
+	return all, err
+}
+
+// walk calls visit for the folders below dir that the go command would look into.
+func walk(dir string, visit func(at, rel string) error) error {
+	return filepath.WalkDir(dir, func(at string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if !d.IsDir() {
+			return nil
+		}
+		name := d.Name()
+		if at != dir && (strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") ||
+			slices.Contains([]string{"magefiles", "node_modules", "testdata", "vendor"}, name)) {
+			return filepath.SkipDir
+		}
+		rel, err := filepath.Rel(dir, at)
+		if err != nil {
+			return err
+		}
+		return visit(at, filepath.ToSlash(rel))
+	})
+}
+
+// findMains looks where images are looked for, and where there are none, anywhere.
+func (r *repository) findMains() error {
+	var err error
+	if r.mains, err = resolve.Mains(r.folder()); err != nil || len(r.mains) > 0 {
+		return err
+	}
+	r.named = true
+	return walk(r.folder(), func(at, rel string) error {
+		if rel != "." && exists(filepath.Join(at, "go.mod")) {
+			return filepath.SkipDir
+		}
+		main, err := resolve.IsMain(at)
+		if main {
+			r.mains = append(r.mains, "./"+rel)
+		}
+		return err
+	})
+}
+
+var expose = regexp.MustCompile(`(?im)^\s*EXPOSE\s+([0-9/a-z \t]+?)\s*$`)
+
+// exposed are the ports that a Dockerfile names, in order.
+func exposed(dockerfile string) ([]string, error) {
+	text, err := os.ReadFile(dockerfile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var ports []string
+	for _, line := range expose.FindAllSubmatch(text, -1) {
+		for _, port := range bytes.Fields(line[1]) {
+			p := strings.TrimSuffix(strings.ToLower(string(port)), "/tcp")
+			if regexp.MustCompile(`^[1-9][0-9]{0,4}(/udp)?$`).MatchString(p) && !slices.Contains(ports, p) {
+				ports = append(ports, p)
+			}
+		}
+	}
+	return ports, nil
+}
+
+// askGit fills in what git knows, where there is git.
+func (r *repository) askGit(ctx context.Context) error {
+	g, err := git.Open(r.root, os.Environ())
+	if errors.Is(err, git.ErrNone) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	state, err := g.State(ctx)
+	if err != nil {
+		return err
+	}
+	r.top, r.remote = g.Root, state.Remote
+	prefix, err := filepath.Rel(g.Root, r.root)
+	if err != nil {
+		return err
+	}
+	if prefix != "." {
+		r.prefix = filepath.ToSlash(prefix)
+	}
+	for _, name := range state.Changed {
+		if rel, ok := strings.CutPrefix("/"+name, path.Clean("/"+r.prefix+"/")); ok {
+			r.changed = append(r.changed, strings.TrimPrefix(rel, "/"))
+		}
+	}
+	for _, args := range [][]string{
+		{"git", "symbolic-ref", "--short", "refs/remotes/origin/HEAD"}, // "origin/main", after a clone
+		{"git", "symbolic-ref", "--short", "HEAD"},
+	} {
+		out, err := process.Output(ctx, process.Command{Args: args, Dir: g.Root, Env: os.Environ()})
+		if branch := strings.TrimPrefix(strings.TrimSpace(string(out)), "origin/"); err == nil && branch != "" {
+			r.branch = branch
+			break
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+func exists(file string) bool {
+	_, err := os.Lstat(file)
+	return err == nil
+}
