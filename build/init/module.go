@@ -130,6 +130,10 @@ func inherit(f *modfile.File, r *repository, gosum string) (string, error) {
 	if err := absolute(service, r.folder()); err != nil {
 		return "", err
 	}
+	// Until it has a go.mod, the folder is also a package of the service's module.
+	if err := f.AddModuleStmt(r.module + "-magefiles"); err != nil {
+		return "", err
+	}
 	for _, req := range service.Require {
 		if req.Mod.Path != magePath { // the kit's is as new as its targets need
 			f.AddNewRequire(req.Mod.Path, req.Mod.Version, true)

@@ -98,7 +98,7 @@ func (p *planned) planMagefiles(ctx context.Context, o options) error {
 	p.alias = there.alias
 	own := map[string][]byte{}
 	if there.imports {
-		if o.ci != "" && !bytes.Contains(there.text, []byte("Release:")) {
+		if o.ci != "" && !bytes.Contains(there.text, []byte("Keyless")) {
 			p.notes = append(p.notes, "to sign releases in CI, put this into targets.Config:\n\n"+indent(keyless))
 		}
 	} else {

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/thimble-build/thimble/build/internal/fileproxy"
+)
+
+// published is the kit as a user gets it: in a GOPROXY in the file system, with a module
+// cache that was empty when the tests began.
+var published struct {
+	version string
+	env     []string
+	// bin holds init, installed from there; checkout is init, built here.
+	bin, checkout string
+}
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		temp, err := os.MkdirTemp("", "thimble-init-test")
+		if err == nil {
+			defer os.RemoveAll(temp)
+			err = publish(temp)
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "publish the kit:", err)
+			return 1
+		}
+		return m.Run()
+	}())
+}
+
+func publish(temp string) error {
+	proxy := filepath.Join(temp, "proxy")
+	kit, err := fileproxy.Publish(proxy, filepath.Join("..", ".."))
+	if err != nil {
+		return err
+	}
+	if published.env, err = fileproxy.Environment(proxy, filepath.Join(temp, "modcache")); err != nil {
+		return err
+	}
+	gocache, err := exec.Command("go", "env", "GOCACHE").Output()
+	if err != nil {
+		return err
+	}
+	published.version, published.bin = kit.Version, filepath.Join(temp, "bin")
+	published.env = append(published.env,
+		"GOCACHE="+strings.TrimSpace(string(gocache)), "GOWORK=", "SOURCE_DATE_EPOCH=",
+		"XDG_CACHE_HOME="+filepath.Join(temp, "cache"),
+		"GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1",
+		"GIT_AUTHOR_NAME=A", "GIT_AUTHOR_EMAIL=a@example.com", "GIT_COMMITTER_NAME=C", "GIT_COMMITTER_EMAIL=c@example.com",
+	)
+	install := exec.Command("go", "install", kitPath+"/build/init@"+kit.Version)
+	install.Env = append(append(os.Environ(), published.env...), "GOBIN="+published.bin)
+	if out, err := install.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w\n%s", err, out)
+	}
+	published.checkout = exe(filepath.Join(temp, "checkout"))
+	if out, err := exec.Command("go", "build", "-o", published.checkout, ".").CombinedOutput(); err != nil {
+		return fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// TestScripts runs what a user types. "commit" makes a git repository of what is there.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: filepath.Join("testdata", "script"),
+		Setup: func(env *testscript.Env) error {
+			env.Vars = append(env.Vars, published.env...)
+			env.Vars = append(env.Vars, "CHECKOUT="+published.checkout, "VERSION="+published.version, "PATH="+published.bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"commit": func(ts *testscript.TestScript, neg bool, args []string) {
+				ts.Check(ts.Exec("git", "init", "-q", "-b", "main"))
+				ts.Check(ts.Exec("git", "add", "-A"))
+				ts.Check(ts.Exec("git", "commit", "-q", "-m", "a commit"))
+			},
+		},
+	})
+}
+
+// TestLauncherIsPortable vets the launcher, which no pattern of packages matches.
+func TestLauncherIsPortable(t *testing.T) {
+	for _, goos := range []string{"linux", "darwin", "windows"} {
+		cmd := exec.Command("go", "vet", "mage.go")
+		cmd.Dir, cmd.Env = "launcher", append(os.Environ(), "GOOS="+goos)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", goos, err, out)
+		}
+	}
+	out, err := exec.Command("gofmt", "-l", "launcher").CombinedOutput()
+	if err != nil || len(out) > 0 {
+		t.Errorf("gofmt: %v\n%s", err, out)
+	}
+	deps, err := exec.Command("go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", filepath.Join("launcher", "mage.go")).Output()
+	if err != nil || string(bytes.TrimSpace(deps)) != "command-line-arguments" {
+		t.Errorf("the launcher imports %q, %v", deps, err)
+	}
+}
+
+func exe(path string) string {
+	if runtime.GOOS == "windows" {
+		return path + ".exe"
+	}
+	return path
+}
