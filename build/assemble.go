@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -17,6 +18,10 @@ import (
 
 // assembled is what assembly adds to a unit.
 type assembled struct {
+	// base is what the image stands on, nil for scratch; inBase are the needs that it
+	// serves.
+	base   *base
+	inBase []string
 	layers []image.Layer // from the bottom to the top
 	// rootfsKey and assetsKey stand for the content of these layers, and are
 	// empty where there is none; components tells what brought it.
@@ -37,6 +42,10 @@ func (r *run) assemble(ctx context.Context, u *unit, one *sync.Mutex) error {
 			}
 			return "", nil
 		})
+	}
+	var err error
+	if u.base, err = r.baseOf(ctx, u); err != nil {
+		return err
 	}
 	return r.stage("assemble "+u.String(), func() (string, error) {
 		layers, err := r.layersOf(u)
@@ -76,18 +85,28 @@ func (r *run) assemble(ctx context.Context, u *unit, one *sync.Mutex) error {
 // made, from the bottom to the top.
 func (r *run) layersOf(u *unit) ([]func(context.Context) (image.Layer, error), error) {
 	p := r.resolved.Plan
+	var err error
+	if u.inBase, err = r.covered(u); err != nil {
+		return nil, err
+	}
 	names := u.files()
 	src := tree.Sources{GOROOT: r.resolved.Go.Root, GoVersion: p.Toolchain.Version, KitVersion: p.Kit.Version}
+	if src.Base, err = u.accounts(); err != nil {
+		return nil, err
+	}
 	rootfs := sync.OnceValues(func() (*tree.Tree, error) { return tree.Rootfs(names, src) })
 	var layers []func(context.Context) (image.Layer, error)
-	var err error
 	if len(names) > 0 {
 		if u.rootfsKey, err = tree.RootfsKey(names, src); err != nil {
 			return nil, err
 		}
 		layers = append(layers, r.layer("rootfs", u.rootfsKey, rootfs))
 	}
-	assets, err := tree.Assets(r.resolved.Dir, u.image, tree.OwnAccounts())
+	below := src.Base
+	if u.base == nil || slices.Contains(names, plan.NeedUsers) {
+		below = tree.MergeAccounts(src.Base)
+	}
+	assets, err := tree.Assets(r.resolved.Dir, u.image, below)
 	if err != nil {
 		return nil, err
 	}
@@ -100,6 +119,13 @@ func (r *run) layersOf(u *unit) ([]func(context.Context) (image.Layer, error), e
 		layers = append(layers, r.layer("assets", u.assetsKey, func() (*tree.Tree, error) { return assets, nil }))
 	}
 	u.components = func() ([]tree.Component, error) {
+		var below []tree.Component
+		if u.base != nil {
+			var err error
+			if below, err = u.base.components(); err != nil {
+				return nil, err
+			}
+		}
 		own, err := value(r, "components-"+u.rootfsKey, func() ([]tree.Component, error) {
 			t, err := rootfs()
 			if err != nil {
@@ -111,7 +137,7 @@ func (r *run) layersOf(u *unit) ([]func(context.Context) (image.Layer, error), e
 			return nil, err
 		}
 		more, err := assets.Components()
-		return tree.Overlay(own, more), err
+		return tree.Overlay(below, tree.Overlay(own, more)), err
 	}
 	return append(layers, r.layer("binary", tree.AppKey(u.image.Name, u.sha256, u.image.Capabilities, u.texts), func() (*tree.Tree, error) {
 		return tree.App(u.image.Name, u.path, u.image.Capabilities, u.texts)
@@ -132,11 +158,11 @@ func (r *run) layer(name, key string, make func() (*tree.Tree, error)) func(cont
 	}
 }
 
-// files are the needs that the image has files for.
+// files are the needs that the image has files for, besides those of its base.
 func (u *unit) files() []string {
 	var names []string
 	for _, n := range u.needs {
-		if !n.Embedded && n.Name != plan.NeedExec {
+		if !n.Embedded && n.Name != plan.NeedExec && !slices.Contains(u.inBase, n.Name) {
 			names = append(names, n.Name)
 		}
 	}

@@ -142,6 +142,7 @@ type run struct {
 	indexes map[string]v1.ImageIndex
 	beside  map[string][]publish.Beside
 
+	bases bases
 	cache *cache.Cache
 	// salt goes before every key of a cached value: see kitSalt.
 	salt string

@@ -97,7 +97,7 @@ func (r *run) buildImage(u *unit) error {
 	var err error
 	u.built, err = image.Build(image.Input{
 		Plan: r.resolved.Plan, Image: u.image, Platform: u.platform,
-		Binary: tree.AppPath(u.image.Name), Needs: u.files(), Layers: u.layers,
+		Binary: tree.AppPath(u.image.Name), Needs: u.files(), Layers: u.layers, Base: u.inherited(),
 	})
 	if err != nil {
 		return err
@@ -115,11 +115,31 @@ func (r *run) buildImage(u *unit) error {
 		return err
 	}
 	u.digest, u.imageSize = digest.String(), size+manifest.Config.Size
+	layers := u.layers
+	if u.base != nil {
+		layers = slices.Concat(u.base.Layers, layers)
+	}
 	for i, l := range manifest.Layers {
 		u.imageSize += l.Size
-		u.sizes = append(u.sizes, Layer{Name: u.layers[i].Name, Digest: l.Digest.String(), Size: l.Size})
+		u.sizes = append(u.sizes, Layer{Name: layers[i].Name, Digest: l.Digest.String(), Size: l.Size})
 	}
 	return nil
+}
+
+// baseKey stands for what the base has; empty for scratch.
+func (u *unit) baseKey() string {
+	if u.base == nil {
+		return ""
+	}
+	return u.base.key
+}
+
+// inherited is the base as its image takes it; nil for scratch.
+func (u *unit) inherited() *image.Base {
+	if u.base == nil {
+		return nil
+	}
+	return &u.base.Base
 }
 
 // describe takes both SBOMs from the cache or makes them. Their key is what they
@@ -133,8 +153,9 @@ func (r *run) describe(u *unit) error {
 		Modules            []resolve.Module
 		Licenses           map[string]license.Result
 		Rootfs, Assets     string
+		Base               string
 		LicenseTextsDigest string
-	}{r.resolved.Plan, u.image, u.platform, u.sha256, u.modules, u.licenses, u.rootfsKey, u.assetsKey, fmt.Sprintf("%x", sha256.Sum256(u.texts))})
+	}{r.resolved.Plan, u.image, u.platform, u.sha256, u.modules, u.licenses, u.rootfsKey, u.assetsKey, u.baseKey(), fmt.Sprintf("%x", sha256.Sum256(u.texts))})
 	if err != nil {
 		return err
 	}

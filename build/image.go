@@ -72,12 +72,18 @@ func produce(ctx context.Context, o Options, j job) (result *Result, err error) 
 	if err := r.openCache(); err != nil {
 		return nil, err
 	}
+	if j.images {
+		if err := r.checkBaseSignatures(ctx); err != nil {
+			return nil, err
+		}
+	}
 	dist, err := publish.Open(ctx, r.dist, r.waiting)
 	if err != nil {
 		return nil, err
 	}
 	defer func() {
 		r.closeFiles()
+		r.closeBases()
 		err = errors.Join(err, dist.Close()) // nothing is left to close after a Commit
 	}()
 
@@ -123,6 +129,16 @@ func (r *run) make(ctx context.Context, units []*unit, images bool) error {
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	r.examineBefore(ctx, units, g)
+	if images {
+		for _, u := range units {
+			if u.image.Base != plan.BaseScratch && !u.bare {
+				g.Go(func() error {
+					_, err := r.baseOf(ctx, u)
+					return err
+				})
+			}
+		}
+	}
 	if !r.SkipTests && !r.Config.Test.Skip {
 		g.Go(func() error {
 			err := r.test(ctx)
@@ -314,10 +330,11 @@ func (r *run) buildIndexes(units []*unit) error {
 	r.indexes = map[string]v1.ImageIndex{}
 	for _, img := range r.resolved.Plan.Images {
 		var built []v1.Image
-		for _, u := range of(units, img) {
+		mine := of(units, img)
+		for _, u := range mine {
 			built = append(built, u.built)
 		}
-		index, err := image.Index(r.resolved.Plan, img, built)
+		index, err := image.Index(r.resolved.Plan, img, mine[0].inherited(), built)
 		if err != nil {
 			return err
 		}
@@ -356,9 +373,12 @@ func (u *unit) result() PlatformResult {
 	if u.symbols != "" {
 		made.Binary.BuildID, made.Binary.Symbols = u.buildID, u.symbolsPath()
 	}
+	if u.base != nil {
+		made.BaseDigest = u.base.Digest
+	}
 	for _, n := range u.needs {
-		need := Need{Need: n, Files: []string{}}
-		if !n.Embedded && n.Name != plan.NeedExec {
+		need := Need{Need: n, Files: []string{}, InBase: slices.Contains(u.inBase, n.Name)}
+		if !n.Embedded && n.Name != plan.NeedExec && !need.InBase {
 			need.Files = tree.NeedPaths(n.Name)
 		}
 		made.Needs = append(made.Needs, need)

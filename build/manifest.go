@@ -64,18 +64,20 @@ type PlatformResult struct {
 	Platform plan.Platform `json:"platform"`
 	// Digest is the image manifest's. Size is what a client downloads: the
 	// manifest, the configuration and the compressed layers.
-	Digest string  `json:"digest,omitempty"`
-	Size   int64   `json:"size,omitempty"`
-	Base   string  `json:"base"`
-	Layers []Layer `json:"layers,omitempty"`
-	Binary Binary  `json:"binary"`
-	Needs  []Need  `json:"needs"`
-	SBOM   *SBOM   `json:"sbom,omitempty"`
+	Digest string `json:"digest,omitempty"`
+	Size   int64  `json:"size,omitempty"`
+	// Base is what the image stands on, BaseDigest the manifest of it where it is an image.
+	Base       string  `json:"base"`
+	BaseDigest string  `json:"baseDigest,omitempty"`
+	Layers     []Layer `json:"layers,omitempty"`
+	Binary     Binary  `json:"binary"`
+	Needs      []Need  `json:"needs"`
+	SBOM       *SBOM   `json:"sbom,omitempty"`
 }
 
 // Layer is a compressed layer.
 type Layer struct {
-	// Name is "rootfs", "assets" or "binary".
+	// Name is "base", "rootfs", "assets" or "binary".
 	Name   string `json:"name"`
 	Digest string `json:"digest"`
 	Size   int64  `json:"size"`
@@ -95,10 +97,11 @@ type Binary struct {
 }
 
 // Need is a part of an operating system that the binary can use, why, and the
-// files that the image has for it.
+// files that the image has for it, unless the base has it already.
 type Need struct {
 	needs.Need
-	Files []string `json:"files"`
+	Files  []string `json:"files"`
+	InBase bool     `json:"inBase,omitempty"`
 }
 
 // SBOM is where the documents are, and how many components they list.

@@ -23,6 +23,9 @@ type (
 	Healthcheck = plan.Healthcheck
 	TestConfig  = plan.TestConfig
 
+	DebianConfig  = plan.DebianConfig
+	BaseSignature = plan.BaseSignature
+
 	ReleaseConfig   = plan.ReleaseConfig
 	Keyless         = plan.Keyless
 	TransparencyLog = plan.TransparencyLog
@@ -153,9 +156,13 @@ func (s *settled) environment() error {
 				return fmt.Errorf("THIMBLE_COMPRESSION %q is not known; it is gzip or zstd", value)
 			}
 		case "THIMBLE_BASE":
-			if value != "scratch" {
-				return fmt.Errorf("THIMBLE_BASE %q is not known; it is scratch", value)
+			s.Config.Images = slices.Clone(s.Config.Images)
+			for i := range s.Config.Images {
+				s.Config.Images[i].Base = ""
 			}
+			s.Config.Defaults.Base = value
+		case "THIMBLE_DEBIAN_MIRROR":
+			s.Config.Debian.Mirror = value
 		case "THIMBLE_KEY":
 			s.Config.Release.Key = value
 		case "THIMBLE_OFFLINE":

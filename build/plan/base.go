@@ -100,4 +100,31 @@ type ImagePlatformLock struct {
 	Digest    string   `json:"digest"`
 	MediaType string   `json:"mediaType"`
 	Size      int64    `json:"size"`
+	// SBOMs are what the image's own registry says of it, sorted by digest.
+	SBOMs []ImageSBOM `json:"sboms,omitempty"`
+}
+
+// ImageSBOM is a bill of materials that lies beside an image that others stand on.
+type ImageSBOM struct {
+	// Reference names the manifest that holds it, by its digest.
+	Reference string `json:"reference"`
+	Digest    string `json:"digest"`
+	// MediaType is the document's, such as application/spdx+json; that of an
+	// attestation where it lies in one.
+	MediaType string `json:"mediaType"`
+}
+
+// BaseSignature says who must have signed an image before others stand on it: a key,
+// or an identity with its issuer.
+type BaseSignature struct {
+	// Key is a file with the public key, relative to the working directory.
+	Key string
+	// Identity is the subject of the certificate and Issuer that of its token; each may
+	// be given as a regular expression that matches all of it instead.
+	Identity, IdentityRegexp, Issuer, IssuerRegexp string
+	// TrustedRoot is a file (Sigstore's trusted_root.json), relative to the working
+	// directory; Config.Release.TrustedRoot if empty.
+	TrustedRoot string
+	// NoTransparencyLog and NoCertificateLog do without entries in such logs.
+	NoTransparencyLog, NoCertificateLog bool
 }

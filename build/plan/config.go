@@ -69,7 +69,10 @@ type ImageConfig struct {
 	// "distroless/base", "distroless/cc"), "debian", or an image: see BaseScratch and its
 	// like. Everything but scratch is pinned by thimble.lock.json. THIMBLE_BASE overrides it.
 	Base string
-	// Packages are Debian packages to add, with what they depend on.
+	// BaseSignature is who must have signed an image that is the base; nobody if nil.
+	BaseSignature *BaseSignature
+	// Packages are Debian packages to add, with what they depend on, where the base is
+	// made of Debian's packages.
 	Packages []string
 
 	// Runtime settings of the image's configuration.

@@ -93,6 +93,22 @@ func Plan(ctx context.Context,
 	})
 }
 
+// Lock pins what the bases of images are made of, in thimble.lock.json
+func Lock(ctx context.Context,
+	platform *string, // platforms other than the release's set and this machine's
+	json *bool, // prints the lock and what has changed
+	offline *bool, // connects to no other machine
+) error {
+	return run(ctx, json, offline, func(ctx context.Context, s *session) error {
+		s.choose(platform, nil)
+		l, err := build.Lock(ctx, s.options)
+		if err != nil {
+			return err
+		}
+		return s.locked(l)
+	})
+}
+
 // Clean removes dist
 func Clean(ctx context.Context,
 	offline *bool, // connects to no other machine

@@ -55,8 +55,11 @@ func (l *Layer) Compressed() (io.ReadCloser, error) {
 // Uncompressed reads the tar.
 func (l *Layer) Uncompressed() (io.ReadCloser, error) {
 	compression := plan.Gzip
-	if l.about.MediaType == imagespec.MediaTypeImageLayerZstd {
+	switch l.about.MediaType {
+	case imagespec.MediaTypeImageLayerZstd:
 		compression = plan.Zstd
+	case imagespec.MediaTypeImageLayer:
+		return l.Compressed()
 	}
 	return compress.NewReader(io.NewSectionReader(l.file, 0, l.about.Size), compression)
 }
@@ -100,12 +103,17 @@ func (c *Cache) known(file string) (*Layer, bool) {
 	if !ok {
 		return nil, false
 	}
-	l := &Layer{}
-	err := json.Unmarshal(b, &l.about)
-	if err != nil || l.about.Digest.Algorithm != "sha256" {
+	var a about
+	if err := json.Unmarshal(b, &a); err != nil || a.Digest.Algorithm != "sha256" {
 		return nil, false
 	}
-	l.path = c.path("blobs", l.about.Digest.Hex)
+	return c.open(a)
+}
+
+// open opens the blob of a layer, if it is what it should be.
+func (c *Cache) open(a about) (*Layer, bool) {
+	l := &Layer{about: a, path: c.path("blobs", a.Digest.Hex)}
+	var err error
 	if l.file, err = os.Open(l.path); err != nil {
 		return nil, false
 	}
@@ -121,12 +129,7 @@ func (c *Cache) known(file string) (*Layer, bool) {
 
 // makeLayer compresses into a temporary file and puts it in place.
 func (c *Cache) makeLayer(ctx context.Context, compression plan.Compression, write func(io.Writer) error) (layer *Layer, err error) {
-	f, err := os.CreateTemp(c.path("tmp"), "layer-")
-	if errors.Is(err, fs.ErrNotExist) {
-		if err = os.MkdirAll(c.path("tmp"), 0o755); err == nil {
-			f, err = os.CreateTemp(c.path("tmp"), "layer-")
-		}
-	}
+	f, err := c.temporary()
 	if err != nil {
 		return nil, err
 	}
@@ -155,24 +158,41 @@ func (c *Cache) makeLayer(ctx context.Context, compression plan.Compression, wri
 		DiffID: v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(plain.Sum(nil))},
 		Size:   packed.n, MediaType: mediaType,
 	}}
+	return l, c.settle(l, f)
+}
+
+// temporary is a new file to write a layer into.
+func (c *Cache) temporary() (*os.File, error) {
+	f, err := os.CreateTemp(c.path("tmp"), "layer-")
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = os.MkdirAll(c.path("tmp"), 0o755); err == nil {
+			f, err = os.CreateTemp(c.path("tmp"), "layer-")
+		}
+	}
+	return f, err
+}
+
+// settle puts a written layer in place under its digest, and opens it.
+func (c *Cache) settle(l *Layer, f *os.File) error {
 	if err := f.Close(); err != nil {
-		return nil, err
+		return err
 	}
 	l.path = c.path("blobs", l.about.Digest.Hex)
 	if err := os.MkdirAll(c.path("blobs"), 0o755); err != nil {
-		return nil, err
+		return err
 	}
 	if err := os.Chmod(f.Name(), 0o644); err != nil { // linked into the output folder
-		return nil, err
+		return err
 	}
+	var err error
 	if l.file, err = os.Open(f.Name()); err != nil {
-		return nil, err
+		return err
 	}
 	if err := os.Rename(f.Name(), l.path); err != nil {
 		l.file.Close()
-		return nil, err
+		return err
 	}
-	return l, nil
+	return nil
 }
 
 // counter counts and hashes what goes through it.

@@ -21,8 +21,9 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// user is nonroot of distroless images.
-const user = "65532:65532"
+// User is nonroot of distroless images, who runs a program where neither Config nor a
+// base names somebody.
+const User = "65532:65532"
 
 // Labels of thimble's own, beside those of image-spec's annotations.md.
 const (
@@ -47,28 +48,37 @@ type Input struct {
 	Binary string
 	// Needs are the names of those that the layers hold files for.
 	Needs []string
+	// Base is below the layers; nil for scratch.
+	Base *Base
 	// Layers from the bottom to the top.
 	Layers []Layer
 }
 
 // Build returns the image. Config's own environment, labels and working folder
-// win over thimble's: they are what somebody has asked for.
+// win over thimble's, and those over the base's: they are what somebody has asked for.
 func Build(in Input) (v1.Image, error) {
-	p, run := in.Plan, in.Image.Runtime
+	p, run, base := in.Plan, in.Image.Runtime, in.Base.inherit()
+	about := in.labels()
 	config := v1.ConfigFile{
 		OS: in.Platform.OS, Architecture: in.Platform.Architecture, Variant: in.Platform.Variant,
 		Created: v1.Time{Time: p.Created()},
 		RootFS:  v1.RootFS{Type: "layers", DiffIDs: []v1.Hash{}},
 		Config: v1.Config{
-			User:       cmp.Or(run.User, user),
-			Entrypoint: []string{in.Binary},
-			Cmd:        run.Args,
-			WorkingDir: cmp.Or(run.WorkingDir, "/"),
-			Env:        environment(in),
-			Labels:     labels(p, in.Image),
-			StopSignal: run.StopSignal,
+			User:         cmp.Or(run.User, base.User, User),
+			Entrypoint:   []string{in.Binary},
+			Cmd:          run.Args,
+			WorkingDir:   cmp.Or(run.WorkingDir, base.WorkingDir, "/"),
+			Env:          environment(in, base.Env),
+			Labels:       base.Labels,
+			StopSignal:   cmp.Or(run.StopSignal, base.StopSignal),
+			ExposedPorts: base.ExposedPorts,
+			Volumes:      base.Volumes,
 		},
 	}
+	if config.Config.Labels == nil {
+		config.Config.Labels = map[string]string{}
+	}
+	maps.Copy(config.Config.Labels, about)
 	maps.Copy(config.Config.Labels, run.Labels)
 	for _, port := range run.Ports {
 		if config.Config.ExposedPorts == nil {
@@ -89,18 +99,18 @@ func Build(in Input) (v1.Image, error) {
 	if err != nil {
 		return nil, fmt.Errorf("build the image: %w", err)
 	}
+	history := v1.History{Created: v1.Time{Time: p.Created()}, Comment: p.Kit.Path + " " + p.Kit.Version}
+	if img, err = in.Base.put(img, history); err != nil {
+		return nil, fmt.Errorf("build the image: %w", err)
+	}
 	for _, l := range in.Layers {
-		img, err = mutate.Append(img, mutate.Addendum{
-			Layer: l.Layer,
-			History: v1.History{
-				Created: v1.Time{Time: p.Created()}, CreatedBy: "thimble " + l.Name, Comment: p.Kit.Path + " " + p.Kit.Version,
-			},
-		})
+		history.CreatedBy = "thimble " + l.Name
+		img, err = mutate.Append(img, mutate.Addendum{Layer: l.Layer, History: history})
 		if err != nil {
 			return nil, fmt.Errorf("build the image: layer %s: %w", l.Name, err)
 		}
 	}
-	annotated, ok := mutate.Annotations(img, labels(p, in.Image)).(v1.Image)
+	annotated, ok := mutate.Annotations(img, about).(v1.Image)
 	if !ok {
 		return nil, fmt.Errorf("build the image: annotations: not an image")
 	}
@@ -108,8 +118,8 @@ func Build(in Input) (v1.Image, error) {
 }
 
 // Index returns the index of an image's platforms, in the plan's order: images
-// has one for each.
-func Index(p *plan.Plan, img plan.Image, images []v1.Image) (v1.ImageIndex, error) {
+// has one for each. base is what they stand on; nil for scratch.
+func Index(p *plan.Plan, img plan.Image, base *Base, images []v1.Image) (v1.ImageIndex, error) {
 	if len(images) != len(p.Platforms) {
 		return nil, fmt.Errorf("build the index of %s: %d images for %d platforms", img.Name, len(images), len(p.Platforms))
 	}
@@ -122,11 +132,24 @@ func Index(p *plan.Plan, img plan.Image, images []v1.Image) (v1.ImageIndex, erro
 			},
 		})
 	}
-	annotated, ok := mutate.Annotations(index, labels(p, img)).(v1.ImageIndex)
+	about := labels(p, img)
+	if base != nil && base.Index != "" {
+		about[imagespec.AnnotationBaseImageDigest] = base.Index
+	}
+	annotated, ok := mutate.Annotations(index, about).(v1.ImageIndex)
 	if !ok {
 		return nil, fmt.Errorf("build the index of %s: annotations: not an index", img.Name)
 	}
 	return annotated, nil
+}
+
+// labels are those of an image for one platform.
+func (in Input) labels() map[string]string {
+	all := labels(in.Plan, in.Image)
+	if in.Base != nil && in.Base.Digest != "" {
+		all[imagespec.AnnotationBaseImageDigest] = in.Base.Digest
+	}
+	return all
 }
 
 // labels describe the image, the same as labels of the configuration and as
@@ -151,15 +174,17 @@ func labels(p *plan.Plan, img plan.Image) map[string]string {
 	return all
 }
 
-// environment is PATH with the binary's folder, which is all there is to find,
-// and where the certificates and the home folder are; then Config's.
-func environment(in Input) []string {
-	env := []string{"PATH=" + path.Dir(in.Binary)}
+// environment is the base's, on scratch PATH with the binary's folder, which is all
+// there is to find; then where the certificates and the home folder are; then Config's.
+func environment(in Input, env []string) []string {
+	if !has(env, "PATH") {
+		env = append(env, "PATH="+path.Dir(in.Binary))
+	}
 	if slices.Contains(in.Needs, plan.NeedCACertificates) {
-		env = append(env, "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt")
+		env = set(env, "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt")
 	}
 	if home := home(in); home != "" {
-		env = append(env, "HOME="+home)
+		env = set(env, "HOME="+home)
 	}
 	for _, e := range in.Image.Runtime.Env {
 		name, _, _ := strings.Cut(e, "=")

@@ -250,7 +250,7 @@ func index(t *testing.T, in image.Input) v1.ImageIndex {
 		in.Platform = p
 		images = append(images, build(t, in))
 	}
-	index, err := image.Index(in.Plan, in.Image, images)
+	index, err := image.Index(in.Plan, in.Image, nil, images)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -272,7 +272,7 @@ func TestIndex(t *testing.T) {
 			t.Errorf("manifest %d is %+v for %+v", i, d, d.Platform)
 		}
 	}
-	if _, err := image.Index(in.Plan, in.Image, []v1.Image{build(t, in)}); err == nil {
+	if _, err := image.Index(in.Plan, in.Image, nil, []v1.Image{build(t, in)}); err == nil {
 		t.Error("one image for two platforms was taken")
 	}
 }

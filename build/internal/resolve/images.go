@@ -63,7 +63,6 @@ func (r *Resolved) image(cfg plan.Config, c plan.ImageConfig) (plan.Image, error
 	img := plan.Image{
 		Name:           cmp.Or(c.Name, strings.ToLower(execName(pkg))),
 		Package:        pkg,
-		Base:           "scratch",
 		Title:          c.Title,
 		Licenses:       c.Licenses,
 		Runtime:        c.Runtime,
@@ -112,6 +111,9 @@ func (r *Resolved) image(cfg plan.Config, c plan.ImageConfig) (plan.Image, error
 			return fail("asset %s: %v", a.Source, err)
 		}
 	}
+	if err := r.base(&img, c); err != nil {
+		return fail("%v", err)
+	}
 	return img, nil
 }
 
@@ -119,6 +121,9 @@ func (r *Resolved) image(cfg plan.Config, c plan.ImageConfig) (plan.Image, error
 func withDefaults(c, d plan.ImageConfig) plan.ImageConfig {
 	c.Title = cmp.Or(c.Title, d.Title)
 	c.Licenses = cmp.Or(c.Licenses, d.Licenses)
+	c.Base = cmp.Or(c.Base, d.Base)
+	c.BaseSignature = cmp.Or(c.BaseSignature, d.BaseSignature)
+	c.Packages = slices.Concat(d.Packages, c.Packages)
 	c.Include = slices.Concat(d.Include, c.Include)
 	c.Exclude = slices.Concat(d.Exclude, c.Exclude)
 	c.CACertificates = slices.Concat(d.CACertificates, c.CACertificates)

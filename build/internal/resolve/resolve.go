@@ -5,6 +5,7 @@
 package resolve
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 
 	"golang.org/x/mod/modfile"
 
+	"github.com/thimble-build/thimble/build/internal/debian"
 	"github.com/thimble-build/thimble/build/internal/git"
 	"github.com/thimble-build/thimble/build/internal/gocmd"
 	"github.com/thimble-build/thimble/build/plan"
@@ -37,6 +39,8 @@ type Input struct {
 	Platforms []string
 	// ArchivePlatforms are those for which a release has archives.
 	ArchivePlatforms []string
+	// Unlocked leaves the lock alone: the plan is about to be locked.
+	Unlocked bool
 }
 
 // Resolved is a plan and what is needed to carry it out on this machine.
@@ -57,6 +61,11 @@ type Resolved struct {
 
 	// Tagged says that HEAD has a tag that names this version.
 	Tagged bool
+
+	// Signed says, by the image's name, who must have signed its base.
+	Signed map[string]*plan.BaseSignature
+	// Suite is the Debian release that bases are made of.
+	Suite string
 
 	repo *git.Repo // nil without git
 	// tags are the rules for the module's tags, previous is the release before HEAD.
@@ -147,8 +156,14 @@ func Resolve(ctx context.Context, in Input) (*Resolved, error) {
 	if p.ArchivePlatforms, err = r.archivePlatforms(in.ArchivePlatforms); err != nil {
 		return nil, err
 	}
+	r.Suite = cmp.Or(cfg.Debian.Suite, debian.DefaultSuite)
 	if p.Images, err = r.images(cfg); err != nil {
 		return nil, err
+	}
+	if !in.Unlocked {
+		if err := r.lock(); err != nil {
+			return nil, err
+		}
 	}
 	return r, nil
 }

@@ -21,6 +21,8 @@ type Sources struct {
 	// KitVersion is the version of the component "thimble-rootfs": the few files
 	// that thimble itself wrote.
 	KitVersion string
+	// Base are the users of a base below, to which the image's own are added.
+	Base Accounts
 }
 
 // rootfsFormat is part of RootfsKey. It changes whenever Rootfs gives other files
@@ -55,7 +57,7 @@ func Rootfs(needs []string, src Sources) (*Tree, error) {
 		return nil, err
 	}
 	t := &Tree{}
-	if err := addOwn(t, needs, src.KitVersion); err != nil {
+	if err := addOwn(t, needs, src); err != nil {
 		return nil, err
 	}
 	if slices.Contains(needs, plan.NeedCACertificates) {
@@ -83,7 +85,7 @@ func RootfsKey(needs []string, src Sources) (string, error) {
 	h := sha256.New()
 	fmt.Fprintf(h, "%s\n%q\n%q\n", rootfsFormat, needs, src.KitVersion)
 	small := &Tree{}
-	if err := addOwn(small, needs, src.KitVersion); err != nil {
+	if err := addOwn(small, needs, src); err != nil {
 		return "", err
 	}
 	if err := small.WriteTar(h); err != nil {
@@ -119,16 +121,20 @@ func sortNeeds(needs []string) ([]string, error) {
 var own = map[string][]Node{
 	plan.NeedTmp:       {folder("tmp")},
 	plan.NeedHome:      {folder(homePath)},
-	plan.NeedUsers:     {Bytes("etc/group", 0o644, group), Bytes("etc/passwd", 0o644, passwd)},
 	plan.NeedMIMETypes: {Bytes("etc/mime.types", 0o644, mimeTypes)},
 	plan.NeedServices:  {Bytes("etc/protocols", 0o644, protocols), Bytes("etc/services", 0o644, services)},
 }
 
 // addOwn adds the nodes of own.
-func addOwn(t *Tree, needs []string, version string) error {
+func addOwn(t *Tree, needs []string, src Sources) error {
+	version := src.KitVersion
 	var nodes []Node
 	for _, need := range needs {
 		nodes = append(nodes, own[need]...)
+		if need == plan.NeedUsers {
+			all := MergeAccounts(src.Base)
+			nodes = append(nodes, Bytes("etc/group", 0o644, all.Group), Bytes("etc/passwd", 0o644, all.Passwd))
+		}
 	}
 	if !slices.ContainsFunc(nodes, func(n Node) bool { return n.Mode.IsRegular() }) {
 		for _, n := range nodes {

@@ -14,8 +14,21 @@ import (
 // none.
 type Accounts struct{ Passwd, Group []byte }
 
-// OwnAccounts are those that Rootfs gives.
-func OwnAccounts() Accounts { return Accounts{passwd, group} }
+// MergeAccounts are those that Rootfs gives: the base's, and those of ours whose name
+// the base does not have.
+func MergeAccounts(base Accounts) Accounts {
+	return Accounts{merge(base.Passwd, passwd), merge(base.Group, group)}
+}
+
+func merge(file, ours []byte) []byte {
+	all := lines(file)
+	for line := range bytes.Lines(ours) {
+		if name, _, _ := bytes.Cut(line, []byte(":")); find(file, 0, string(name)) == "" {
+			all = append(all, line...)
+		}
+	}
+	return all
+}
 
 // addUsers adds the files of the base with the users behind what is there, and the
 // users' home folders. A user whose name or number the base gives to somebody else is

@@ -26,7 +26,7 @@ func TestUsers(t *testing.T) {
 	}
 
 	t.Run("own base", func(t *testing.T) {
-		got := files(t, plan.Image{Users: []plan.User{app}}, OwnAccounts())
+		got := files(t, plan.Image{Users: []plan.User{app}}, MergeAccounts(Accounts{}))
 		if want := string(passwd) + "app:x:1000:1000:app:/home/app:/sbin/nologin\n"; got["etc/passwd"].content != want {
 			t.Errorf("/etc/passwd is\n%s", got["etc/passwd"].content)
 		}
@@ -70,7 +70,7 @@ func TestUsers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			img := plan.Image{Users: []plan.User{app}}
 			test.change(&img)
-			base := OwnAccounts()
+			base := MergeAccounts(Accounts{})
 			base.Group = slices.Concat(base.Group, []byte("www-data:x:33:\n"))
 			if _, err := Assets(dir, img, base); err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("error = %v, want %q", err, test.want)

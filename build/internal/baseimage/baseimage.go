@@ -1,0 +1,383 @@
+// Package baseimage is about images that others stand on: in a registry, in an OCI
+// layout, or in a docker archive.
+//
+// Store.Lock finds out which image a reference means, and which manifest each platform
+// has of it. Store.Image gives such a locked image with its layers as they are, from the
+// cache or from where the reference says; every byte is checked against the digests of
+// the lock, so it does not matter who keeps them. Neither decides whether the image is to
+// be trusted: that is a matter of its signature.
+//
+// Of a docker archive, which has no manifest, the digest is that of the image's
+// configuration (its ID): it names the layers by the hashes of their content.
+package baseimage
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+	imagespec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/thimble-build/thimble/build/internal/cache"
+	"github.com/thimble-build/thimble/build/internal/registry"
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// Store is where images come from, and where they are kept.
+type Store struct {
+	// Abs makes the path of a reference absolute.
+	Abs func(string) string
+	// Open logs in to a repository, to read.
+	Open func(ctx context.Context, repository string) (*registry.Repository, error)
+	// Cache keeps layers and documents; Lock does without.
+	Cache *cache.Cache
+	// Compression is that of the layers that come uncompressed: those of archives.
+	Compression plan.Compression
+}
+
+// maxDocument bounds a manifest and a configuration, in bytes.
+const maxDocument = 8 << 20
+
+// source is where a locked image is read from. What it gives is not checked yet.
+type source interface {
+	// root is what the reference means: an index or a manifest.
+	root(ctx context.Context) (raw []byte, mediaType types.MediaType, err error)
+	manifest(ctx context.Context, digest v1.Hash) ([]byte, error)
+	blob(ctx context.Context, digest v1.Hash, to cache.Sink) error
+	// sboms are the documents that lie beside a manifest.
+	sboms(ctx context.Context, digest v1.Hash) ([]plan.ImageSBOM, error)
+	close()
+}
+
+// MissingError says for which platforms an image has no manifest.
+type MissingError struct {
+	Reference string
+	Platforms []plan.Platform
+	// Has are the platforms of the image.
+	Has []string
+}
+
+func (e *MissingError) Error() string {
+	var missing []string
+	for _, p := range e.Platforms {
+		missing = append(missing, p.String())
+	}
+	return fmt.Sprintf("base %s has no image for %s; it has %s", e.Reference, strings.Join(missing, ", "), strings.Join(e.Has, ", "))
+}
+
+// Lock finds the image that a reference means now, and its manifests for the platforms.
+// Those that it has not are a *MissingError, which comes with a lock for the others.
+func (s *Store) Lock(ctx context.Context, ref string, platforms []plan.Platform) (plan.ImageLock, error) {
+	l, err := s.lock(ctx, ref, platforms)
+	if missing := new(MissingError); err != nil && !errors.As(err, &missing) {
+		return l, fmt.Errorf("lock %s: %w", ref, err)
+	}
+	return l, err
+}
+
+func (s *Store) lock(ctx context.Context, ref string, platforms []plan.Platform) (plan.ImageLock, error) {
+	none := plan.ImageLock{}
+	parsed, err := Parse(ref)
+	if err != nil {
+		return none, err
+	}
+	if parsed.Kind == Archive {
+		return s.lockArchive(ref, parsed, platforms)
+	}
+	from, err := s.open(ctx, parsed)
+	if err != nil {
+		return none, err
+	}
+	defer from.close()
+	raw, mediaType, err := from.root(ctx)
+	if err != nil {
+		return none, err
+	}
+	l := plan.ImageLock{Reference: ref, Digest: hashOf(raw).String(), MediaType: string(mediaType)}
+	candidates, err := candidates(ctx, from, raw, mediaType)
+	if err != nil {
+		return none, err
+	}
+	missing := &MissingError{Reference: ref}
+	for _, want := range platforms {
+		d, ok := choose(candidates, want)
+		if !ok {
+			missing.Platforms = append(missing.Platforms, want)
+			continue
+		}
+		p := plan.ImagePlatformLock{Platform: want, Digest: d.Digest.String(), MediaType: string(d.MediaType), Size: d.Size}
+		if p.SBOMs, err = from.sboms(ctx, d.Digest); err != nil {
+			return none, err
+		}
+		l.Platforms = append(l.Platforms, p)
+	}
+	if len(missing.Platforms) == 0 {
+		return l, nil
+	}
+	for _, d := range candidates {
+		missing.Has = append(missing.Has, platformOf(*d.Platform))
+	}
+	slices.Sort(missing.Has)
+	return l, missing
+}
+
+// candidates are the images of an index with their platforms, or the one image.
+func candidates(ctx context.Context, from source, raw []byte, mediaType types.MediaType) ([]v1.Descriptor, error) {
+	switch {
+	case mediaType.IsIndex():
+		index, err := v1.ParseIndexManifest(bytes.NewReader(raw))
+		if err != nil {
+			return nil, fmt.Errorf("read the index: %w", err)
+		}
+		var all []v1.Descriptor
+		for _, d := range index.Manifests {
+			// Attestations of buildkit have the platform unknown/unknown.
+			if d.MediaType.IsImage() && d.Platform != nil && d.Platform.OS != "unknown" {
+				all = append(all, d)
+			}
+		}
+		if len(all) == 0 {
+			return nil, errors.New("its index has no image with a platform")
+		}
+		return all, nil
+	case mediaType.IsImage():
+		m, err := v1.ParseManifest(bytes.NewReader(raw))
+		if err != nil {
+			return nil, fmt.Errorf("read the manifest: %w", err)
+		}
+		config, err := configOf(ctx, from, m)
+		if err != nil {
+			return nil, err
+		}
+		return []v1.Descriptor{{
+			Digest: hashOf(raw), MediaType: mediaType, Size: int64(len(raw)), Platform: config.Platform(),
+		}}, nil
+	}
+	return nil, fmt.Errorf("it is a %q, and neither an image nor an index of OCI or Docker (schema 2)", mediaType)
+}
+
+// choose takes the image for a platform: of several variants that run there, the last
+// one. A machine of arm/v7 runs what was made for arm/v6.
+func choose(candidates []v1.Descriptor, want plan.Platform) (v1.Descriptor, bool) {
+	var best v1.Descriptor
+	found, bestVariant := false, ""
+	for _, d := range candidates {
+		is, err := plan.ParsePlatform(platformOf(*d.Platform))
+		if err != nil || is.OS != want.OS || is.Architecture != want.Architecture || is.Variant > want.Variant {
+			continue
+		}
+		if !found || is.Variant > bestVariant {
+			best, bestVariant, found = d, is.Variant, true
+		}
+	}
+	return best, found
+}
+
+func platformOf(p v1.Platform) string {
+	s := p.OS + "/" + p.Architecture
+	if p.Variant != "" {
+		s += "/" + p.Variant
+	}
+	return s
+}
+
+// Image is a base for one platform.
+type Image struct {
+	// Digest is that of the manifest; of an archive, that of the configuration.
+	Digest v1.Hash
+	Config *v1.ConfigFile
+	// Layers are as they are where the image came from, under the media types of OCI.
+	Layers []*cache.Layer
+}
+
+// Image returns what is locked for a platform. What the cache has is not asked for, and
+// with all of it there, nothing is opened at all.
+func (s *Store) Image(ctx context.Context, l plan.ImageLock, platform plan.Platform) (*Image, error) {
+	img, err := s.image(ctx, l, platform)
+	if err != nil {
+		return nil, fmt.Errorf("base %s for %s: %w", l.Reference, platform, err)
+	}
+	return img, nil
+}
+
+func (s *Store) image(ctx context.Context, l plan.ImageLock, platform plan.Platform) (*Image, error) {
+	parsed, err := Parse(l.Reference)
+	if err != nil {
+		return nil, err
+	}
+	at := slices.IndexFunc(l.Platforms, func(p plan.ImagePlatformLock) bool { return p.Platform == platform })
+	if at < 0 {
+		return nil, errors.New("it is not in the lock")
+	}
+	digest, err := v1.NewHash(l.Platforms[at].Digest)
+	if err != nil {
+		return nil, err
+	}
+	if parsed.Kind == Archive {
+		return s.archived(ctx, parsed, digest)
+	}
+	from := &lazy{open: func() (source, error) { return s.open(ctx, parsed) }}
+	defer from.close()
+	raw, err := s.document("manifest", digest, func() ([]byte, error) {
+		src, err := from.get()
+		if err != nil {
+			return nil, err
+		}
+		return src.manifest(ctx, digest)
+	})
+	if err != nil {
+		return nil, err
+	}
+	m, err := v1.ParseManifest(bytes.NewReader(raw))
+	if err != nil {
+		return nil, fmt.Errorf("read the manifest: %w", err)
+	}
+	raw, err = s.document("config", m.Config.Digest, func() ([]byte, error) {
+		src, err := from.get()
+		if err != nil {
+			return nil, err
+		}
+		return document(ctx, src, m.Config)
+	})
+	if err != nil {
+		return nil, err
+	}
+	img := &Image{Digest: digest}
+	if img.Config, err = v1.ParseConfigFile(bytes.NewReader(raw)); err != nil {
+		return nil, fmt.Errorf("read the configuration: %w", err)
+	}
+	if len(img.Config.RootFS.DiffIDs) != len(m.Layers) {
+		return nil, fmt.Errorf("it has %d layers, and its configuration names %d", len(m.Layers), len(img.Config.RootFS.DiffIDs))
+	}
+	for i, d := range m.Layers {
+		if d.MediaType, err = layerType(d.MediaType); err != nil {
+			return nil, err
+		}
+		layer, err := s.Cache.Blob(ctx, d, img.Config.RootFS.DiffIDs[i], func(ctx context.Context, to cache.Sink) error {
+			src, err := from.get()
+			if err != nil {
+				return err
+			}
+			return src.blob(ctx, d.Digest, to)
+		})
+		if err != nil {
+			return nil, err
+		}
+		img.Layers = append(img.Layers, layer)
+	}
+	return img, nil
+}
+
+// layerType is OCI's name for a layer; Docker's name the same bytes.
+func layerType(t types.MediaType) (types.MediaType, error) {
+	switch t {
+	case types.OCILayer, types.DockerLayer:
+		return imagespec.MediaTypeImageLayerGzip, nil
+	case types.OCIUncompressedLayer, types.DockerUncompressedLayer:
+		return imagespec.MediaTypeImageLayer, nil
+	case types.OCILayerZStd:
+		return imagespec.MediaTypeImageLayerZstd, nil
+	}
+	return t, fmt.Errorf("it has a layer of type %q, which cannot be put below another", t)
+}
+
+// document takes a manifest or configuration from the cache, else from get, and checks
+// it in either case.
+func (s *Store) document(kind string, digest v1.Hash, get func() ([]byte, error)) ([]byte, error) {
+	raw, err := s.Cache.Value("base-"+kind+"-"+digest.String(), func() ([]byte, error) {
+		raw, err := get()
+		if err != nil {
+			return nil, err
+		}
+		if got := hashOf(raw); got != digest {
+			return nil, fmt.Errorf("%s %s: %w: its content is %s", kind, digest, cache.ErrCorrupt, got)
+		}
+		return raw, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if got := hashOf(raw); got != digest {
+		return nil, fmt.Errorf("%s %s: the cache has %s for it; remove thimble's cache folder", kind, digest, got)
+	}
+	return raw, nil
+}
+
+// configOf reads the configuration of an image.
+func configOf(ctx context.Context, from source, m *v1.Manifest) (*v1.ConfigFile, error) {
+	raw, err := document(ctx, from, m.Config)
+	if err != nil {
+		return nil, err
+	}
+	if got := hashOf(raw); got != m.Config.Digest {
+		return nil, fmt.Errorf("configuration %s: %w: its content is %s", m.Config.Digest, cache.ErrCorrupt, got)
+	}
+	config, err := v1.ParseConfigFile(bytes.NewReader(raw))
+	if err != nil {
+		return nil, fmt.Errorf("read the configuration: %w", err)
+	}
+	return config, nil
+}
+
+// document reads a small blob.
+func document(ctx context.Context, from source, d v1.Descriptor) ([]byte, error) {
+	var b memory
+	if err := from.blob(ctx, d.Digest, &b); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+// memory is a sink for documents.
+type memory struct{ bytes.Buffer }
+
+func (m *memory) Write(p []byte) (int, error) {
+	if m.Len()+len(p) > maxDocument {
+		return 0, fmt.Errorf("the configuration is larger than %d MiB", maxDocument>>20)
+	}
+	return m.Buffer.Write(p)
+}
+
+// lazy opens a source when it is first needed.
+type lazy struct {
+	open   func() (source, error)
+	opened source
+}
+
+func (l *lazy) get() (source, error) {
+	if l.opened != nil {
+		return l.opened, nil
+	}
+	var err error
+	l.opened, err = l.open()
+	return l.opened, err
+}
+
+func (l *lazy) close() {
+	if l.opened != nil {
+		l.opened.close()
+	}
+}
+
+func hashOf(b []byte) v1.Hash {
+	sum := sha256.Sum256(b)
+	return v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(sum[:])}
+}
+
+func (s *Store) open(ctx context.Context, ref Reference) (source, error) {
+	if ref.Kind == Layout {
+		return openLayout(s.Abs(ref.Path), ref.Path)
+	}
+	repo, err := s.Open(ctx, ref.Repository)
+	if err != nil {
+		return nil, err
+	}
+	return &remote{repo: repo, ref: ref}, nil
+}

@@ -1,0 +1,105 @@
+package baseimage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/layout"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/thimble-build/thimble/build/internal/cache"
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// folder is an OCI image layout (image-spec 1.1, image-layout.md).
+type folder struct {
+	path  layout.Path
+	shown string
+}
+
+func openLayout(path, shown string) (*folder, error) {
+	p, err := layout.FromPath(path)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			err = fs.ErrNotExist
+		}
+		return nil, fmt.Errorf("read layout %s: %w", shown, err)
+	}
+	return &folder{p, shown}, nil
+}
+
+func (f *folder) close() {}
+
+// root is the one image or index that the layout is about: what lies beside it, such
+// as signatures, has other annotations or an artifact type. Several images with
+// platforms are an index, which is index.json itself.
+func (f *folder) root(context.Context) ([]byte, types.MediaType, error) {
+	fail := func(err error) ([]byte, types.MediaType, error) {
+		return nil, "", fmt.Errorf("read layout %s: %w", f.shown, err)
+	}
+	top, err := f.path.ImageIndex()
+	if err != nil {
+		return fail(err)
+	}
+	list, err := top.IndexManifest()
+	if err != nil {
+		return fail(err)
+	}
+	var own []v1.Descriptor
+	platforms := 0
+	for _, d := range list.Manifests {
+		kind := d.Annotations["kind"]
+		if !d.MediaType.IsImage() && !d.MediaType.IsIndex() || d.ArtifactType != "" ||
+			strings.HasSuffix(kind, "/sigs") || strings.HasSuffix(kind, "/atts") {
+			continue
+		}
+		own = append(own, d)
+		if d.Platform != nil {
+			platforms++
+		}
+	}
+	switch {
+	case len(own) == 0:
+		return fail(errors.New("it holds no image"))
+	case own[0].MediaType.IsIndex() || len(own) == 1:
+		raw, err := f.path.Bytes(own[0].Digest)
+		if err == nil && hashOf(raw) != own[0].Digest {
+			err = fmt.Errorf("%s: %w: its content is %s", own[0].Digest, cache.ErrCorrupt, hashOf(raw))
+		}
+		if err != nil {
+			return fail(err)
+		}
+		return raw, own[0].MediaType, nil
+	case platforms == len(own):
+		raw, err := top.RawManifest()
+		if err != nil {
+			return fail(err)
+		}
+		return raw, types.OCIImageIndex, nil
+	}
+	return fail(fmt.Errorf("it holds %d images; put one into a layout of its own", len(own)))
+}
+
+func (f *folder) manifest(_ context.Context, digest v1.Hash) ([]byte, error) {
+	raw, err := f.path.Bytes(digest)
+	if err != nil {
+		return nil, fmt.Errorf("read layout %s: %w", f.shown, err)
+	}
+	return raw, nil
+}
+
+func (f *folder) blob(_ context.Context, digest v1.Hash, to cache.Sink) error {
+	content, err := f.path.Blob(digest)
+	if err != nil {
+		return fmt.Errorf("read layout %s: %w", f.shown, err)
+	}
+	_, err = io.Copy(to, content)
+	return errors.Join(err, content.Close())
+}
+
+func (f *folder) sboms(context.Context, v1.Hash) ([]plan.ImageSBOM, error) { return nil, nil }

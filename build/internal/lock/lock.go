@@ -1,0 +1,184 @@
+// Package lock is about thimble.lock.json, which pins what bases are made of. It reads
+// and writes the file (Read, Write), takes the part of it that a plan uses (Select), and
+// says in words how two of them differ (Compare). It resolves nothing and asks nobody:
+// the packages debian and baseimage find out what a lock then holds.
+package lock
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/thimble-build/thimble/build/internal/atomicfile"
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// File is what the file is called; it lies at the module's root.
+const File = "thimble.lock.json"
+
+// Version of the file's format.
+const Version = 1
+
+// maxSize bounds the file, in bytes: a lock of a thousand packages has 0.5 MB.
+const maxSize = 16 << 20
+
+// ErrMissing says that something is not pinned; its text is the way out.
+var ErrMissing = errors.New(`run "mage lock"`)
+
+// ErrNewer says that a file was written by a later thimble.
+var ErrNewer = errors.New("update the kit in magefiles/go.mod")
+
+// Read reads a file and checks it. The error is fs.ErrNotExist where there is none, and
+// ErrNewer where another thimble is needed to read it.
+func Read(path string) (*plan.Lock, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", File, err)
+	}
+	defer f.Close() // only read from
+	b, err := io.ReadAll(io.LimitReader(f, maxSize+1))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", File, err)
+	}
+	l, err := Parse(b)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", File, err)
+	}
+	return l, nil
+}
+
+// ReadIfThere is Read, but nil where there is no file.
+func ReadIfThere(path string) (*plan.Lock, error) {
+	l, err := Read(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return l, err
+}
+
+// Parse reads the bytes of a file. Nothing that it returns can name a file outside of a
+// mirror, and every digest is whole.
+func Parse(b []byte) (*plan.Lock, error) {
+	if len(b) > maxSize {
+		return nil, fmt.Errorf("it is larger than %d MiB", maxSize>>20)
+	}
+	if bytes.Contains(b, []byte("\n<<<<<<<")) || bytes.HasPrefix(b, []byte("<<<<<<<")) {
+		return nil, errors.New(`it has git's conflict markers; take either side and run "mage lock"`)
+	}
+	var head struct {
+		Version *int `json:"version"`
+	}
+	if err := json.Unmarshal(b, &head); err != nil {
+		return nil, malformed(err)
+	}
+	switch {
+	case head.Version == nil:
+		return nil, malformed(errors.New("it has no version"))
+	case *head.Version > Version:
+		return nil, fmt.Errorf("its version is %d, and this thimble knows %d; %w", *head.Version, Version, ErrNewer)
+	case *head.Version < 1:
+		return nil, malformed(fmt.Errorf("version %d", *head.Version))
+	}
+	decoder := json.NewDecoder(bytes.NewReader(b))
+	decoder.DisallowUnknownFields()
+	l := &plan.Lock{}
+	if err := decoder.Decode(l); err != nil {
+		return nil, malformed(err)
+	}
+	if _, err := decoder.Token(); err != io.EOF {
+		return nil, malformed(errors.New("something follows its end"))
+	}
+	if err := check(l); err != nil {
+		return nil, malformed(err)
+	}
+	sortLock(l)
+	return l, nil
+}
+
+func malformed(err error) error {
+	return fmt.Errorf(`it is malformed: %w; take the committed one, or remove it and run "mage lock"`, err)
+}
+
+// Marshal is the one text that a lock has: indented, every list sorted, a final newline.
+func Marshal(l *plan.Lock) ([]byte, error) {
+	sorted := clone(l)
+	sorted.Version = Version
+	sortLock(sorted)
+	if err := check(sorted); err != nil {
+		return nil, fmt.Errorf("write %s: %w", File, err)
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // maintainers have addresses
+	e.SetIndent("", "  ")
+	if err := e.Encode(sorted); err != nil {
+		return nil, fmt.Errorf("write %s: %w", File, err)
+	}
+	return b.Bytes(), nil
+}
+
+// Write puts the file in place, whole or not at all. One that has the same content
+// already is left alone.
+func Write(path string, l *plan.Lock) error {
+	b, err := Marshal(l)
+	if err != nil {
+		return err
+	}
+	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, b) {
+		return nil
+	}
+	if err := atomicfile.Write(path, b, 0o644); err != nil {
+		return fmt.Errorf("write %s: %w", File, err)
+	}
+	return nil
+}
+
+// clone copies the lists, so that sorting them changes nobody's order.
+func clone(l *plan.Lock) *plan.Lock {
+	c := *l
+	c.Debian, c.Images = slices.Clone(l.Debian), slices.Clone(l.Images)
+	for i := range c.Debian {
+		d := &c.Debian[i]
+		d.Indexes, d.Packages, d.Selections = slices.Clone(d.Indexes), slices.Clone(d.Packages), slices.Clone(d.Selections)
+		for j := range d.Selections {
+			s := &d.Selections[j]
+			s.With, s.Packages = slices.Clone(s.With), slices.Clone(s.Packages)
+		}
+	}
+	for i := range c.Images {
+		c.Images[i].Platforms = slices.Clone(c.Images[i].Platforms)
+	}
+	return &c
+}
+
+func sortLock(l *plan.Lock) {
+	slices.SortFunc(l.Debian, func(a, b plan.DebianLock) int { return strings.Compare(a.Suite, b.Suite) })
+	for _, d := range l.Debian {
+		slices.SortFunc(d.Indexes, func(a, b plan.DebianIndex) int {
+			return cmp.Or(strings.Compare(a.Archive, b.Archive), strings.Compare(a.Suite, b.Suite))
+		})
+		for _, s := range d.Selections {
+			slices.Sort(s.With)
+			slices.Sort(s.Packages)
+		}
+		slices.SortFunc(d.Selections, func(a, b plan.DebianSelection) int {
+			return cmp.Or(strings.Compare(a.Base, b.Base), slices.Compare(a.With, b.With), strings.Compare(a.Architecture, b.Architecture))
+		})
+		slices.SortFunc(d.Packages, func(a, b plan.DebianPackage) int {
+			return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Architecture, b.Architecture), strings.Compare(a.Version, b.Version))
+		})
+	}
+	slices.SortFunc(l.Images, func(a, b plan.ImageLock) int { return strings.Compare(a.Reference, b.Reference) })
+	for _, i := range l.Images {
+		slices.SortFunc(i.Platforms, func(a, b plan.ImagePlatformLock) int {
+			return strings.Compare(a.Platform.String(), b.Platform.String())
+		})
+	}
+}

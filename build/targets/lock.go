@@ -1,0 +1,31 @@
+package targets
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"github.com/thimble-build/thimble/build"
+)
+
+// locked shows what was pinned otherwise than before, as a diff or as JSON.
+func (s *session) locked(l *build.LockResult) error {
+	s.progress.Close()
+	if s.json {
+		e := json.NewEncoder(os.Stdout)
+		e.SetEscapeHTML(false)
+		e.SetIndent("", "  ")
+		return e.Encode(l)
+	}
+	if len(l.Changes) == 0 {
+		_, err := fmt.Printf("%s is up to date\n", l.File)
+		return err
+	}
+	for _, c := range l.Changes {
+		if _, err := fmt.Println(c); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Printf("\n%s has changed; commit it\n", l.File)
+	return err
+}
