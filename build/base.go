@@ -141,7 +141,7 @@ func (r *run) debianBase(ctx context.Context, use lock.Use) (*base, error) {
 // debianConfig is that of distroless images, as far as it does not depend on the service.
 func debianConfig(s debian.Selection) v1.Config {
 	env := []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
-	if slices.Contains(s.Packages, "ca-certificates") {
+	if slices.ContainsFunc(s.Locked, func(p plan.DebianPackage) bool { return p.Name == "ca-certificates" }) {
 		env = append(env, "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt")
 	}
 	return v1.Config{Env: env}

@@ -82,6 +82,8 @@ func platform(w io.Writer, dist string, p build.PlatformResult) {
 		switch l.Name {
 		case "binary":
 			holds = fmt.Sprintf("%s of static binary", size(p.Binary.Size))
+		case "base":
+			holds = p.Base
 		case "rootfs":
 			holds = strings.Join(included(p.Needs), ", ")
 		case "assets":

@@ -58,10 +58,10 @@ func checkDebian(d *plan.DebianLock) error {
 			return fmt.Errorf("index %q of archive %q at snapshot %q is none", i.Suite, i.Archive, i.Snapshot)
 		}
 	}
-	type key struct{ name, architecture string }
+	type key struct{ pinned, architecture string } // name=version
 	there := map[key]bool{}
 	for _, p := range d.Packages {
-		k := key{p.Name, p.Architecture}
+		k := key{p.Name + "=" + p.Version, p.Architecture}
 		switch {
 		case !packageName.MatchString(p.Name) || !version.MatchString(p.Version) || !word.MatchString(p.Architecture):
 			return fmt.Errorf("package %q %q for %q is none", p.Name, p.Version, p.Architecture)

@@ -63,7 +63,11 @@ func pins(l *plan.Lock) map[string]pin {
 	}
 	for _, d := range l.Debian {
 		for _, p := range d.Packages {
-			all[fmt.Sprintf("%s (%s %s)", p.Name, d.Suite, p.Architecture)] = pin{p.Version, p.SHA256}
+			k := fmt.Sprintf("%s (%s %s)", p.Name, d.Suite, p.Architecture)
+			if other, ok := all[k]; ok { // an architecture was left behind
+				p.Version, p.SHA256 = other.version+", "+p.Version, other.hash+", "+p.SHA256
+			}
+			all[k] = pin{p.Version, p.SHA256}
 		}
 		for _, s := range d.Selections {
 			u := Use{Base: s.Base, Packages: s.With}

@@ -166,7 +166,11 @@ func sortLock(l *plan.Lock) {
 		})
 		for _, s := range d.Selections {
 			slices.Sort(s.With)
-			slices.Sort(s.Packages)
+			slices.SortFunc(s.Packages, func(a, b string) int { // by name
+				x, v, _ := strings.Cut(a, "=")
+				y, w, _ := strings.Cut(b, "=")
+				return cmp.Or(strings.Compare(x, y), strings.Compare(v, w))
+			})
 		}
 		slices.SortFunc(d.Selections, func(a, b plan.DebianSelection) int {
 			return cmp.Or(strings.Compare(a.Base, b.Base), slices.Compare(a.With, b.With), strings.Compare(a.Architecture, b.Architecture))
