@@ -1,0 +1,49 @@
+// Package busybox reads off a busybox executable which commands it answers to, on any
+// machine: a busybox for another architecture cannot be asked.
+package busybox
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+)
+
+// Package is Debian's package of a busybox that needs no C library.
+const Package = "busybox-static"
+
+var name = regexp.MustCompile(`^[a-z0-9][a-z0-9._+-]*$`)
+
+// Applets returns what "busybox --list" would print, sorted. An applet's name is looked up
+// in a table of strings (applet_names of include/applet_tables.h), which is sorted, begins
+// with "[" and "[[" and ends with an empty name.
+func Applets(executable []byte) ([]string, error) {
+	fail := func(format string, args ...any) ([]string, error) {
+		return nil, fmt.Errorf("read the commands of busybox: %w", fmt.Errorf(format, args...))
+	}
+	start := []byte("[\x00[[\x00")
+	at := bytes.Index(executable, start)
+	if at < 0 || bytes.Contains(executable[at+1:], start) {
+		return fail("%w", errors.New("it has no table of names, or several"))
+	}
+	names := []string{"[", "[["}
+	for rest := executable[at+len(start):]; ; {
+		found, after, ok := bytes.Cut(rest, []byte{0})
+		if !ok || len(names) > 1000 {
+			return fail("the table of names has no end")
+		}
+		if len(found) == 0 {
+			break
+		}
+		if !name.Match(found) {
+			return fail("%q is no name", found[:min(len(found), 40)])
+		}
+		names = append(names, string(found))
+		rest = after
+	}
+	if !slices.IsSorted(names) || !slices.Contains(names, "sh") {
+		return fail("the table of names is not sorted, or has no sh")
+	}
+	return names, nil
+}
