@@ -1,0 +1,42 @@
+package build_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// Debian's reprotest builds the image twice: with all its variations, among them the
+// clock, the order of files in folders, the kernel, the host's name and the user.
+func TestReprotest(t *testing.T) {
+	for _, program := range []string{"reprotest", "faketime", "disorderfs"} {
+		_, err := exec.LookPath(program)
+		require(t, err == nil, program)
+	}
+	_, err := os.Stat("/dev/fuse")
+	require(t, err == nil && os.Getuid() == 0, "root with /dev/fuse")
+	repo := module(t, "hello")
+	mage := filepath.Join(t.TempDir(), "mage")
+	compile := exec.Command("go", "tool", "mage", "-d", "testdata/magefile", "-compile", mage)
+	compile.Dir = ".."
+	if out, err := compile.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	modules := strings.TrimSpace(string(must(exec.Command("go", "env", "GOMODCACHE").Output())))
+	// The first build's home is the tree itself, and the go command keeps its counters
+	// in it, unless it is told another place.
+	script := fmt.Sprintf("export GOENV=off GOFLAGS= GOTOOLCHAIN=local GOMODCACHE=%q GOCACHE=$PWD/../gocache XDG_CACHE_HOME=$PWD/../cache XDG_CONFIG_HOME=$PWD/../config; %q image -test=false", modules, mage)
+	cmd := exec.CommandContext(t.Context(), "reprotest", "--no-diffoscope", "-v", "-c", script, repo,
+		"dist/oci/hello/index.json dist/oci/hello/blobs/sha256/* dist/manifest.json dist/sbom/*")
+	cmd.Env = environment()
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("reprotest: %v\n%s", err, out)
+	}
+	if strings.Count(string(out), "ok      publish") != 2 || !strings.Contains(string(out), "FAKETIME variation") {
+		t.Errorf("reprotest did not build twice with another time:\n%s", out)
+	}
+}
