@@ -54,7 +54,9 @@ func (f *folder) root(context.Context) ([]byte, types.MediaType, error) {
 	platforms := 0
 	for _, d := range list.Manifests {
 		kind := d.Annotations["kind"]
-		if !d.MediaType.IsImage() && !d.MediaType.IsIndex() || d.ArtifactType != "" ||
+		// Go-containerregistry gives the configuration's type for the artifact's.
+		artifact := d.ArtifactType != "" && !types.MediaType(d.ArtifactType).IsConfig()
+		if !d.MediaType.IsImage() && !d.MediaType.IsIndex() || artifact ||
 			strings.HasSuffix(kind, "/sigs") || strings.HasSuffix(kind, "/atts") {
 			continue
 		}

@@ -92,9 +92,6 @@ func Parse(b []byte) (*plan.Lock, error) {
 	if err := decoder.Decode(l); err != nil {
 		return nil, malformed(err)
 	}
-	if _, err := decoder.Token(); err != io.EOF {
-		return nil, malformed(errors.New("something follows its end"))
-	}
 	if err := check(l); err != nil {
 		return nil, malformed(err)
 	}

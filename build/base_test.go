@@ -1,0 +1,361 @@
+package build_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/registry"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/layout"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+	"github.com/google/go-containerregistry/pkg/v1/validate"
+
+	"github.com/thimble-build/thimble/build"
+	"github.com/thimble-build/thimble/build/internal/debian/debiantest"
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// baseFiles are those of a base for tests, as a tar.
+func baseFiles(t *testing.T, content string) v1.Layer {
+	t.Helper()
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	for _, file := range [][2]string{
+		{"etc/passwd", "root:x:0:0::/root:/bin/sh\nalice:x:1000:1000::/home/alice:/bin/sh\n"},
+		{"etc/group", "root:x:0:\nalice:x:1000:\n"}, {"etc/marker", content},
+	} {
+		name, text := file[0], file[1]
+		if err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: int64(len(text))}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(w, text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b.Bytes())), nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return layer
+}
+
+// baseImage is a Docker image that has a program and settings of its own.
+func baseImage(t *testing.T, architecture string) v1.Image {
+	t.Helper()
+	img, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{
+		OS: "linux", Architecture: architecture, RootFS: v1.RootFS{Type: "layers"},
+		Config: v1.Config{
+			User: "1000:1000", WorkingDir: "/srv", Env: []string{"PATH=/usr/bin", "LANG=C.UTF-8"},
+			Entrypoint: []string{"/bin/sh"}, Cmd: []string{"-c", "true"}, Labels: map[string]string{"a": "base", "b": "base"},
+			Healthcheck: &v1.HealthConfig{Test: []string{"CMD", "true"}}, Volumes: map[string]struct{}{"/data": {}}, OnBuild: []string{"RUN x"},
+		},
+	})
+	if err == nil {
+		img, err = mutate.Append(img,
+			mutate.Addendum{Layer: baseFiles(t, architecture), History: v1.History{CreatedBy: "COPY"}},
+			mutate.Addendum{History: v1.History{CreatedBy: "ENV", EmptyLayer: true}})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return img
+}
+
+// baseRegistry has the base for amd64 at base:1, and counts requests. What tamper
+// returns true for gets another body.
+func baseRegistry(t *testing.T) (host string, requests *atomic.Int64, tamper *atomic.Value, stop func()) {
+	t.Helper()
+	requests, tamper = new(atomic.Int64), new(atomic.Value)
+	inner := registry.New(registry.WithReferrersSupport(true), registry.Logger(log.New(io.Discard, "", 0)))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		requests.Add(1)
+		if p, ok := tamper.Load().(string); ok && p != "" && r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, p) {
+			fmt.Fprint(w, "something else")
+			return
+		}
+		inner.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	host = strings.TrimPrefix(server.URL, "http://")
+	ref, err := name.ParseReference(host + "/acme/base:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	index := mutate.AppendManifests(mutate.IndexMediaType(empty.Index, types.DockerManifestList), mutate.IndexAddendum{
+		Add:        baseImage(t, "amd64"),
+		Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: "amd64"}},
+	})
+	if err := remote.WriteIndex(ref, index); err != nil {
+		t.Fatal(err)
+	}
+	return host, requests, tamper, server.Close
+}
+
+// helloModule is a copy of the module hello in a repository of its own.
+func helloModule(t *testing.T) string {
+	t.Helper()
+	repo := filepath.Join(t.TempDir(), "repo")
+	if err := os.CopyFS(repo, os.DirFS(filepath.Join("..", "testdata", "modules", "hello"))); err != nil {
+		t.Fatal(err)
+	}
+	git(t, repo, "init", "-q", "-b", "main")
+	git(t, repo, "add", "-A")
+	git(t, repo, "commit", "-q", "-m", "a commit")
+	return repo
+}
+
+func TestImageBase(t *testing.T) {
+	host, requests, _, stop := baseRegistry(t)
+	repo, cache := helloModule(t), t.TempDir()
+	o := build.Options{
+		Workdir: repo, Env: environment(), Cache: cache, SkipTests: true, Platforms: []string{"linux/amd64"},
+		Config: build.Config{Defaults: build.ImageConfig{
+			Base:    host + "/acme/base:1",
+			Include: []string{plan.NeedUsers}, // the base has no nonroot, but has alice
+			Runtime: build.Runtime{Labels: map[string]string{"b": "mine"}, Env: []string{"LANG=de"}},
+		}},
+	}
+	if _, err := build.Image(t.Context(), o); err == nil || !strings.Contains(err.Error(), `run "mage lock"`) {
+		t.Fatalf("without a lock: %v", err)
+	}
+	locked, err := build.Lock(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(locked.Changes) != 2 {
+		t.Errorf("changes: %v", locked.Changes)
+	}
+	if again, err := build.Lock(t.Context(), o); err != nil || len(again.Changes) != 0 {
+		t.Errorf("locked again: %v, %v", again, err)
+	}
+	r := image(t, repo, o)
+	p := r.Images[0].Platforms[0]
+	pinned := locked.Lock.Images[0]
+	if p.BaseDigest != pinned.Platforms[0].Digest || p.Base != pinned.Reference {
+		t.Errorf("the manifest has base %s %s", p.Base, p.BaseDigest)
+	}
+	idx := index(t, r, r.Images[0])
+	if err := validate.Index(idx); err != nil {
+		t.Error(err)
+	}
+	digest, err := v1.NewHash(p.Digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	img, err := idx.Image(digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	manifest, err := img.Manifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	below, err := baseImage(t, "amd64").Manifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := manifest.Layers[0]; got.Digest != below.Layers[0].Digest || got.MediaType != types.OCILayer {
+		t.Errorf("the base's layer is %s %s: it was packed again", got.MediaType, got.Digest)
+	}
+	if len(manifest.Layers) != 2 { // nothing of the root file system: alice is in the base
+		t.Errorf("layers: %+v", manifest.Layers)
+	}
+	if manifest.Annotations["org.opencontainers.image.base.digest"] != p.BaseDigest || manifest.Annotations["org.opencontainers.image.base.name"] != p.Base {
+		t.Errorf("annotations: %v", manifest.Annotations)
+	}
+	top, err := idx.IndexManifest()
+	if err != nil || top.Annotations["org.opencontainers.image.base.digest"] != pinned.Digest {
+		t.Errorf("annotations of the index: %v, %v", top.Annotations, err)
+	}
+	file, err := img.ConfigFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := file.Config
+	if c.User != "1000:1000" || c.WorkingDir != "/srv" || !slices.Equal(c.Env, []string{"PATH=/usr/bin", "LANG=de"}) ||
+		c.Labels["a"] != "base" || c.Labels["b"] != "mine" || len(c.Volumes) != 1 ||
+		!slices.Equal(c.Entrypoint, []string{"/app/hello"}) || c.Cmd != nil || c.Healthcheck != nil || c.OnBuild != nil {
+		t.Errorf("the configuration is %+v", c)
+	}
+	if len(file.History) != 3 || file.History[0].CreatedBy != "COPY" || !file.History[1].EmptyLayer {
+		t.Errorf("history: %+v", file.History)
+	}
+
+	// With a warm cache the registry is not needed, and not asked.
+	before := requests.Load()
+	stop()
+	if again := image(t, repo, o); again.Images[0].Digest != r.Images[0].Digest || requests.Load() != before {
+		t.Errorf("a warm build gives %s with %d requests, not %s", again.Images[0].Digest, requests.Load()-before, r.Images[0].Digest)
+	}
+}
+
+func TestImageBaseIsRefused(t *testing.T) {
+	host, _, tamper, _ := baseRegistry(t)
+	repo := helloModule(t)
+	o := build.Options{Workdir: repo, Env: environment(), SkipTests: true, Platforms: []string{"linux/amd64"}}
+	o.Config.Defaults.Base = host + "/acme/base:1"
+	o.Cache = t.TempDir()
+	if _, err := build.Lock(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	refuse := func(what, want string, change func(o *build.Options)) {
+		t.Helper()
+		o := o
+		o.Cache = t.TempDir()
+		change(&o)
+		_, err := build.Image(t.Context(), o)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v, want %q", what, err, want)
+		}
+		if _, err := os.Stat(filepath.Join(repo, "dist")); err == nil {
+			t.Errorf("%s: there is an output folder", what)
+		}
+	}
+	refuse("a missing platform", "is not pinned for linux/arm64, only for linux/amd64", func(o *build.Options) { o.Platforms = []string{"linux/arm64"} })
+	o2 := o
+	o2.Platforms = []string{"linux/arm64"}
+	if _, err := build.Lock(t.Context(), o2); err == nil || !strings.Contains(err.Error(), "has no image for linux/arm64; it has linux/amd64") {
+		t.Errorf("locking a missing platform: %v", err)
+	}
+	manifest, err := baseImage(t, "amd64").Manifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, path := range map[string]string{
+		"a layer": "/blobs/" + manifest.Layers[0].Digest.String(), "a configuration": "/blobs/" + manifest.Config.Digest.String(),
+	} {
+		refuse(what+" of other content", "changed on the way or where it came from", func(*build.Options) { tamper.Store(path) })
+	}
+	tamper.Store("")
+
+	key := func(name string) string {
+		k := o
+		k.Password = func() ([]byte, error) { return nil, nil }
+		k.Env = environment("COSIGN_PASSWORD=")
+		_, public, err := build.Keys(t.Context(), k, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return public
+	}
+	public, other := key("base"), key("other")
+	sign := func(o *build.Options, file string) {
+		o.Config.Defaults.BaseSignature = &build.BaseSignature{Key: file}
+	}
+	refuse("an unsigned base", "there is none", func(o *build.Options) { sign(o, public) })
+	locked, err := build.Lock(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer := o
+	signer.Env = environment("COSIGN_PASSWORD=")
+	signer.Config.Release.Key = "base.key"
+	if _, err := build.Sign(t.Context(), signer, host+"/acme/base@"+locked.Lock.Images[0].Digest); err != nil {
+		t.Fatal(err)
+	}
+	refuse("a base that somebody else signed", "the signature that Config.BaseSignature asks for", func(o *build.Options) { sign(o, other) })
+	signed := o
+	sign(&signed, public)
+	if _, err := build.Lock(t.Context(), signed); err != nil {
+		t.Errorf("locking a signed base: %v", err)
+	}
+	if _, err := build.Image(t.Context(), signed); err != nil {
+		t.Errorf("a signed base: %v", err)
+	}
+}
+
+// TestLocalBase builds on a layout and on an archive of one image.
+func TestLocalBase(t *testing.T) {
+	repo := helloModule(t)
+	base := baseImage(t, "amd64")
+	path, err := layout.Write(filepath.Join(repo, "base"), empty.Index)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := path.AppendImage(base); err != nil {
+		t.Fatal(err)
+	}
+	tag, err := name.NewTag("example.com/base:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tarball.WriteToFile(filepath.Join(repo, "base.tar"), tag, base); err != nil {
+		t.Fatal(err)
+	}
+	for _, ref := range []string{"oci:base", "docker-archive:base.tar"} {
+		o := build.Options{Workdir: repo, Env: environment("THIMBLE_BASE=" + ref), Cache: t.TempDir(), SkipTests: true, Platforms: []string{"linux/amd64"}}
+		if _, err := build.Lock(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+		r := image(t, repo, o)
+		if err := validate.Index(index(t, r, r.Images[0])); err != nil {
+			t.Errorf("%s: %v", ref, err)
+		}
+		if layers := r.Images[0].Platforms[0].Layers; len(layers) != 2 || layers[0].Name != "base" {
+			t.Errorf("%s: layers %+v", ref, layers)
+		}
+	}
+}
+
+// TestDistrolessStatic locks and builds on packages of the real archive.
+func TestDistrolessStatic(t *testing.T) {
+	mirror := debiantest.Mirror(t)
+	repo := sampleService(t)
+	o := build.Options{
+		Workdir: repo, Cache: t.TempDir(), SkipTests: true, Platforms: []string{"linux/amd64"},
+		Env: environment("THIMBLE_BASE="+plan.BaseStatic, "THIMBLE_DEBIAN_MIRROR="+mirror),
+	}
+	locked, err := build.Lock(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := image(t, repo, o)
+	p := r.Images[0].Platforms[0]
+	if len(p.Layers) != 2 || p.Layers[0].Name != "base" {
+		t.Errorf("layers: %+v", p.Layers)
+	}
+	for _, n := range p.Needs {
+		if n.Name != plan.NeedExec && !n.InBase {
+			t.Errorf("%s is not served by the base", n.Name)
+		}
+	}
+	sbom, err := os.ReadFile(filepath.Join(r.Dist, p.SBOM.SPDX))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, pkg := range locked.Lock.Debian[0].Packages {
+		if pkg.Architecture != "arm64" && !bytes.Contains(sbom, []byte("pkg:deb/debian/"+pkg.Name+"@")) {
+			t.Errorf("the SBOM lacks %s", pkg.Name)
+		}
+	}
+
+	// Another cache, the same lock; then without a mirror.
+	cold := o
+	cold.Cache = t.TempDir()
+	if again := image(t, repo, cold); again.Images[0].Digest != r.Images[0].Digest {
+		t.Errorf("a cold cache gives %s, not %s", again.Images[0].Digest, r.Images[0].Digest)
+	}
+	o.Env = environment("THIMBLE_BASE="+plan.BaseStatic, "THIMBLE_DEBIAN_MIRROR=http://127.0.0.1:1")
+	if again := image(t, repo, o); again.Images[0].Digest != r.Images[0].Digest {
+		t.Errorf("without a mirror it is %s, not %s", again.Images[0].Digest, r.Images[0].Digest)
+	}
+}
