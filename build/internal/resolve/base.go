@@ -30,8 +30,8 @@ func (r *Resolved) base(img *plan.Image, c plan.ImageConfig) error {
 			return errors.New("the base is debian, and no package is named; list some in Packages, such as libc6")
 		}
 	case len(img.Packages) > 0:
-		return fmt.Errorf("Packages has %s, and they cannot be added to the base %s; choose one of the distroless bases, or debian",
-			strings.Join(img.Packages, ", "), img.Base)
+		return fmt.Errorf("base %s: the packages %s cannot be added to it; choose one of the distroless bases, or debian",
+			img.Base, strings.Join(img.Packages, ", "))
 	case img.Base != plan.BaseScratch:
 		if _, err := baseimage.Parse(img.Base); err != nil {
 			return err
