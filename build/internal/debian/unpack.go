@@ -211,7 +211,7 @@ func (w *unpacker) path(name string) (string, error) {
 	case path.IsAbs(p):
 		return "", errors.New("the path is absolute")
 	case slices.Contains(strings.Split(p, "/"), ".."):
-		return "", errors.New("the path leaves the image with \"..\" in it")
+		return "", errors.New("the path has .. and so leaves the image")
 	case !fs.ValidPath(p) || strings.ContainsRune(p, 0):
 		return "", errors.New("the path is not clean")
 	}
