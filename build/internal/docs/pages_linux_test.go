@@ -1,0 +1,112 @@
+package docs
+
+import (
+	"cmp"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// root is the repository's.
+var root = filepath.Join("..", "..", "..")
+
+// fixtures are the pages, and the sections of pages, that are not read in a clone of
+// thimble, but in a repository of testdata, or in an empty folder.
+var fixtures = map[string]string{
+	"README.md":                    ".",
+	"README.md#In your repository": "hello",
+	"reproducibility.md":           ".",
+}
+
+// notRun are the commands that cannot be typed here, and why.
+var notRun = map[string]string{
+	"go test ./...":                  "this test is a part of it, and .ci/run runs it",
+	"go tool mage bench -only=image": "minutes of measuring, on a machine that does nothing else",
+}
+
+// TestPages types the commands of every page, in order, and compares what comes with what
+// the page shows.
+func TestPages(t *testing.T) {
+	names, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
+	ok(t, err)
+	base := newBase(t)
+	used, pages, sections := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	for _, name := range append(names, filepath.Join(root, "README.md")) {
+		text, err := os.ReadFile(name)
+		ok(t, err)
+		all, err := steps(string(text))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		for _, s := range all {
+			if _, ok := notRun[s.command]; ok {
+				used[s.command] = true
+			}
+		}
+		pages[filepath.Base(name)] = true
+		if len(all) == 0 {
+			continue
+		}
+		for _, s := range all {
+			sections[filepath.Base(name)+"#"+s.section] = true
+		}
+		t.Run(filepath.Base(name), func(t *testing.T) { read(t, enter(t, base), name, all) })
+	}
+	for command := range notRun {
+		if !used[command] {
+			t.Errorf("no page has the command %q, which notRun excuses", command)
+		}
+	}
+	for of := range fixtures {
+		if _, section, _ := strings.Cut(of, "#"); section != "" && !sections[of] {
+			t.Errorf("no page has commands in the section %s, which fixtures names", of)
+		} else if section == "" && !pages[of] {
+			t.Errorf("no page is called %s, which fixtures names", of)
+		}
+	}
+}
+
+// read does what a page has its reader do. It goes on after a difference, so that one run
+// shows all of them.
+func read(t *testing.T, w *world, name string, all []step) {
+	known, page, section := newNames(), filepath.Base(name), ""
+	w.goTo(cmp.Or(fixtures[page], "thimble"))
+	for _, s := range all {
+		if fixture := fixtures[page+"#"+s.section]; fixture != "" && s.section != section {
+			w.goTo(fixture)
+		}
+		section = s.section
+		if s.file != "" {
+			w.write(s.file, known.know(s.content))
+			continue
+		}
+		if _, ok := notRun[s.command]; ok {
+			continue
+		}
+		command := known.know(s.command)
+		began := time.Now()
+		output, status := w.run(t.Context(), command)
+		t.Logf("%s  %s:%d: $ %s", time.Since(began).Round(time.Millisecond), filepath.Base(name), s.line, command)
+		if calls(command, "docker") || strings.Contains(command, "-load") {
+			w.forget(output)
+		}
+		fails := slices.ContainsFunc(s.output, func(l string) bool { return strings.HasPrefix(l, "Error: ") })
+		if strings.HasPrefix(command, "diff ") && len(s.output) > 0 {
+			fails = status == 1 // that the two differ is what the page shows
+		}
+		if (status != 0) != fails && status != 141 { // SIGPIPE, before head
+			t.Errorf("%s:%d: $ %s\nexit status %d\n%s", name, s.line, command, status, output)
+			continue
+		}
+		if len(s.output) == 0 {
+			continue
+		}
+		if err := known.compare(s.output, output); err != nil {
+			t.Errorf("%s:%d: $ %s\n%v", name, s.line, command, err)
+		}
+	}
+}
