@@ -135,13 +135,16 @@ func (n *names) first(shown []string, text string) string {
 }
 
 // tidy removes what depends on the machine's speed: the order of stages that run at once,
-// the slowest stages, and what is downloaded.
+// the slowest stages, and what is in caches.
 func tidy(lines []string) []string {
 	var all []string
 	for _, l := range lines {
 		l = strings.TrimRight(l, " \t\r")
 		if m := inAll.FindStringSubmatch(l); m != nil {
 			l = m[1]
+		}
+		if strings.HasPrefix(l, "ok ") {
+			l = strings.TrimSpace(strings.TrimSuffix(l, "up to date"))
 		}
 		if strings.HasPrefix(l, "go: downloading ") {
 			continue

@@ -34,7 +34,7 @@ func TestPages(t *testing.T) {
 	ok(t, err)
 	base := newBase(t)
 	used, pages, sections := map[string]bool{}, map[string]bool{}, map[string]bool{}
-	for _, name := range append(names, filepath.Join(root, "README.md")) {
+	for _, name := range append([]string{filepath.Join(root, "README.md")}, names...) {
 		text, err := os.ReadFile(name)
 		ok(t, err)
 		all, err := steps(string(text))
