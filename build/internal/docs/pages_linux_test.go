@@ -18,11 +18,18 @@ var root = filepath.Join("..", "..", "..")
 var fixtures = map[string]string{
 	"README.md":                    ".",
 	"README.md#In your repository": "hello",
-	"reproducibility.md":           ".",
 }
 
 // notRun are the commands that cannot be typed here, and why.
 var notRun = map[string]string{
+	"mage image -offline":    "offline.txtar types it",
+	"mage doctor":            "what it says is this machine's; doctor.txtar types it",
+	"mage doctor -offline":   "the same",
+	"go mod download":        "it fetches every module of the go.mod, also those that nothing here needs",
+	"go tool mage reproduce": "minutes of building with empty caches",
+	"go tool mage reproduce -between=old/manifest.json,dist/manifest.json":                                                                         "it needs the manifest of an earlier build; reproduce.txtar types it",
+	"go tool mage reproduce -from=ghcr.io/acme/api:v1.2.3 -key=cosign.pub":                                                                         "a build with empty caches, of an image that is not on this page",
+	"cosign verify-attestation --key rebuilder.pub --type https://slsa.dev/verification_summary/v1 --insecure-ignore-tlog ghcr.io/acme/api:v1.2.3": "the attestation of a rebuild, which the command before it makes",
 	"go test ./...":                  "this test is a part of it, and .ci/run runs it",
 	"go tool mage bench -only=image": "minutes of measuring, on a machine that does nothing else",
 }
