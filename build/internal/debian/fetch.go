@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+	"golang.org/x/sync/singleflight"
 )
 
 const (
@@ -61,7 +62,20 @@ func (m Mirror) kept(w wanted) (bool, error) {
 	return false, remove(name)
 }
 
-// download puts the file into the cache. The caller holds the cache's lock.
+// fetch puts the file into the cache, unless it is there. The caller holds the cache's
+// lock; flight keeps two of its goroutines from fetching one file, such as a list that two
+// architectures share.
+func (m Mirror) fetch(ctx context.Context, flight *singleflight.Group, w wanted) error {
+	_, err, _ := flight.Do(w.sha256, func() (any, error) {
+		kept, err := m.kept(w)
+		if err != nil || kept {
+			return nil, err
+		}
+		return nil, m.download(ctx, w)
+	})
+	return err
+}
+
 func (m Mirror) download(ctx context.Context, w wanted) error {
 	var err error
 	for _, url := range w.urls {

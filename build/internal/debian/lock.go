@@ -17,6 +17,7 @@ import (
 
 	"github.com/ProtonMail/go-crypto/openpgp"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/thimble-build/thimble/build/plan"
 )
@@ -146,11 +147,12 @@ func (r Request) choose(ctx context.Context, indexes []*index, selections []plan
 	}
 	l.Selections = selections
 	packages := make([][]plan.DebianPackage, len(selections))
+	var flight singleflight.Group
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(2) // a list takes some 100 MB
 	for _, arch := range slices.Sorted(maps.Keys(byArchitecture)) {
 		g.Go(func() error {
-			u, err := r.universe(ctx, indexes, arch)
+			u, err := r.universe(ctx, &flight, indexes, arch)
 			if err != nil {
 				return err
 			}
@@ -199,7 +201,7 @@ func (u *universe) choose(suite string, s *plan.DebianSelection) ([]plan.DebianP
 }
 
 // universe reads the lists of an architecture from all indexes.
-func (r Request) universe(ctx context.Context, indexes []*index, arch string) (*universe, error) {
+func (r Request) universe(ctx context.Context, flight *singleflight.Group, indexes []*index, arch string) (*universe, error) {
 	u := newUniverse(arch)
 	for i, x := range indexes {
 		name, compressed, plain, ok, err := x.packages(arch)
@@ -212,7 +214,7 @@ func (r Request) universe(ctx context.Context, indexes []*index, arch string) (*
 			}
 			return nil, fmt.Errorf("%s has no packages for %s, only for %s", x.Suite, arch, strings.Join(x.architectures, ", "))
 		}
-		if err := r.read(ctx, u, x, name, compressed, plain); err != nil {
+		if err := r.read(ctx, flight, u, x, name, compressed, plain); err != nil {
 			return nil, fmt.Errorf("packages of %s for %s: %w", x.Suite, arch, err)
 		}
 	}
@@ -220,7 +222,7 @@ func (r Request) universe(ctx context.Context, indexes []*index, arch string) (*
 }
 
 // read fetches a list of packages, unless the cache has it, and adds it to u.
-func (r Request) read(ctx context.Context, u *universe, x *index, name string, compressed, plain list) error {
+func (r Request) read(ctx context.Context, flight *singleflight.Group, u *universe, x *index, name string, compressed, plain list) error {
 	root, err := r.Mirror.archiveURL(x.Archive, x.Snapshot)
 	if err != nil {
 		return err
@@ -231,16 +233,12 @@ func (r Request) read(ctx context.Context, u *universe, x *index, name string, c
 		// A mirror that is being updated still has what the index is about.
 		w.urls = slices.Insert(w.urls, 0, dists+name[:strings.LastIndexByte(name, '/')]+"/by-hash/SHA256/"+compressed.sha256)
 	}
-	kept, err := r.Mirror.kept(w)
+	err = r.Mirror.fetch(ctx, flight, w)
+	if errors.Is(err, errDiffers) || errors.Is(err, errGone) {
+		return fmt.Errorf("%w; somebody has changed it, or the mirror is not up to date with its own index: try again later, or another mirror", err)
+	}
 	if err != nil {
 		return err
-	}
-	if !kept {
-		if err := r.Mirror.download(ctx, w); errors.Is(err, errDiffers) || errors.Is(err, errGone) {
-			return fmt.Errorf("%w; somebody has changed it, or the mirror is not up to date with its own index: try again later, or another mirror", err)
-		} else if err != nil {
-			return err
-		}
 	}
 	f, err := os.Open(filepath.Join(r.Mirror.Cache, w.sha256))
 	if err != nil {
@@ -252,14 +250,36 @@ func (r Request) read(ctx context.Context, u *universe, x *index, name string, c
 		return err
 	}
 	defer content.Close() // only read from
-	h := &hashing{content, sha256.New()}
-	if err := u.add(h, plain.size, x.Archive); err != nil {
+	text, err := readList(content, plain)
+	if err != nil {
 		return err
 	}
-	if sum := hex.EncodeToString(h.hash.Sum(nil)); sum != plain.sha256 {
-		return fmt.Errorf("its SHA-256 is %s, the index says %s", sum, plain.sha256)
+	return u.add(text, x.Archive)
+}
+
+// maxList is the most that a list of packages may come to without compression, in bytes;
+// trixie's is 57 MB.
+const maxList = 512 << 20
+
+// readList reads a list of packages that must be as the index says.
+func readList(r io.Reader, plain list) (string, error) {
+	if plain.size > maxList {
+		return "", fmt.Errorf("it has %d bytes, at most %d are read", plain.size, int64(maxList))
 	}
-	return nil
+	var b strings.Builder
+	b.Grow(int(plain.size))
+	h := &hashing{io.LimitReader(r, plain.size+1), sha256.New()}
+	n, err := io.Copy(&b, h)
+	if err != nil {
+		return "", err
+	}
+	if n != plain.size {
+		return "", fmt.Errorf("it has not the %d bytes that the index says", plain.size)
+	}
+	if sum := hex.EncodeToString(h.hash.Sum(nil)); sum != plain.sha256 {
+		return "", fmt.Errorf("its SHA-256 is %s, the index says %s", sum, plain.sha256)
+	}
+	return b.String(), nil
 }
 
 // hashing hashes what is read.

@@ -2,16 +2,11 @@ package debian
 
 import (
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 
 	"github.com/thimble-build/thimble/build/plan"
 )
-
-// maxList is the most that a list of packages may come to without compression, in bytes;
-// trixie's is 57 MB.
-const maxList = 512 << 20
 
 // record is one package of a list.
 type record struct {
@@ -41,22 +36,9 @@ var listFields = map[string]bool{
 
 var priorities = map[string]int{"required": 0, "important": 1, "standard": 2, "optional": 3}
 
-// add adds the packages of a list, which is read whole and must be as long as the index
-// says. Its hash is the caller's business.
-func (u *universe) add(r io.Reader, size int64, archive string) error {
-	if size > maxList {
-		return fmt.Errorf("it has %d bytes, at most %d are read", size, int64(maxList))
-	}
-	var b strings.Builder
-	b.Grow(int(size))
-	n, err := io.Copy(&b, io.LimitReader(r, size+1))
-	if err != nil {
-		return err
-	}
-	if n != size {
-		return fmt.Errorf("it has not the %d bytes that the index says", size)
-	}
-	return paragraphs(b.String(), listFields, func(p paragraph) error {
+// add adds the packages of a list.
+func (u *universe) add(list, archive string) error {
+	return paragraphs(list, listFields, func(p paragraph) error {
 		r, err := u.record(p, archive)
 		if err != nil {
 			return fmt.Errorf("package %.80q: %w", p["package"], err)

@@ -40,7 +40,12 @@ func readIndex(message []byte, archive, suite, snapshot string, keyring openpgp.
 	if err != nil {
 		return nil, fmt.Errorf("its signature does not count: %w", err)
 	}
-	p, err := first(string(text))
+	return parseIndex(string(text), archive, suite, snapshot, now, previous)
+}
+
+// parseIndex is readIndex for the text that was signed.
+func parseIndex(text, archive, suite, snapshot string, now time.Time, previous *plan.DebianLock) (*index, error) {
+	p, err := first(text)
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/thimble-build/thimble/build/plan"
 )
@@ -113,10 +114,7 @@ func (s Selection) Fetch(ctx context.Context, m Mirror) error {
 		return err
 	}
 	return m.locked(ctx, func() error {
-		// Another run may have fetched some of them meanwhile.
-		if missing, err = s.missing(ctx, m); err != nil {
-			return err
-		}
+		var flight singleflight.Group
 		g, ctx := errgroup.WithContext(ctx)
 		g.SetLimit(4)
 		for _, p := range missing {
@@ -125,7 +123,7 @@ func (s Selection) Fetch(ctx context.Context, m Mirror) error {
 				if err != nil {
 					return err
 				}
-				if err := m.download(ctx, wantedPackage(p, url)); errors.Is(err, errGone) {
+				if err := m.fetch(ctx, &flight, wantedPackage(p, url)); errors.Is(err, errGone) {
 					return fmt.Errorf("package %s %s: %w any more; run mage lock, or use Debian's snapshot service, which keeps all", p.Name, p.Version, err)
 				} else if err != nil {
 					return fmt.Errorf("package %s %s: %w", p.Name, p.Version, err)

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -208,7 +209,18 @@ func (b *builder) usrLinks() []tree.Node {
 	return links
 }
 
-func (b *builder) hasFolder(p string) bool { return b.nodes[p].Mode.IsDir() }
+// hasFolder says whether there is a folder, if only because something is in it.
+func (b *builder) hasFolder(p string) bool {
+	if b.nodes[p].Mode.IsDir() {
+		return true
+	}
+	for name := range b.nodes {
+		if strings.HasPrefix(name, p+"/") {
+			return true
+		}
+	}
+	return false
+}
 
 // license returns the SPDX expression of a package's copyright file; empty if there is
 // none, or it does not say so exactly.

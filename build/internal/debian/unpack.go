@@ -117,7 +117,7 @@ func (w *unpacker) read(ctx context.Context, t *tar.Reader) error {
 			return fmt.Errorf("it has more than %d entries", maxEntries)
 		}
 		if unpacked += h.Size; h.Size < 0 || h.Size > maxUnpacked || unpacked > maxUnpacked {
-			return fmt.Errorf("%.200q: its files come to more than %d bytes", h.Name, int64(maxUnpacked))
+			return fmt.Errorf("%.200q: its files come to more than %d bytes", h.Name, maxUnpacked)
 		}
 		if err := w.add(h, t); err != nil {
 			return fmt.Errorf("%.200q: %w", h.Name, err)
@@ -142,6 +142,9 @@ func (w *unpacker) add(h *tar.Header, content io.Reader) error {
 	n := tree.Node{Path: p, Mode: h.FileInfo().Mode(), UID: h.Uid, GID: h.Gid}
 	switch h.Typeflag {
 	case tar.TypeDir:
+		if w.merged && slices.Contains(usrMerged, p) {
+			return nil // it is a symlink; what is below moves to /usr
+		}
 	case tar.TypeSymlink:
 		n.Mode, n.Link = fs.ModeSymlink|0o777, h.Linkname
 		if err := checkSymlink(p, h.Linkname); err != nil {
