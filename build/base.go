@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -16,6 +17,7 @@ import (
 	"sync"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	packageurl "github.com/package-url/packageurl-go"
 
 	"github.com/thimble-build/thimble/build/internal/baseimage"
 	"github.com/thimble-build/thimble/build/internal/cache"
@@ -174,10 +176,35 @@ func (r *run) imageBase(ctx context.Context, use lock.Use) (*base, error) {
 		b.Layers = append(b.Layers, image.Layer{Layer: l, Name: "base"})
 	}
 	b.key = hex.EncodeToString(h.Sum(nil))
-	b.components = func() ([]tree.Component, error) { return nil, nil }
+	b.components = func() ([]tree.Component, error) {
+		return []tree.Component{imageComponent(*locked, img.Digest, use.Platform)}, nil
+	}
 	b.files = r.filesOf(b, img.Config.RootFS.DiffIDs)
 	_, err = b.files() // the hashes of the tars are checked with it
 	return b, err
+}
+
+// imageComponent is an image that others stand on. What is in it, its own SBOMs say.
+func imageComponent(l plan.ImageLock, digest v1.Hash, platform plan.Platform) tree.Component {
+	c := tree.Component{Name: l.Reference, Version: digest.String(), SHA256: digest.Hex, Description: "base image " + l.Reference}
+	qualifiers := map[string]string{"arch": platform.Architecture}
+	name := path.Base(filepath.ToSlash(l.Reference))
+	if ref, err := baseimage.Parse(l.Reference); err == nil && ref.Kind == baseimage.Registry {
+		c.Name, name = ref.Repository, path.Base(ref.Repository)
+		qualifiers["repository_url"] = ref.Repository
+		if ref.Tag != "" {
+			qualifiers["tag"] = ref.Tag
+		}
+	}
+	c.PURL = packageurl.NewPackageURL(packageurl.TypeOCI, "", strings.ToLower(name), c.Version, packageurl.QualifiersFromMap(qualifiers), "").ToString()
+	for _, p := range l.Platforms {
+		if p.Platform == platform {
+			for _, s := range p.SBOMs {
+				c.SBOMs = append(c.SBOMs, s.Reference)
+			}
+		}
+	}
+	return c
 }
 
 // store is where images of others come from.

@@ -87,7 +87,7 @@ var (
 	heading  = regexp.MustCompile(`(?m)^#+ (.+)$`)
 	call     = regexp.MustCompile(`(?m)(?:^(?: {4})?(?:\$ )?|` + "`" + `)(?:go tool |go -C magefiles tool )?mage (?:-d \.\. -w \.\. )?([a-z]+)([^` + "`" + `\n|#]*)`)
 	flag     = regexp.MustCompile(`(?:^| )-([a-zA-Z]+)`)
-	variable = regexp.MustCompile(`THIMBLE_[A-Z]+`)
+	variable = regexp.MustCompile(`THIMBLE_[A-Z]+(?:_[A-Z]+)*`)
 	field    = regexp.MustCompile("`([A-Z][a-z]+[A-Za-z]*)`")
 )
 

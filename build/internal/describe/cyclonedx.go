@@ -106,6 +106,7 @@ func add[T any](list **[]T, values ...T) {
 
 var cdxType = map[purpose]cdx.ComponentType{
 	application: cdx.ComponentTypeApplication, library: cdx.ComponentTypeLibrary, data: cdx.ComponentTypeData,
+	osPackage: cdx.ComponentTypeLibrary, container: cdx.ComponentTypeContainer,
 }
 
 func cdxComponent(it *item) cdx.Component {
@@ -159,7 +160,7 @@ func cdxFile(f file, owner *item) cdx.Component {
 		Name: f.path, Version: owner.version, Hashes: &hashes,
 	}
 	concluded := ""
-	if owner.purpose == data {
+	if owner.purpose >= data {
 		concluded = owner.concluded
 	}
 	c.Licenses = licenses(concluded, cdx.LicenseAcknowledgementConcluded)

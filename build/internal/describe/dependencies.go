@@ -73,7 +73,7 @@ func dependencies(in ProvenanceInput) ([]*intoto.ResourceDescriptor, error) {
 func compareDescriptors(a, b *intoto.ResourceDescriptor) int {
 	return cmp.Or(
 		strings.Compare(a.Name, b.Name), strings.Compare(a.Uri, b.Uri),
-		strings.Compare(a.Digest["dirHash"], b.Digest["dirHash"]),
+		strings.Compare(a.Digest["dirHash"], b.Digest["dirHash"]), strings.Compare(a.Digest["sha256"], b.Digest["sha256"]),
 		strings.Compare(a.Annotations.GetFields()["replaces"].GetStringValue(), b.Annotations.GetFields()["replaces"].GetStringValue()),
 	)
 }
@@ -128,13 +128,17 @@ func dirHash(sum string) (map[string]string, error) {
 	return map[string]string{"dirHash": hex.EncodeToString(raw)}, nil
 }
 
-// componentDescriptor names base content, with the dirHash of its files under their
-// paths in the image.
+// componentDescriptor names base content, with its own SHA-256, else with the dirHash of
+// its files under their paths in the image.
 func componentDescriptor(c tree.Component) (*intoto.ResourceDescriptor, error) {
 	it := componentItem(c)
 	d := &intoto.ResourceDescriptor{Name: it.name, Uri: it.purl, DownloadLocation: publicURL(it.location)}
 	if d.Uri == "" {
 		d.Uri = d.DownloadLocation
+	}
+	if it.sha256 != "" { // a package as it was downloaded, an image's manifest
+		d.Digest = map[string]string{"sha256": it.sha256}
+		return d, nil
 	}
 	sum, err := filesHash(it.files)
 	if err != nil {

@@ -33,6 +33,8 @@ const (
 	application purpose = iota
 	library
 	data
+	osPackage // of a distribution
+	container // an image below
 )
 
 // item is a component of the image.
@@ -49,11 +51,14 @@ type item struct {
 	concluded, declared string
 	copyrights          []string
 	source              source
-	location            string // SPDX download location; empty if unknown
-	facts               []fact
-	replaces            *item
-	files               []file
-	dependsOn           []string // keys, sorted
+	// sha256 is that of the package's file, or of the image's manifest, in hex; builtFrom
+	// names the source package.
+	sha256, builtFrom string
+	location          string // SPDX download location; empty if unknown
+	facts             []fact
+	replaces          *item
+	files             []file
+	dependsOn         []string // keys, sorted
 }
 
 // fact is something that neither format has a field for: a property in CycloneDX, an
@@ -295,7 +300,21 @@ func componentItem(c tree.Component) *item {
 		name: c.Name, version: c.Version, purl: c.PURL, description: c.Description,
 		supplier:  party{c.Supplier, pageOf(c.DownloadLocation)},
 		concluded: c.License, declared: c.License,
-		location: c.DownloadLocation,
+		location: c.DownloadLocation, sha256: c.SHA256, builtFrom: c.Source,
+	}
+	switch {
+	case strings.HasPrefix(c.PURL, "pkg:deb/"):
+		it.purpose = osPackage
+	case strings.HasPrefix(c.PURL, "pkg:oci/"):
+		it.purpose = container
+	}
+	for _, f := range []fact{{"thimble:package:sha256", c.SHA256}, {"thimble:package:source", c.Source}} {
+		if f.value != "" {
+			it.facts = append(it.facts, f)
+		}
+	}
+	for _, s := range c.SBOMs {
+		it.facts = append(it.facts, fact{"thimble:sbom", s})
 	}
 	for _, f := range c.Files {
 		it.files = append(it.files, treeFile(f))

@@ -27,6 +27,7 @@ type externalParameters struct {
 	Platforms        []string         `json:"platforms,omitempty"`
 	ArchivePlatforms []string         `json:"archivePlatforms,omitempty"`
 	Compression      plan.Compression `json:"compression,omitempty"`
+	DebianSuite      string           `json:"debianSuite,omitempty"`
 	BuildTags        []string         `json:"buildTags,omitempty"`
 	LDFlags          []string         `json:"ldflags,omitempty"`
 	Unstamped        bool             `json:"unstamped,omitempty"`
@@ -42,6 +43,8 @@ type externalImage struct {
 	Name             string       `json:"name,omitempty"`
 	Title            string       `json:"title,omitempty"`
 	Licenses         string       `json:"licenses,omitempty"`
+	Base             string       `json:"base,omitempty"`
+	Packages         []string     `json:"packages,omitempty"`
 	Runtime          plan.Runtime `json:"runtime"`
 	Include          []string     `json:"include,omitempty"`
 	Exclude          []string     `json:"exclude,omitempty"`
@@ -65,6 +68,7 @@ func newExternalParameters(c plan.Config, source string, o Overrides) externalPa
 		Version: c.Version, Repository: c.Repository,
 		Platforms: slices.Sorted(slices.Values(c.Platforms)), Compression: c.Compression,
 		ArchivePlatforms: slices.Sorted(slices.Values(c.Release.ArchivePlatforms)),
+		DebianSuite:      c.Debian.Suite,
 		BuildTags:        c.BuildTags, LDFlags: c.LDFlags, Unstamped: c.Unstamped,
 		Test: newExternalTest(c.Test), Overrides: o,
 	}
@@ -89,7 +93,7 @@ func newExternalTest(c plan.TestConfig) externalTest {
 func newExternalImage(c plan.ImageConfig) externalImage {
 	return externalImage{
 		Package: c.Package, Name: c.Name, Title: c.Title, Licenses: c.Licenses,
-		Runtime: c.Runtime, Include: c.Include, Exclude: c.Exclude,
+		Base: c.Base, Packages: c.Packages, Runtime: c.Runtime, Include: c.Include, Exclude: c.Exclude,
 		CACertificates: c.CACertificates, Assets: c.Assets, Users: c.Users, Capabilities: c.Capabilities, OmitLicenseTexts: c.OmitLicenseTexts,
 	}
 }

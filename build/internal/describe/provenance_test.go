@@ -235,6 +235,11 @@ func TestProvenanceSchema(t *testing.T) {
 	full.Plan.Images[0].Runtime = full.Config.Images[0].Runtime
 	full.Plan.Images[0].Assets = full.Config.Images[0].Assets
 	full.Plan.Images[0].Users, full.Plan.Images[0].Capabilities = full.Config.Images[0].Users, full.Config.Images[0].Capabilities
+	full.Plan.Images[0].Packages = full.Config.Images[0].Packages
+	full.Config.Debian.Suite = "trixie"
+	full.Plan.Lock = locked()
+	full.Images[0].Components = append(full.Images[0].Components,
+		tree.Component{Name: "netbase", Version: "6.5", PURL: "pkg:deb/debian/netbase@6.5?arch=all&distro=debian-13", SHA256: strings.Repeat("ab", 32), Source: "netbase 6.5"})
 	full.Config.Release.ArchivePlatforms = []string{"windows/amd64"}
 	full.Plan.ArchivePlatforms = []plan.Platform{{OS: "windows", Architecture: "amd64"}}
 	sha256 := released()
@@ -258,7 +263,28 @@ func TestProvenanceSchema(t *testing.T) {
 	}
 }
 
+// locked is a lock with something in every field.
+func locked() *plan.Lock {
+	hash := strings.Repeat("ab", 32)
+	return &plan.Lock{
+		Version: 1,
+		Debian: []plan.DebianLock{{
+			Suite:      "trixie",
+			Indexes:    []plan.DebianIndex{{Archive: "debian", Suite: "trixie", Date: "2026-01-02T03:04:05Z", Snapshot: "20260102T030405Z"}},
+			Selections: []plan.DebianSelection{{Base: plan.BaseDebian, With: []string{"netbase"}, Architecture: "armhf", Packages: []string{"netbase=6.5"}}},
+			Packages: []plan.DebianPackage{{Name: "netbase", Version: "6.5", Architecture: "all", Source: "netbase", SourceVersion: "6.5",
+				Maintainer: "A <a@example.com>", Archive: "debian", Path: "pool/main/n/netbase/netbase_6.5_all.deb", Size: 1, SHA256: hash}},
+		}},
+		Images: []plan.ImageLock{{
+			Reference: "ghcr.io/acme/base:1", Digest: "sha256:" + hash, MediaType: "x",
+			Platforms: []plan.ImagePlatformLock{{Platform: plan.Platform{OS: "linux", Architecture: "arm64"}, Digest: "sha256:" + hash, MediaType: "x", Size: 1,
+				SBOMs: []plan.ImageSBOM{{Reference: "ghcr.io/acme/base@sha256:" + hash, Digest: "sha256:" + hash, MediaType: "x"}}}},
+		}},
+	}
+}
+
 func fill(c *plan.ImageConfig) {
+	c.Base, c.Packages = plan.BaseDebian, []string{"netbase"}
 	c.Name, c.Licenses, c.OmitLicenseTexts = "api", "MIT", true
 	c.Exclude, c.CACertificates = []string{"home"}, []string{"ca.pem"}
 	c.Assets = []plan.Asset{{Source: "site", Target: "/srv", Mode: 0o640, UID: 1, GID: 2, Capabilities: []string{"cap_net_raw"}}}

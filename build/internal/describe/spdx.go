@@ -88,7 +88,7 @@ func spdxID(it *item) common.ElementID {
 	if it.purpose == application {
 		return "Application"
 	}
-	kind := map[purpose]string{library: "Module", data: "Component"}[it.purpose]
+	kind := map[purpose]string{library: "Module", data: "Component", osPackage: "Package", container: "Image"}[it.purpose]
 	name := it.key
 	if _, rest, ok := strings.Cut(it.key, ":"); ok {
 		name = rest
@@ -98,7 +98,7 @@ func spdxID(it *item) common.ElementID {
 
 func fileID(f file) common.ElementID { return common.ElementID(elementID("File", f.path)) }
 
-var spdxPurpose = map[purpose]string{application: "APPLICATION", library: "LIBRARY", data: "OTHER"}
+var spdxPurpose = map[purpose]string{application: "APPLICATION", library: "LIBRARY", data: "OTHER", osPackage: "LIBRARY", container: "CONTAINER"}
 
 func (w *spdxWriter) add(it *item) {
 	p := &spdx.Package{
@@ -133,6 +133,12 @@ func (w *spdxWriter) add(it *item) {
 	if it.replaces != nil {
 		p.PackageSourceInfo = "linked in place of " + it.replaces.name + " " + it.replaces.version
 	}
+	if it.builtFrom != "" {
+		p.PackageSourceInfo = "built package from: " + it.builtFrom
+	}
+	if it.sha256 != "" {
+		p.PackageChecksums = []common.Checksum{{Algorithm: common.SHA256, Value: it.sha256}}
+	}
 	if len(it.files) > 0 {
 		p.FilesAnalyzed = true
 		p.PackageVerificationCode = verificationCode(it.files)
@@ -164,7 +170,7 @@ func spdxFile(f file, owner *item) *spdx.File {
 		LicenseInfoInFiles: []string{noAssertion},
 		FileCopyrightText:  noAssertion,
 	}
-	if owner.purpose == data {
+	if owner.purpose >= data {
 		out.LicenseConcluded = expression(owner.concluded)
 	}
 	switch {

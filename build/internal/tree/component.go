@@ -29,6 +29,8 @@ type Component struct {
 	// Source is the name and version of what the component was built from, where that
 	// goes by a name of its own: "glibc 2.41-12".
 	Source string `json:"source,omitempty"`
+	// SBOMs are references to documents that others wrote about the component.
+	SBOMs []string `json:"sboms,omitempty"`
 	Files  []File `json:"files"`
 }
 
