@@ -31,7 +31,7 @@ type Component struct {
 	Source string `json:"source,omitempty"`
 	// SBOMs are references to documents that others wrote about the component.
 	SBOMs []string `json:"sboms,omitempty"`
-	Files  []File `json:"files"`
+	Files []File   `json:"files"`
 }
 
 // File is one regular file of a component: its absolute path in the image, its
