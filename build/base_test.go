@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -357,5 +358,41 @@ func TestDistrolessStatic(t *testing.T) {
 	o.Env = environment("THIMBLE_BASE="+plan.BaseStatic, "THIMBLE_DEBIAN_MIRROR=http://127.0.0.1:1")
 	if again := image(t, repo, o); again.Images[0].Digest != r.Images[0].Digest {
 		t.Errorf("without a mirror it is %s, not %s", again.Images[0].Digest, r.Images[0].Digest)
+	}
+}
+
+// TestBaseIsMounted pushes to a real registry that has the base in another repository:
+// its layer must be mounted, and never sent.
+func TestBaseIsMounted(t *testing.T) {
+	program, err := exec.LookPath("docker-registry")
+	require(t, err == nil, "docker-registry")
+	p, host := before(t, runRegistry(t, program), nil)
+	base := baseImage(t, "amd64")
+	ok(t, remote.Write(must(name.ParseReference(host+"/bases/base:1")), base))
+	p.forget()
+	p.written()
+	o := options(t, helloModule(t), func(o *build.Options) {
+		o.Config.Repository, o.Config.Defaults.Base = host+"/acme", host+"/bases/base:1"
+	})
+	must(build.Lock(t.Context(), o))
+	git(t, o.Workdir, "add", "-A")
+	git(t, o.Workdir, "commit", "-q", "-m", "locked")
+	r := must(build.Push(t.Context(), o))
+	sent := p.written()
+	made := must(remote.Image(must(name.NewDigest(host + "/acme/hello@" + r.Images[0].Platforms[0].Digest))))
+	shared := map[v1.Hash]bool{}
+	for _, l := range must(base.Layers()) {
+		shared[must(l.Digest())] = true
+	}
+	layers := must(made.Layers())
+	if digest := must(layers[0].Digest()); !shared[digest] {
+		t.Fatalf("the lowest layer, %s, is not the base's", digest)
+	}
+	for _, l := range layers {
+		digest := must(l.Digest())
+		if shared[digest] == sent[digest.String()] {
+			t.Errorf("layer %s: of the base: %t, uploaded: %t", digest, shared[digest], sent[digest.String()])
+		}
+		must(io.Copy(io.Discard, must(l.Compressed()))) // it is there, whole
 	}
 }

@@ -12,7 +12,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/thimble-build/thimble/build/internal/attest"
+	"github.com/thimble-build/thimble/build/internal/baseimage"
 	"github.com/thimble-build/thimble/build/internal/gotest"
+	"github.com/thimble-build/thimble/build/internal/lock"
 	"github.com/thimble-build/thimble/build/internal/publish"
 	"github.com/thimble-build/thimble/build/internal/registry"
 	"github.com/thimble-build/thimble/build/plan"
@@ -131,11 +133,10 @@ func (rel *release) openRepositories(ctx context.Context) error {
 			for _, t := range rel.Config.Release.MovingTags {
 				d.tags = append(d.tags, registry.Tag{Name: t, Moving: true})
 			}
-			var mounts []string
-			for _, other := range rel.destinations {
-				mounts = append(mounts, other.name)
+			mounts, err := mountCandidates(img, rel.destinations)
+			if err != nil {
+				return err
 			}
-			var err error
 			if d.repo, err = rel.openRepository(ctx, name, mounts, false); err != nil {
 				return err
 			}
@@ -148,6 +149,25 @@ func (rel *release) openRepositories(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// mountCandidates are the repositories that may have an image's blobs already: that of
+// its base, and those that the same release goes to.
+func mountCandidates(img plan.Image, before []destination) ([]string, error) {
+	var names []string
+	if img.Base != plan.BaseScratch && !lock.IsDebian(img.Base) {
+		base, err := baseimage.Parse(img.Base)
+		if err != nil {
+			return nil, err
+		}
+		if base.Kind == baseimage.Registry {
+			names = append(names, base.Repository)
+		}
+	}
+	for _, d := range before {
+		names = append(names, d.name)
+	}
+	return names, nil
 }
 
 // deliver pushes, signs and verifies; every image, before any tag moves.
