@@ -18,6 +18,8 @@ var root = filepath.Join("..", "..", "..")
 var fixtures = map[string]string{
 	"README.md":                    ".",
 	"README.md#In your repository": "hello",
+	"ci.md":                        "hello",
+	"vendoring.md":                 "hello",
 }
 
 // notRun are the commands that cannot be typed here, and why.
