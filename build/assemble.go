@@ -27,6 +27,8 @@ type assembled struct {
 	// empty where there is none; components tells what brought it.
 	rootfsKey, assetsKey string
 	components           func() ([]tree.Component, error)
+	// tools are those of a debug image.
+	tools func() (*tree.Tree, error)
 }
 
 // assemble makes the layers of one image, the root file system, the user's own
@@ -48,7 +50,7 @@ func (r *run) assemble(ctx context.Context, u *unit, one *sync.Mutex) error {
 		return err
 	}
 	return r.stage("assemble "+u.String(), func() (string, error) {
-		layers, err := r.layersOf(u)
+		layers, err := r.layersOf(ctx, u)
 		if err != nil {
 			return "", err
 		}
@@ -83,7 +85,7 @@ func (r *run) assemble(ctx context.Context, u *unit, one *sync.Mutex) error {
 
 // layersOf finds out what the layers are made of, and returns for each how it is
 // made, from the bottom to the top.
-func (r *run) layersOf(u *unit) ([]func(context.Context) (image.Layer, error), error) {
+func (r *run) layersOf(ctx context.Context, u *unit) ([]func(context.Context) (image.Layer, error), error) {
 	p := r.resolved.Plan
 	var err error
 	if u.inBase, err = r.covered(u); err != nil {
@@ -137,7 +139,17 @@ func (r *run) layersOf(u *unit) ([]func(context.Context) (image.Layer, error), e
 			return nil, err
 		}
 		more, err := assets.Components()
-		return tree.Overlay(below, tree.Overlay(own, more)), err
+		if err != nil {
+			return nil, err
+		}
+		tools, err := r.debug.components(u)
+		return tree.Overlay(tree.Overlay(below, tree.Overlay(own, more)), tools), err
+	}
+	if more := r.debug.layers(ctx, u); more != nil {
+		layers = append(layers, more...)
+		if r.debug.toolbox {
+			return layers, nil
+		}
 	}
 	return append(layers, r.layer("binary", tree.AppKey(u.image.Name, u.sha256, u.image.Capabilities, u.texts), func() (*tree.Tree, error) {
 		return tree.App(u.image.Name, u.path, u.image.Capabilities, u.texts)

@@ -78,7 +78,7 @@ func (r *run) bareUnits() []*unit {
 // changes only at the end, and the same for every run, because the go command
 // links again if its output has gone. The lock of the output folder covers it.
 func (r *run) workFolder() string {
-	id := sha256.Sum256([]byte(r.dist))
+	id := sha256.Sum256([]byte(r.dist + r.debug.flags()))
 	return filepath.Join(r.Cache, "bin", hex.EncodeToString(id[:8]))
 }
 
@@ -135,6 +135,10 @@ func (r *run) compile(ctx context.Context, platform plan.Platform, units []*unit
 				unchanged = false
 			}
 			if u.bare {
+				continue
+			}
+			if r.debug.isToolbox() { // which has no service
+				u.needs = (&needs.Report{}).Apply(u.image.Include, nil)
 				continue
 			}
 			u.needs = u.report.Apply(u.image.Include, u.image.Exclude)

@@ -44,6 +44,8 @@ type Result struct {
 	Loaded []publish.Loaded
 	// Archive is the docker archive that was written, if any.
 	Archive string
+	// Instructions say how to use a debug image.
+	Instructions []Instruction
 	// VerifyCommands are what Dist/verify/verify.sh runs, to verify a release with
 	// stock clients.
 	VerifyCommands []string
@@ -134,6 +136,9 @@ type run struct {
 	background sync.WaitGroup
 	stages     []Stage
 	done       Result
+
+	// debug is what is different for a debug image; nil for any other.
+	debug *debugging
 
 	// bare are the units of a release that get an archive and no image.
 	bare []*unit

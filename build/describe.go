@@ -97,7 +97,7 @@ func (r *run) buildImage(u *unit) error {
 	var err error
 	u.built, err = image.Build(image.Input{
 		Plan: r.resolved.Plan, Image: u.image, Platform: u.platform,
-		Binary: tree.AppPath(u.image.Name), Needs: u.files(), Layers: u.layers, Base: u.inherited(),
+		Binary: r.debug.binary(u), Entrypoint: r.debug.entrypoint(u), Needs: u.files(), Layers: u.layers, Base: u.inherited(),
 	})
 	if err != nil {
 		return err
@@ -155,7 +155,8 @@ func (r *run) describe(u *unit) error {
 		Rootfs, Assets     string
 		Base               string
 		LicenseTextsDigest string
-	}{r.resolved.Plan, u.image, u.platform, u.sha256, u.modules, u.licenses, u.rootfsKey, u.assetsKey, u.baseKey(), fmt.Sprintf("%x", sha256.Sum256(u.texts))})
+		Debug              string
+	}{r.resolved.Plan, u.image, u.platform, u.sha256, u.modules, u.licenses, u.rootfsKey, u.assetsKey, u.baseKey(), fmt.Sprintf("%x", sha256.Sum256(u.texts)), r.debug.key(u)})
 	if err != nil {
 		return err
 	}
@@ -188,7 +189,7 @@ func (r *run) describe(u *unit) error {
 		return fmt.Errorf("read the SBOMs from the cache: %q", head)
 	}
 	u.spdx, u.cyclonedx = docs[:length], docs[length:]
-	name := path.Join("sbom", u.image.Name+"_"+u.platform.Key())
+	name := path.Join("sbom", u.image.Name+r.debug.suffix()+"_"+u.platform.Key())
 	u.sbom = &SBOM{SPDX: name + ".spdx.json", CycloneDX: name + ".cdx.json", Components: components}
 	return nil
 }
@@ -218,7 +219,7 @@ func (r *run) describeInput(u *unit) (describe.Input, error) {
 			SHA1: hex.EncodeToString(h1[:]), SHA256: hex.EncodeToString(h256[:]), SHA512: hex.EncodeToString(h512[:]),
 		}})
 	}
-	return in, nil
+	return in, r.debug.describe(u, &in)
 }
 
 // linked is what an image is made of: the modules are those of the binary's own

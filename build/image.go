@@ -39,6 +39,8 @@ type job struct {
 	images bool
 	// archives asks for the platforms that have nothing but an archive as well.
 	archives bool
+	// debug makes debug images.
+	debug *debugging
 	// prepare is called with the plan, before anything is compiled.
 	prepare func(ctx context.Context, r *run) error
 	// deliver is called when the images are made, and before anything is staged for
@@ -54,6 +56,7 @@ func produce(ctx context.Context, o Options, j job) (result *Result, err error) 
 		return nil, err
 	}
 	defer func() { err = r.unfetched(err) }()
+	r.debug = j.debug
 	r.archives = j.archives && !r.Config.Release.OmitArchives
 	var engine publish.Engine
 	if r.Load {
@@ -183,6 +186,9 @@ func (r *run) make(ctx context.Context, units []*unit, images bool) error {
 			if err := r.keepSymbols(ctx, platform, mine); err != nil {
 				return err
 			}
+			if err := r.debug.build(ctx, platform); err != nil {
+				return err
+			}
 			select {
 			case <-completed:
 			case <-ctx.Done():
@@ -276,7 +282,7 @@ func (r *run) publishImage(ctx context.Context, dist *publish.Dist, engine publi
 	if err != nil {
 		return err
 	}
-	made.Digest, made.Layout = digest.String(), path.Join("oci", img.Name)
+	made.Digest, made.Layout = digest.String(), path.Join("oci", img.Name+r.debug.suffix())
 	for _, u := range units {
 		if err := dist.Write(u.sbom.SPDX, u.spdx); err != nil {
 			return err

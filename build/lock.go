@@ -62,7 +62,12 @@ func Lock(ctx context.Context, o Options) (*LockResult, error) {
 		r.Progress.Notice(fmt.Sprintf("%v: it is made anew", err))
 		before = nil
 	}
-	after, err := r.lockAll(ctx, before, lock.Uses(r.resolved.Plan.Images, platforms))
+	uses := lock.Uses(r.resolved.Plan.Images, platforms)
+	more, err := r.debugUses(ctx, platforms)
+	if err != nil {
+		return nil, err
+	}
+	after, err := r.lockAll(ctx, before, append(uses, more...))
 	if err != nil {
 		return nil, err
 	}

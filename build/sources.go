@@ -75,6 +75,7 @@ func (r *run) complete(units []*unit) {
 	if len(untracked) > 0 {
 		r.resolved.MarkDirty(untracked[0])
 	}
+	r.debug.tag(p)
 	if p.Dirty {
 		r.Progress.Notice("the tree differs from the commit: " + p.DirtyFile)
 	}

@@ -11,7 +11,7 @@ import (
 // keepSymbols keeps the debug symbols of a platform's binaries, where that is wanted.
 // Only ELF has a build id that everybody agrees on, so other systems have none.
 func (r *run) keepSymbols(ctx context.Context, platform plan.Platform, units []*unit) error {
-	if !r.Config.DebugSymbols || platform.OS != "linux" || len(units) == 0 {
+	if !(r.Config.DebugSymbols || r.debug.isToolbox()) || platform.OS != "linux" || len(units) == 0 {
 		return nil
 	}
 	return r.stage("symbols "+platform.String(), func() (string, error) {

@@ -109,6 +109,9 @@ type Toolchain struct {
 type Build struct {
 	Tags    []string `json:"tags,omitempty"`
 	LDFlags []string `json:"ldflags"`
+	// GCFlags are compiler flags with the packages that they are for, such as
+	// "all=-N -l" of a debug image.
+	GCFlags []string `json:"gcflags,omitempty"`
 	// Stamp says that the go command writes the version control state into the
 	// binary: the build info's vcs settings must then equal the plan's.
 	Stamp bool `json:"stamp"`

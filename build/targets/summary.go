@@ -40,6 +40,12 @@ func summarize(out io.Writer, r *build.Result) error {
 		fmt.Fprintf(w, "\nloaded    into %s %s as %s\n", l.Engine, l.Version, l.ID)
 		fmt.Fprintf(w, "run it    %s run --rm %s\n", l.Engine, r.Images[i].Reference)
 	}
+	for i, c := range r.Instructions {
+		if i == 0 || r.Instructions[i-1].Image != c.Image {
+			fmt.Fprintf(w, "\nhow to use %s\n", c.Image)
+		}
+		fmt.Fprintf(w, "  %s\n    %s\n", c.Purpose, c.Command)
+	}
 	released(w, dist, r)
 	fmt.Fprintln(w)
 	fmt.Fprintf(w, "%s in all", progress.Duration(r.Elapsed))
@@ -86,6 +92,10 @@ func platform(w io.Writer, dist string, p build.PlatformResult) {
 			holds = p.Base
 		case "rootfs":
 			holds = strings.Join(included(p.Needs), ", ")
+		case "debug":
+			holds = "dlv, busybox"
+		case "symbols":
+			holds = "for build id " + p.Binary.BuildID
 		case "assets":
 			holds = "your files"
 		}

@@ -62,6 +62,23 @@ func Image(ctx context.Context,
 	})
 }
 
+// Debug makes images with a debugger and a shell, or a toolbox for running containers
+func Debug(ctx context.Context,
+	toolbox *bool, // leaves the service out: the image joins a running container
+	platform *string, // platforms such as linux/arm64, or "all" for the release's set
+	load *bool, // hands the image to the container engine that answers
+	archive *string, // a docker archive to write as well
+	json *bool, // prints the manifest
+	offline *bool, // connects to no other machine
+) error {
+	return run(ctx, json, offline, func(ctx context.Context, s *session) error {
+		s.choose(platform, nil)
+		s.options.Load, s.options.Archive = is(load), value(archive)
+		s.result(build.Debug(ctx, s.options, is(toolbox)))
+		return s.err
+	})
+}
+
 // Sbom lists what is in the images of dist
 func Sbom(ctx context.Context,
 	format *string, // spdx or cyclonedx prints that document instead

@@ -92,6 +92,9 @@ func flags(g *gocmd.Go, p *plan.Plan) []string {
 	args := []string{
 		"-trimpath", "-mod=" + p.Toolchain.Mod, fmt.Sprintf("-buildvcs=%t", p.Build.Stamp), "-ldflags=" + quote(p.Build.LDFlags),
 	}
+	for _, f := range p.Build.GCFlags {
+		args = append(args, "-gcflags="+f)
+	}
 	if len(p.Build.Tags) > 0 {
 		args = append(args, "-tags="+strings.Join(p.Build.Tags, ","))
 	}

@@ -138,6 +138,7 @@ func compare(info *debug.BuildInfo, p *plan.Plan, img plan.Image, platform plan.
 		{"CGO_ENABLED", setting(info, "CGO_ENABLED"), "0"},
 		{"-trimpath", setting(info, "-trimpath"), "true"},
 		{"-tags", setting(info, "-tags"), strings.Join(p.Build.Tags, ",")},
+		{"-gcflags", setting(info, "-gcflags"), strings.Join(p.Build.GCFlags, " ")},
 		{"GOEXPERIMENT", setting(info, "GOEXPERIMENT"), p.Toolchain.Experiment},
 	}
 	for _, e := range platform.Env() {

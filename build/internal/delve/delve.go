@@ -39,6 +39,9 @@ const (
 // ErrUnsupported is the cause of an error of Check when delve has no port to a platform.
 var ErrUnsupported = errors.New("delve does not support the platform")
 
+// ErrNotPinned is the cause of an error of Find when no go.mod has the tool line.
+var ErrNotPinned = errors.New("no version is pinned")
+
 // Source is where dlv is built from.
 type Source struct {
 	// Version of delve, such as "v1.27.2".
@@ -68,7 +71,7 @@ func Find(ctx context.Context, workdir string, env []string) (*Source, error) {
 			}
 		}
 	}
-	return nil, fmt.Errorf("find delve: neither magefiles/go.mod nor go.mod has it among its tools; run \"go -C magefiles get -tool %s@latest\"", Package)
+	return nil, fmt.Errorf("find delve: %w: neither magefiles/go.mod nor go.mod has it among its tools; run \"go -C magefiles get -tool %s@latest\"", ErrNotPinned, Package)
 }
 
 func open(ctx context.Context, dir string, env []string) (*Source, error) {

@@ -46,6 +46,9 @@ type Input struct {
 	Platform plan.Platform
 	// Binary is the entrypoint, an absolute path in the image.
 	Binary string
+	// Entrypoint replaces the binary as what is started. Empty and not nil, it is none:
+	// Runtime.Args are the command.
+	Entrypoint []string
 	// Needs are the names of those that the layers hold files for.
 	Needs []string
 	// Base is below the layers; nil for scratch.
@@ -65,7 +68,7 @@ func Build(in Input) (v1.Image, error) {
 		RootFS:  v1.RootFS{Type: "layers", DiffIDs: []v1.Hash{}},
 		Config: v1.Config{
 			User:         cmp.Or(run.User, base.User, User),
-			Entrypoint:   []string{in.Binary},
+			Entrypoint:   entrypoint(in),
 			Cmd:          run.Args,
 			WorkingDir:   cmp.Or(run.WorkingDir, base.WorkingDir, "/"),
 			Env:          environment(in, base.Env),
@@ -192,6 +195,16 @@ func environment(in Input, env []string) []string {
 		env = append(env, e)
 	}
 	return env
+}
+
+func entrypoint(in Input) []string {
+	switch {
+	case in.Entrypoint == nil:
+		return []string{in.Binary}
+	case len(in.Entrypoint) == 0:
+		return nil
+	}
+	return in.Entrypoint
 }
 
 // home is the home folder of the user that the process runs as; "" where it is not

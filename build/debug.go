@@ -1,0 +1,279 @@
+package build
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/thimble-build/thimble/build/internal/busybox"
+	"github.com/thimble-build/thimble/build/internal/debian"
+	"github.com/thimble-build/thimble/build/internal/delve"
+	"github.com/thimble-build/thimble/build/internal/lock"
+	"github.com/thimble-build/thimble/build/internal/publish"
+	"github.com/thimble-build/thimble/build/internal/resolve"
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// Instruction is a command that uses a debug image, and what it is for.
+type Instruction struct {
+	Image   string `json:"image"`
+	Purpose string `json:"purpose"`
+	Command string `json:"command"`
+}
+
+// Debug makes images of the same services with a debugger: compiled without optimisation,
+// with their symbols, started by dlv, which listens on port 40000, and with a shell and
+// busybox's commands. A toolbox is an image without the service, and with the symbols of
+// its release, that joins the container of a running release instead.
+//
+// The tags end in -debug and -toolbox, and nothing is pushed. Tests are left out: they may
+// fail for the very reason that is looked for. dlv is what the repository's tools pin (see
+// package delve), busybox what its lock pins.
+func Debug(ctx context.Context, o Options, toolbox bool) (*Result, error) {
+	o.SkipTests = true
+	d := &debugging{toolbox: toolbox, tools: map[plan.Platform]*debugTools{}}
+	return produce(ctx, o, job{images: true, debug: d, prepare: d.prepare, deliver: d.deliver})
+}
+
+// debugging is what is different for a run that makes debug images. Its methods that
+// others call do nothing on nil.
+type debugging struct {
+	*run
+	toolbox bool
+	delve   *delve.Source
+	// tools are complete once build was called for the platform.
+	tools map[plan.Platform]*debugTools
+}
+
+// Where the tools are in the image: a folder of their own, which no base has, so that no
+// link of a base, such as /bin, is in the way.
+const (
+	debugFolder = "/debug"
+	debugBin    = debugFolder + "/bin"
+	debugDlv    = debugBin + "/dlv"
+	debugPort   = "40000"
+)
+
+// prepare finds the tools, before anything is compiled, and changes the plan.
+func (d *debugging) prepare(ctx context.Context, r *run) error {
+	d.run = r
+	return r.stage("find tools", func() (string, error) {
+		var err error
+		if d.delve, err = delve.Find(ctx, r.Workdir, r.Env); err != nil {
+			return "", err
+		}
+		p := r.resolved.Plan
+		for _, platform := range p.Platforms {
+			if err := d.delve.Check(ctx, platform); err != nil {
+				return "", err
+			}
+			selection, err := d.findBusybox(platform)
+			if err != nil {
+				return "", err
+			}
+			d.tools[platform] = &debugTools{busybox: selection}
+		}
+		if !d.toolbox {
+			p.Build.LDFlags = slices.DeleteFunc(slices.Clone(p.Build.LDFlags), func(f string) bool { return f == "-s" || f == "-w" })
+			p.Build.GCFlags = []string{"all=-N -l"}
+		}
+		for i := range p.Images {
+			if d.toolbox {
+				p.Images[i] = toolboxOf(p.Images[i])
+			} else {
+				debugged(&p.Images[i])
+			}
+		}
+		d.tag(p)
+		return "delve " + d.delve.Version, nil
+	})
+}
+
+// findBusybox is the lock's entry for a platform.
+func (d *debugging) findBusybox(platform plan.Platform) (debian.Selection, error) {
+	all, err := lock.ReadIfThere(filepath.Join(d.resolved.Dir, lock.File))
+	if err != nil {
+		return debian.Selection{}, err
+	}
+	suite := d.resolved.Suite
+	locked := lock.Suite(all, suite)
+	architecture, err := debian.Architecture(suite, platform)
+	if err != nil {
+		return debian.Selection{}, fmt.Errorf("find busybox: %w", err)
+	}
+	s, err := debian.Find(locked, plan.BaseDebian, []string{busybox.Package}, architecture)
+	if err != nil {
+		return s, fmt.Errorf("find busybox in thimble.lock.json: %w; run \"mage lock\"", err)
+	}
+	return s, nil
+}
+
+// debugUses are the uses of busybox in debug images, for a repository whose tools have
+// delve, on the platforms that delve supports.
+func (r *run) debugUses(ctx context.Context, platforms []plan.Platform) ([]lock.Use, error) {
+	source, err := delve.Find(ctx, r.Workdir, r.Env)
+	if errors.Is(err, delve.ErrNotPinned) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var uses []lock.Use
+	for _, p := range platforms {
+		err := source.Check(ctx, p)
+		if errors.Is(err, delve.ErrUnsupported) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		uses = append(uses, lock.Use{Base: plan.BaseDebian, Packages: []string{busybox.Package}, Platform: p})
+	}
+	return uses, nil
+}
+
+// debugged changes an image into its debug image.
+func debugged(img *plan.Image) {
+	// dlv keeps its settings below HOME, and debuggers write files.
+	for _, need := range []string{plan.NeedHome, plan.NeedTmp, plan.NeedUsers} {
+		if !slices.Contains(img.Include, need) && !slices.Contains(img.Exclude, need) {
+			img.Include = append(img.Include, need)
+		}
+	}
+	slices.Sort(img.Include)
+	run := &img.Runtime
+	run.Ports = append(slices.Clone(run.Ports), debugPort)
+	run.Env = withPath(run.Env, "/app")
+	img.Title += " (debug)"
+}
+
+// toolboxOf is the toolbox of an image. It runs as root, since the kernel gives a
+// capability that was added to a container to nobody else.
+func toolboxOf(img plan.Image) plan.Image {
+	return plan.Image{
+		Name: img.Name, Package: img.Package, Repository: img.Repository, Base: plan.BaseScratch,
+		Title: img.Title + " (toolbox)", Licenses: img.Licenses,
+		Include: []string{plan.NeedTmp, plan.NeedUsers},
+		Runtime: plan.Runtime{
+			User: "0:0", Args: []string{debugBin + "/sh"}, Ports: []string{debugPort},
+			Env: withPath([]string{"HOME=/tmp"}),
+		},
+	}
+}
+
+// withPath is an environment in which the tools are found, after the given folders and
+// whatever PATH there is.
+func withPath(env []string, first ...string) []string {
+	env = slices.Clone(env)
+	for i, e := range env {
+		if strings.HasPrefix(e, "PATH=") {
+			env[i] += ":" + debugBin
+			return env
+		}
+	}
+	folders := append(first, debugBin, "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
+	return append(env, "PATH="+strings.Join(folders, ":"))
+}
+
+// suffix is what names of debug images end in.
+func (d *debugging) suffix() string {
+	switch {
+	case d == nil:
+		return ""
+	case d.toolbox:
+		return "-toolbox"
+	}
+	return "-debug"
+}
+
+func (d *debugging) isToolbox() bool { return d != nil && d.toolbox }
+
+// flags tells binaries that are compiled in another way than a release's from those.
+func (d *debugging) flags() string {
+	if d == nil || d.toolbox {
+		return ""
+	}
+	return "\x00debug"
+}
+
+// tag gives the images tags that no release has.
+func (d *debugging) tag(p *plan.Plan) {
+	if d == nil {
+		return
+	}
+	for i := range p.Images {
+		p.Images[i].Tags = []string{resolve.Tag(p.Version + d.suffix())}
+	}
+}
+
+// deliver writes down how the images are used.
+func (d *debugging) deliver(_ context.Context, dist *publish.Dist, units []*unit) error {
+	if d.toolbox {
+		spec, err := json.MarshalIndent(map[string]any{"securityContext": map[string]any{
+			"capabilities": map[string]any{"add": []string{"SYS_PTRACE"}},
+			"runAsUser":    0, "runAsGroup": 0, "runAsNonRoot": false,
+		}}, "", "  ")
+		if err != nil {
+			return err
+		}
+		if err := dist.Write("debug/toolbox.json", append(spec, '\n')); err != nil {
+			return err
+		}
+	}
+	seen := map[string]bool{}
+	for _, u := range units {
+		if seen[u.image.Name] {
+			continue
+		}
+		seen[u.image.Name] = true
+		config, err := u.built.ConfigFile()
+		if err != nil {
+			return fmt.Errorf("read the settings of %s: %w", u, err)
+		}
+		add := func(purpose, command string) {
+			d.done.Instructions = append(d.done.Instructions, Instruction{u.image.Name, purpose, command})
+		}
+		ref, user := u.image.Reference(), config.Config.User
+		publish := "-p 127.0.0.1:" + debugPort + ":" + debugPort
+		if d.toolbox {
+			join := "--pid=container:CONTAINER --cap-add=SYS_PTRACE --user=" + user + " " + ref
+			spec := path.Join(filepath.ToSlash(d.Config.Dist), "debug", "toolbox.json")
+			add("attach to the service in a container", "docker run --rm -it "+join+" dlv attach 1")
+			add("the same for a client elsewhere", "docker run --rm "+publish+" "+join+" dlv attach 1 "+strings.Join(headless, " "))
+			add("the client", "dlv connect 127.0.0.1:"+debugPort)
+			add("look around, in /proc/1/root", "docker run --rm -it "+join)
+			add("attach to the service in a pod", "kubectl debug -it POD --image="+ref+" --target=CONTAINER --custom="+spec+" -- dlv attach 1")
+			continue
+		}
+		capability := ""
+		if len(u.image.Capabilities) > 0 {
+			capability = "--cap-add=SYS_PTRACE "
+		}
+		add("run the service", "docker run --rm "+publish+" "+capability+"--user="+user+" "+ref)
+		add("debug it", "dlv connect 127.0.0.1:"+debugPort)
+		add("open a shell beside it", "docker exec -it CONTAINER sh")
+		add("run it in place of a container of a pod", "kubectl debug POD --copy-to=POD-debug --set-image=CONTAINER="+ref)
+		add("reach its debugger", "kubectl port-forward pod/POD-debug "+debugPort)
+	}
+	return nil
+}
+
+// headless are dlv's flags to serve any number of clients, one after the other, while the
+// service goes on.
+var headless = []string{"--headless", "--listen=:" + debugPort, "--api-version=2", "--accept-multiclient", "--continue"}
+
+// entrypoint is what the image starts; nil for the binary.
+func (d *debugging) entrypoint(u *unit) []string {
+	switch {
+	case d == nil:
+		return nil
+	case d.toolbox:
+		return []string{}
+	}
+	return slices.Concat([]string{debugDlv, "exec"}, headless, []string{u.appPath(), "--"})
+}
