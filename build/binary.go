@@ -165,7 +165,7 @@ func (r *run) explainCgo(ctx context.Context, err error, platform plan.Platform,
 		if listErr != nil || len(packages) == 0 {
 			continue
 		}
-		return fmt.Errorf("%w\n%s is written with cgo, and an image on scratch has no C library; "+
+		return fmt.Errorf("%w\n%s is written with cgo, and images are compiled without it; "+
 			"replace that package, or exclude it with a build tag", err, strings.Join(packages, ", "))
 	}
 	return err
