@@ -48,14 +48,17 @@ func checkUser(u plan.User) error {
 	if !userName.MatchString(u.Name) {
 		return errors.New("a name is up to 32 lower-case letters, digits, '_' and '-', and begins with a letter")
 	}
-	for what, n := range map[string]int{"uid": u.UID, "gid": u.GID} {
-		if n < 1 || int64(n) > maxID {
-			return fmt.Errorf("%s %d is not from 1 to %d", what, n, int64(maxID))
+	for _, id := range []struct {
+		what string
+		n    int
+	}{{"uid", u.UID}, {"gid", u.GID}} {
+		if id.n < 1 || int64(id.n) > maxID {
+			return fmt.Errorf("%s %d is not from 1 to %d", id.what, id.n, int64(maxID))
 		}
 	}
-	for what, p := range map[string]string{"home": u.Home, "shell": u.Shell} {
-		if !path.IsAbs(p) || path.Clean(p) != p || strings.ContainsAny(p, ":\n") {
-			return fmt.Errorf("%s %q is not a clean absolute path", what, p)
+	for _, at := range []struct{ what, path string }{{"home", u.Home}, {"shell", u.Shell}} {
+		if !path.IsAbs(at.path) || path.Clean(at.path) != at.path || strings.ContainsAny(at.path, ":\n") {
+			return fmt.Errorf("%s %q is not a clean absolute path", at.what, at.path)
 		}
 	}
 	return nil
