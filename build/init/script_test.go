@@ -11,8 +11,10 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/thimble-build/thimble/build/internal/fileproxy"
+	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
 // published is the kit as a user gets it: in a GOPROXY in the file system, with a module
@@ -71,7 +73,8 @@ func publish(temp string) error {
 	return nil
 }
 
-// TestScripts runs what a user types. "commit" makes a git repository of what is there.
+// TestScripts runs what a user types. "commit" makes a git repository of what is there,
+// "actionlint" and "task" are the real ones, "gitlab" reads a workflow of GitLab's.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script"),
@@ -86,8 +89,49 @@ func TestScripts(t *testing.T) {
 				ts.Check(ts.Exec("git", "add", "-A"))
 				ts.Check(ts.Exec("git", "commit", "-q", "-m", "a commit"))
 			},
+			"actionlint": tool("github.com/rhysd/actionlint/cmd/actionlint", "v1.7.12"),
+			"task":       tool("github.com/go-task/task/v3/cmd/task", "v3.54.0"),
+			"gitlab":     gitlab,
 		},
 	})
+}
+
+// tool is a command that runs a stock program, which is built for it.
+func tool(pkg, version string) func(*testscript.TestScript, bool, []string) {
+	return func(ts *testscript.TestScript, neg bool, args []string) {
+		file, err := testtool.Build(pkg, version, "")
+		if err != nil {
+			ts.Fatalf("%v", err)
+		}
+		if err := ts.Exec(file, args...); (err != nil) != neg {
+			ts.Fatalf("%s: %v", filepath.Base(file), err)
+		}
+	}
+}
+
+// gitlab checks that a workflow of GitLab's is YAML with both jobs, that only tags
+// release, and that only a release gets an identity.
+func gitlab(ts *testscript.TestScript, _ bool, args []string) {
+	type job struct {
+		Extends string
+		Rules   []struct{ If string }
+		Script  []string
+		Tokens  map[string]struct{ Aud string } `yaml:"id_tokens"`
+	}
+	var jobs map[string]job
+	ts.Check(yaml.Unmarshal([]byte(ts.ReadFile(args[0])), &jobs))
+	image, release := jobs["image"], jobs["release"]
+	for name, j := range map[string]job{"image": image, "release": release} {
+		if _, ok := jobs[j.Extends]; !ok || len(j.Script) == 0 || len(j.Rules) == 0 {
+			ts.Fatalf("job %s: %+v", name, j)
+		}
+	}
+	if len(release.Rules) != 1 || !strings.HasPrefix(release.Rules[0].If, "$CI_COMMIT_TAG =~ ") {
+		ts.Fatalf("job release runs on %+v", release.Rules)
+	}
+	if len(image.Tokens) > 0 || release.Tokens["SIGSTORE_ID_TOKEN"].Aud != "sigstore" {
+		ts.Fatalf("tokens: %+v of image, %+v of release", image.Tokens, release.Tokens)
+	}
 }
 
 // TestLauncherIsPortable vets the launcher, which no pattern of packages matches.
