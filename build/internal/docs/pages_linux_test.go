@@ -19,6 +19,7 @@ var fixtures = map[string]string{
 	"README.md":                    ".",
 	"README.md#In your repository": "hello",
 	"ci.md":                        "hello",
+	"migrating-from-dockerfile.md": "clock",
 	"migrating-from-ko.md":         "greeter",
 	"vendoring.md":                 "hello",
 }
