@@ -21,6 +21,7 @@ var fixtures = map[string]string{
 	"ci.md":                        "hello",
 	"migrating-from-dockerfile.md": "clock",
 	"migrating-from-ko.md":         "greeter",
+	"migrating-from-goreleaser.md": "shout",
 	"vendoring.md":                 "hello",
 }
 
