@@ -26,7 +26,7 @@ func TestRunTellsWhatTheChildSaid(t *testing.T) {
 	if !errors.As(err, &exit) || exit.ExitCode() != 3 {
 		t.Errorf("cause = %v", failed.Err)
 	}
-	if _, err := Output(t.Context(), Command{Args: []string{"/nonexistent"}}); !errors.Is(err, os.ErrNotExist) {
+	if _, err := Output(t.Context(), Command{Args: []string{filepath.Join(t.TempDir(), "missing")}}); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("missing program: %v", err)
 	}
 }
