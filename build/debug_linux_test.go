@@ -62,7 +62,7 @@ func TestDebugInDocker(t *testing.T) {
 		if out := docker(t, "exec", c, "sh", "-c", "id -un; wget --help 2>&1 | head -1; cat /proc/1/cmdline | tr '\\0' ' '"); !regexp.MustCompile(`(?s)^nonroot\n.*BusyBox v1.*/debug/bin/dlv exec`).MatchString(out) {
 			t.Errorf("the shell says\n%s", out)
 		}
-		said := client(t, dlv, c, "break main.tick", "continue", "print n", "print answer", "list", "clearall", "exit -c")
+		said := client(t, dlv, c, "tick", "break main.tick", "continue", "print n", "print answer", "list", "clearall", "exit -c")
 		if !regexp.MustCompile(`(?m)^1[0-9]{3}$`).MatchString(said) || !strings.Contains(said, "\n42\n") || strings.Contains(said, "optimized") {
 			t.Errorf("the client says\n%s", said)
 		}
@@ -73,10 +73,10 @@ func TestDebugInDocker(t *testing.T) {
 		c := start(true, func(ref string) []string {
 			return []string{
 				"-p", "127.0.0.1::40000", "--pid=container:" + release, "--cap-add=SYS_PTRACE", "--user=0:0", ref,
-				"dlv", "attach", "1", "--headless", "--listen=:40000", "--api-version=2", "--accept-multiclient", "--continue",
+				"dlv", "attach", "1", "--headless", "--listen=:40000", "--api-version=2", "--accept-multiclient",
 			}
 		})
-		said := client(t, dlv, c, "break main.tick", "continue", "print n", "print main.answer", "clearall", "exit -c")
+		said := client(t, dlv, c, "API server listening", "break main.tick", "continue", "print n", "print main.answer", "clearall", "exit -c")
 		if !regexp.MustCompile(`(?m)^1[0-9]{3}$`).MatchString(said) || !strings.Contains(said, "\n42\n") {
 			t.Errorf("the client says\n%s", said)
 		}
@@ -138,17 +138,19 @@ func startContainer(t *testing.T, args ...string) string {
 	return id
 }
 
-// client is what dlv says to commands, connected to a container's port 40000.
-func client(t *testing.T, dlv, container string, commands ...string) string {
+// client is what dlv says to commands, connected to a container's port 40000 once the
+// container has said that it is ready. A dlv with --continue listens before it continues,
+// and whoever connects in between hangs: it is ready when the service speaks.
+func client(t *testing.T, dlv, container, ready string, commands ...string) string {
 	t.Helper()
 	address := strings.TrimSpace(docker(t, "port", container, "40000/tcp"))
 	script := filepath.Join(t.TempDir(), "commands")
 	if err := os.WriteFile(script, []byte(strings.Join(commands, "\n")+"\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	for range 100 { // Docker's proxy listens before dlv does
-		if strings.Contains(logs(container), "API server listening") {
-			break
+	for tries := 0; !strings.Contains(logs(container), ready); tries++ {
+		if tries == 300 { // Docker's proxy listens before dlv does
+			t.Fatalf("the container does not say %q", ready)
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
