@@ -47,9 +47,12 @@ type Entry struct {
 type ELF struct {
 	Machine elf.Machine `json:"m"`
 	Class   elf.Class   `json:"c"`
+	Data    elf.Data    `json:"o"` // byte order
 	Needed  []string    `json:"n,omitempty"`
-	// RunPath is DT_RUNPATH, else DT_RPATH, split at the colons.
+	// RunPath is DT_RUNPATH, RPath DT_RPATH, split at the colons. As for the dynamic
+	// linker, there is no RPath where there is a RunPath.
 	RunPath []string `json:"r,omitempty"`
+	RPath   []string `json:"h,omitempty"`
 	Soname  string   `json:"s,omitempty"`
 	Interp  string   `json:"i,omitempty"`
 	// Requires are the symbol versions that it wants of a library, by the library's name,
@@ -140,7 +143,7 @@ func ReadELF(r io.ReaderAt) (info *ELF, err error) {
 	if err != nil {
 		return nil, err
 	}
-	info = &ELF{Machine: f.Machine, Class: f.Class}
+	info = &ELF{Machine: f.Machine, Class: f.Class, Data: f.Data}
 	one := func(tag elf.DynTag) []string {
 		values, dynErr := f.DynString(tag)
 		if dynErr != nil && !errors.Is(dynErr, elf.ErrNoSymbols) {
@@ -149,11 +152,12 @@ func ReadELF(r io.ReaderAt) (info *ELF, err error) {
 		return values
 	}
 	info.Needed = one(elf.DT_NEEDED)
-	info.RunPath = one(elf.DT_RUNPATH)
-	if len(info.RunPath) == 0 {
-		info.RunPath = one(elf.DT_RPATH)
+	folders := func(tag elf.DynTag) []string {
+		return strings.FieldsFunc(strings.Join(one(tag), ":"), func(r rune) bool { return r == ':' })
 	}
-	info.RunPath = strings.FieldsFunc(strings.Join(info.RunPath, ":"), func(r rune) bool { return r == ':' })
+	if info.RunPath = folders(elf.DT_RUNPATH); len(info.RunPath) == 0 {
+		info.RPath = folders(elf.DT_RPATH)
+	}
 	if soname := one(elf.DT_SONAME); len(soname) > 0 {
 		info.Soname = soname[0]
 	}
@@ -191,7 +195,7 @@ func ReadELF(r io.ReaderAt) (info *ELF, err error) {
 	return info, nil
 }
 
-// FS is what a stack of layers shows.
+// FS is what a stack of layers shows. It does not change.
 type FS struct{ entries map[string]Entry }
 
 const (
@@ -200,8 +204,11 @@ const (
 )
 
 // Stack puts layers on top of each other, the lowest first.
-func Stack(layers ...Layer) *FS {
-	fs := &FS{entries: map[string]Entry{}}
+func Stack(layers ...Layer) *FS { return (&FS{entries: map[string]Entry{}}).Above(layers...) }
+
+// Above puts further layers on top of these, which stay as they are.
+func (fs *FS) Above(layers ...Layer) *FS {
+	fs = &FS{entries: maps.Clone(fs.entries)}
 	for _, l := range layers {
 		// A layer's whiteouts are about the layers below, wherever in the tar they are.
 		for _, e := range l {

@@ -1,0 +1,252 @@
+package layerfs
+
+import (
+	"archive/tar"
+	"cmp"
+	"fmt"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Program is what a dynamic linker is to start.
+type Program struct {
+	*ELF
+	// Path is where it lies in the image.
+	Path string
+	// LibraryPath are the folders of LD_LIBRARY_PATH.
+	LibraryPath []string
+}
+
+// Library is what a program is linked with when it starts: the dynamic linker itself, or
+// a shared library that the program, or another library, asks for.
+type Library struct {
+	// Name is how it is asked for, Path where it really lies.
+	Name string `json:"name"`
+	Path string `json:"path"`
+}
+
+// LinkError says why a dynamic linker would not start a program.
+type LinkError struct {
+	// Name is the library, or the dynamic linker, that is missing or too old.
+	Name string
+	// By is who asks for it: the path of the program or of a library.
+	By string
+	// Version is the symbol version that the library at Path lacks, Newest the newest
+	// that it has of that kind, such as GLIBC_2.38 and GLIBC_2.36. All are empty where
+	// there is no such library.
+	Version, Path, Newest string
+}
+
+func (e *LinkError) Error() string {
+	switch {
+	case e.Version == "":
+		return fmt.Sprintf("%s needs %s, and there is none", e.By, e.Name)
+	case e.Newest == "":
+		return fmt.Sprintf("%s needs %s of %s, and %s has no such version", e.By, e.Version, e.Name, e.Path)
+	}
+	return fmt.Sprintf("%s needs %s of %s, and the newest that %s has is %s", e.By, e.Version, e.Name, e.Path, e.Newest)
+}
+
+// Link looks for everything that a program asks for, in the places where the dynamic
+// linker looks (ld.so(8), for musl its own manual), and for what that asks for in turn,
+// and checks that each library has the symbol versions that are wanted of it. It returns
+// what it found, sorted by path; nothing for a static program. What is missing is a
+// *LinkError, the first one in the order of loading.
+//
+// What a program opens by itself while it runs (dlopen) cannot be known.
+func (fs *FS) Link(p Program) ([]Library, error) {
+	if p.Interp == "" && len(p.Needed) == 0 {
+		return nil, nil
+	}
+	l := linker{fs: fs, program: p, byName: map[string]*object{}}
+	if err := l.start(); err != nil {
+		return nil, err
+	}
+	queue := []*object{{elf: p.ELF, path: p.Path}}
+	for len(queue) > 0 {
+		by := queue[0]
+		queue = queue[1:]
+		for _, name := range by.elf.Needed {
+			o, known := l.byName[name]
+			if !known {
+				if o = l.find(name, by); o == nil {
+					return nil, &LinkError{Name: name, By: by.path}
+				}
+				l.load(name, o)
+				queue = append(queue, o)
+			}
+			if err := provides(o, name, by); err != nil {
+				return nil, err
+			}
+		}
+	}
+	slices.SortFunc(l.found, func(a, b Library) int {
+		return cmp.Or(strings.Compare(a.Path, b.Path), strings.Compare(a.Name, b.Name))
+	})
+	return slices.Compact(l.found), nil
+}
+
+// provides checks the symbol versions that by wants. A library without any is no better:
+// glibc warns first, and gives up when it looks for the first symbol.
+func provides(o *object, name string, by *object) error {
+	for _, version := range by.elf.Requires[name] {
+		if !slices.Contains(o.elf.Provides, version) {
+			return &LinkError{Name: name, By: by.path, Version: version, Path: o.path, Newest: newest(o.elf.Provides, version)}
+		}
+	}
+	return nil
+}
+
+// newest is the highest of the versions that differ from another in the number alone.
+func newest(versions []string, like string) string {
+	kind := strings.TrimRight(like, "0123456789.")
+	numbers := func(v string) (list []int) {
+		for part := range strings.SplitSeq(strings.TrimPrefix(v, kind), ".") {
+			n, err := strconv.Atoi(part)
+			if err != nil {
+				return nil
+			}
+			list = append(list, n)
+		}
+		return list
+	}
+	best := ""
+	for _, v := range versions {
+		if strings.HasPrefix(v, kind) && numbers(v) != nil && (best == "" || slices.Compare(numbers(v), numbers(best)) > 0) {
+			best = v
+		}
+	}
+	return best
+}
+
+// object is something that has been loaded, and what asked for it first: nil for the
+// program.
+type object struct {
+	elf  *ELF
+	path string
+	by   *object
+}
+
+// linker is one start of a program.
+type linker struct {
+	fs      *FS
+	program Program
+	byName  map[string]*object
+	found   []Library
+	// lib is the folder of the C library, such as lib/x86_64-linux-gnu, and folders those
+	// that are searched for every program.
+	lib     string
+	folders []string
+}
+
+func (l *linker) load(name string, o *object) {
+	l.byName[name] = o
+	if o.elf.Soname != "" {
+		l.byName[o.elf.Soname] = o
+	}
+	l.found = append(l.found, Library{Name: name, Path: o.path})
+}
+
+// start loads the dynamic linker, and asks it where it looks. A shared library has none;
+// it is looked at as if it was for the same machine's usual one.
+func (l *linker) start() error {
+	dir := "/lib"
+	if name := l.program.Interp; name != "" {
+		o := l.open(name)
+		if o == nil {
+			return &LinkError{Name: name, By: l.program.Path}
+		}
+		l.load(name, o)
+		l.byName[path.Base(name)] = o
+		// glibc is configured with the folder in which it lies: /lib64, or Debian's
+		// /lib/x86_64-linux-gnu, each with and without /usr.
+		dir = strings.TrimPrefix(path.Dir(o.path), "/usr")
+	}
+	l.lib = strings.TrimPrefix(dir, "/")
+	if arch, ok := strings.CutPrefix(path.Base(l.program.Interp), "ld-musl-"); ok {
+		l.folders = []string{"/lib", "/usr/local/lib", "/usr/lib"}
+		if e, ok := l.fs.Lookup("/etc/ld-musl-" + strings.TrimSuffix(arch, ".so.1") + ".path"); ok {
+			l.folders = strings.FieldsFunc(string(e.Content), func(r rune) bool { return r == ':' || r == '\n' })
+		}
+		return nil
+	}
+	l.folders = append(l.fs.configured(), dir, "/usr"+dir, "/lib", "/usr/lib")
+	return nil
+}
+
+// configured are the folders of ld.so.conf. They count where there is a cache of what is
+// in them: the dynamic linker reads that, and no configuration.
+func (fs *FS) configured() (dirs []string) {
+	if !fs.Has("/etc/ld.so.cache") {
+		return nil
+	}
+	files := fs.Glob("/etc/ld.so.conf.d", "*.conf")
+	if e, ok := fs.Lookup("/etc/ld.so.conf"); ok {
+		files = append(files, e)
+	}
+	for _, f := range files {
+		for line := range strings.Lines(string(f.Content)) {
+			line, _, _ = strings.Cut(line, "#")
+			if line = strings.TrimSpace(line); path.IsAbs(line) {
+				dirs = append(dirs, line)
+			}
+		}
+	}
+	return dirs
+}
+
+// find looks for a library that an object asks for; nil if it is nowhere.
+func (l *linker) find(name string, by *object) *object {
+	var o *object
+	if strings.Contains(name, "/") {
+		o = l.open(name)
+	} else {
+		for _, dir := range l.search(by) {
+			if o = l.open(path.Join(dir, name)); o != nil {
+				break
+			}
+		}
+	}
+	if o != nil {
+		o.by = by
+	}
+	return o
+}
+
+// search are the folders in which libraries are looked for, in their order.
+func (l *linker) search(by *object) (dirs []string) {
+	if len(by.elf.RunPath) == 0 {
+		for o := by; o != nil; o = o.by { // RPATH holds for what the libraries ask for, too
+			dirs = append(dirs, l.expand(o.elf.RPath, o)...)
+		}
+	}
+	dirs = append(dirs, l.program.LibraryPath...)
+	dirs = append(dirs, l.expand(by.elf.RunPath, by)...)
+	return append(dirs, l.folders...)
+}
+
+// expand replaces the dynamic linker's variables in the folders of an object.
+func (l *linker) expand(list []string, o *object) (dirs []string) {
+	r := strings.NewReplacer(
+		"${ORIGIN}", path.Dir(o.path), "$ORIGIN", path.Dir(o.path), "${LIB}", l.lib, "$LIB", l.lib)
+	for _, dir := range list {
+		if dir = r.Replace(dir); path.IsAbs(dir) {
+			dirs = append(dirs, dir)
+		}
+	}
+	return dirs
+}
+
+// open is a library for the program's machine; nil if there is none at that path.
+func (l *linker) open(at string) *object {
+	e, ok := l.fs.Lookup(at)
+	if !ok || !path.IsAbs(at) || e.Type != tar.TypeReg || e.ELF == nil {
+		return nil
+	}
+	if e.ELF.Machine != l.program.Machine || e.ELF.Class != l.program.Class || e.ELF.Data != l.program.Data {
+		return nil
+	}
+	return &object{elf: e.ELF, path: e.Path}
+}
