@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -51,8 +50,9 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("test %s: failed\n%s", strings.Join(e.Failed, " "), e.Output)
 }
 
-// Run runs `go vet` and `go test`. A failing test is an *Error, and the Result then
-// still says what passed and what failed; where `go vet` fails, nothing was tested.
+// Run runs `go test` with all of go vet's checks. A failing test is an *Error, and the
+// Result then still says what passed and what failed; a package that go vet refuses, or
+// that does not compile, has failed untested.
 func Run(ctx context.Context, in Input) (Result, error) {
 	packages := in.Config.Packages
 	if len(packages) == 0 {
@@ -66,15 +66,8 @@ func Run(ctx context.Context, in Input) (Result, error) {
 	if in.Parallel != "" {
 		flags = append(flags, "-p="+in.Parallel)
 	}
-	err := process.Run(ctx, in.Go.User(slices.Concat([]string{"vet"}, flags, packages)...))
-	if failed := new(process.Error); errors.As(err, &failed) && failed.Stderr != "" {
-		return Result{Failed: packages}, &Error{Failed: packages, Output: failed.Stderr}
-	}
-	if err != nil {
-		return Result{}, fmt.Errorf("vet %s: %w", strings.Join(packages, " "), err)
-	}
-
-	args := slices.Concat([]string{"test", "-json", "-vet=off"}, flags)
+	// One command loads and compiles once for the vet and for the tests.
+	args := slices.Concat([]string{"test", "-json", "-vet=all"}, flags)
 	if in.Config.Race {
 		args = append(args, "-race")
 	}
