@@ -12,6 +12,7 @@ import (
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	in_toto "github.com/in-toto/attestation/go/v1"
 	"github.com/sigstore/sigstore-go/pkg/bundle"
 	fulciocert "github.com/sigstore/sigstore-go/pkg/fulcio/certificate"
 	"github.com/sigstore/sigstore-go/pkg/root"
@@ -113,9 +114,9 @@ func (t Trust) material(key *PublicKey) root.TrustedMaterial {
 }
 
 // bundleSigner says who signed a bundle, if that is somebody expected. For an image,
-// artifact is verify.WithoutArtifactUnsafe: what a statement is about is compared by
-// the caller, who can then say what it is about instead.
-func (t Trust) bundleSigner(b *bundle.Bundle, artifact verify.ArtifactPolicyOption) (string, error) {
+// b is unparsed and artifact is verify.WithoutArtifactUnsafe: what a statement is about
+// is compared by the caller, who can then say what it is about instead.
+func (t Trust) bundleSigner(b verify.SignedEntity, artifact verify.ArtifactPolicyOption) (string, error) {
 	content, err := b.VerificationContent()
 	if err != nil {
 		return "", err
@@ -156,6 +157,24 @@ func (t Trust) bundleSigner(b *bundle.Bundle, artifact verify.ArtifactPolicyOpti
 		return err
 	})
 }
+
+// unparsed is a bundle without its statement. The caller has read that already, and
+// sigstore-go would make a tree of the predicate, which nobody looks at, and which for an
+// SBOM takes longer than all the rest of the verification.
+type unparsed struct{ *bundle.Bundle }
+
+func (b unparsed) SignatureContent() (verify.SignatureContent, error) {
+	content, err := b.Bundle.SignatureContent()
+	if e, ok := content.(*bundle.Envelope); ok {
+		return unparsedEnvelope{e}, err
+	}
+	return content, err
+}
+
+type unparsedEnvelope struct{ *bundle.Envelope }
+
+func (e unparsedEnvelope) EnvelopeContent() verify.EnvelopeContent { return e }
+func (e unparsedEnvelope) Statement() (*in_toto.Statement, error)  { return nil, nil }
 
 // oldSigner is bundleSigner for the old form: check is cosign's function for a
 // signature or for an attestation.

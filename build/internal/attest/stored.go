@@ -131,7 +131,7 @@ func bundleFinding(img v1.Image, digest v1.Hash, trust Trust) *finding {
 		f.damaged = err
 		return f
 	}
-	if f.signer, f.foreign = trust.bundleSigner(b, verify.WithoutArtifactUnsafe()); f.foreign != nil {
+	if f.signer, f.foreign = trust.bundleSigner(unparsed{b}, verify.WithoutArtifactUnsafe()); f.foreign != nil {
 		return f
 	}
 	f.misplaced = f.statement.misplaced(digest)
