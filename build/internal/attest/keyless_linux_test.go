@@ -2,19 +2,9 @@ package attest_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/asn1"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"maps"
-	"math/big"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,50 +22,6 @@ import (
 )
 
 const email = "release@example.com"
-
-// otherFulcio issues certificates that are valid for ten minutes and expire after the
-// given time, without asking who wants them.
-func otherFulcio(t testing.TB, issuerURL string, expiry time.Duration) (url string, ca root.CertificateAuthority) {
-	t.Helper()
-	key := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
-	now := time.Now()
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"}, NotBefore: now.Add(-24 * time.Hour), NotAfter: now.Add(24 * time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
-	}
-	caCert := must(x509.ParseCertificate(must(x509.CreateCertificate(rand.Reader, template, template, key.Public(), key))))
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		var req struct {
-			PublicKeyRequest struct{ PublicKey struct{ Content string } }
-		}
-		if err := json.NewDecoder(r.Body).Decode(&req); err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
-		}
-		block, _ := pem.Decode([]byte(req.PublicKeyRequest.PublicKey.Content))
-		leaf := must(x509.CreateCertificate(rand.Reader, &x509.Certificate{
-			SerialNumber: big.NewInt(2), NotBefore: now.Add(expiry - 10*time.Minute), NotAfter: now.Add(expiry), EmailAddresses: []string{email},
-			KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning},
-			ExtraExtensions: []pkix.Extension{
-				{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 57264, 1, 1}, Value: []byte(issuerURL)},
-				{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 57264, 1, 8}, Value: must(asn1.MarshalWithParams(issuerURL, "utf8"))},
-			},
-		}, caCert, must(x509.ParsePKIXPublicKey(block.Bytes)), key))
-		var res struct {
-			SignedCertificateEmbeddedSct struct {
-				Chain struct {
-					Certificates []string `json:"certificates"`
-				} `json:"chain"`
-			} `json:"signedCertificateEmbeddedSct"`
-		}
-		res.SignedCertificateEmbeddedSct.Chain.Certificates = []string{string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leaf}))}
-		if err := json.NewEncoder(w).Encode(res); err != nil {
-			t.Error(err)
-		}
-	}))
-	t.Cleanup(server.Close)
-	return server.URL, &root.FulcioCertificateAuthority{Root: caCert, ValidityPeriodStart: caCert.NotBefore, URI: server.URL}
-}
 
 // An identity signs with a private Sigstore, and verifies offline; whatever is not as
 // it must be is refused.
@@ -168,7 +114,7 @@ func TestKeyless(t *testing.T) {
 			}), "not by "+email+" of https://other.example")
 			refused("key expected", one, attest.Policy{Trust: attest.Trust{Keys: []*attest.PublicKey{otherKey(t)}}}, "a key is expected")
 			for expiry, want := range map[time.Duration]string{5 * time.Minute: "", -time.Hour: "its certificate was valid only from "} {
-				otherURL, otherCA := otherFulcio(t, s.Issuer.URL, expiry)
+				otherURL, otherCA := sigstoretest.NewFulcio(t, email, s.Issuer.URL, expiry)
 				other := with(func(tr *attest.Trust) { lax(tr); tr.TrustedRoot = s.TrustedRoot(otherCA) })
 				refused("chain of another root", one, other, "its certificate's chain does not end in the trusted root")
 				r := newRelease(t, repo.Name())

@@ -83,7 +83,7 @@ func TestRekor1(t *testing.T) {
 	v := must(ca.NewVirtualSigstore())
 	log := rekor1(t, v)
 	issuer := sigstoretest.NewIssuer(t)
-	fulcio, authority := otherFulcio(t, issuer.URL, 5*time.Minute)
+	fulcio, authority := sigstoretest.NewFulcio(t, email, issuer.URL, 5*time.Minute)
 	services := attest.Services{Logs: []attest.Log{{URL: log.URL, Version: 1}}}
 	trustedRoot := must(root.NewTrustedRoot(root.TrustedRootMediaType01, []root.CertificateAuthority{authority}, nil, nil, v.RekorLogs()))
 
