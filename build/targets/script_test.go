@@ -2,6 +2,7 @@ package targets_test
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
@@ -66,6 +67,7 @@ func TestScripts(t *testing.T) {
 			"loopback": loopback,
 		},
 	}
+	maps.Copy(params.Cmds, registryCommands(t))
 	goproxytest.Setup(&params) // GOPROXY serves a script's folder .gomodproxy
 	testscript.Run(t, params)
 }

@@ -1,0 +1,120 @@
+package targets_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestPasswordPrompt types at a terminal: the password is asked for, twice for a new
+// key, and never shown.
+func TestPasswordPrompt(t *testing.T) {
+	dir := t.TempDir()
+	typed := func(says string, target []string, answers ...string) {
+		t.Helper()
+		terminal := openTerminal(t)
+		var said buffer
+		cmd := exec.CommandContext(t.Context(), filepath.Join(tools, "mage"), target...)
+		cmd.Dir, cmd.Env = dir, append(environment(), "PATH="+os.Getenv("PATH"), "XDG_CACHE_HOME="+t.TempDir(), "THIMBLE_KEY=cosign.key")
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = terminal.slave, &said, &said
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		for i, answer := range answers {
+			for deadline := time.Now().Add(30 * time.Second); strings.Count(said.String(), ": ") <= i || terminal.echoes(t); time.Sleep(time.Millisecond) {
+				if time.Now().After(deadline) {
+					t.Fatalf("nobody asks without an echo:\n%s", said.String())
+				}
+			}
+			if _, err := fmt.Fprintln(terminal.master, answer); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_ = cmd.Wait() // what it says is compared
+		if !strings.Contains(said.String(), says) {
+			t.Errorf("%s does not say %q:\n%s", target[0], says, said.String())
+		}
+		if !terminal.echoes(t) {
+			t.Errorf("%s leaves the terminal without an echo", target[0])
+		}
+		if err := terminal.slave.Close(); err != nil {
+			t.Fatal(err)
+		}
+		shown, _ := io.ReadAll(terminal.master) // ends with an error, since nobody else has it open
+		for _, answer := range answers {
+			if bytes.Contains(shown, []byte(answer)) || strings.Contains(said.String(), answer) {
+				t.Errorf("%s shows the password: %q %q", target[0], shown, said.String())
+			}
+		}
+	}
+	typed("the two passwords differ; nothing was made", []string{"keys"}, "first-try", "another")
+	if _, err := os.Stat(filepath.Join(dir, "cosign.key")); err == nil {
+		t.Error("a key was made")
+	}
+	typed("private   cosign.key", []string{"keys"}, "the-password", "the-password")
+	// doctor opens the key, in a folder that has nothing else.
+	typed("the password is wrong", []string{"doctor"}, "wrong-one")
+	typed("cosign.key opens", []string{"doctor"}, "the-password")
+}
+
+// terminal is a pseudo terminal.
+type terminal struct{ master, slave *os.File }
+
+func openTerminal(t *testing.T) terminal {
+	t.Helper()
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = master.Close() })
+	fd := int(master.Fd())
+	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
+		t.Fatal(err)
+	}
+	number, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slave, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = slave.Close() })
+	return terminal{master, slave}
+}
+
+func (term terminal) echoes(t *testing.T) bool {
+	t.Helper()
+	settings, err := unix.IoctlGetTermios(int(term.slave.Fd()), unix.TCGETS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return settings.Lflag&unix.ECHO != 0
+}
+
+// buffer can be read while it is written.
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
