@@ -24,10 +24,10 @@ import (
 	"github.com/thimble-build/thimble/build"
 )
 
-// Bench measures mage image against go build, and mage release against ko, syft and cosign: time, memory and size as ratios in one run
+// Bench measures mage image against go build and podman build, and mage release against ko, syft and cosign: time, memory and size as ratios in one run
 func Bench(ctx context.Context,
 	runs *int, // alternations for each ratio; 11 if not given
-	only *string, // "image" or "release" leaves the other out
+	only *string, // "image", "base" or "release" leaves the others out
 ) error {
 	b := &bench{ctx: ctx, runs: 11}
 	if runs != nil {
@@ -35,6 +35,9 @@ func Bench(ctx context.Context,
 	}
 	if b.runs < 1 {
 		return fmt.Errorf("bench: %d runs measure nothing", b.runs)
+	}
+	if only != nil && !slices.Contains([]string{"image", "base", "release"}, *only) {
+		return fmt.Errorf("bench: -only=%s is none of image, base, release", *only)
 	}
 	var err error
 	if b.dir, err = os.MkdirTemp("", "thimble-bench"); err != nil {
@@ -44,16 +47,14 @@ func Bench(ctx context.Context,
 	if err := b.prepare(); err != nil {
 		return fmt.Errorf("bench: %w", err)
 	}
-	if only != nil && *only != "image" && *only != "release" {
-		return fmt.Errorf("bench: -only=%s is neither image nor release", *only)
-	}
-	if only == nil || *only == "image" {
-		if err := b.measure(); err != nil {
-			return fmt.Errorf("bench: %w", err)
+	for _, part := range []struct {
+		name    string
+		measure func() error
+	}{{"image", b.measure}, {"base", b.bases}, {"release", b.release}} {
+		if only != nil && *only != part.name {
+			continue
 		}
-	}
-	if only == nil || *only == "release" {
-		if err := b.release(); err != nil {
+		if err := part.measure(); err != nil {
 			return fmt.Errorf("bench: %w", err)
 		}
 	}
@@ -170,15 +171,15 @@ func (b *bench) measure() error {
 	if err != nil {
 		return err
 	}
-	_, warmPeak, err := b.compare("nothing changed", 1.4, false)
+	warmPeak, err := b.compare("nothing changed", 1.4, false)
 	if err != nil {
 		return err
 	}
-	_, editPeak, err := b.compare("one-line edit, gzip", 1.3, true)
+	editPeak, err := b.compare("one-line edit, gzip", 1.3, true)
 	if err != nil {
 		return err
 	}
-	if _, _, err = b.compare("one-line edit, zstd", 1.2, true, "THIMBLE_COMPRESSION=zstd"); err != nil {
+	if _, err = b.compare("one-line edit, zstd", 1.2, true, "THIMBLE_COMPRESSION=zstd"); err != nil {
 		return err
 	}
 	if err := b.rows.Flush(); err != nil {
@@ -214,42 +215,29 @@ func (b *bench) measure() error {
 	return b.sizes()
 }
 
-// compare alternates the two commands and prints the medians and the median of
-// the ratios, pair by pair.
-func (b *bench) compare(what string, limit float64, edit bool, env ...string) (ratio float64, peak int, err error) {
-	var base, ours []time.Duration
-	var ratios []float64
-	for i := -1; i < b.runs; i++ { // the first pair warms up
+// compare alternates the two commands and prints a row.
+func (b *bench) compare(what string, limit float64, edit bool, env ...string) (peak int, err error) {
+	turn := func(args []string, env ...string) (time.Duration, int, error) {
 		if edit {
 			if err := b.change(); err != nil {
 				return 0, 0, err
 			}
 		}
-		a, _, err := b.run(b.goBuild())
-		if err != nil {
-			return 0, 0, err
-		}
-		if edit {
-			if err := b.change(); err != nil {
-				return 0, 0, err
-			}
-		}
-		c, p, err := b.run(b.image(), env...)
-		if err != nil {
-			return 0, 0, err
-		}
-		if i < 0 {
-			continue
-		}
-		base, ours, ratios = append(base, a), append(ours, c), append(ratios, c.Seconds()/a.Seconds())
-		peak = max(peak, p)
+		return b.run(args, env...)
 	}
-	slices.Sort(base)
-	slices.Sort(ours)
-	slices.Sort(ratios)
-	ratio = ratios[len(ratios)/2]
-	fmt.Fprintf(b.rows, "%s\t%.3fs\t%.3fs\t%.2f\t%.2f\n", what, base[len(base)/2].Seconds(), ours[len(ours)/2].Seconds(), ratio, limit)
-	return ratio, peak, nil
+	both, err := b.alternate(func() (time.Duration, error) {
+		elapsed, _, err := turn(b.goBuild())
+		return elapsed, err
+	}, func() (time.Duration, error) {
+		elapsed, p, err := turn(b.image(), env...)
+		peak = max(peak, p)
+		return elapsed, err
+	})
+	if err != nil {
+		return 0, err
+	}
+	fmt.Fprint(b.rows, both.row(what, limit))
+	return peak, nil
 }
 
 func (b *bench) edited(env ...string) (time.Duration, int, error) {

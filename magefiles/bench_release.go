@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"text/tabwriter"
@@ -86,30 +85,19 @@ func (b *bench) releases(counted *counting, host string) error {
 	if err := theirs.prepare(); err != nil {
 		return err
 	}
-	var a, c []time.Duration
-	var ratios []float64
 	var warm traffic
-	for i := -1; i < b.runs; i++ { // the first pair warms up
-		x, err := theirs.run()
-		if err != nil {
-			return err
-		}
+	both, err := b.alternate(theirs.run, func() (time.Duration, error) {
 		counted.reset()
-		y, err := ours()
-		if err != nil {
-			return err
-		}
+		elapsed, err := ours()
 		warm = counted.reset()
-		if i >= 0 {
-			a, c, ratios = append(a, x), append(c, y), append(ratios, y.Seconds()/x.Seconds())
-		}
+		return elapsed, err
+	})
+	if err != nil {
+		return err
 	}
-	slices.Sort(a)
-	slices.Sort(c)
-	slices.Sort(ratios)
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "what\tko, syft, cosign\tmage release\tratio\tlimit\n")
-	fmt.Fprintf(w, "a release, nothing changed\t%.3fs\t%.3fs\t%.2f\t%.2f\n", a[len(a)/2].Seconds(), c[len(c)/2].Seconds(), ratios[len(ratios)/2], releaseLimit)
+	fmt.Fprint(w, both.row("a release, nothing changed", releaseLimit))
 	if err := w.Flush(); err != nil {
 		return err
 	}

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// alternation is what two commands took in turn: their medians, and the median of the
+// ratios, pair by pair.
+type alternation struct {
+	first, second time.Duration
+	ratio         float64
+}
+
+// alternate calls one after the other, b.runs times. A pair before warms up.
+func (b *bench) alternate(first, second func() (time.Duration, error)) (alternation, error) {
+	var firsts, seconds []time.Duration
+	var ratios []float64
+	for i := -1; i < b.runs; i++ {
+		x, err := first()
+		if err != nil {
+			return alternation{}, err
+		}
+		y, err := second()
+		if err != nil {
+			return alternation{}, err
+		}
+		if i >= 0 {
+			firsts, seconds, ratios = append(firsts, x), append(seconds, y), append(ratios, y.Seconds()/x.Seconds())
+		}
+	}
+	slices.Sort(firsts)
+	slices.Sort(seconds)
+	slices.Sort(ratios)
+	middle := b.runs / 2
+	return alternation{firsts[middle], seconds[middle], ratios[middle]}, nil
+}
+
+// row is a line of a table: both medians, the ratio, and what it may be.
+func (a alternation) row(what string, limit float64) string {
+	return fmt.Sprintf("%s\t%.3fs\t%.3fs\t%.2f\t%.2f\n", what, a.first.Seconds(), a.second.Seconds(), a.ratio, limit)
+}
