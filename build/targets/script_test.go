@@ -1,6 +1,7 @@
 package targets_test
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -14,6 +15,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/goproxytest"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/thimble-build/thimble/build/internal/debian/debiantest"
 )
 
 // tools is a folder with a program called mage: the targets, compiled from
@@ -72,11 +75,17 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, params)
 }
 
-// condition is for [network-namespace], [strace]: programs and rights that a script
-// needs. Where everything must be there, what is missing is an error.
+// condition is for [network-namespace], [strace], [debian-mirror]: programs, rights and
+// servers that a script needs. Where everything must be there, what is missing is an error.
 func condition(name string) (bool, error) {
 	var probe []string
 	switch name {
+	case "debian-mirror":
+		_, ok := debiantest.Find()
+		if !ok && os.Getenv("THIMBLE_REQUIRE") != "" {
+			return false, errors.New("apt is not set up here to read Debian's archive from a mirror")
+		}
+		return ok, nil
 	case "network-namespace":
 		probe = []string{"unshare", "-n", "true"}
 	case "strace":
@@ -131,6 +140,9 @@ func setup(env *testscript.Env, cache string) error {
 			return err
 		}
 		env.Vars = append(env.Vars, name+"="+path)
+	}
+	if mirror, ok := debiantest.Find(); ok {
+		env.Vars = append(env.Vars, "DEBIAN_MIRROR="+mirror)
 	}
 	env.Vars = append(env.Vars, "MAGE="+exe(filepath.Join(tools, "mage")))
 	return nil

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -17,6 +18,8 @@ import (
 
 	"github.com/gofrs/flock"
 	"golang.org/x/sync/singleflight"
+
+	"github.com/thimble-build/thimble/build/internal/offline"
 )
 
 const (
@@ -89,13 +92,9 @@ func (m Mirror) download(ctx context.Context, w wanted) error {
 func (m Mirror) downloadFrom(ctx context.Context, url string, w wanted) error {
 	partial := filepath.Join(m.Cache, w.sha256+".partial")
 	var err error
-	for try, wait := 0, pause; try < attempts; try, wait = try+1, 2*wait {
-		if try > 0 {
-			select {
-			case <-ctx.Done():
-				return ctx.Err()
-			case <-time.After(wait):
-			}
+	for try := range attempts {
+		if err := waitBefore(ctx, try); err != nil {
+			return err
 		}
 		if err = m.attempt(ctx, url, partial, w); err == nil {
 			return nil
@@ -109,6 +108,19 @@ func (m Mirror) downloadFrom(ctx context.Context, url string, w wanted) error {
 		}
 	}
 	return fmt.Errorf("fetch %s: %w", redact(url), err)
+}
+
+// waitBefore waits before every attempt but the first.
+func waitBefore(ctx context.Context, try int) error {
+	if try == 0 {
+		return nil
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(pause << (try - 1)):
+		return nil
+	}
 }
 
 // attempt asks for what partial lacks of the file, and moves it to its place when it is
@@ -148,7 +160,7 @@ func (m Mirror) attempt(ctx context.Context, url, partial string, w wanted) (err
 	}
 	response, err := m.client().Do(request)
 	if err != nil {
-		return unwrapURL(err)
+		return connectError(err)
 	}
 	defer response.Body.Close() // only read from
 	switch {
@@ -208,13 +220,9 @@ func (m Mirror) place(partial string, w wanted, continued bool) error {
 
 // read returns what is at a URL, at most limit bytes, and the URL that redirects led to.
 func (m Mirror) read(ctx context.Context, url string, limit int64) (content []byte, from string, err error) {
-	for try, wait := 0, pause; try < attempts; try, wait = try+1, 2*wait {
-		if try > 0 {
-			select {
-			case <-ctx.Done():
-				return nil, "", ctx.Err()
-			case <-time.After(wait):
-			}
+	for try := range attempts {
+		if err := waitBefore(ctx, try); err != nil {
+			return nil, "", err
 		}
 		content, from, err = m.readOnce(ctx, url, limit)
 		var p permanent
@@ -237,7 +245,7 @@ func (m Mirror) readOnce(ctx context.Context, url string, limit int64) ([]byte, 
 	}
 	response, err := m.client().Do(request)
 	if err != nil {
-		return nil, "", unwrapURL(err)
+		return nil, "", connectError(err)
 	}
 	defer response.Body.Close() // only read from
 	if response.StatusCode != http.StatusOK {
@@ -274,6 +282,17 @@ func (m Mirror) client() *http.Client {
 		return http.DefaultClient
 	}
 	return m.Client
+}
+
+// connectError is the cause of a request that got no answer. A host that may not be
+// connected to, or that nobody knows, is the same a second later.
+func connectError(err error) error {
+	err = unwrapURL(err)
+	var unknown *net.DNSError
+	if errors.Is(err, offline.ErrOffline) || errors.As(err, &unknown) && unknown.IsNotFound {
+		return permanent{err}
+	}
+	return err
 }
 
 func statusError(r *http.Response) error {

@@ -5,14 +5,17 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/thimble-build/thimble/build/internal/debian/debiantest"
+	"github.com/thimble-build/thimble/build/internal/offline"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
@@ -462,6 +465,7 @@ func TestMislabelledPackage(t *testing.T) {
 	}
 }
 
+// What another attempt would not change is asked for once.
 func TestErrorsAreNotRetried(t *testing.T) {
 	a := testArchive(t)
 	r := request(t, a)
@@ -469,4 +473,30 @@ func TestErrorsAreNotRetried(t *testing.T) {
 	if _, err := Lock(t.Context(), r); err == nil || errors.Is(err, errGone) || len(a.Requests()) != 1 {
 		t.Errorf("Lock gives %v", err)
 	}
+	for name, cause := range map[string]error{
+		"-offline":     &offline.Error{Address: "mirror.example.com:80"},
+		"unknown host": &net.DNSError{Err: "no such host", Name: "mirror.example.com", IsNotFound: true},
+	} {
+		asked := 0
+		r.Mirror.Client = &http.Client{Transport: transport(func(*http.Request) (*http.Response, error) {
+			asked++
+			return nil, cause
+		})}
+		if _, err := Lock(t.Context(), r); !errors.Is(err, cause) || asked != 1 {
+			t.Errorf("%s: Lock asks %d times and gives %v", name, asked, err)
+		}
+	}
+	asked := 0
+	r.Mirror.Client = &http.Client{Transport: transport(func(*http.Request) (*http.Response, error) {
+		asked++
+		return nil, syscall.ECONNREFUSED
+	})}
+	if _, err := Lock(t.Context(), r); !errors.Is(err, syscall.ECONNREFUSED) || asked != attempts {
+		t.Errorf("a mirror that is restarted is asked %d times, and Lock gives %v", asked, err)
+	}
 }
+
+// transport answers requests.
+type transport func(*http.Request) (*http.Response, error)
+
+func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

@@ -11,15 +11,11 @@ import (
 	"testing"
 )
 
-// Mirror returns the URL under which debian/ and debian-security/ lie, from apt's own
-// configuration. Where there is none the test skips, or fails if THIMBLE_REQUIRE is set.
-// THIMBLE_TEST_DEBIAN_MIRROR names another.
+// Mirror is Find for a test, which skips where there is none, or fails if THIMBLE_REQUIRE
+// is set.
 func Mirror(t testing.TB) string {
 	t.Helper()
-	if m := os.Getenv("THIMBLE_TEST_DEBIAN_MIRROR"); m != "" {
-		return strings.TrimRight(m, "/")
-	}
-	m, ok := mirrorOf("/etc/apt")
+	m, ok := Find()
 	if !ok {
 		const reason = "apt is not set up here to read Debian's archive from a mirror"
 		if os.Getenv("THIMBLE_REQUIRE") == "1" {
@@ -28,6 +24,15 @@ func Mirror(t testing.TB) string {
 		t.Skip(reason)
 	}
 	return m
+}
+
+// Find returns the URL under which debian/ and debian-security/ lie, from apt's own
+// configuration. THIMBLE_TEST_DEBIAN_MIRROR names another.
+func Find() (string, bool) {
+	if m := os.Getenv("THIMBLE_TEST_DEBIAN_MIRROR"); m != "" {
+		return strings.TrimRight(m, "/"), true
+	}
+	return mirrorOf("/etc/apt")
 }
 
 // mirrorOf reads apt's configuration: sources.list(5), in both of its formats.
