@@ -108,7 +108,7 @@ func produce(ctx context.Context, o Options, j job) (result *Result, err error) 
 	if err := r.publish(ctx, dist, engine, units, j); err != nil {
 		return nil, err
 	}
-	if err := cmp.Or(r.cache.Trim(), r.trimWork()); err != nil {
+	if err := cmp.Or(r.cache.Trim(r.debianMirror().Cache), r.trimWork()); err != nil {
 		r.Progress.Notice(fmt.Sprintf("the cache was not trimmed: %v", err))
 	}
 	return r.result(), nil

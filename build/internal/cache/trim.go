@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 )
@@ -13,13 +14,17 @@ import (
 // Trim removes what was not used for longer than the limit, then what was not
 // used for the longest time until the rest is within the limit of size, and what
 // killed runs have left. It looks once a day; in between it does nothing.
-func (c *Cache) Trim() error {
+//
+// downloads are folders of others, which count and are trimmed like the cache's own: each
+// of their files stands for itself, may go at any time, and has as its time of change that
+// of its last use. A file called "lock" stays.
+func (c *Cache) Trim(downloads ...string) error {
 	marker := c.path("trimmed")
 	now := time.Now()
 	if info, err := os.Stat(marker); err == nil && now.Sub(info.ModTime()) < used {
 		return nil
 	}
-	if err := c.trim(now); err != nil {
+	if err := c.trim(now, downloads); err != nil {
 		return fmt.Errorf("trim the cache: %w", err)
 	}
 	return c.write(marker, nil)
@@ -31,11 +36,12 @@ type entry struct {
 	used time.Time
 }
 
-func (c *Cache) trim(now time.Time) error {
+func (c *Cache) trim(now time.Time, downloads []string) error {
 	var entries []entry
 	var total int64
-	for _, sub := range []string{"blobs", "layers", "values", "tmp"} {
-		dir, err := os.ReadDir(c.path(sub))
+	tmp := c.path("tmp")
+	for _, folder := range append([]string{c.path("blobs"), c.path("layers"), c.path("values"), tmp}, downloads...) {
+		dir, err := os.ReadDir(folder)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -43,6 +49,9 @@ func (c *Cache) trim(now time.Time) error {
 			return err
 		}
 		for _, d := range dir {
+			if d.IsDir() || d.Name() == "lock" {
+				continue
+			}
 			info, err := d.Info()
 			if errors.Is(err, fs.ErrNotExist) {
 				continue // another run was quicker
@@ -50,9 +59,9 @@ func (c *Cache) trim(now time.Time) error {
 			if err != nil {
 				return err
 			}
-			e := entry{c.path(sub, d.Name()), info.Size(), info.ModTime()}
+			e := entry{filepath.Join(folder, d.Name()), info.Size(), info.ModTime()}
 			limit := c.limits.Age
-			if sub == "tmp" {
+			if folder == tmp {
 				limit = used
 			}
 			if now.Sub(e.used) > limit {
@@ -61,7 +70,7 @@ func (c *Cache) trim(now time.Time) error {
 				}
 				continue
 			}
-			if sub != "tmp" {
+			if folder != tmp {
 				entries = append(entries, e)
 				total += e.size
 			}

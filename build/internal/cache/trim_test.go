@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -77,6 +78,41 @@ func TestTrimBySize(t *testing.T) {
 		if made != (i < 5) {
 			t.Errorf("value %d was made again: %v", i, made)
 		}
+	}
+}
+
+// Downloads are trimmed with the rest, by age and by size; their lock stays.
+func TestTrimDownloads(t *testing.T) {
+	dir, downloads := t.TempDir(), filepath.Join(t.TempDir(), "debian")
+	if err := os.Mkdir(downloads, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, hours := range map[string]int{"lock": 1000, "old": 20 * 24, "third": 3, "second": 2, "first": 1} {
+		file, then := filepath.Join(downloads, name), time.Now().Add(-time.Duration(hours)*time.Hour)
+		if err := os.WriteFile(file, program(1<<20), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(file, then, then); err != nil {
+			t.Fatal(err)
+		}
+	}
+	layer(t, open(t, dir), "layer", "gzip", program(1<<19))
+	c, err := cache.Open(dir, cache.Limits{Age: 10 * day, Size: 2<<20 + 3<<18})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Trim(downloads, filepath.Join(dir, "nowhere")); err != nil {
+		t.Fatal(err)
+	}
+	var left []string
+	for _, f := range files(t, downloads) {
+		left = append(left, filepath.Base(f))
+	}
+	if want := []string{"first", "lock", "second"}; !slices.Equal(left, want) {
+		t.Errorf("%q is left, want %q", left, want)
+	}
+	if _, made := layer(t, open(t, dir), "layer", "gzip", program(1<<19)); made {
+		t.Error("the newest is gone")
 	}
 }
 

@@ -36,7 +36,7 @@ var ErrNotLocked = errors.New("the lock has no entry for it")
 
 // Mirror is where files of the archive come from, and where they are kept.
 type Mirror struct {
-	// URL is the parent of debian/ and debian-security/; empty means Snapshot. A URL
+	// URL is the parent of debian/ and debian-security/; empty means Snapshot.
 	URL string
 	// Snapshots says that below URL/debian/ there are snapshots by time, as on Debian's
 	// service. It is implied by an empty URL.
@@ -45,7 +45,8 @@ type Mirror struct {
 	Client *http.Client
 	// Cache is the folder where downloads are kept by their SHA-256; it is made if need
 	// be. Nothing in it is trusted: a file is hashed whenever it is used. Any number of
-	// runs may share it, and anybody may remove anything from it.
+	// runs may share it, and anybody may remove anything from it. The time of a file is that
+	// of its last use, to the day.
 	Cache string
 }
 

@@ -49,7 +49,8 @@ var (
 	errDiffers = errors.New("the mirror has another file")
 )
 
-// kept says whether the file is in the cache, and whole. One that is not is removed.
+// kept says whether the file is in the cache, and whole, and that it was used now. One
+// that is not whole is removed.
 func (m Mirror) kept(w wanted) (bool, error) {
 	name := filepath.Join(m.Cache, w.sha256)
 	size, sum, err := hashFile(name)
@@ -60,6 +61,7 @@ func (m Mirror) kept(w wanted) (bool, error) {
 		return false, err
 	}
 	if size == w.size && sum == w.sha256 {
+		touch(name)
 		return true, nil
 	}
 	return false, remove(name)
@@ -335,6 +337,14 @@ func (w *watched) Read(p []byte) (int, error) {
 		w.watch.Reset(stall)
 	}
 	return n, err
+}
+
+// touch notes that a file was used, once a day: whoever trims the folder goes by it.
+func touch(name string) {
+	now := time.Now()
+	if info, err := os.Stat(name); err == nil && now.Sub(info.ModTime()) > 24*time.Hour {
+		_ = os.Chtimes(name, now, now) // it may go too early then
+	}
 }
 
 func hashFile(name string) (int64, string, error) {

@@ -247,6 +247,22 @@ func TestTamperedCache(t *testing.T) {
 	}
 }
 
+// A package that is used again is not one that a cache's owner would trim.
+func TestUse(t *testing.T) {
+	a := testArchive(t)
+	r := request(t, a)
+	s := mustFind(t, mustLock(t, r), plan.BaseStatic)
+	mustTree(t, s, r.Mirror)
+	name, old := filepath.Join(r.Mirror.Cache, s.Locked[0].SHA256), time.Now().Add(-48*time.Hour)
+	if err := os.Chtimes(name, old, old); err != nil {
+		t.Fatal(err)
+	}
+	mustTree(t, s, r.Mirror)
+	if info, err := os.Stat(name); err != nil || time.Since(info.ModTime()) > time.Hour {
+		t.Errorf("the package's time is not that of its use: %v, %v", info, err)
+	}
+}
+
 // A download that is cut off is continued: within a run, and in the next one.
 func TestResume(t *testing.T) {
 	a := testArchive(t)
