@@ -131,7 +131,9 @@ type run struct {
 	// service's own licence.
 	untracked []string
 	licenses  string
-	open      []*os.File
+	// inputs are the states of the images' inputs by name, where digests are stable.
+	inputs map[string]*plan.Inputs
+	open   []*os.File
 	// background is work that is waited for before the run ends.
 	background sync.WaitGroup
 	stages     []Stage

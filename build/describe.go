@@ -96,7 +96,7 @@ func (r *run) ownLicenses(ctx context.Context) (string, error) {
 func (r *run) buildImage(u *unit) error {
 	var err error
 	u.built, err = image.Build(image.Input{
-		Plan: r.resolved.Plan, Image: u.image, Platform: u.platform,
+		Plan: r.resolved.Plan.Of(u.image), Image: u.image, Platform: u.platform,
 		Binary: r.debug.binary(u), Entrypoint: r.debug.entrypoint(u), Needs: u.files(), Layers: u.layers, Base: u.inherited(),
 	})
 	if err != nil {
@@ -156,7 +156,7 @@ func (r *run) describe(u *unit) error {
 		Base               string
 		LicenseTextsDigest string
 		Debug              string
-	}{r.resolved.Plan, u.image, u.platform, u.sha256, u.modules, u.licenses, u.rootfsKey, u.assetsKey, u.baseKey(), fmt.Sprintf("%x", sha256.Sum256(u.texts)), r.debug.key(u)})
+	}{r.resolved.Plan.Of(u.image), u.image.Untagged(), u.platform, u.sha256, u.modules, u.licenses, u.rootfsKey, u.assetsKey, u.baseKey(), fmt.Sprintf("%x", sha256.Sum256(u.texts)), r.debug.key(u)})
 	if err != nil {
 		return err
 	}
@@ -242,7 +242,7 @@ func (r *run) linked(u *unit) (describe.Input, error) {
 	}
 	p := r.resolved.Plan
 	in := describe.Input{
-		Plan: p, Image: u.image, Platform: u.platform,
+		Plan: p.Of(u.image), Image: u.image.Untagged(), Platform: u.platform,
 		Main:       module(&u.build.Main),
 		Std:        describe.Module{Path: "std", Version: p.Toolchain.Version, License: u.licenses["std"]},
 		Components: components,

@@ -340,7 +340,7 @@ func (r *run) buildIndexes(units []*unit) error {
 		for _, u := range mine {
 			built = append(built, u.built)
 		}
-		index, err := image.Index(r.resolved.Plan, img, mine[0].inherited(), built)
+		index, err := image.Index(r.resolved.Plan.Of(img), img, mine[0].inherited(), built)
 		if err != nil {
 			return err
 		}

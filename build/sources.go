@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -20,6 +21,8 @@ type sources struct {
 	Modules map[string][]resolve.Module
 	// Untracked are the compiled files that git does not track.
 	Untracked []string
+	// Inputs are those of each main package, where digests are stable.
+	Inputs map[string]resolve.Inputs
 	// Outside says that they depend on more than the repository.
 	Outside bool
 }
@@ -32,7 +35,7 @@ type sources struct {
 func (r *run) list(ctx context.Context, units []*unit) error {
 	return r.stage("list sources", func() (string, error) {
 		g, gctx := errgroup.WithContext(ctx)
-		for _, platform := range r.resolved.Plan.Targets() {
+		for _, platform := range r.listedPlatforms() {
 			g.Go(func() error {
 				if err := r.listPlatform(gctx, platform); err != nil {
 					return err
@@ -56,8 +59,23 @@ func (r *run) list(ctx context.Context, units []*unit) error {
 			r.untracked, err = r.untrackedAssets(gctx)
 			return err
 		})
-		return "", g.Wait()
+		if err := g.Wait(); err != nil {
+			return "", err
+		}
+		return "", r.findInputs(ctx)
 	})
+}
+
+// listedPlatforms are those whose sources are listed.
+func (r *run) listedPlatforms() []plan.Platform {
+	p := r.resolved.Plan
+	all := p.Targets()
+	for _, platform := range p.InputPlatforms {
+		if !slices.Contains(all, platform) {
+			all = append(all, platform)
+		}
+	}
+	return all
 }
 
 // complete writes what list found out into the plan: the service's licence, and
@@ -67,12 +85,9 @@ func (r *run) complete(units []*unit) {
 	p := r.resolved.Plan
 	for i := range p.Images {
 		p.Images[i].Licenses = cmp.Or(p.Images[i].Licenses, r.licenses)
+		p.Images[i].Inputs = r.inputs[p.Images[i].Name]
 	}
-	untracked := r.untracked
-	for _, platform := range p.Targets() {
-		untracked = append(untracked, r.sources[platform].Untracked...)
-	}
-	if len(untracked) > 0 {
+	if untracked := r.allUntracked(p.Targets()); len(untracked) > 0 {
 		r.resolved.MarkDirty(untracked[0])
 	}
 	r.debug.tag(p)
@@ -129,6 +144,14 @@ func (r *run) askGo(ctx context.Context, platform plan.Platform) (*sources, erro
 	for _, img := range r.resolved.Plan.Images {
 		s.Modules[img.Package] = listed.Modules(img.Package)
 	}
+	if r.resolved.Plan.StableDigests() {
+		s.Inputs = map[string]resolve.Inputs{}
+		for _, img := range r.resolved.Plan.Images {
+			if s.Inputs[img.Package], err = r.resolved.Inputs(listed, img.Package); err != nil {
+				return nil, err
+			}
+		}
+	}
 	s.Outside = r.resolved.Outside(listed)
 	s.Untracked, err = r.resolved.Untracked(ctx, listed)
 	return s, err
@@ -151,7 +174,8 @@ func (r *run) sourcesKey(platform plan.Platform) (string, error) {
 		Build                       plan.Build
 		Packages                    []string
 		ModuleCache, Dir, TreeState string
-	}{platform, p.Toolchain, p.Build, packages, r.resolved.Go.Setting("GOMODCACHE"), r.resolved.Dir, r.resolved.TreeState})
+		Stable                      bool
+	}{platform, p.Toolchain, p.Build, packages, r.resolved.Go.Setting("GOMODCACHE"), r.resolved.Dir, r.resolved.TreeState, p.StableDigests()})
 	return "sources-" + string(key), err
 }
 

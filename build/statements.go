@@ -3,6 +3,7 @@ package build
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -76,9 +77,13 @@ func withRun(sboms []attest.Statement, in describe.ProvenanceInput, tests []byte
 	if err != nil {
 		return nil, err
 	}
-	return append(sboms[:len(sboms):len(sboms)],
-		attest.Statement{PredicateType: attest.ProvenanceType, Predicate: provenance},
-		attest.Statement{PredicateType: attest.TestResultType, Predicate: tests}), nil
+	said := attest.Statement{PredicateType: attest.ProvenanceType, Predicate: provenance}
+	outcome := attest.Statement{PredicateType: attest.TestResultType, Predicate: tests}
+	if in.Plan.StableDigests() { // what an earlier release said of the same image still holds
+		said.Suffices = func(stored json.RawMessage) bool { return describe.SameInputs(stored, provenance) }
+		outcome.Suffices = func(stored json.RawMessage) bool { return describe.SameOutcome(stored, tests) }
+	}
+	return append(sboms[:len(sboms):len(sboms)], said, outcome), nil
 }
 
 // subjects are an image's index and platforms, under the name that they are signed

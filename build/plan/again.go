@@ -14,8 +14,13 @@ func (p *Plan) Config() Config {
 	c := Config{
 		Dir: p.Module.Dir, Source: p.Source, Compression: p.Compression,
 		BuildTags: slices.Clone(p.Build.Tags), Unstamped: !p.Build.Stamp,
+		StableDigests: p.StableDigests(),
 	}
-	for _, platform := range p.Platforms {
+	platforms := p.Platforms
+	if p.StableDigests() {
+		platforms = p.InputPlatforms
+	}
+	for _, platform := range platforms {
 		c.Platforms = append(c.Platforms, platform.String())
 	}
 	c.LDFlags = slices.Clone(p.Build.LDFlags)
@@ -50,8 +55,13 @@ func (p *Plan) Settings(dir string) []string {
 	if p.Toolchain.FIPS140 != "" {
 		fips = p.Toolchain.FIPS140
 	}
-	return []string{
+	env := []string{
 		"GOTOOLCHAIN=" + p.Toolchain.Version, "GOEXPERIMENT=" + p.Toolchain.Experiment, "GOFIPS140=" + fips,
-		"GOFLAGS=-mod=" + p.Toolchain.Mod, "GOWORK=" + work, fmt.Sprintf("SOURCE_DATE_EPOCH=%d", p.SourceDateEpoch),
+		"GOFLAGS=-mod=" + p.Toolchain.Mod, "GOWORK=" + work,
 	}
+	// Where an image has another date than the commit, nobody has set one for all.
+	if slices.ContainsFunc(p.Images, func(i Image) bool { return i.Inputs != nil && i.Inputs.SourceDateEpoch != p.SourceDateEpoch }) {
+		return env
+	}
+	return append(env, fmt.Sprintf("SOURCE_DATE_EPOCH=%d", p.SourceDateEpoch))
 }

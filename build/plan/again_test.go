@@ -42,10 +42,11 @@ func TestConfigOfPlan(t *testing.T) {
 	fill(reflect.ValueOf(&p).Elem())
 	p.Images[0].Name, p.Images[0].Repository, p.Images[0].LicenseTexts = "api", "ghcr.io/acme/api", false
 	p.Platforms = []plan.Platform{{OS: "linux", Architecture: "arm", Variant: "v7"}}
+	p.InputPlatforms = append(slices.Clone(p.Platforms), plan.Platform{OS: "linux", Architecture: "arm64"})
 	p.Build.LDFlags = []string{"-s", "-w", "-X", "main.x=y"}
 	c := p.Config()
 	for field := range reflect.TypeFor[plan.Image]().Fields() {
-		if slices.Contains([]string{"Repository", "Tags", "LicenseTexts"}, field.Name) {
+		if slices.Contains([]string{"Repository", "Tags", "LicenseTexts", "Inputs"}, field.Name) {
 			continue
 		}
 		want := reflect.ValueOf(p.Images[0]).FieldByName(field.Name).Interface()
@@ -54,7 +55,7 @@ func TestConfigOfPlan(t *testing.T) {
 			t.Errorf("%s of an image gets lost on the way from a plan to its Config", field.Name)
 		}
 	}
-	if !c.Images[0].OmitLicenseTexts || c.Repository != "ghcr.io/acme" || !slices.Equal(c.Platforms, []string{"linux/arm/v7"}) ||
+	if !c.Images[0].OmitLicenseTexts || c.Repository != "ghcr.io/acme" || !slices.Equal(c.Platforms, []string{"linux/arm/v7", "linux/arm64"}) || !c.StableDigests ||
 		!slices.Equal(c.LDFlags, []string{"-X", "main.x=y"}) || c.Unstamped || c.Dir != "x" || c.Source != "x" || c.Compression != "x" || c.Debian.Suite != "x" {
 		t.Errorf("the Config is %+v", c)
 	}
@@ -65,6 +66,15 @@ func TestSettingsOfPlan(t *testing.T) {
 	want := []string{"GOTOOLCHAIN=go1.27.1", "GOEXPERIMENT=", "GOFIPS140=off", "GOFLAGS=-mod=vendor", "GOWORK=off", "SOURCE_DATE_EPOCH=7"}
 	if got := p.Settings("/src/svc"); !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
+	}
+	// With stable digests, an image has the date of its inputs, unless one was set for all.
+	p.Images = []plan.Image{{Inputs: &plan.Inputs{SourceDateEpoch: 7}}}
+	if got := p.Settings("/src/svc"); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	p.Images[0].Inputs.SourceDateEpoch = 5
+	if got := p.Settings("/src/svc"); !slices.Equal(got, want[:5]) {
+		t.Errorf("got %q, want %q", got, want[:5])
 	}
 	p.Toolchain.Work, p.Toolchain.FIPS140 = "../go.work", "v1.0.0"
 	if got := p.Settings("/src/svc"); got[4] != "GOWORK=/src/go.work" || got[2] != "GOFIPS140=v1.0.0" {

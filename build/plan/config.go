@@ -37,6 +37,12 @@ type Config struct {
 	LDFlags   []string
 	// Unstamped asks for binaries without version control state.
 	Unstamped bool
+	// StableDigests keeps the digest of an image from commit to commit as long as nothing
+	// of it changes, as several services of one repository want it: binaries are
+	// unstamped, and date, revision and version of an image are those of the last commit
+	// that touched its inputs. The commit of the build is in the provenance. It needs the
+	// whole history.
+	StableDigests bool
 
 	// DebugSymbols keeps what "-s -w" leaves out of the binaries for linux, in
 	// debug/.build-id of the output folder, where debuggers look by build id.

@@ -55,7 +55,10 @@ type Plan struct {
 	// ArchivePlatforms are those that a release compiles for besides, for its
 	// archives alone.
 	ArchivePlatforms []Platform `json:"archivePlatforms,omitempty"`
-	Images           []Image    `json:"images"`
+	// InputPlatforms are those whose sources count as the inputs of the images, with
+	// Config.StableDigests; nil without.
+	InputPlatforms []Platform `json:"inputPlatforms,omitempty"`
+	Images         []Image    `json:"images"`
 	// Lock is the part of thimble.lock.json that the images' bases are made of; nil when
 	// all of them are on scratch.
 	Lock *Lock `json:"lock,omitempty"`
@@ -65,6 +68,21 @@ type Plan struct {
 
 // Created is SourceDateEpoch as a time in UTC.
 func (p *Plan) Created() time.Time { return time.Unix(p.SourceDateEpoch, 0).UTC() }
+
+// StableDigests says that every image has an age of its own: see [Config].
+func (p *Plan) StableDigests() bool { return len(p.InputPlatforms) > 0 }
+
+// Of is the plan as an image, and what describes it, shows it: with the revision, the
+// version and the date of the image's own inputs, where it has such.
+func (p *Plan) Of(img Image) *Plan {
+	if img.Inputs == nil {
+		return p
+	}
+	own, in := *p, img.Inputs
+	own.Revision, own.Version, own.SourceDateEpoch = in.Revision, in.Version, in.SourceDateEpoch
+	own.Dirty, own.DirtyFile = in.DirtyFile != "", in.DirtyFile
+	return &own
+}
 
 // Targets are all the platforms that are compiled for.
 func (p *Plan) Targets() []Platform { return slices.Concat(p.Platforms, p.ArchivePlatforms) }
@@ -154,6 +172,33 @@ type Image struct {
 	Capabilities []string `json:"capabilities,omitempty"`
 	// LicenseTexts says that the third-party licence texts are in the image.
 	LicenseTexts bool `json:"licenseTexts"`
+
+	// Inputs is the state of what the image is made of, with Config.StableDigests; nil
+	// without.
+	Inputs *Inputs `json:"inputs,omitempty"`
+}
+
+// Inputs is the state of the files of the repository that an image is made of.
+type Inputs struct {
+	// Revision is the last commit that touched one of them; empty if none did.
+	Revision string `json:"revision"`
+	// Version is the pseudo-version of that commit, which no tag changes; "unknown"
+	// without it. "+dirty" is added where a file differs from the commit.
+	Version string `json:"version"`
+	// SourceDateEpoch is SOURCE_DATE_EPOCH, else the time of that commit, in seconds
+	// since 1970 UTC.
+	SourceDateEpoch int64 `json:"sourceDateEpoch"`
+	// DirtyFile is the first file that differs from the commit.
+	DirtyFile string `json:"dirtyFile,omitempty"`
+}
+
+// Untagged is the image without its tags where it outlives them: what is said of it must
+// hold for every release that has it.
+func (i Image) Untagged() Image {
+	if i.Inputs != nil {
+		i.Tags = nil
+	}
+	return i
 }
 
 // Reference is the image's name with its repository and its first tag, as a

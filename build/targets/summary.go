@@ -28,6 +28,7 @@ func summarize(out io.Writer, r *build.Result) error {
 			fmt.Fprintf(w, "%s %s\n", img.Name, r.Plan.Version)
 		} else {
 			fmt.Fprintf(w, "%s\n  digest  %s\n  layout  %s\n", img.Reference, img.Digest, filepath.Join(dist, filepath.FromSlash(img.Layout)))
+			inputs(w, r, img.Name)
 		}
 		for _, p := range img.Platforms {
 			platform(w, dist, p)
@@ -58,6 +59,19 @@ func summarize(out io.Writer, r *build.Result) error {
 	}
 	fmt.Fprintln(w)
 	return w.Flush()
+}
+
+// inputs says how old an image is, where its digest is stable.
+func inputs(w io.Writer, r *build.Result, name string) {
+	for _, img := range r.Plan.Images {
+		if in := img.Inputs; img.Name == name && in != nil {
+			changed := in.DirtyFile
+			if changed == "" {
+				changed = in.Revision[:min(12, len(in.Revision))]
+			}
+			fmt.Fprintf(w, "  inputs  last changed by %s, %s\n", changed, time.Unix(in.SourceDateEpoch, 0).UTC().Format(time.DateOnly))
+		}
+	}
 }
 
 // released is what a release made besides images.

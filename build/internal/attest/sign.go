@@ -71,7 +71,7 @@ type part struct {
 
 // Sign signs every subject and each of its statements, in every form that is asked
 // for, unless that is there: its signature verifies for Trust, and its predicate is
-// equal without the metadata of the run. It gives results in the order of the subjects.
+// equal without the metadata of the run, or suffices for another reason. It gives results in the order of the subjects.
 // When ctx ends or something fails, nothing is given.
 func Sign(ctx context.Context, signer *Signer, subjects []Subject, o Options) ([]Signed, error) {
 	forms := o.Forms
@@ -188,7 +188,8 @@ func (s *Subject) parts(ctx context.Context, bundles, tags Trust) []*part {
 		return compact[p] != nil && bytes.Equal(compact[p], f.statement.Predicate)
 	}
 	alike := func(p *part, f *finding) bool {
-		return same(p.statement.PredicateType, f.statement.Predicate, p.statement.Predicate)
+		return same(p.statement.PredicateType, f.statement.Predicate, p.statement.Predicate) ||
+			p.statement.Suffices != nil && p.statement.Suffices(f.statement.Predicate)
 	}
 	taken := make([]bool, len(findings))
 	for _, match := range []func(*part, *finding) bool{equal, alike} {

@@ -30,6 +30,9 @@ const (
 type Statement struct {
 	PredicateType string
 	Predicate     json.RawMessage
+	// Suffices says whether a predicate that is stored says enough, so that this one need
+	// not be made, where it may differ in more than the metadata of the run; nil: never.
+	Suffices func(stored json.RawMessage) bool
 }
 
 // inToto is an in-toto statement, v1 or v0.1, which differ in their type only.

@@ -54,6 +54,10 @@ var ofImages = []reason{
 	{"exclude", CauseBase, "what the root file system must not hold"},
 	{"caCertificates", CauseBase, "the certificates"},
 	{"assets", CauseConfig, "the assets"},
+	{"inputs/revision", CauseVCS, "the last commit that touched its inputs"},
+	{"inputs/version", documentsOnly, "the version of its inputs"},
+	{"inputs/dirtyFile", CauseVCS, "the first input that differs from the commit"},
+	{"inputs/sourceDateEpoch", CauseEpoch, "SOURCE_DATE_EPOCH, or the time of its inputs' commit,"},
 	{"capabilities", CauseMode, "the capabilities of the binary"},
 }
 

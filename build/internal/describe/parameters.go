@@ -31,6 +31,7 @@ type externalParameters struct {
 	BuildTags        []string         `json:"buildTags,omitempty"`
 	LDFlags          []string         `json:"ldflags,omitempty"`
 	Unstamped        bool             `json:"unstamped,omitempty"`
+	StableDigests    bool             `json:"stableDigests,omitempty"`
 	Defaults         *externalImage   `json:"defaults,omitempty"`
 	Images           []externalImage  `json:"images,omitempty"`
 	Test             externalTest     `json:"test"`
@@ -69,7 +70,7 @@ func newExternalParameters(c plan.Config, source string, o Overrides) externalPa
 		Platforms: slices.Sorted(slices.Values(c.Platforms)), Compression: c.Compression,
 		ArchivePlatforms: slices.Sorted(slices.Values(c.Release.ArchivePlatforms)),
 		DebianSuite:      c.Debian.Suite,
-		BuildTags:        c.BuildTags, LDFlags: c.LDFlags, Unstamped: c.Unstamped,
+		BuildTags:        c.BuildTags, LDFlags: c.LDFlags, Unstamped: c.Unstamped, StableDigests: c.StableDigests,
 		Test: newExternalTest(c.Test), Overrides: o,
 	}
 	if d := newExternalImage(c.Defaults); !d.empty() {

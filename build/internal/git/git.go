@@ -96,7 +96,7 @@ func (r *Repo) State(ctx context.Context) (State, error) {
 			return nil
 		})
 	}
-	run(&status, false, "status", "--porcelain", "-z", "--untracked-files=all", "--ignored=traditional")
+	run(&status, false, "status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--ignored=traditional")
 	run(&shallow, false, "rev-parse", "--is-shallow-repository")
 	run(&head, true, "-c", "log.showsignature=false", "log", "-1", "--format=%H:%ct")
 	run(&settings, true, "config", "-z", "--get-regexp", `^(remote\.origin\.url|status\.showuntrackedfiles)$`)

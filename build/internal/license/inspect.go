@@ -17,9 +17,9 @@ import (
 // taken for an unknown licence.
 const maxText = 1 << 20
 
-// reuseDir is where the REUSE specification keeps licence texts, each named
-// after its SPDX identifier.
-const reuseDir = "LICENSES"
+// Folder is where the REUSE specification keeps licence texts, each named after its SPDX
+// identifier.
+const Folder = "LICENSES"
 
 // inspect reads the licence files of the folders of linked packages and of the
 // folders above them, up to the module's root.
@@ -122,10 +122,10 @@ func (f *folder) read(root *os.Root, name string, k kind, memo Memo, r *Result) 
 // readReuse adds the texts of a LICENSES folder that follows REUSE. Elsewhere
 // such a folder holds the licences of something else, and is left alone.
 func (f *folder) readReuse(root *os.Root, memo Memo, r *Result) error {
-	if info, err := root.Lstat(reuseDir); err != nil || !info.IsDir() {
+	if info, err := root.Lstat(Folder); err != nil || !info.IsDir() {
 		return nil
 	}
-	entries, err := fs.ReadDir(root.FS(), reuseDir)
+	entries, err := fs.ReadDir(root.FS(), Folder)
 	if err != nil {
 		return err
 	}
@@ -140,7 +140,7 @@ func (f *folder) readReuse(root *os.Root, memo Memo, r *Result) error {
 		}
 		var one folder
 		var seen Result
-		if err := one.read(root, path.Join(reuseDir, e.Name()), licenceText, memo, &seen); err != nil {
+		if err := one.read(root, path.Join(Folder, e.Name()), licenceText, memo, &seen); err != nil {
 			return err
 		}
 		if len(one.files) == 1 && reuseNames(one.files[0], stem) {

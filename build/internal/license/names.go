@@ -39,6 +39,9 @@ var codeExtensions = []string{
 	".TMPL", ".TPL", ".GOTMPL", ".MOD", ".SUM", ".BAZEL", ".BZL", ".GZ", ".ZIP", ".PNG", ".SVG", ".PDF", ".SIG", ".ASC",
 }
 
+// IsText says whether a file, going by its base name, is read for licences and notices.
+func IsText(name string) bool { return kindOf(name) != other }
+
 // kindOf judges the base name of a file, in any case: the names that the go
 // command copies when it vendors, the usual suffixes (LICENSE-MIT, LICENSE.txt)
 // and prefixes (MIT-LICENSE).

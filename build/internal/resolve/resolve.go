@@ -68,6 +68,10 @@ type Resolved struct {
 	Suite string
 
 	repo *git.Repo // nil without git
+	// dated says that SOURCE_DATE_EPOCH is set.
+	dated bool
+	// changed are the files that git sees as changed.
+	changed []string
 	// tags are the rules for the module's tags, previous is the release before HEAD.
 	tags     tagRules
 	previous string
@@ -144,8 +148,13 @@ func Resolve(ctx context.Context, in Input) (*Resolved, error) {
 	if cfg.Version != "" {
 		p.Version = cfg.Version
 	}
-	if p.SourceDateEpoch, err = epoch(in.Env, v.state); err != nil {
+	if p.SourceDateEpoch, r.dated, err = epoch(in.Env, v.state); err != nil {
 		return nil, err
+	}
+	if cfg.StableDigests {
+		if err := r.mayBeStable(v.state, v.err); err != nil {
+			return nil, err
+		}
 	}
 	if p.Build.LDFlags, err = expand(p.Build.LDFlags, p, v.state.Time); err != nil {
 		return nil, err
@@ -155,6 +164,11 @@ func Resolve(ctx context.Context, in Input) (*Resolved, error) {
 	}
 	if p.ArchivePlatforms, err = r.archivePlatforms(in.ArchivePlatforms); err != nil {
 		return nil, err
+	}
+	if cfg.StableDigests {
+		if err := r.inputPlatforms(cfg.Platforms); err != nil {
+			return nil, err
+		}
 	}
 	r.Suite = cmp.Or(cfg.Debian.Suite, debian.DefaultSuite)
 	if p.Images, err = r.images(cfg); err != nil {
@@ -185,9 +199,9 @@ func (r *Resolved) toolchain(cfg plan.Config) error {
 	r.Plan.Build = plan.Build{
 		Tags:    slices.Compact(tags),
 		LDFlags: append([]string{"-s", "-w"}, cfg.LDFlags...),
-		Stamp:   !cfg.Unstamped && !g.Unstamped,
+		Stamp:   !cfg.Unstamped && !cfg.StableDigests && !g.Unstamped,
 	}
-	if g.Unstamped && !cfg.Unstamped {
+	if g.Unstamped && !cfg.Unstamped && !cfg.StableDigests {
 		r.notice("the binary carries no commit: GOFLAGS has -buildvcs=false")
 	}
 	return nil
@@ -201,8 +215,9 @@ func (r *Resolved) withoutGit(cause error) {
 	r.notice("the version is unknown: %v", cause)
 }
 
-// epoch is SOURCE_DATE_EPOCH (reproducible-builds.org), else the commit's time.
-func epoch(env []string, state git.State) (int64, error) {
+// epoch is SOURCE_DATE_EPOCH (reproducible-builds.org), which is set then, else the
+// commit's time.
+func epoch(env []string, state git.State) (sec int64, set bool, err error) {
 	for _, e := range slices.Backward(env) {
 		v, ok := strings.CutPrefix(e, "SOURCE_DATE_EPOCH=")
 		if !ok || v == "" {
@@ -210,14 +225,14 @@ func epoch(env []string, state git.State) (int64, error) {
 		}
 		sec, err := strconv.ParseInt(v, 10, 64)
 		if err != nil || sec < 0 || sec > 253402300799 { // the year 9999, where RFC 3339 ends
-			return 0, fmt.Errorf("SOURCE_DATE_EPOCH %q is not a number of seconds since 1970; unset it to use the commit's time", v)
+			return 0, false, fmt.Errorf("SOURCE_DATE_EPOCH %q is not a number of seconds since 1970; unset it to use the commit's time", v)
 		}
-		return sec, nil
+		return sec, true, nil
 	}
 	if state.Revision == "" {
-		return 0, nil
+		return 0, false, nil
 	}
-	return state.Time.Unix(), nil
+	return state.Time.Unix(), false, nil
 }
 
 func (r *Resolved) notice(format string, args ...any) {

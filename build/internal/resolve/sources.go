@@ -46,13 +46,14 @@ type listed struct {
 	Imports         []string
 	ImportMap       map[string]string
 	Module          *struct {
-		Path, Version, Sum, Dir string
-		Replace                 *struct{ Sum string }
+		Path, Version, Sum, Dir, GoMod string
+		Replace                        *struct{ Sum string }
 	}
+	EmbedPatterns                                                                                         []string
 	GoFiles, CgoFiles, CFiles, CXXFiles, MFiles, HFiles, FFiles, SFiles, SwigFiles, SysoFiles, EmbedFiles []string
 }
 
-const listFields = "ImportPath,Dir,Standard,Imports,ImportMap,Module,GoFiles,CgoFiles,CFiles,CXXFiles,MFiles,HFiles,FFiles,SFiles,SwigFiles,SysoFiles,EmbedFiles"
+const listFields = "ImportPath,Dir,Standard,Imports,ImportMap,Module,GoFiles,CgoFiles,CFiles,CXXFiles,MFiles,HFiles,FFiles,SFiles,SwigFiles,SysoFiles,EmbedFiles,EmbedPatterns"
 
 // Sources lists every package that the plan's main packages link on a platform.
 func (r *Resolved) Sources(ctx context.Context, platform plan.Platform) (*Sources, error) {

@@ -25,6 +25,7 @@ func (r *Resolved) fromGit(state git.State, workdir string) {
 	if rel, err := filepath.Rel(r.repo.Root, workdir); err == nil && rel != "." && filepath.IsLocal(rel) {
 		p.Workdir = filepath.ToSlash(rel)
 	}
+	r.changed = state.Changed
 	if len(state.Changed) > 0 {
 		p.Dirty, p.DirtyFile = true, state.Changed[0]
 	}

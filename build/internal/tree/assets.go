@@ -98,6 +98,34 @@ func AssetFiles(dir string, ca []string, assets []plan.Asset) ([]string, error) 
 	return slices.Compact(files), nil
 }
 
+// AssetSources are the files and folders that AssetFiles looks into, as they are named and
+// as they lie on the disk, where a symlink leads there: relative to dir, with slashes.
+func AssetSources(dir string, ca []string, assets []plan.Asset) ([]string, error) {
+	root, err := openModule(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close() // only read from
+	names := slices.Clone(ca)
+	for _, a := range assets {
+		names = append(names, a.Source)
+	}
+	var sources []string
+	for _, name := range names {
+		source, err := cleanSource(name)
+		if err != nil {
+			return nil, fmt.Errorf("asset %s: %w", name, err)
+		}
+		physical, err := resolveLinks(root, source)
+		if err != nil {
+			return nil, fmt.Errorf("asset %s: %w", name, err)
+		}
+		sources = append(sources, source, physical)
+	}
+	slices.Sort(sources)
+	return slices.Compact(sources), nil
+}
+
 func openModule(dir string) (*os.Root, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {

@@ -1,0 +1,109 @@
+package describe
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+)
+
+// SameInputs says whether two provenances of one image tell of the same inputs, built in
+// the same way, though the commits differ: with Config.StableDigests, a commit that
+// touches no input gives the same image again. Compared is all but the commit and what
+// follows from it, the other images of the plan, and who triggered the run.
+func SameInputs(a, b []byte) bool {
+	x, okX := inputsOnly(a)
+	y, okY := inputsOnly(b)
+	return okX && okY && bytes.Equal(x, y)
+}
+
+// fields of a JSON object, below one another.
+func fields(v any, path ...string) map[string]any {
+	for _, name := range path {
+		m, ok := v.(map[string]any)
+		if !ok {
+			return nil
+		}
+		v = m[name]
+	}
+	m, ok := v.(map[string]any)
+	if !ok {
+		return nil
+	}
+	return m
+}
+
+// inputsOnly is a provenance without all that a commit changes which touches no input. ok
+// is false where it tells of no inputs, or of inputs that no commit has.
+func inputsOnly(predicate []byte) (rest []byte, ok bool) {
+	var p map[string]any
+	d := json.NewDecoder(bytes.NewReader(predicate))
+	d.UseNumber()
+	if err := d.Decode(&p); err != nil {
+		return nil, false
+	}
+	external := fields(p, "buildDefinition", "externalParameters")
+	internal := fields(p, "buildDefinition", "internalParameters")
+	plan := fields(internal, "plan")
+	images, _ := plan["images"].([]any)
+	var image map[string]any
+	for _, i := range images {
+		if i := fields(i); i != nil && i["name"] == internal["image"] {
+			image = i
+		}
+	}
+	inputs := fields(image, "inputs")
+	if external == nil || inputs == nil || inputs["revision"] == "" || inputs["dirtyFile"] != nil {
+		return nil, false
+	}
+	delete(image, "tags")
+	delete(plan, "images")
+	internal["image"] = image
+	for _, name := range []string{"version", "images"} { // the plan has what it came to
+		delete(external, name)
+	}
+	for _, name := range []string{"revision", "version", "sourceDateEpoch", "dirty", "dirtyFile"} {
+		delete(plan, name)
+	}
+	if image["base"] == "scratch" {
+		delete(plan, "lock") // of other images
+	}
+	definition := fields(p, "buildDefinition")
+	all, _ := definition["resolvedDependencies"].([]any)
+	dependencies := []any{}
+	for _, d := range all {
+		if fields(d)["name"] != "source" {
+			dependencies = append(dependencies, d)
+		}
+	}
+	definition["resolvedDependencies"] = dependencies
+	details := fields(p, "runDetails")
+	delete(details, "metadata")
+	if builder := fields(details, "builder"); builder != nil {
+		id, _ := builder["id"].(string)
+		builder["id"], _, _ = strings.Cut(id, "@") // a workflow's ref is the release's tag
+	}
+	rest, err := json.Marshal(p)
+	return rest, err == nil
+}
+
+// SameOutcome says whether two test results come to the same, and that is no failure:
+// tests of other images come and go without changing this one.
+func SameOutcome(a, b []byte) bool {
+	type outcome struct {
+		Result        string            `json:"result"`
+		Configuration []json.RawMessage `json:"configuration"`
+	}
+	var x, y outcome
+	if json.Unmarshal(a, &x) != nil || json.Unmarshal(b, &y) != nil || len(x.Configuration) == 0 || len(y.Configuration) == 0 {
+		return false
+	}
+	// The last descriptor is how `go test` was called, the first may be the source.
+	how := func(o outcome) string {
+		var c bytes.Buffer
+		if json.Compact(&c, o.Configuration[len(o.Configuration)-1]) != nil {
+			return ""
+		}
+		return c.String()
+	}
+	return x.Result == y.Result && x.Result != Failed && how(x) == how(y)
+}
