@@ -12,7 +12,7 @@ import (
 
 // maxModules is the budget of modules that are linked into a magefile. Raising it
 // takes a reason in the commit.
-const maxModules = 111
+const maxModules = 112
 
 // TestWeight names the modules that came in or left since testdata/weight.txt was
 // written, so that nobody takes one without noticing; "go test ./build/targets

@@ -44,7 +44,7 @@ func (u *universe) resolve(exact, roots []string) (map[string]*record, error) {
 	for len(c.pending) > 0 {
 		r := c.pending[0]
 		c.pending = c.pending[1:]
-		groups, err := readRelations(r.preDepends + "," + r.depends)
+		groups, err := joined(r.preDepends, r.depends)
 		if err != nil {
 			return nil, fmt.Errorf("package %s depends on: %w", r.Name, err)
 		}
@@ -117,7 +117,7 @@ func (u *universe) provider(want relation) *record {
 func (c *closure) conflicts() error {
 	for _, name := range slices.Sorted(maps.Keys(c.chosen)) {
 		r := c.chosen[name]
-		groups, err := readRelations(r.conflicts + "," + r.breaks)
+		groups, err := joined(r.conflicts, r.breaks)
 		if err != nil {
 			return fmt.Errorf("package %s conflicts with: %w", r.Name, err)
 		}

@@ -113,7 +113,7 @@ func TestFind(t *testing.T) {
 		"other archive":        {func(l *plan.DebianLock) { l.Packages[0].Archive = "../debian" }, plan.BaseStatic, nil, "amd64", `no archive "../debian"`},
 		"size":                 {func(l *plan.DebianLock) { l.Packages[0].Size = 1 << 40 }, plan.BaseStatic, nil, "amd64", "a size of"},
 		"hash":                 {func(l *plan.DebianLock) { l.Packages[0].SHA256 = "../../etc/passwd" }, plan.BaseStatic, nil, "amd64", "is no SHA-256"},
-		"version":              {func(l *plan.DebianLock) { l.Packages[0].SourceVersion = "1\n2" }, plan.BaseStatic, nil, "amd64", "has the byte"},
+		"version":              {func(l *plan.DebianLock) { l.Packages[0].SourceVersion = "1\n2" }, plan.BaseStatic, nil, "amd64", "has embedded spaces"},
 		"suite":                {func(l *plan.DebianLock) { l.Suite = "sarge" }, plan.BaseStatic, nil, "amd64", `suite "sarge" is unknown; there are trixie and bookworm`},
 		"no packages":          {func(l *plan.DebianLock) { l.Selections[2].Packages = nil }, plan.BaseStatic, nil, "amd64", "no packages for it"},
 		"one twice":            {func(l *plan.DebianLock) { s := &l.Selections[2]; s.Packages = append(s.Packages, s.Packages[0]) }, plan.BaseStatic, nil, "amd64", `names package "base-files" twice`},

@@ -1,87 +1,82 @@
 package debian
 
 import (
+	"errors"
 	"fmt"
 	"strings"
+
+	"pault.ag/go/debian/dependency"
 )
 
 // relation is one alternative of a dependency: a package, and which versions of it
 // (Debian Policy section 7.1).
 type relation struct {
-	name, operator, version string
+	name    string
+	version *dependency.VersionRelation // nil where any will do
 }
 
+// maxRelations bounds a field, in bytes: the longest of trixie's has 75,639.
+const maxRelations = 1 << 18
+
 // readRelations reads a field such as Depends: groups, of each of which one alternative
-// has to be met. In lists of binary packages they have no restrictions to architectures,
-// and what follows a colon (:any) says something about others' packages.
+// has to be met. In lists of binary packages they have no restrictions to architectures or
+// build profiles and no variables; what follows a colon (:any) says something about
+// others' packages.
 func readRelations(field string) ([][]relation, error) {
+	if len(field) > maxRelations {
+		return nil, fmt.Errorf("it has more than %d bytes", maxRelations)
+	}
+	field = strings.Join(strings.Fields(field), " ")
+	parsed, err := dependency.Parse(field)
+	if err != nil {
+		return nil, fmt.Errorf("%.80q: %w", field, err)
+	}
+	if plain(parsed.String()) != plain(field) {
+		return nil, fmt.Errorf("%.80q is no list of relations", field)
+	}
 	var groups [][]relation
-	for part := range strings.SplitSeq(field, ",") {
-		part = strings.Trim(part, " \t\n")
-		if part == "" {
-			continue
-		}
+	for _, alternatives := range parsed.Relations {
 		var group []relation
-		for alternative := range strings.SplitSeq(part, "|") {
-			r, err := readRelation(alternative)
-			if err != nil {
-				return nil, fmt.Errorf("%.80q: %w", part, err)
+		for _, p := range alternatives.Possibilities {
+			if err := checkPossibility(p); err != nil {
+				return nil, fmt.Errorf("%.80q: %w", p, err)
 			}
-			group = append(group, r)
+			group = append(group, relation{p.Name, p.Version})
 		}
 		groups = append(groups, group)
 	}
 	return groups, nil
 }
 
-func readRelation(s string) (relation, error) {
-	name, rest, versioned := strings.Cut(s, "(")
-	name, _, _ = strings.Cut(strings.Trim(name, " \t\n"), ":")
-	if err := checkName(name); err != nil {
-		return relation{}, err
+// plain is a field without blanks: what the parser drops beside them, shows.
+func plain(field string) string { return strings.ReplaceAll(field, " ", "") }
+
+func checkPossibility(p dependency.Possibility) error {
+	if p.Substvar || p.Architectures != nil && len(p.Architectures.Architectures) > 0 || len(p.StageSets) > 0 {
+		return errors.New("it has a variable, architectures or build profiles, as only source packages have")
 	}
-	if !versioned {
-		return relation{name: name}, nil
+	if p.Version != nil {
+		if err := checkVersion(strings.TrimSpace(p.Version.Number)); err != nil {
+			return err
+		}
 	}
-	rest, end, ok := strings.Cut(rest, ")")
-	if !ok || strings.Trim(end, " \t\n") != "" {
-		return relation{}, fmt.Errorf("its version has no end, or something follows")
-	}
-	rest = strings.Trim(rest, " \t\n")
-	n := len(rest) - len(strings.TrimLeft(rest, "<=>"))
-	r := relation{name, rest[:n], strings.Trim(rest[n:], " \t\n")}
-	switch r.operator {
-	case "<<", "<=", "=", ">=", ">>":
-	default:
-		return relation{}, fmt.Errorf("%q is no comparison", r.operator)
-	}
-	return r, checkVersion(r.version)
+	return checkName(p.Name)
 }
 
 // met says whether a version is one of those that the relation allows.
-func (r relation) met(version string) bool {
-	if r.operator == "" {
+func (r relation) met(of string) bool {
+	if r.version == nil {
 		return true
 	}
-	c := compareVersions(version, r.version)
-	switch r.operator {
-	case "<<":
-		return c < 0
-	case "<=":
-		return c <= 0
-	case "=":
-		return c == 0
-	case ">=":
-		return c >= 0
-	}
-	return c > 0
+	v, err := parseVersion(of)
+	return err == nil && r.version.SatisfiedBy(v)
 }
 
 func (r relation) String() string {
-	if r.operator == "" {
+	if r.version == nil {
 		return r.name
 	}
-	return fmt.Sprintf("%s (%s %s)", r.name, r.operator, r.version)
+	return r.name + " " + r.version.String()
 }
 
 // providedBy says whether what a package provides meets the relation: a name without a
@@ -93,10 +88,23 @@ func (r relation) providedBy(p *record) bool {
 	}
 	for _, group := range groups {
 		for _, provided := range group {
-			if provided.name == r.name && (r.operator == "" || provided.operator == "=" && r.met(provided.version)) {
+			if provided.name == r.name && (r.version == nil || provided.version != nil && provided.version.Operator == "=" && r.met(strings.TrimSpace(provided.version.Number))) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// joined are the relations of several fields.
+func joined(fields ...string) ([][]relation, error) {
+	var all [][]relation
+	for _, f := range fields {
+		groups, err := readRelations(f)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, groups...)
+	}
+	return all, nil
 }
