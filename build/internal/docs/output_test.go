@@ -30,8 +30,11 @@ var (
 		regexp.MustCompile(`\bgo1\.[0-9]+(?:\.[0-9]+)?\b`),
 		regexp.MustCompile(`\b(?:docker|Podman|podman) [0-9][0-9A-Za-z.+~-]*`),
 		regexp.MustCompile(`\b[0-9]{10}\b`),
+		regexp.MustCompile(`\bgit +[0-9]+\.[0-9]+\.[0-9]+`),
+		regexp.MustCompile(`\bGOMAXPROCS=[0-9]+`),
+		regexp.MustCompile(`\b[0-9]+ of [0-9]+ checks\b`),
 	}
-	anything = []string{`\S+`, `[0-9hms.µn]+`, `[0-9.]+ (?:B|kB|MB|GB)`, `[0-9]+ \w+`, `go1\.\S+`, `\w+ \S+`, `[0-9]+`}
+	anything = []string{`\S+`, `[0-9hms.µn]+`, `[0-9.]+ (?:B|kB|MB|GB)`, `[0-9]+ \w+`, `go1\.\S+`, `\w+ \S+`, `[0-9]+`, `git +[0-9.]+`, `GOMAXPROCS=[0-9]+`, `[0-9]+ of [0-9]+ checks`}
 	inAll    = regexp.MustCompile(`^(\S+ in all)( ·.*)?$`)
 )
 

@@ -22,33 +22,43 @@ var fixtures = map[string]string{
 	"migrating-from-dockerfile.md": "clock",
 	"migrating-from-ko.md":         "greeter",
 	"migrating-from-goreleaser.md": "shout",
+	"offline.md":                   "hello",
+	"reproducibility.md":           "lines",
+	"reproducibility.md#GOFLAGS":   "thimble",
+	"troubleshooting.md":           "hello",
 	"vendoring.md":                 "hello",
+}
+
+// setUp brings a repository to where README.md ends.
+const setUp = "go run github.com/thimble-build/thimble/build/init@latest && git add -A && git commit -q -m 'Build with thimble'"
+
+// before are the commands that a reader has typed when a page, or a section of it, begins.
+var before = map[string][]string{
+	"offline.md":         {setUp, "go -C magefiles mod vendor && git add -A && git commit -q -m Vendored", "export GOMODCACHE=$(mktemp -d)"},
+	"reproducibility.md": {setUp, "git tag v1.0.0"},
+	"reproducibility.md#From nothing but an image": {
+		"export COSIGN_PASSWORD=secret THIMBLE_REPOSITORY=ghcr.io/acme THIMBLE_PLATFORMS=linux/amd64", "go run ./magefiles/mage.go keys -name=../acme",
+		"THIMBLE_KEY=../acme.key go run ./magefiles/mage.go release",
+	},
+	"troubleshooting.md": {setUp, "git tag v1.2.3"},
 }
 
 // notRun are the commands that cannot be typed here, and why.
 var notRun = map[string]string{
-	"mage image -offline":    "offline.txtar types it",
-	"mage doctor":            "what it says is this machine's; doctor.txtar types it",
-	"mage doctor -offline":   "the same",
-	"go mod download":        "it fetches every module of the go.mod, also those that nothing here needs",
-	"go tool mage reproduce": "minutes of building with empty caches",
-	"go tool mage reproduce -between=old/manifest.json,dist/manifest.json":                                                                         "it needs the manifest of an earlier build; reproduce.txtar types it",
-	"go tool mage reproduce -from=ghcr.io/acme/api:v1.2.3 -key=cosign.pub":                                                                         "a build with empty caches, of an image that is not on this page",
-	"cosign verify-attestation --key rebuilder.pub --type https://slsa.dev/verification_summary/v1 --insecure-ignore-tlog ghcr.io/acme/api:v1.2.3": "the attestation of a rebuild, which the command before it makes",
-	`go -C magefiles get -tool github.com/go-delve/delve/cmd/dlv`:                                                                                  "Debian's whole index, and a real mirror; TestDebugInDocker locks",
-	`go -C magefiles tool mage -d .. -w .. lock`:                                                                                                   "Debian's whole index, and a real mirror; TestDebugInDocker locks",
-	`go -C magefiles tool mage -d .. -w .. debug -load`:                                                                                            "it attaches to what runs; TestDebugInDocker does",
-	`docker run --rm -p 127.0.0.1:40000:40000 --user=65532:65532 api:v1.2.3-debug`:                                                                 "it attaches to what runs; TestDebugInDocker does",
-	`dlv connect 127.0.0.1:40000`:                                                                                                                  "it attaches to what runs; TestDebugInDocker does",
-	`docker run --rm -p 127.0.0.1:40000:40000 --entrypoint=dlv api:v1.2.3-debug exec --headless --listen=:40000 --api-version=2 /app/api`:          "it attaches to what runs; TestDebugInDocker does",
-	`kubectl debug POD --copy-to=POD-debug --set-image=CONTAINER=ghcr.io/acme/api:v1.2.3-debug`:                                                    "there is no cluster",
-	`kubectl port-forward pod/POD-debug 40000`:                                                                                                     "there is no cluster",
-	`kubectl exec -it POD-debug -- sh`:                                                                                                             "there is no cluster",
-	`go -C magefiles tool mage -d .. -w .. debug -toolbox -load`:                                                                                   "it attaches to what runs; TestDebugInDocker does",
-	`docker run --rm -it --pid=container:CONTAINER --cap-add=SYS_PTRACE --user=0:0 api:v1.2.3-toolbox dlv attach 1`:                                "it attaches to what runs; TestDebugInDocker does",
-	`kubectl debug -it POD --image=ghcr.io/acme/api:v1.2.3-toolbox --target=CONTAINER --custom=dist/debug/toolbox.json -- dlv attach 1`:            "there is no cluster",
-	`gdb -ex "set debug-file-directory dist/debug" dist/bin/api/linux_amd64/api`:                                                                   "a session at a terminal; TestSymbols reads the file",
-	`dlv core dist/bin/api/linux_amd64/api core`:                                                                                                   "a session at a terminal; TestSymbols reads the file",
+	`go -C magefiles get -tool github.com/go-delve/delve/cmd/dlv`:                  "Debian's whole index, and a real mirror; TestDebugInDocker locks",
+	`go -C magefiles tool mage -d .. -w .. lock`:                                   "Debian's whole index, and a real mirror; TestDebugInDocker locks",
+	`go -C magefiles tool mage -d .. -w .. debug -load`:                            "it attaches to what runs; TestDebugInDocker does",
+	`docker run --rm -p 127.0.0.1:40000:40000 --user=65532:65532 api:v1.2.3-debug`: "it attaches to what runs; TestDebugInDocker does",
+	`dlv connect 127.0.0.1:40000`:                                                  "it attaches to what runs; TestDebugInDocker does",
+	`docker run --rm -p 127.0.0.1:40000:40000 --entrypoint=dlv api:v1.2.3-debug exec --headless --listen=:40000 --api-version=2 /app/api`: "it attaches to what runs; TestDebugInDocker does",
+	`kubectl debug POD --copy-to=POD-debug --set-image=CONTAINER=ghcr.io/acme/api:v1.2.3-debug`:                                           "there is no cluster",
+	`kubectl port-forward pod/POD-debug 40000`:                   "there is no cluster",
+	`kubectl exec -it POD-debug -- sh`:                           "there is no cluster",
+	`go -C magefiles tool mage -d .. -w .. debug -toolbox -load`: "it attaches to what runs; TestDebugInDocker does",
+	`docker run --rm -it --pid=container:CONTAINER --cap-add=SYS_PTRACE --user=0:0 api:v1.2.3-toolbox dlv attach 1`:                     "it attaches to what runs; TestDebugInDocker does",
+	`kubectl debug -it POD --image=ghcr.io/acme/api:v1.2.3-toolbox --target=CONTAINER --custom=dist/debug/toolbox.json -- dlv attach 1`: "there is no cluster",
+	`gdb -ex "set debug-file-directory dist/debug" dist/bin/api/linux_amd64/api`:                                                        "a session at a terminal; TestSymbols reads the file",
+	`dlv core dist/bin/api/linux_amd64/api core`:                                                                                        "a session at a terminal; TestSymbols reads the file",
 	"go test ./...":                  "this test is a part of it, and .ci/run runs it",
 	"go tool mage bench -only=image": "minutes of measuring, on a machine that does nothing else",
 }
@@ -87,6 +97,11 @@ func TestPages(t *testing.T) {
 			t.Errorf("no page has the command %q, which notRun excuses", command)
 		}
 	}
+	for of := range before {
+		if !pages[of] && !sections[of] {
+			t.Errorf("no page and no section with commands is %s, which before names", of)
+		}
+	}
 	for of := range fixtures {
 		if _, section, _ := strings.Cut(of, "#"); section != "" && !sections[of] {
 			t.Errorf("no page has commands in the section %s, which fixtures names", of)
@@ -101,9 +116,13 @@ func TestPages(t *testing.T) {
 func read(t *testing.T, w *world, name string, all []step) {
 	known, page, section := newNames(), filepath.Base(name), ""
 	w.goTo(cmp.Or(fixtures[page], "thimble"))
+	w.prepare(before[page])
 	for _, s := range all {
-		if fixture := fixtures[page+"#"+s.section]; fixture != "" && s.section != section {
-			w.goTo(fixture)
+		if s.section != section {
+			if fixture := fixtures[page+"#"+s.section]; fixture != "" {
+				w.goTo(fixture)
+			}
+			w.prepare(before[page+"#"+s.section])
 		}
 		section = s.section
 		if s.file != "" {
@@ -118,7 +137,7 @@ func read(t *testing.T, w *world, name string, all []step) {
 		output, status := w.run(t.Context(), command)
 		t.Logf("%s  %s:%d: $ %s", time.Since(began).Round(time.Millisecond), filepath.Base(name), s.line, command)
 		if calls(command, "docker") || strings.Contains(command, "-load") {
-			w.forget(output)
+			w.forget(command, output)
 		}
 		fails := slices.ContainsFunc(s.output, func(l string) bool { return strings.HasPrefix(l, "Error: ") })
 		if strings.HasPrefix(command, "diff ") && len(s.output) > 0 {

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"net"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -31,23 +33,28 @@ import (
 type world struct {
 	t    *testing.T
 	base string // of everything; all pages use one, so that the magefile stays compiled
-	host string // of the registry
 	env  []string
+	// stands are the addresses on loopback that stand in for those of the pages.
+	stands []stand
+	host   string // of the registry
 }
 
-// hosts are the registries and sites of the pages that the registry on loopback stands
-// in for.
-var hosts = []string{"ghcr.io", "registry.example.com"}
+// stand is an address on loopback that stands in for one of the pages.
+type stand struct{ page, actual string }
 
 // kit is where a page clones thimble from, which is a copy of this very tree.
 const kit = "https://github.com/thimble-build/thimble"
+
+// acme is where the repositories of testdata are, for whoever clones them.
+const acme = "https://github.com/acme/"
 
 // newBase makes what all pages share: caches, tools, a repository with this tree, and a
 // module proxy that has it as the latest version.
 func newBase(t *testing.T) string {
 	base, err := filepath.EvalSymlinks(t.TempDir())
 	ok(t, err)
-	for _, dir := range []string{"home", "tools", "state", "kit"} {
+	t.Cleanup(func() { removable(t, base) })
+	for _, dir := range []string{"home", "tools", "state", "kit", "tmp"} {
 		ok(t, os.Mkdir(filepath.Join(base, dir), 0o755))
 	}
 	cmd := exec.Command("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
@@ -65,11 +72,13 @@ func newBase(t *testing.T) string {
 	}
 	commit(t, base, pristine)
 	publish(t, base, pristine)
-	ok(t, os.WriteFile(filepath.Join(base, "gitconfig"), fmt.Appendf(nil, "[url %q]\n\tinsteadOf = %s\n[init]\n\tdefaultBranch = main\n[advice]\n\tdetachedHead = false\n", pristine, kit), 0o644))
-	// mage, for those who have it installed
-	build := exec.Command("go", "build", "-o", filepath.Join(base, "tools", "mage"), "github.com/magefile/mage")
+	ok(t, os.WriteFile(filepath.Join(base, "gitconfig"), fmt.Appendf(nil, "[url %q]\n\tinsteadOf = %s\n[url %q]\n\tinsteadOf = %s\n[init]\n\tdefaultBranch = main\n[advice]\n\tdetachedHead = false\n",
+		pristine, kit, filepath.Join(base, "src")+"/", acme), 0o644))
+	// the launcher, as README.md has it built
+	build := exec.Command("go", "build", "-o", filepath.Join(base, "tools", "mage"), filepath.Join("build", "init", "launcher", "mage.go"))
+	build.Dir = root
 	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build mage: %v\n%s", err, out)
+		t.Fatalf("build the launcher: %v\n%s", err, out)
 	}
 	return base
 }
@@ -102,17 +111,23 @@ func publish(t *testing.T, base, dir string) {
 			ok(t, os.Remove(name))
 		}
 		extracted := filepath.Join(cache, path+"@"+version.Version)
-		err = filepath.WalkDir(extracted, func(name string, d os.DirEntry, err error) error {
-			if err == nil && d.IsDir() {
-				err = os.Chmod(name, 0o755) // the module cache is read-only
-			}
-			return err
-		})
-		if !errors.Is(err, os.ErrNotExist) {
-			ok(t, err)
-		}
+		removable(t, extracted)
 		ok(t, os.RemoveAll(extracted))
 	})
+}
+
+// removable makes folders writable, for those of a module cache are not.
+func removable(t *testing.T, dir string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(name string, d os.DirEntry, err error) error {
+		if err == nil && d.IsDir() {
+			err = os.Chmod(name, 0o755)
+		}
+		return err
+	})
+	if !errors.Is(err, os.ErrNotExist) {
+		ok(t, err)
+	}
 }
 
 func copyFile(from, to string) error {
@@ -173,7 +188,7 @@ var settings = sync.OnceValue(func() (found map[string]string) {
 // settings.
 func environment(base string) []string {
 	env := []string{
-		"HOME=" + filepath.Join(base, "home"), "XDG_CACHE_HOME=" + filepath.Join(base, "cache"), "MAGEFILE_CACHE=" + filepath.Join(base, "mage"),
+		"HOME=" + filepath.Join(base, "home"), "TMPDIR=" + filepath.Join(base, "tmp"), "XDG_CACHE_HOME=" + filepath.Join(base, "cache"), "MAGEFILE_CACHE=" + filepath.Join(base, "mage"),
 		"DOCKER_CONFIG=" + filepath.Join(base, "home", ".docker"), "GIT_CONFIG_GLOBAL=" + filepath.Join(base, "gitconfig"), "GIT_CONFIG_NOSYSTEM=1",
 		"GIT_AUTHOR_NAME=A", "GIT_AUTHOR_EMAIL=a@example.com", "GIT_COMMITTER_NAME=C", "GIT_COMMITTER_EMAIL=c@example.com",
 		"GIT_AUTHOR_DATE=2026-02-03T04:05:06Z", "GIT_COMMITTER_DATE=2026-02-03T04:05:06Z",
@@ -203,14 +218,60 @@ func enter(t *testing.T, base string) *world {
 		ok(t, os.RemoveAll(filepath.Join(base, dir)))
 		ok(t, os.Mkdir(filepath.Join(base, dir), 0o755))
 	}
-	s := httptest.NewUnstartedServer(registry.New(registry.Logger(log.New(io.Discard, "", 0)), registry.WithReferrersSupport(true)))
-	s.Config.ErrorLog = log.New(io.Discard, "", 0)
-	s.Start()
-	t.Cleanup(s.Close)
-	w.host = strings.TrimPrefix(s.URL, "http://")
+	serve := func(h http.Handler) string {
+		s := httptest.NewUnstartedServer(h)
+		s.Config.ErrorLog = log.New(io.Discard, "", 0)
+		s.Start()
+		t.Cleanup(s.Close)
+		return strings.TrimPrefix(s.URL, "http://")
+	}
+	w.host = serve(registry.New(registry.Logger(log.New(io.Discard, "", 0)), registry.WithReferrersSupport(true)))
+	w.stands = []stand{
+		{"ghcr.io", w.host}, {"registry.example.com", w.host},
+		{"private.example.com", serve(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("WWW-Authenticate", `Basic realm="private"`)
+			w.WriteHeader(http.StatusUnauthorized)
+		}))},
+		{"127.0.0.1:8080", free(t)}, {"127.0.0.1:40000", free(t)},
+	}
 	w.env = append(environment(base), "PATH="+filepath.Join(base, "tools")+":"+os.Getenv("PATH"), "STATE="+filepath.Join(base, "state"))
 	ok(t, os.WriteFile(filepath.Join(base, "state", "env"), nil, 0o644))
 	return w
+}
+
+// prepare types what needs no showing.
+func (w *world) prepare(commands []string) {
+	w.t.Helper()
+	for _, command := range commands {
+		if output, status := w.run(w.t.Context(), command); status != 0 {
+			w.t.Fatalf("$ %s\nexit status %d\n%s", command, status, output)
+		}
+	}
+}
+
+// free is an address where nothing listens yet.
+func free(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ok(t, err)
+	ok(t, l.Close())
+	return l.Addr().String()
+}
+
+// actual has the addresses on loopback in place of those of the pages, page the other way
+// round.
+func (w *world) actual(text string) string {
+	for _, s := range w.stands {
+		text = strings.ReplaceAll(text, s.page, s.actual)
+	}
+	return text
+}
+
+func (w *world) page(text string) string {
+	for _, s := range w.stands {
+		text = strings.ReplaceAll(text, s.actual, s.page)
+	}
+	return text
 }
 
 // goTo brings the reader to a fresh clone of thimble, to an empty folder (.), or to the
@@ -226,7 +287,7 @@ func (w *world) goTo(fixture string) {
 		ok(w.t, err)
 		ok(w.t, txtar.Write(archive, dir))
 		commit(w.t, w.base, dir)
-		git(w.t, w.base, dir, "remote", "add", "origin", "https://github.com/acme/"+fixture)
+		git(w.t, w.base, dir, "remote", "add", "origin", acme+fixture)
 	}
 	ok(w.t, os.WriteFile(filepath.Join(w.base, "state", "dir"), []byte(dir), 0o644))
 }
@@ -248,11 +309,15 @@ func (w *world) need(command string) {
 		ok(w.t, err)
 		ok(w.t, os.Symlink(file, link))
 	}
-	for _, name := range []string{"docker", "skopeo", "podman"} {
+	for _, name := range []string{"docker", "skopeo", "podman", "curl"} {
 		if calls(command, name) {
 			_, err := exec.LookPath(name)
 			require(w.t, err == nil, name)
 		}
+	}
+	if calls(command, "reproduce") {
+		_, err := exec.LookPath("faketime")
+		require(w.t, err == nil, "faketime, which a clean room uses")
 	}
 	if calls(command, "docker") || strings.Contains(command, "-load") {
 		require(w.t, exec.Command("docker", "version").Run() == nil, "an engine that answers")
@@ -280,9 +345,7 @@ exit $status`
 
 // run types a command and gives what a terminal would show.
 func (w *world) run(ctx context.Context, command string) (output string, status int) {
-	for _, h := range hosts {
-		command = strings.ReplaceAll(command, h+"/", w.host+"/")
-	}
+	command = w.actual(command)
 	w.need(command)
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
@@ -306,21 +369,31 @@ func (w *world) run(ctx context.Context, command string) (output string, status 
 		w.t.Fatalf("%s: %v\n%s", command, ctx.Err(), b)
 	}
 	output = strings.NewReplacer(
-		w.host+"/", hosts[0]+"/",
 		" --allow-http-registry", "", // which only the one on loopback needs
 		filepath.Join(w.base, "src"), "…",
-	).Replace(string(b))
+	).Replace(w.page(string(b)))
 	return output, cmd.ProcessState.ExitCode()
 }
 
-var loadedAs = regexp.MustCompile(`(?m)^run it +docker run --rm (\S+)$`)
+var (
+	loadedAs = regexp.MustCompile(`(?m)^run it +docker run --rm (\S+)$`)
+	started  = regexp.MustCompile(`(?m)^[0-9a-f]{64}$`)
+)
 
-// forget removes the images that a page leaves in the engine, when the page ends.
-func (w *world) forget(output string) {
+// forget removes the containers and images that a page leaves in the engine, when the page
+// ends.
+func (w *world) forget(command, output string) {
 	remove := func(images []string) {
 		if len(images) > 0 {
 			_ = exec.Command("docker", append([]string{"image", "rm", "-f"}, images...)...).Run() // it may be gone
 		}
+	}
+	if calls(command, "docker") && calls(command, "-d") {
+		w.t.Cleanup(func() {
+			for _, id := range started.FindAllString(output, -1) {
+				_ = exec.Command("docker", "rm", "-f", id).Run() // the page may have stopped it
+			}
+		})
 	}
 	w.t.Cleanup(func() {
 		for _, m := range loadedAs.FindAllStringSubmatch(output, -1) {
@@ -335,9 +408,7 @@ func (w *world) forget(output string) {
 
 // write writes a file where the reader is.
 func (w *world) write(name, content string) {
-	for _, h := range hosts {
-		content = strings.ReplaceAll(content, h+"/", w.host+"/")
-	}
+	content = w.actual(content)
 	dir, err := os.ReadFile(filepath.Join(w.base, "state", "dir"))
 	ok(w.t, err)
 	file := filepath.Join(strings.TrimSpace(string(dir)), filepath.FromSlash(name))
