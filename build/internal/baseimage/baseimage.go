@@ -51,8 +51,9 @@ type source interface {
 	root(ctx context.Context) (raw []byte, mediaType types.MediaType, err error)
 	manifest(ctx context.Context, digest v1.Hash) ([]byte, error)
 	blob(ctx context.Context, digest v1.Hash, to cache.Sink) error
-	// sboms are the documents that lie beside a manifest.
-	sboms(ctx context.Context, digest v1.Hash) ([]plan.ImageSBOM, error)
+	// sboms are the documents that lie beside a manifest, further manifests among them if
+	// they hold one.
+	sboms(ctx context.Context, digest v1.Hash, further []v1.Hash) ([]plan.ImageSBOM, error)
 	close()
 }
 
@@ -113,7 +114,7 @@ func (s *Store) lock(ctx context.Context, ref string, platforms []plan.Platform)
 			continue
 		}
 		p := plan.ImagePlatformLock{Platform: want, Digest: d.Digest.String(), MediaType: string(d.MediaType), Size: d.Size}
-		if p.SBOMs, err = from.sboms(ctx, d.Digest); err != nil {
+		if p.SBOMs, err = sbomsOf(ctx, from, raw, mediaType, d.Digest); err != nil {
 			return none, err
 		}
 		l.Platforms = append(l.Platforms, p)
@@ -126,6 +127,23 @@ func (s *Store) lock(ctx context.Context, ref string, platforms []plan.Platform)
 	}
 	slices.Sort(missing.Has)
 	return l, missing
+}
+
+// sbomsOf are the documents about the image for a platform; where there are none, those
+// about its index.
+func sbomsOf(ctx context.Context, from source, root []byte, mediaType types.MediaType, digest v1.Hash) ([]plan.ImageSBOM, error) {
+	if !mediaType.IsIndex() {
+		return from.sboms(ctx, digest, nil)
+	}
+	index, err := v1.ParseIndexManifest(bytes.NewReader(root))
+	if err != nil {
+		return nil, fmt.Errorf("read the index: %w", err)
+	}
+	found, err := from.sboms(ctx, digest, attestations(index)[digest])
+	if err != nil || len(found) > 0 {
+		return found, err
+	}
+	return from.sboms(ctx, hashOf(root), nil)
 }
 
 // candidates are the images of an index with their platforms, or the one image.

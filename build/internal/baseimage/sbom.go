@@ -1,0 +1,102 @@
+package baseimage
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/thimble-build/thimble/build/internal/attest"
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// sbomTypes are the media types of the documents that count, under which they are
+// attached, and the predicate types under which they are attested.
+var sbomTypes = map[string]bool{
+	"application/spdx+json": true, "text/spdx": true, "text/spdx+json": true, "text/spdx+xml": true,
+	"application/vnd.cyclonedx": true, "application/vnd.cyclonedx+json": true, "application/vnd.cyclonedx+xml": true,
+	"application/vnd.syft+json": true,
+	attest.SPDXType:             true, attest.CycloneDXType: true,
+}
+
+// maxReferrers bounds how many referrers of an image are looked at.
+const maxReferrers = 100
+
+// sboms looks for what is said of an image: its referrers, cosign's attestations (.att)
+// and cosign's attached documents (.sbom), and the further manifests. They are named, not
+// judged.
+func (r *remote) sboms(ctx context.Context, digest v1.Hash, further []v1.Hash) ([]plan.ImageSBOM, error) {
+	referrers, err := r.repo.Referrers(ctx, digest)
+	if err != nil {
+		return nil, err
+	}
+	beside := slices.Clone(further)
+	for _, d := range referrers {
+		beside = append(beside, d.Digest)
+	}
+	beside = beside[:min(len(beside), maxReferrers)]
+	tag := strings.Replace(digest.String(), ":", "-", 1)
+	for _, suffix := range []string{".att", ".sbom"} {
+		at, err := r.repo.Resolve(ctx, tag+suffix)
+		if err != nil {
+			return nil, err
+		}
+		if at.Hex != "" {
+			beside = append(beside, at)
+		}
+	}
+	var found []plan.ImageSBOM
+	for _, d := range beside {
+		raw, _, err := r.repo.Manifest(ctx, d)
+		if err != nil {
+			return nil, err
+		}
+		if mediaType := sbomIn(raw); mediaType != "" {
+			found = append(found, plan.ImageSBOM{Reference: r.ref.Repository + "@" + d.String(), Digest: d.String(), MediaType: mediaType})
+		}
+	}
+	slices.SortFunc(found, func(a, b plan.ImageSBOM) int { return strings.Compare(a.Digest, b.Digest) })
+	return slices.CompactFunc(found, func(a, b plan.ImageSBOM) bool { return a.Digest == b.Digest }), nil
+}
+
+// sbomIn says what document a manifest holds, going by its artifact type, the
+// annotations of a bundle, and its layers; empty if it is none.
+func sbomIn(raw []byte) string {
+	var m struct {
+		ArtifactType string            `json:"artifactType"`
+		Annotations  map[string]string `json:"annotations"`
+		Layers       []v1.Descriptor   `json:"layers"`
+	}
+	if json.Unmarshal(raw, &m) != nil {
+		return ""
+	}
+	type claim struct{ mediaType, predicate string }
+	claims := []claim{{m.ArtifactType, m.Annotations["dev.sigstore.bundle.predicateType"]}}
+	for _, l := range m.Layers {
+		claims = append(claims, claim{string(l.MediaType), l.Annotations["predicateType"]},
+			claim{string(l.MediaType), l.Annotations["in-toto.io/predicate-type"]})
+	}
+	for _, c := range claims {
+		if sbomTypes[c.predicate] || sbomTypes[c.mediaType] {
+			return c.mediaType
+		}
+	}
+	return ""
+}
+
+// attestations are the manifests that buildkit puts into an index beside its images, by
+// the digest of the image that each is about.
+func attestations(index *v1.IndexManifest) map[v1.Hash][]v1.Hash {
+	about := map[v1.Hash][]v1.Hash{}
+	for _, d := range index.Manifests {
+		if d.Annotations["vnd.docker.reference.type"] != "attestation-manifest" {
+			continue
+		}
+		if subject, err := v1.NewHash(d.Annotations["vnd.docker.reference.digest"]); err == nil {
+			about[subject] = append(about[subject], d.Digest)
+		}
+	}
+	return about
+}
