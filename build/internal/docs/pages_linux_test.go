@@ -26,6 +26,8 @@ var fixtures = map[string]string{
 	"reproducibility.md":           "lines",
 	"reproducibility.md#GOFLAGS":   "thimble",
 	"troubleshooting.md":           "hello",
+	"monorepos.md":                 "mono",
+	"monorepos.md#Several modules": "modules",
 	"vendoring.md":                 "hello",
 }
 

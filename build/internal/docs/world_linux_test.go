@@ -294,8 +294,9 @@ func (w *world) goTo(fixture string) {
 
 // tools are the stock programs that pages call and that testtool builds.
 var tools = map[string]struct{ pkg, version string }{
-	"cosign": {"github.com/sigstore/cosign/v2/cmd/cosign", "v2.6.5"},
-	"crane":  {"github.com/google/go-containerregistry/cmd/crane", "v0.21.7"},
+	"actionlint": {"github.com/rhysd/actionlint/cmd/actionlint", "v1.7.12"},
+	"cosign":     {"github.com/sigstore/cosign/v2/cmd/cosign", "v2.6.5"},
+	"crane":      {"github.com/google/go-containerregistry/cmd/crane", "v0.21.7"},
 }
 
 // need makes the programs that a command calls available.
