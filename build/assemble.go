@@ -27,6 +27,8 @@ type assembled struct {
 	// empty where there is none; components tells what brought it.
 	rootfsKey, assetsKey string
 	components           func() ([]tree.Component, error)
+	// libraries are what the binary is linked with when it starts.
+	libraries []Library
 	// tools are those of a debug image.
 	tools func() (*tree.Tree, error)
 }
@@ -144,6 +146,9 @@ func (r *run) layersOf(ctx context.Context, u *unit) ([]func(context.Context) (i
 		}
 		tools, err := r.debug.components(u)
 		return tree.Overlay(tree.Overlay(below, tree.Overlay(own, more)), tools), err
+	}
+	if err := r.link(u, assets); err != nil {
+		return nil, err
 	}
 	if more := r.debug.layers(ctx, u); more != nil {
 		layers = append(layers, more...)

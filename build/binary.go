@@ -22,6 +22,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/thimble-build/thimble/build/internal/compile"
+	"github.com/thimble-build/thimble/build/internal/layerfs"
 	"github.com/thimble-build/thimble/build/internal/needs"
 	"github.com/thimble-build/thimble/build/plan"
 )
@@ -141,9 +142,13 @@ func (r *run) compile(ctx context.Context, platform plan.Platform, units []*unit
 				u.needs = (&needs.Report{}).Apply(u.image.Include, nil)
 				continue
 			}
-			u.needs = u.report.Apply(u.image.Include, u.image.Exclude)
-			if u.report.Unknown != "" {
-				r.Progress.Notice(fmt.Sprintf("%s gets everything that a program can need: %s", u, u.report.Unknown))
+			report := u.report
+			if u.image.Cgo {
+				report = report.WithC()
+			}
+			u.needs = report.Apply(u.image.Include, u.image.Exclude)
+			if report.Unknown != "" {
+				r.Progress.Notice(fmt.Sprintf("%s gets everything that a program can need: %s", u, report.Unknown))
 			}
 		}
 		if unchanged {
@@ -161,12 +166,16 @@ func (r *run) explainCgo(ctx context.Context, err error, platform plan.Platform,
 		return err
 	}
 	for _, img := range images {
+		if img.Cgo {
+			continue
+		}
 		packages, listErr := r.resolved.Cgo(ctx, platform, img.Package)
 		if listErr != nil || len(packages) == 0 {
 			continue
 		}
-		return fmt.Errorf("%w\n%s is written with cgo, and images are compiled without it; "+
-			"replace that package, or exclude it with a build tag", err, strings.Join(packages, ", "))
+		return fmt.Errorf("%w\n%s is written with cgo, and image %s is compiled without it; "+
+			"choose a base with a C library, such as distroless/base, and set Cgo, or replace that package, or exclude it with a build tag",
+			err, strings.Join(packages, ", "), img.Name)
 	}
 	return err
 }
@@ -179,8 +188,16 @@ type examined struct {
 	sha256 string // hex
 	build  *debug.BuildInfo
 	report needs.Report
+	// elf is what the binary asks for; nil where it was compiled without cgo, and so for
+	// nothing.
+	elf *layerfs.ELF
 	// digests are computed once somebody wants them.
 	digests func() (digests, error)
+}
+
+// dynamic says that the binary asks for a dynamic linker, or for libraries.
+func (e *examined) dynamic() bool {
+	return e.elf != nil && (e.elf.Interp != "" || len(e.elf.Needed) > 0)
 }
 
 // examine proves a binary and reads from it what the later stages need, all at
@@ -202,6 +219,11 @@ func (r *run) examine(ctx context.Context, u *unit, before bool) (*examined, err
 	e.digests = sync.OnceValues(e.computeDigests)
 	if e.build, err = compile.Prove(f, r.resolved.Plan, u.image, u.platform); err != nil {
 		return nil, err
+	}
+	if u.image.Cgo && u.platform.OS == "linux" {
+		if e.elf, err = layerfs.ReadELF(f); err != nil {
+			return nil, fmt.Errorf("read the binary of %s: %w", u, err)
+		}
 	}
 	g, _ := errgroup.WithContext(ctx)
 	scan := func() (needs.Report, error) { return needs.Scan(f, e.size) }

@@ -156,7 +156,7 @@ func debugged(img *plan.Image) {
 // capability that was added to a container to nobody else.
 func toolboxOf(img plan.Image) plan.Image {
 	return plan.Image{
-		Name: img.Name, Package: img.Package, Repository: img.Repository, Base: plan.BaseScratch,
+		Name: img.Name, Package: img.Package, Repository: img.Repository, Base: plan.BaseScratch, Cgo: img.Cgo,
 		Title: img.Title + " (toolbox)", Licenses: img.Licenses,
 		Include: []string{plan.NeedTmp, plan.NeedUsers},
 		Runtime: plan.Runtime{

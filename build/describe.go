@@ -246,6 +246,10 @@ func (r *run) linked(u *unit) (describe.Input, error) {
 		Main:       module(&u.build.Main),
 		Std:        describe.Module{Path: "std", Version: p.Toolchain.Version, License: u.licenses["std"]},
 		Components: components,
+		Compiler:   compilerFor(p, u.platform),
+	}
+	for _, l := range u.libraries {
+		in.Libraries = append(in.Libraries, describe.Library{Name: l.Name, Path: l.Path, Component: l.Package})
 	}
 	for _, m := range u.build.Deps {
 		in.Modules = append(in.Modules, module(m))

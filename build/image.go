@@ -373,7 +373,7 @@ func (u *unit) binaryPath() string {
 func (u *unit) result() PlatformResult {
 	made := PlatformResult{
 		Platform: u.platform, Base: u.image.Base, Digest: u.digest, Size: u.imageSize, Layers: u.sizes, SBOM: u.sbom,
-		Binary: Binary{Path: u.binaryPath(), SHA256: u.sha256, Size: u.size, Static: true},
+		Binary: Binary{Path: u.binaryPath(), SHA256: u.sha256, Size: u.size, Static: !u.dynamic(), Libraries: u.libraries},
 		Needs:  []Need{},
 	}
 	if u.symbols != "" {

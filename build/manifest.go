@@ -90,10 +90,22 @@ type Binary struct {
 	Size   int64  `json:"size"`
 	// Static says that the proof was given: no interpreter, no shared library.
 	Static bool `json:"static"`
+	// Libraries are what the binary is linked with when it starts in the image, the
+	// dynamic linker among them, and what brought each.
+	Libraries []Library `json:"libraries,omitempty"`
 	// BuildID is the binary's GNU build id in hex, and Symbols the file with its debug
 	// symbols; both are there where Config.DebugSymbols is set.
 	BuildID string `json:"buildID,omitempty"`
 	Symbols string `json:"symbols,omitempty"`
+}
+
+// Library is a shared library, or the dynamic linker, of an image.
+type Library struct {
+	// Name is how it is asked for, Path where it lies.
+	Name string `json:"name"`
+	Path string `json:"path"`
+	// Package is the package of the base that has it; empty where that is not known.
+	Package string `json:"package,omitempty"`
 }
 
 // Need is a part of an operating system that the binary can use, why, and the

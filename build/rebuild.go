@@ -200,7 +200,7 @@ func (r *rebuild) room(mirror string) (*room, error) {
 	}
 	cfg := p.Config()
 	cfg.Version = r.found.Version
-	cfg.Before = r.Config.Before
+	cfg.Before, cfg.CC = r.Config.Before, r.Config.CC
 	cfg.Dist = r.Config.Dist
 	var programs []string
 	for _, command := range cfg.Before {

@@ -163,7 +163,7 @@ func (r *room) fetch(ctx context.Context, source string) (*gocmd.Go, error) {
 	if err != nil {
 		return nil, err
 	}
-	env := append(user.Environment(), r.settings(module)...)
+	env := slices.Concat(user.Environment(), user.CEnvironment(), r.settings(module))
 	g, err := gocmd.Read(ctx, module, env)
 	if err != nil {
 		return nil, fmt.Errorf("%w; the go command takes toolchains from GOPROXY, and checks them with GOSUMDB: neither may be off, or give it the toolchain in PATH", err)
@@ -204,6 +204,7 @@ func (r *room) environment(g *gocmd.Go) []string {
 			env = append(env, e)
 		}
 	}
+	env = append(env, g.CEnvironment()...)
 	zone, language := "Asia/Kathmandu", "tr_TR.UTF-8"
 	if v, _ := r.lookupEnv("TZ"); v == zone {
 		zone = "America/St_Johns"

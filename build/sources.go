@@ -164,18 +164,21 @@ func (r *run) sourcesKey(platform plan.Platform) (string, error) {
 	if r.resolved.TreeState == "" {
 		return "", nil
 	}
-	var packages []string
+	var packages, cgo []string
 	for _, img := range p.Images {
 		packages = append(packages, img.Package)
+		if img.Cgo {
+			cgo = append(cgo, img.Package)
+		}
 	}
 	key, err := json.Marshal(struct {
 		Platform                    plan.Platform
 		Toolchain                   plan.Toolchain
 		Build                       plan.Build
-		Packages                    []string
+		Packages, Cgo               []string
 		ModuleCache, Dir, TreeState string
 		Stable                      bool
-	}{platform, p.Toolchain, p.Build, packages, r.resolved.Go.Setting("GOMODCACHE"), r.resolved.Dir, r.resolved.TreeState, p.StableDigests()})
+	}{platform, p.Toolchain, p.Build, packages, cgo, r.resolved.Go.Setting("GOMODCACHE"), r.resolved.Dir, r.resolved.TreeState, p.StableDigests()})
 	return "sources-" + string(key), err
 }
 

@@ -32,7 +32,7 @@ func (p *Plan) Config() Config {
 			c.Repository = prefix
 		}
 		c.Images = append(c.Images, ImageConfig{
-			Package: i.Package, Name: i.Name, Title: i.Title, Licenses: i.Licenses, Base: i.Base, Packages: slices.Clone(i.Packages),
+			Package: i.Package, Name: i.Name, Title: i.Title, Licenses: i.Licenses, Base: i.Base, Packages: slices.Clone(i.Packages), Cgo: i.Cgo,
 			Runtime: i.Runtime, Include: slices.Clone(i.Include), Exclude: slices.Clone(i.Exclude),
 			CACertificates: slices.Clone(i.CACertificates), Assets: slices.Clone(i.Assets), OmitLicenseTexts: !i.LicenseTexts,
 			Users: slices.Clone(i.Users), Capabilities: slices.Clone(i.Capabilities),

@@ -43,6 +43,10 @@ type Config struct {
 	// that touched its inputs. The commit of the build is in the provenance. It needs the
 	// whole history.
 	StableDigests bool
+	// CC are the C compilers of images with Cgo by platform, such as
+	// {"linux/arm64": "aarch64-linux-gnu-gcc"}, where those that are found will not do.
+	// CC_FOR_linux_arm64 and the like override it.
+	CC map[string]string
 
 	// DebugSymbols keeps what "-s -w" leaves out of the binaries for linux, in
 	// debug/.build-id of the output folder, where debuggers look by build id.
@@ -80,6 +84,9 @@ type ImageConfig struct {
 	// Packages are Debian packages to add, with what they depend on, where the base is
 	// made of Debian's packages.
 	Packages []string
+	// Cgo compiles with cgo, for a base that has a C library, and what the program is
+	// linked with. Without it, every program is static.
+	Cgo bool
 
 	// Runtime settings of the image's configuration.
 	Runtime Runtime

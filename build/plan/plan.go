@@ -121,6 +121,21 @@ type Toolchain struct {
 	// Work is the go.work file relative to the module's folder, with slashes;
 	// empty when there is none or GOWORK=off.
 	Work string `json:"gowork,omitempty"`
+	// C are the C compilers of images with cgo, one for each platform, in the plan's order;
+	// nil where no image has it.
+	C []CCompiler `json:"c,omitempty"`
+}
+
+// CCompiler compiles C for one platform. What it writes changes with its version, which
+// nobody but the system that it is installed on can pin.
+type CCompiler struct {
+	Platform Platform `json:"platform"`
+	// Command is its name without a folder, with its arguments.
+	Command string `json:"command"`
+	// Target is what it compiles for (-dumpmachine), Version the first line of what it says
+	// of itself (--version).
+	Target  string `json:"target"`
+	Version string `json:"version"`
 }
 
 // Build is how the binaries are compiled, beyond -trimpath.
@@ -156,6 +171,8 @@ type Image struct {
 	// are added to it, sorted.
 	Base     string   `json:"base"`
 	Packages []string `json:"packages,omitempty"`
+	// Cgo says that the program is compiled with cgo, and linked with what the base has.
+	Cgo bool `json:"cgo,omitempty"`
 	// Title and Licenses (an SPDX expression) describe the service itself.
 	Title    string `json:"title"`
 	Licenses string `json:"licenses,omitempty"`

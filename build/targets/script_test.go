@@ -75,8 +75,8 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, params)
 }
 
-// condition is for [network-namespace], [strace], [debian-mirror]: programs, rights and
-// servers that a script needs. Where everything must be there, what is missing is an error.
+// condition is for [network-namespace], [strace], [c-compiler], [debian-mirror]: programs,
+// rights and servers that a script needs. Where everything must be there, what is missing is an error.
 func condition(name string) (bool, error) {
 	var probe []string
 	switch name {
@@ -90,6 +90,8 @@ func condition(name string) (bool, error) {
 		probe = []string{"unshare", "-n", "true"}
 	case "strace":
 		probe = []string{"strace", "-o", os.DevNull, "true"}
+	case "c-compiler": // for linux/amd64
+		probe = []string{"sh", "-c", "gcc -dumpmachine | grep '^x86_64-.*linux'"}
 	default:
 		return false, fmt.Errorf("unknown condition %q", name)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -102,6 +103,9 @@ func platform(w io.Writer, dist string, p build.PlatformResult) {
 		switch l.Name {
 		case "binary":
 			holds = fmt.Sprintf("%s of static binary", size(p.Binary.Size))
+			if !p.Binary.Static {
+				holds = fmt.Sprintf("%s of binary, linked with %s", size(p.Binary.Size), strings.Join(linked(p.Binary.Libraries), ", "))
+			}
 		case "base":
 			holds = p.Base
 		case "rootfs":
@@ -135,6 +139,15 @@ func platform(w io.Writer, dist string, p build.PlatformResult) {
 		fmt.Fprintf(t, "      %s\t%s\n", n.Name, why)
 	}
 	_ = t.Flush()
+}
+
+// linked are the names of libraries, without folders.
+func linked(libraries []build.Library) []string {
+	var names []string
+	for _, l := range libraries {
+		names = append(names, path.Base(l.Name))
+	}
+	return names
 }
 
 // included are the needs that the image has files for.

@@ -1,5 +1,5 @@
-// Package compile turns main packages into static binaries with the go command,
-// and proves that what came out is what the plan says. It takes a plan and gives
+// Package compile turns main packages into binaries with the go command, static ones
+// unless the plan asks for cgo, and proves that what came out is what the plan says. It takes a plan and gives
 // files; it decides nothing.
 package compile
 
@@ -57,7 +57,7 @@ func Build(ctx context.Context, g *gocmd.Go, p *plan.Plan, platform plan.Platfor
 		for _, img := range batch {
 			names = append(names, img.Package)
 		}
-		err := process.Run(ctx, g.Command(platform.Env(), append(args, names...)...))
+		err := process.Run(ctx, g.Command(g.Settings(platform, batch[0].Cgo), append(args, names...)...))
 		if err != nil {
 			if failed := new(process.Error); errors.As(err, &failed) && failed.Stderr != "" {
 				return &Error{Package: strings.Join(names, " "), Platform: platform, Output: failed.Stderr, Err: err}
@@ -69,19 +69,25 @@ func Build(ctx context.Context, g *gocmd.Go, p *plan.Plan, platform plan.Platfor
 }
 
 // batches groups the images that one `go build -o folder/` can write: those
-// whose binary gets its image's name by itself. The others go alone.
+// whose binary gets its image's name by itself, without cgo and with it. The others go
+// alone.
 func batches(images []plan.Image) [][]plan.Image {
-	var together []plan.Image
+	var pure, cgo []plan.Image
 	var all [][]plan.Image
 	for _, img := range images {
-		if path.Base(img.Package) == img.Name {
-			together = append(together, img)
-		} else {
+		switch {
+		case path.Base(img.Package) != img.Name:
 			all = append(all, []plan.Image{img})
+		case img.Cgo:
+			cgo = append(cgo, img)
+		default:
+			pure = append(pure, img)
 		}
 	}
-	if len(together) > 0 {
-		all = append(all, together)
+	for _, together := range [][]plan.Image{pure, cgo} {
+		if len(together) > 0 {
+			all = append(all, together)
+		}
 	}
 	return all
 }

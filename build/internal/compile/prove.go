@@ -43,7 +43,7 @@ var machines = map[string]struct {
 }
 
 // Prove checks that a binary is for the platform, and carries the build info that
-// the plan foretells, which it returns. One for linux is static besides: no
+// the plan foretells, which it returns. One for linux without cgo is static besides: no
 // PT_INTERP, no DT_NEEDED. (On most other systems every program is linked to the
 // system's own libraries.) The error names the library, the flag or the setting that
 // differs.
@@ -56,7 +56,7 @@ func Prove(r io.ReaderAt, p *plan.Plan, img plan.Image, platform plan.Platform) 
 		return fail("%w", err)
 	}
 	if platform.OS == "linux" {
-		if err := static(r, info, p, platform); err != nil {
+		if err := static(r, info, p, img, platform); err != nil {
 			return fail("%w", err)
 		}
 	}
@@ -66,8 +66,8 @@ func Prove(r io.ReaderAt, p *plan.Plan, img plan.Image, platform plan.Platform) 
 	return info, nil
 }
 
-// static checks the ELF file: its machine, and that it asks for nothing.
-func static(r io.ReaderAt, info *debug.BuildInfo, p *plan.Plan, platform plan.Platform) error {
+// static checks the ELF file: its machine, and that it asks for nothing, unless it may.
+func static(r io.ReaderAt, info *debug.BuildInfo, p *plan.Plan, img plan.Image, platform plan.Platform) error {
 	f, err := elf.NewFile(r)
 	if err != nil {
 		return err
@@ -75,6 +75,9 @@ func static(r io.ReaderAt, info *debug.BuildInfo, p *plan.Plan, platform plan.Pl
 	want, ok := machines[platform.Architecture]
 	if !ok || f.Machine != want.machine || f.Class != want.class || f.ByteOrder != want.order {
 		return fmt.Errorf("it is for %s, %s", f.Machine, f.Class)
+	}
+	if img.Cgo {
+		return nil
 	}
 	libs, err := f.ImportedLibraries()
 	if err != nil && !errors.Is(err, elf.ErrNoSymbols) {
@@ -129,13 +132,17 @@ func setting(info *debug.BuildInfo, key string) string {
 // compare holds the build info against the plan.
 func compare(info *debug.BuildInfo, p *plan.Plan, img plan.Image, platform plan.Platform) error {
 	type pair struct{ name, got, want string }
+	enabled := "0"
+	if img.Cgo {
+		enabled = "1"
+	}
 	version, _, _ := strings.Cut(info.GoVersion, " ")
 	version, _, _ = strings.Cut(version, "-X:") // the experiments, as Go 1.27 writes them
 	pairs := []pair{
 		{"Go version", version, p.Toolchain.Version},
 		{"package", info.Path, img.Package},
 		{"main module", info.Main.Path, p.Module.Path},
-		{"CGO_ENABLED", setting(info, "CGO_ENABLED"), "0"},
+		{"CGO_ENABLED", setting(info, "CGO_ENABLED"), enabled},
 		{"-trimpath", setting(info, "-trimpath"), "true"},
 		{"-tags", setting(info, "-tags"), strings.Join(p.Build.Tags, ",")},
 		{"-gcflags", setting(info, "-gcflags"), strings.Join(p.Build.GCFlags, " ")},

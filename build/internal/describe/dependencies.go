@@ -62,6 +62,7 @@ func dependencies(in ProvenanceInput) ([]*intoto.ResourceDescriptor, error) {
 			if err != nil {
 				return nil, err
 			}
+			d.Annotations = linked(i.Libraries, c.Name)
 			all = append(all, d)
 		}
 	}
@@ -75,7 +76,35 @@ func compareDescriptors(a, b *intoto.ResourceDescriptor) int {
 		strings.Compare(a.Name, b.Name), strings.Compare(a.Uri, b.Uri),
 		strings.Compare(a.Digest["dirHash"], b.Digest["dirHash"]), strings.Compare(a.Digest["sha256"], b.Digest["sha256"]),
 		strings.Compare(a.Annotations.GetFields()["replaces"].GetStringValue(), b.Annotations.GetFields()["replaces"].GetStringValue()),
+		slices.Compare(libraries(a), libraries(b)),
 	)
+}
+
+// libraries are those that linked has noted.
+func libraries(d *intoto.ResourceDescriptor) (paths []string) {
+	for _, v := range d.Annotations.GetFields()["libraries"].GetListValue().GetValues() {
+		paths = append(paths, v.GetStringValue())
+	}
+	return paths
+}
+
+// linked are the libraries of a component that the binary is linked with, as the
+// annotation of the component; nil where there are none.
+func linked(libraries []Library, component string) *structpb.Struct {
+	var names []string
+	for _, l := range libraries {
+		if l.Component == component {
+			names = append(names, l.Path)
+		}
+	}
+	if names == nil {
+		return nil
+	}
+	var paths []*structpb.Value
+	for _, name := range slices.Compact(slices.Sorted(slices.Values(names))) {
+		paths = append(paths, structpb.NewStringValue(name))
+	}
+	return &structpb.Struct{Fields: map[string]*structpb.Value{"libraries": structpb.NewListValue(&structpb.ListValue{Values: paths})}}
 }
 
 // toolchainDescriptor is the module that the toolchain came as, else the version

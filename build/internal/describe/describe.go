@@ -80,7 +80,16 @@ type Input struct {
 
 	Components []tree.Component
 	Assets     []Asset
+
+	// Compiler is the C compiler of an image with cgo; nil for others. Libraries are what
+	// its binary is linked with when it starts.
+	Compiler  *plan.CCompiler
+	Libraries []Library
 }
+
+// Library is a shared library, or the dynamic linker: how it is asked for, where it lies,
+// and the name of the component that brought it, if that is known.
+type Library struct{ Name, Path, Component string }
 
 // noAssertion is what documents say of what is not known.
 const noAssertion = "NOASSERTION"

@@ -285,6 +285,13 @@ func applicationItem(in Input, author party) (*item, error) {
 		{"thimble:toolchain", in.Plan.Toolchain.Version},
 		{"thimble:version", in.Plan.Version},
 	}, revisionFacts(in.Plan)...)
+	if in.Image.Cgo {
+		it.facts = append(it.facts, fact{"thimble:cgo", "true"})
+		if in.Compiler != nil {
+			it.facts = append(it.facts, fact{"thimble:cCompiler", in.Compiler.Version})
+		}
+	}
+	it.facts = append(it.facts, libraryFacts(in)...)
 	for _, a := range in.Assets {
 		f := treeFile(a.File)
 		f.executable = a.Executable
@@ -292,6 +299,21 @@ func applicationItem(in Input, author party) (*item, error) {
 	}
 	slices.SortFunc(it.files[1:], func(a, b file) int { return strings.Compare(a.path, b.path) })
 	return it, nil
+}
+
+// libraryFacts are what the binary is linked with when it starts, and what brought it.
+func libraryFacts(in Input) (facts []fact) {
+	for _, l := range in.Libraries {
+		value := l.Name + " " + l.Path
+		for _, c := range in.Components {
+			if c.Name == l.Component {
+				value += " " + cmp.Or(c.PURL, c.Name)
+			}
+		}
+		facts = append(facts, fact{"thimble:library", value})
+	}
+	slices.SortFunc(facts, func(a, b fact) int { return strings.Compare(a.value, b.value) })
+	return facts
 }
 
 func componentItem(c tree.Component) *item {

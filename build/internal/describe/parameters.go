@@ -46,6 +46,7 @@ type externalImage struct {
 	Licenses         string       `json:"licenses,omitempty"`
 	Base             string       `json:"base,omitempty"`
 	Packages         []string     `json:"packages,omitempty"`
+	Cgo              bool         `json:"cgo,omitempty"`
 	Runtime          plan.Runtime `json:"runtime"`
 	Include          []string     `json:"include,omitempty"`
 	Exclude          []string     `json:"exclude,omitempty"`
@@ -94,7 +95,7 @@ func newExternalTest(c plan.TestConfig) externalTest {
 func newExternalImage(c plan.ImageConfig) externalImage {
 	return externalImage{
 		Package: c.Package, Name: c.Name, Title: c.Title, Licenses: c.Licenses,
-		Base: c.Base, Packages: c.Packages, Runtime: c.Runtime, Include: c.Include, Exclude: c.Exclude,
+		Base: c.Base, Packages: c.Packages, Cgo: c.Cgo, Runtime: c.Runtime, Include: c.Include, Exclude: c.Exclude,
 		CACertificates: c.CACertificates, Assets: c.Assets, Users: c.Users, Capabilities: c.Capabilities, OmitLicenseTexts: c.OmitLicenseTexts,
 	}
 }

@@ -236,6 +236,9 @@ func TestProvenanceSchema(t *testing.T) {
 	full.Plan.Images[0].Assets = full.Config.Images[0].Assets
 	full.Plan.Images[0].Users, full.Plan.Images[0].Capabilities = full.Config.Images[0].Users, full.Config.Images[0].Capabilities
 	full.Plan.Images[0].Packages = full.Config.Images[0].Packages
+	full.Plan.Images[0].Cgo = true
+	full.Plan.Toolchain.C = []plan.CCompiler{{Platform: full.Images[0].Platform, Command: "gcc -O1", Target: "arm-linux-gnueabihf", Version: "gcc 14"}}
+	full.Images[0].Libraries = []Library{{Name: "libx.so.1", Path: "/usr/lib/libx.so.1", Component: "netbase"}}
 	full.Config.Debian.Suite = "trixie"
 	full.Plan.Lock = locked()
 	full.Images[0].Components = append(full.Images[0].Components,
@@ -284,7 +287,7 @@ func locked() *plan.Lock {
 }
 
 func fill(c *plan.ImageConfig) {
-	c.Base, c.Packages = plan.BaseDebian, []string{"netbase"}
+	c.Base, c.Packages, c.Cgo = plan.BaseDebian, []string{"netbase"}, true
 	c.Name, c.Licenses, c.OmitLicenseTexts = "api", "MIT", true
 	c.Exclude, c.CACertificates = []string{"home"}, []string{"ca.pem"}
 	c.Assets = []plan.Asset{{Source: "site", Target: "/srv", Mode: 0o640, UID: 1, GID: 2, Capabilities: []string{"cap_net_raw"}}}

@@ -18,6 +18,7 @@ import (
 	"strings"
 
 	"github.com/thimble-build/thimble/build/internal/process"
+	"github.com/thimble-build/thimble/build/plan"
 )
 
 // Go is a go command and the settings that hold for one module.
@@ -40,6 +41,8 @@ type Go struct {
 	user    []string          // the user's environment, without the launcher's overrides
 	clean   []string          // user without any setting of Go's
 	setting map[string]string // what `go env` says
+	forC    map[string]string // what it says of C, once FindC has asked
+	c       map[plan.Platform]compiler
 }
 
 // pinned are the settings that are handed to the go command as they are: where
@@ -229,7 +232,9 @@ func withoutGo(env []string) []string {
 		switch name {
 		case "GOMAXPROCS", "GOMEMLIMIT", "GOGC": // how fast, not what
 			return false
-		case "CC", "CXX", "FC", "AR", "PKG_CONFIG", "GCCGO", "PWD", "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE":
+		case "CC", "CXX", "FC", "AR", "PKG_CONFIG", "GCCGO", "PWD", "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE",
+			"CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "LIBRARY_PATH", "COMPILER_PATH", "GCC_EXEC_PREFIX", "LD_RUN_PATH",
+			"DEPENDENCIES_OUTPUT", "SUNPRO_DEPENDENCIES":
 			return true
 		}
 		return strings.HasPrefix(name, "GO") && !strings.HasPrefix(name, "GOOGLE_") ||

@@ -23,6 +23,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/thimble-build/thimble/build/plan"
 )
 
 // Need is one part of an operating system that the binary can use.
@@ -88,6 +90,29 @@ func everything(why string) Report {
 	}
 	sortNeeds(report.Needs)
 	return report
+}
+
+// WithC returns the report of a program that holds C code besides: C has no table of
+// names, so every need is given but the warning, and what a Go package brings is of no
+// use to it.
+func (r Report) WithC() Report {
+	const why = "C code, whose needs cannot be seen"
+	if r.Unknown != "" {
+		return r
+	}
+	all := Report{Unknown: "it has " + why}
+	for _, rule := range rules {
+		need := Need{Name: rule.need, Evidence: []string{why}}
+		found := slices.IndexFunc(r.Needs, func(n Need) bool { return n.Name == rule.need })
+		if found >= 0 && !r.Needs[found].Embedded {
+			need.Evidence = r.Needs[found].Evidence
+		}
+		if found >= 0 || rule.need != plan.NeedExec {
+			all.Needs = append(all.Needs, need)
+		}
+	}
+	sortNeeds(all.Needs)
+	return all
 }
 
 // Apply returns the needs with those of include, which are then included even

@@ -59,6 +59,9 @@ func (r *Resolved) Inputs(s *Sources, main string) (Inputs, error) {
 		for _, kind := range p.kinds() {
 			in.Paths.Globs = append(in.Paths.Globs, path.Join(git.Quote(folder), "*"+kind))
 		}
+		if len(p.CgoFiles) > 0 { // C includes whatever lies there
+			in.Paths.Globs = append(in.Paths.Globs, path.Join(git.Quote(folder), "**"))
+		}
 		for _, pattern := range p.EmbedPatterns {
 			pattern = strings.TrimPrefix(pattern, "all:")
 			in.Embedded = append(in.Embedded, path.Join(folder, pattern))
@@ -132,9 +135,10 @@ func (p *listed) kinds() []string {
 func (s *Sources) reach(main string) []*listed {
 	var found []*listed
 	seen := map[string]bool{}
+	list := s.of(main)
 	var visit func(path string)
 	visit = func(path string) {
-		p := s.packages[path]
+		p := list[path]
 		if p == nil || p.Standard || seen[path] {
 			return
 		}

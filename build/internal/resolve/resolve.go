@@ -178,6 +178,9 @@ func Resolve(ctx context.Context, in Input) (*Resolved, error) {
 		if err := r.lock(); err != nil {
 			return nil, err
 		}
+		if err := r.cgo(ctx, cfg.CC); err != nil {
+			return nil, err
+		}
 	}
 	return r, nil
 }

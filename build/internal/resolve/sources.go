@@ -18,8 +18,11 @@ import (
 
 // Sources is what the go command would compile for one platform.
 type Sources struct {
-	packages map[string]*listed
+	lists []packages // of the images without cgo, and of those with it
 }
+
+// packages are by import path. A main package is in one list alone: nothing imports it.
+type packages map[string]*listed
 
 // Module is a module with packages that one main package links.
 type Module struct {
@@ -57,26 +60,45 @@ const listFields = "ImportPath,Dir,Standard,Imports,ImportMap,Module,GoFiles,Cgo
 
 // Sources lists every package that the plan's main packages link on a platform.
 func (r *Resolved) Sources(ctx context.Context, platform plan.Platform) (*Sources, error) {
-	args := []string{"list", "-deps", "-buildvcs=false", "-mod=" + r.Plan.Toolchain.Mod, "-json=" + listFields}
-	if tags := r.Plan.Build.Tags; len(tags) > 0 {
-		args = append(args, "-tags="+strings.Join(tags, ","))
+	s := &Sources{}
+	for _, cgo := range []bool{false, true} {
+		var mains []string
+		for _, img := range r.Plan.Images {
+			if img.Cgo == cgo {
+				mains = append(mains, img.Package)
+			}
+		}
+		if len(mains) == 0 {
+			continue
+		}
+		args := []string{"list", "-deps", "-buildvcs=false", "-mod=" + r.Plan.Toolchain.Mod, "-json=" + listFields}
+		if tags := r.Plan.Build.Tags; len(tags) > 0 {
+			args = append(args, "-tags="+strings.Join(tags, ","))
+		}
+		list, err := r.list(ctx, r.Go.Settings(platform, cgo), append(args, mains...))
+		if err != nil {
+			return nil, fmt.Errorf("list the packages of %s: %w", platform, err)
+		}
+		s.lists = append(s.lists, list)
 	}
-	for _, img := range r.Plan.Images {
-		args = append(args, img.Package)
-	}
-	packages, err := r.list(ctx, platform.Env(), args)
-	if err != nil {
-		return nil, fmt.Errorf("list the packages of %s: %w", platform, err)
-	}
-	return &Sources{packages}, nil
+	return s, nil
 }
 
-func (r *Resolved) list(ctx context.Context, settings, args []string) (map[string]*listed, error) {
+// each calls f for every package; one that is in both lists may have other files in each.
+func (s *Sources) each(f func(*listed)) {
+	for _, list := range s.lists {
+		for _, p := range list {
+			f(p)
+		}
+	}
+}
+
+func (r *Resolved) list(ctx context.Context, settings, args []string) (packages, error) {
 	out, err := process.Output(ctx, r.Go.Command(settings, args...))
 	if err != nil {
 		return nil, err
 	}
-	packages := map[string]*listed{}
+	packages := packages{}
 	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
 		p := &listed{}
 		if err := dec.Decode(p); errors.Is(err, io.EOF) {
@@ -91,11 +113,25 @@ func (r *Resolved) list(ctx context.Context, settings, args []string) (map[strin
 // Modules returns the modules that a main package links, the main module among
 // them, sorted by path.
 func (s *Sources) Modules(main string) []Module {
+	return s.of(main).modules(main)
+}
+
+// of is the list with a main package; empty if none has it.
+func (s *Sources) of(main string) packages {
+	for _, list := range s.lists {
+		if list[main] != nil {
+			return list
+		}
+	}
+	return nil
+}
+
+func (s packages) modules(main string) []Module {
 	byPath := map[string]*Module{}
 	seen := map[string]bool{}
 	var visit func(path string)
 	visit = func(path string) {
-		p := s.packages[path]
+		p := s[path]
 		if p == nil || seen[path] {
 			return
 		}
@@ -147,8 +183,8 @@ func newModule(p *listed) *Module {
 }
 
 // moduleOf is the module of a package; "std" for the standard library.
-func (s *Sources) moduleOf(path string) string {
-	p := s.packages[path]
+func (s packages) moduleOf(path string) string {
+	p := s[path]
 	switch {
 	case p == nil || p.Standard:
 		return "std"
@@ -170,9 +206,9 @@ func (r *Resolved) Untracked(ctx context.Context, s *Sources) ([]string, error) 
 		files = append(files, r.Go.Work)
 	}
 	modcache := r.Go.Setting("GOMODCACHE") + string(filepath.Separator)
-	for _, p := range s.packages {
+	s.each(func(p *listed) {
 		if p.Standard || strings.HasPrefix(p.Dir, modcache) {
-			continue
+			return
 		}
 		for _, list := range [][]string{p.GoFiles, p.CgoFiles, p.CFiles, p.CXXFiles, p.MFiles, p.HFiles, p.FFiles, p.SFiles, p.SwigFiles, p.SysoFiles, p.EmbedFiles} {
 			for _, f := range list {
@@ -182,7 +218,7 @@ func (r *Resolved) Untracked(ctx context.Context, s *Sources) ([]string, error) 
 		if pgo := filepath.Join(p.Dir, "default.pgo"); exists(pgo) {
 			files = append(files, pgo)
 		}
-	}
+	})
 	return r.UntrackedFiles(ctx, files)
 }
 
@@ -191,15 +227,14 @@ func (r *Resolved) Untracked(ctx context.Context, s *Sources) ([]string, error) 
 // TreeState says nothing.
 func (r *Resolved) Outside(s *Sources) bool {
 	modcache := r.Go.Setting("GOMODCACHE") + string(filepath.Separator)
-	for _, p := range s.packages {
+	outside := false
+	s.each(func(p *listed) {
 		if p.Standard || strings.HasPrefix(p.Dir, modcache) {
-			continue
+			return
 		}
-		if r.repo == nil || !strings.HasPrefix(p.Dir+string(filepath.Separator), r.repo.Root+string(filepath.Separator)) {
-			return true
-		}
-	}
-	return false
+		outside = outside || r.repo == nil || !strings.HasPrefix(p.Dir+string(filepath.Separator), r.repo.Root+string(filepath.Separator))
+	})
+	return outside
 }
 
 // UntrackedFiles returns those of the files, absolute paths, that git does not

@@ -1,0 +1,5 @@
+//go:build pure
+
+package main
+
+func main() { println("hello") }
