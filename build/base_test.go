@@ -28,7 +28,6 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 
 	"github.com/thimble-build/thimble/build"
-	"github.com/thimble-build/thimble/build/internal/debian/debiantest"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
@@ -314,50 +313,6 @@ func TestLocalBase(t *testing.T) {
 		if layers := r.Images[0].Platforms[0].Layers; len(layers) != 2 || layers[0].Name != "base" {
 			t.Errorf("%s: layers %+v", ref, layers)
 		}
-	}
-}
-
-// TestDistrolessStatic locks and builds on packages of the real archive.
-func TestDistrolessStatic(t *testing.T) {
-	mirror := debiantest.Mirror(t)
-	repo := sampleService(t)
-	o := build.Options{
-		Workdir: repo, Cache: t.TempDir(), SkipTests: true, Platforms: []string{"linux/amd64"},
-		Env: environment("THIMBLE_BASE="+plan.BaseStatic, "THIMBLE_DEBIAN_MIRROR="+mirror),
-	}
-	locked, err := build.Lock(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := image(t, repo, o)
-	p := r.Images[0].Platforms[0]
-	if len(p.Layers) != 2 || p.Layers[0].Name != "base" {
-		t.Errorf("layers: %+v", p.Layers)
-	}
-	for _, n := range p.Needs {
-		if n.Name != plan.NeedExec && !n.InBase {
-			t.Errorf("%s is not served by the base", n.Name)
-		}
-	}
-	sbom, err := os.ReadFile(filepath.Join(r.Dist, p.SBOM.SPDX))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, pkg := range locked.Lock.Debian[0].Packages {
-		if pkg.Architecture != "arm64" && !bytes.Contains(sbom, []byte("pkg:deb/debian/"+pkg.Name+"@")) {
-			t.Errorf("the SBOM lacks %s", pkg.Name)
-		}
-	}
-
-	// Another cache, the same lock; then without a mirror.
-	cold := o
-	cold.Cache = t.TempDir()
-	if again := image(t, repo, cold); again.Images[0].Digest != r.Images[0].Digest {
-		t.Errorf("a cold cache gives %s, not %s", again.Images[0].Digest, r.Images[0].Digest)
-	}
-	o.Env = environment("THIMBLE_BASE="+plan.BaseStatic, "THIMBLE_DEBIAN_MIRROR=http://127.0.0.1:1")
-	if again := image(t, repo, o); again.Images[0].Digest != r.Images[0].Digest {
-		t.Errorf("without a mirror it is %s, not %s", again.Images[0].Digest, r.Images[0].Digest)
 	}
 }
 

@@ -77,10 +77,11 @@ func TestCgoInDocker(t *testing.T) {
 			}
 		}
 	}
+	scanned(t, r)
 	run := func(r *build.Result) string {
 		t.Helper()
 		ref := r.Images[0].Reference
-		t.Cleanup(func() { _ = exec.Command("docker", "image", "rm", "-f", ref).Run() })
+		t.Cleanup(func() { removeImage(ref) })
 		return docker(t, "run", "--rm", "--network=none", "--add-host=db.test:192.0.2.7", "--cap-drop=ALL", "--read-only", ref, "db.test")
 	}
 	// __DATE__ is the same on every day, or the image would not be.

@@ -149,9 +149,11 @@ func loadImage(t *testing.T, repo string, config build.Config) string {
 		t.Fatalf("loaded = %+v", result.Loaded)
 	}
 	ref := result.Images[0].Reference
-	t.Cleanup(func() { _ = exec.Command("docker", "image", "rm", "-f", ref).Run() })
+	t.Cleanup(func() { removeImage(ref) })
 	return ref
 }
+
+func removeImage(ref string) { _ = exec.Command("docker", "image", "rm", "-f", ref).Run() }
 
 // container is a running container of sample-service on the host's network.
 type container struct{ id, address string }
