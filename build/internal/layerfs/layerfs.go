@@ -28,7 +28,7 @@ type Layer []Entry
 type Entry struct {
 	// Path is absolute and clean.
 	Path string `json:"p"`
-	// Type is that of archive/tar: TypeReg, TypeDir, TypeSymlink, TypeLink.
+	// Type is that of archive/tar. Devices and pipes hold nothing, and hide what is below.
 	Type byte `json:"t"`
 	// Mode has the permission bits as chmod takes them.
 	Mode int64 `json:"m,omitempty"`
@@ -97,8 +97,14 @@ func Scan(r io.Reader) (Layer, error) {
 			return nil, fmt.Errorf("read the layer: it has more than %d entries", maxEntries)
 		}
 		e := Entry{Path: path.Join("/", h.Name), Type: h.Typeflag, Mode: h.Mode & 0o7777, UID: h.Uid, GID: h.Gid, Size: h.Size}
+		switch strings.TrimPrefix(path.Base(h.Name), whiteout) {
+		case path.Base(h.Name):
+		case "", ".", "..":
+			return nil, fmt.Errorf("read the layer: %q takes away no file", h.Name)
+		}
 		switch h.Typeflag {
-		case tar.TypeReg:
+		case tar.TypeReg, tar.TypeGNUSparse, tar.TypeCont:
+			e.Type = tar.TypeReg
 			if err := e.look(t); err != nil {
 				return nil, fmt.Errorf("read the layer: %s: %w", e.Path, err)
 			}
@@ -106,9 +112,6 @@ func Scan(r io.Reader) (Layer, error) {
 			e.Link = h.Linkname
 		case tar.TypeLink:
 			e.Link = path.Join("/", h.Linkname)
-		case tar.TypeDir:
-		default:
-			continue // devices and pipes hold nothing
 		}
 		layer = append(layer, e)
 	}
@@ -203,7 +206,8 @@ const (
 	opaque   = ".wh..wh..opq"
 )
 
-// Stack puts layers on top of each other, the lowest first.
+// Stack puts layers on top of each other, the lowest first, as a container engine unpacks
+// them: what a layer has below a symlink to a folder, it has in that folder.
 func Stack(layers ...Layer) *FS { return (&FS{entries: map[string]Entry{}}).Above(layers...) }
 
 // Above puts further layers on top of these, which stay as they are.
@@ -212,7 +216,7 @@ func (fs *FS) Above(layers ...Layer) *FS {
 	for _, l := range layers {
 		// A layer's whiteouts are about the layers below, wherever in the tar they are.
 		for _, e := range l {
-			dir, base := path.Split(e.Path)
+			dir, base := path.Split(fs.inFolder(e.Path))
 			switch {
 			case base == opaque:
 				fs.remove(strings.TrimSuffix(dir, "/"), false)
@@ -223,6 +227,10 @@ func (fs *FS) Above(layers ...Layer) *FS {
 		for _, e := range l {
 			if strings.HasPrefix(path.Base(e.Path), whiteout) {
 				continue
+			}
+			e.Path = fs.inFolder(e.Path)
+			if e.Type == tar.TypeLink {
+				e.Link = fs.inFolder(e.Link)
 			}
 			if old, ok := fs.entries[e.Path]; ok && old.Type == tar.TypeDir && e.Type != tar.TypeDir {
 				fs.remove(e.Path, true)
@@ -237,6 +245,21 @@ func (fs *FS) Above(layers ...Layer) *FS {
 		}
 	}
 	return fs
+}
+
+// inFolder is a path whose folder is none behind a symlink. One that leads nowhere stays.
+func (fs *FS) inFolder(p string) string {
+	dir := path.Dir(p)
+	for at := dir; at != "/"; at = path.Dir(at) {
+		if fs.entries[at].Type != tar.TypeSymlink {
+			continue
+		}
+		if e, ok := fs.Lookup(dir); ok && e.Type == tar.TypeDir {
+			return path.Join(e.Path, path.Base(p))
+		}
+		break
+	}
+	return p
 }
 
 // remove takes away what lies below a path, and the path itself.
