@@ -350,18 +350,21 @@ func document(ctx context.Context, from source, d v1.Descriptor) ([]byte, error)
 	if err := from.blob(ctx, d.Digest, &b); err != nil {
 		return nil, err
 	}
-	return b.Bytes(), nil
+	return b.content, nil
 }
 
-// memory is a sink for documents.
-type memory struct{ bytes.Buffer }
+// memory is a sink for documents. It has no other way in than Write, which counts.
+type memory struct{ content []byte }
 
 func (m *memory) Write(p []byte) (int, error) {
-	if m.Len()+len(p) > maxDocument {
+	if len(m.content)+len(p) > maxDocument {
 		return 0, fmt.Errorf("the configuration is larger than %d MiB", maxDocument>>20)
 	}
-	return m.Buffer.Write(p)
+	m.content = append(m.content, p...)
+	return len(p), nil
 }
+
+func (m *memory) Reset() { m.content = nil }
 
 // lazy opens a source when it is first needed.
 type lazy struct {

@@ -8,6 +8,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/layout"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+
 	"github.com/thimble-build/thimble/build"
 	"github.com/thimble-build/thimble/build/plan"
 )
@@ -46,5 +50,25 @@ func TestBaseOffline(t *testing.T) {
 		if !errors.Is(err, build.ErrOffline) || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: error %v, want one that names %s", test.base, err, test.want)
 		}
+	}
+}
+
+// A base whose configuration names another content than its layer has would be refused by
+// whoever unpacks it, and is by us.
+func TestBaseWithWrongDiffID(t *testing.T) {
+	repo := helloModule(t)
+	base := baseImage(t, "amd64")
+	config := must(base.ConfigFile()).DeepCopy()
+	right := config.RootFS.DiffIDs[0]
+	config.RootFS.DiffIDs[0].Hex = strings.Repeat("0", 64)
+	folder, err := layout.Write(filepath.Join(repo, "base"), empty.Index)
+	ok(t, err)
+	ok(t, folder.AppendImage(must(mutate.ConfigFile(base, config))))
+	o := options(t, repo, func(o *build.Options) { o.Config.Defaults.Base = "oci:base" })
+	must(build.Lock(t.Context(), o))
+	_, err = build.Image(t.Context(), o)
+	refused(t, err, "base oci:base: layer sha256:", "its content is "+right.String()+", and the configuration says sha256:0000")
+	if _, err := os.Stat(filepath.Join(repo, "dist")); err == nil {
+		t.Error("there is an output folder")
 	}
 }
