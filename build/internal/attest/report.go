@@ -27,10 +27,12 @@ type Check struct {
 	// "source", "platforms", "stored".
 	Check string `json:"check"`
 	// Subject is the digest, Platform the platform of an image in an index.
-	Subject  string  `json:"subject"`
-	Platform string  `json:"platform,omitempty"`
-	Form     Form    `json:"form,omitempty"`
-	Outcome  Outcome `json:"outcome"`
+	Subject  string `json:"subject"`
+	Platform string `json:"platform,omitempty"`
+	Form     Form   `json:"form,omitempty"`
+	// Executables are the platforms whose executables an SBOM of the index names.
+	Executables []string `json:"executables,omitempty"`
+	Outcome     Outcome  `json:"outcome"`
 	// Detail is one line: who signed, or why the check failed.
 	Detail string `json:"detail"`
 }

@@ -97,8 +97,12 @@ func (v *verification) parse(predicateType string, predicate json.RawMessage) ([
 type subject struct {
 	Manifest
 	required []string
-	binaries []string
+	binaries []executable
 }
+
+// executable is what the image for a platform starts; platform is the image's digest
+// where an index names none.
+type executable struct{ sha256, platform string }
 
 func (s subject) check(name string, form Form, outcome Outcome, detail string) Check {
 	c := Check{Check: name, Subject: s.Descriptor.Digest.String(), Form: form, Outcome: outcome, Detail: detail}
@@ -173,7 +177,11 @@ func (v *verification) binary(ctx context.Context, s *subject) error {
 		return fmt.Errorf("find the executable of %s: %w", s.Descriptor.Digest, err)
 	}
 	if sum != "" {
-		s.binaries = append(s.binaries, strings.ToLower(sum))
+		e := executable{strings.ToLower(sum), s.Descriptor.Digest.String()}
+		if s.Descriptor.Platform != nil {
+			e.platform = s.Descriptor.Platform.String()
+		}
+		s.binaries = append(s.binaries, e)
 	}
 	return nil
 }
@@ -252,20 +260,7 @@ func (v *verification) judge(s subject, f *finding) {
 	}
 	switch f.statement.PredicateType {
 	case SPDXType, CycloneDXType:
-		name := checkName(f.statement.PredicateType) + " content"
-		hashes, err := v.parse(f.statement.PredicateType, f.statement.Predicate)
-		switch {
-		case err != nil:
-			v.add(s.check(name, f.form, Failed, oneLine(err)))
-		case v.policy.Binary == nil:
-			v.add(s.check(name, f.form, Passed, fmt.Sprintf("readable, with %d files by sha256", len(hashes))))
-		case len(s.binaries) == 0:
-			v.add(s.check(name, f.form, Failed, "the image starts no executable that it could name"))
-		case !slices.ContainsFunc(s.binaries, func(b string) bool { return slices.Contains(hashes, b) }):
-			v.add(s.check(name, f.form, Failed, "it does not name the image's executable, sha256:"+strings.Join(s.binaries, " or sha256:")))
-		default:
-			v.add(s.check(name, f.form, Passed, "names the image's executable"))
-		}
+		v.add(v.content(s, f))
 	case ProvenanceType:
 		if err := v.source(f.statement.Predicate); err != nil {
 			v.add(s.check("source", f.form, Failed, oneLine(err)))
@@ -273,6 +268,36 @@ func (v *verification) judge(s subject, f *finding) {
 			v.add(s.check("source", f.form, Passed, repository(v.policy.Source)))
 		}
 	}
+}
+
+// content checks an SBOM: an index has one for each platform, and the check says which.
+func (v *verification) content(s subject, f *finding) Check {
+	name := checkName(f.statement.PredicateType) + " content"
+	hashes, err := v.parse(f.statement.PredicateType, f.statement.Predicate)
+	switch {
+	case err != nil:
+		return s.check(name, f.form, Failed, oneLine(err))
+	case v.policy.Binary == nil:
+		return s.check(name, f.form, Passed, fmt.Sprintf("readable, with %d files by sha256", len(hashes)))
+	case len(s.binaries) == 0:
+		return s.check(name, f.form, Failed, "the image starts no executable that it could name")
+	}
+	var platforms, wanted []string
+	for _, b := range s.binaries {
+		wanted = append(wanted, "sha256:"+b.sha256)
+		if slices.Contains(hashes, b.sha256) {
+			platforms = append(platforms, b.platform)
+		}
+	}
+	switch {
+	case len(platforms) == 0:
+		return s.check(name, f.form, Failed, "it does not name the image's executable, "+strings.Join(wanted, " or "))
+	case !s.Descriptor.MediaType.IsIndex():
+		return s.check(name, f.form, Passed, "names the image's executable")
+	}
+	c := s.check(name, f.form, Passed, "names the executable of "+strings.Join(platforms, " and "))
+	c.Executables = platforms
+	return c
 }
 
 func (v *verification) source(predicate json.RawMessage) error {
