@@ -41,14 +41,12 @@ func (rel *release) instructions(dist *publish.Dist) error {
 		script.WriteString(c + "\n")
 	}
 	files["verify/verify.sh"] = script.Bytes()
-	if len(rel.destinations) > 0 {
-		for file, policy := range map[string]any{"verify/kyverno.yaml": rel.kyverno(), "verify/policy-controller.yaml": rel.policyController()} {
-			b, err := yaml.Marshal(policy)
-			if err != nil {
-				return fmt.Errorf("write %s: %w", file, err)
-			}
-			files[file] = b
+	for file, policy := range rel.policies() {
+		b, err := yaml.Marshal(policy)
+		if err != nil {
+			return fmt.Errorf("write %s: %w", file, err)
 		}
+		files["verify/"+file] = b
 	}
 	var errs []error
 	for file, content := range files {
@@ -158,83 +156,3 @@ func (rel *release) trustFlags(form attest.Form) []string {
 
 // quoted is a word for a shell.
 func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
-
-// object is a mapping of YAML, whose keys are sorted when it is written.
-type object = map[string]any
-
-// globs are the images that a policy is about.
-func (rel *release) globs() []string {
-	var globs []string
-	for _, d := range rel.destinations {
-		globs = append(globs, d.repo.Name().Name()+"*")
-	}
-	return globs
-}
-
-// kyverno is a ClusterPolicy (kyverno.io/v1) that admits these images only with this
-// signer's signature and provenance.
-func (rel *release) kyverno() any {
-	entry := object{"keys": object{"publicKeys": rel.publicKey(), "rekor": object{"ignoreTlog": len(rel.Config.Release.Logs) == 0}}}
-	if len(rel.trust.Identities) > 0 {
-		id := rel.trust.Identities[0]
-		entry = object{"keyless": object{"subject": id.Subject, "issuer": id.Issuer}}
-	}
-	attestors := []any{object{"entries": []any{entry}}}
-	return object{
-		"apiVersion": "kyverno.io/v1", "kind": "ClusterPolicy",
-		"metadata": object{"name": "verify-" + policyName(rel.resolved.Plan.Module.Path)},
-		"spec": object{
-			"webhookConfiguration": object{"failurePolicy": "Fail", "timeoutSeconds": 30},
-			"rules": []any{object{
-				"name":  "signed",
-				"match": object{"any": []any{object{"resources": object{"kinds": []string{"Pod"}}}}},
-				"verifyImages": []any{object{
-					"imageReferences": rel.globs(), "failureAction": "Enforce", "attestors": attestors,
-					"attestations": []any{object{"type": attest.ProvenanceType, "attestors": attestors}},
-				}},
-			}},
-		},
-	}
-}
-
-// policyController is a ClusterImagePolicy of Sigstore's policy-controller.
-func (rel *release) policyController() any {
-	authority := object{"name": "release", "key": object{"data": rel.publicKey()}}
-	if len(rel.trust.Identities) > 0 {
-		id := rel.trust.Identities[0]
-		keyless := object{"identities": []any{object{"subject": id.Subject, "issuer": id.Issuer}}}
-		if k := rel.Config.Release.Keyless; k != nil && k.Fulcio != "" {
-			keyless["url"] = k.Fulcio
-		}
-		authority = object{"name": "release", "keyless": keyless}
-	}
-	authority["attestations"] = []any{object{"name": "provenance", "predicateType": attest.ProvenanceType}}
-	var images []any
-	for _, g := range rel.globs() {
-		images = append(images, object{"glob": g})
-	}
-	return object{
-		"apiVersion": "policy.sigstore.dev/v1beta1", "kind": "ClusterImagePolicy",
-		"metadata": object{"name": "verify-" + policyName(rel.resolved.Plan.Module.Path)},
-		"spec":     object{"images": images, "authorities": []any{authority}},
-	}
-}
-
-func (rel *release) publicKey() string {
-	if len(rel.trust.Keys) == 0 {
-		return ""
-	}
-	return string(rel.trust.Keys[0].PEM())
-}
-
-// policyName is a name of Kubernetes' for a module: lower-case letters, digits and
-// hyphens.
-func policyName(module string) string {
-	clean := strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
-			return r
-		}
-		return '-'
-	}, strings.ToLower(module))
-	return strings.Trim(clean[max(0, len(clean)-200):], "-")
-}

@@ -41,6 +41,9 @@ func TestSigners(t *testing.T) {
 	for _, c := range sigstoretest.Cosigns {
 		clients = append(clients, c.Build(t))
 	}
+	tester := sigstoretest.PolicyController(t)
+	_, err := kyvernoSchema()
+	sigstoretest.Require(t, err == nil, fmt.Sprintf("Kyverno's module: %v", err))
 	if !sigstoretest.InNamespace(t) {
 		return
 	}
@@ -87,6 +90,7 @@ func TestSigners(t *testing.T) {
 		{name: "identity, tag", config: build.ReleaseConfig{Keyless: identity(true), Logs: logs, TimestampAuthorities: stamps, TrustedRoot: trusted, Forms: []string{"tag"}}},
 		{name: "identity, no log", config: build.ReleaseConfig{Keyless: identity(false), TimestampAuthorities: stamps, TrustedRoot: trusted}},
 		{name: "identity, no log, tag", config: build.ReleaseConfig{Keyless: identity(false), TimestampAuthorities: stamps, TrustedRoot: trusted, Forms: []string{"tag"}}},
+		{name: "identity, no log, bundle", config: build.ReleaseConfig{Keyless: identity(false), TimestampAuthorities: stamps, TrustedRoot: trusted, Forms: []string{"bundle"}}},
 		{
 			name: "identity of GitHub", config: build.ReleaseConfig{Keyless: askedFor, Logs: logs, TimestampAuthorities: stamps, TrustedRoot: trusted},
 			// GitHub comes before GitLab.
@@ -152,6 +156,19 @@ func TestSigners(t *testing.T) {
 
 			checkScript(t, r.Dist, keyless && slices.Equal(test.config.Forms, []string{"tag"}), clients)
 			if keyless {
+				if !slices.Equal(test.config.Forms, []string{"bundle"}) {
+					kyvernoTakes(t, filepath.Join(r.Dist, "verify", "kyverno.yaml"))
+				}
+				policy := filepath.Join(r.Dist, "verify", "policy-controller.yaml")
+				trustRoot := "-trustroot=" + filepath.Join(r.Dist, "verify", "policy-controller-root.yaml")
+				if _, err := os.Stat(policy); slices.Equal(test.config.Forms, []string{"bundle"}) && len(test.config.Logs) > 0 {
+					if !errors.Is(err, fs.ErrNotExist) { // it could not be followed
+						t.Errorf("there is a policy for policy-controller: %v", err)
+					}
+				} else {
+					admitted(t, tester, ref, policy, trustRoot)
+					notAdmitted(t, tester, ref, rewritten(t, policy, email, "other@example.com"), "no matching attestations", trustRoot)
+				}
 				script := filepath.Join(r.Dist, "verify", "verify.sh")
 				writeFile(t, script, strings.ReplaceAll(readFile(t, script), email, "other@example.com"))
 			} else {

@@ -25,6 +25,18 @@ func Tool(t testing.TB, pkg, version, toolchain string) string {
 	return file
 }
 
+// PolicyController builds the tester of Sigstore's policy-controller, which holds a
+// policy against an image as the controller does.
+func PolicyController(t testing.TB) string {
+	t.Helper()
+	file, err := testtool.BuildReplaced("github.com/sigstore/policy-controller", "v0.13.1", "cmd/tester", "")
+	if err != nil {
+		t.Log(err)
+	}
+	Require(t, err == nil, "policy-controller's tester")
+	return file
+}
+
 // Cosigns are the stock clients; those of version 3 need a newer Go.
 var Cosigns = []Client{
 	{"github.com/sigstore/cosign/v2/cmd/cosign", "v2.6.5", ""},

@@ -4,6 +4,8 @@
 package testtool
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -21,6 +23,39 @@ var major = regexp.MustCompile(`/v[0-9]+$`)
 // Build builds a command of another module, unless it is there already. toolchain is
 // the Go toolchain that it needs; empty is the present one.
 func Build(pkg, version, toolchain string) (string, error) {
+	return once(pkg, version, func(dir, _ string) error {
+		_, err := run(dir, toolchain, "install", pkg+"@"+version)
+		return err
+	})
+}
+
+// BuildReplaced is Build for a module with replace directives, which go install refuses:
+// the command is built in the module's own folder of the module cache.
+func BuildReplaced(module, version, command, toolchain string) (string, error) {
+	return once(module+"/"+command, version, func(_, file string) error {
+		dir, err := Module(module, version)
+		if err == nil {
+			_, err = run(dir, toolchain, "build", "-o", file, "./"+command)
+		}
+		return err
+	})
+}
+
+// Module gives the folder of a module in the module cache, with what is not compiled.
+func Module(module, version string) (string, error) {
+	out, err := run("", "", "mod", "download", "-json", module+"@"+version)
+	if err != nil {
+		return "", err
+	}
+	var downloaded struct{ Dir string }
+	if err := json.Unmarshal(out, &downloaded); err != nil {
+		return "", fmt.Errorf("go mod download %s@%s: %w", module, version, err)
+	}
+	return downloaded.Dir, nil
+}
+
+// once gives the path of a command, and builds it where it is not there.
+func once(pkg, version string, build func(dir, file string) error) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return "", err
@@ -44,14 +79,22 @@ func Build(pkg, version, toolchain string) (string, error) {
 	if _, err := os.Stat(file); err == nil {
 		return file, nil
 	}
-	cmd := exec.Command("go", "install", pkg+"@"+version)
+	return file, build(dir, file)
+}
+
+// run calls the go command in a folder, and gives what it prints.
+func run(dir, toolchain string, args ...string) ([]byte, error) {
+	cmd := exec.Command("go", args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "GOBIN="+dir, "GOFLAGS=", "GOWORK=off")
 	if toolchain != "" {
 		cmd.Env = append(cmd.Env, "GOTOOLCHAIN="+toolchain)
 	}
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go install %s@%s: %w\n%s", pkg, version, err, out)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, &stderr)
 	}
-	return file, nil
+	return out, nil
 }
