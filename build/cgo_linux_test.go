@@ -147,7 +147,7 @@ func TestCgoOnImages(t *testing.T) {
 			base := filepath.Join(repo, "base")
 			ok(t, os.RemoveAll(base))
 			path := must(layout.Write(base, empty.Index))
-			ok(t, path.AppendImage(imageOf(t, test.files)))
+			ok(t, path.AppendImage(imageOf(t, "amd64", test.files)))
 			o := options(t, repo, func(o *build.Options) {
 				o.Config.Defaults.Base, o.Config.Defaults.Cgo = "oci:base", true
 			})
@@ -166,6 +166,34 @@ func TestCgoOnImages(t *testing.T) {
 	}
 }
 
+// TestCgoForAnotherMachine compiles for arm64, with the cross compiler that Debian has, on
+// the C library that it brings.
+func TestCgoForAnotherMachine(t *testing.T) {
+	const lib = "/usr/aarch64-linux-gnu/lib/"
+	_, err := exec.LookPath("aarch64-linux-gnu-gcc")
+	require(t, err == nil, "C compiler for linux/arm64")
+	repo := resolverModule(t)
+	files := map[string][]byte{}
+	for _, name := range []string{"ld-linux-aarch64.so.1", "libc.so.6"} {
+		files["lib/"+name] = must(os.ReadFile(lib + name))
+	}
+	path := must(layout.Write(filepath.Join(repo, "base"), empty.Index))
+	ok(t, path.AppendImage(imageOf(t, "arm64", files)))
+	o := options(t, repo, func(o *build.Options) {
+		o.Config.Defaults.Base, o.Config.Defaults.Cgo = "oci:base", true
+		o.Platforms = []string{"linux/arm64"}
+	})
+	must(build.Lock(t.Context(), o))
+	r := image(t, repo, o)
+	want := []build.Library{{Name: "/lib/ld-linux-aarch64.so.1", Path: "/lib/ld-linux-aarch64.so.1"}, {Name: "libc.so.6", Path: "/lib/libc.so.6"}}
+	if got := r.Images[0].Platforms[0].Binary.Libraries; !slices.Equal(got, want) {
+		t.Errorf("linked with %v, want %v", got, want)
+	}
+	if c := r.Plan.Toolchain.C; len(c) != 1 || c[0].Command != "aarch64-linux-gnu-gcc" || c[0].Target != "aarch64-linux-gnu" {
+		t.Errorf("the plan's C compilers: %+v", c)
+	}
+}
+
 // oldLibc is a C library of long ago.
 func oldLibc(t *testing.T) []byte {
 	t.Helper()
@@ -180,8 +208,8 @@ func oldLibc(t *testing.T) []byte {
 	return must(os.ReadFile(filepath.Join(dir, "libc")))
 }
 
-// imageOf is an image for linux/amd64 with files, and with /lib64 as Debian 12 has it.
-func imageOf(t *testing.T, files map[string][]byte) v1.Image {
+// imageOf is an image with files, and with /lib64 as Debian 12 has it.
+func imageOf(t *testing.T, architecture string, files map[string][]byte) v1.Image {
 	t.Helper()
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
@@ -197,7 +225,7 @@ func imageOf(t *testing.T, files map[string][]byte) v1.Image {
 	}
 	ok(t, w.Close())
 	layer := must(tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b.Bytes())), nil }))
-	img, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{OS: "linux", Architecture: "amd64", RootFS: v1.RootFS{Type: "layers"}})
+	img, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{OS: "linux", Architecture: architecture, RootFS: v1.RootFS{Type: "layers"}})
 	ok(t, err)
 	return must(mutate.AppendLayers(img, layer))
 }
