@@ -2,10 +2,8 @@ package build
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,7 +12,6 @@ import (
 	"github.com/thimble-build/thimble/build/internal/debian"
 	"github.com/thimble-build/thimble/build/internal/delve"
 	"github.com/thimble-build/thimble/build/internal/lock"
-	"github.com/thimble-build/thimble/build/internal/publish"
 	"github.com/thimble-build/thimble/build/internal/resolve"
 	"github.com/thimble-build/thimble/build/plan"
 )
@@ -67,12 +64,16 @@ func (d *debugging) prepare(ctx context.Context, r *run) error {
 		if d.delve, err = delve.Find(ctx, r.Workdir, r.Env); err != nil {
 			return "", err
 		}
+		all, err := lock.ReadIfThere(filepath.Join(r.resolved.Dir, lock.File))
+		if err != nil {
+			return "", err
+		}
 		p := r.resolved.Plan
 		for _, platform := range p.Platforms {
 			if err := d.delve.Check(ctx, platform); err != nil {
 				return "", err
 			}
-			selection, err := d.findBusybox(platform)
+			selection, err := d.findBusybox(all, platform)
 			if err != nil {
 				return "", err
 			}
@@ -90,16 +91,29 @@ func (d *debugging) prepare(ctx context.Context, r *run) error {
 			}
 		}
 		d.tag(p)
-		return "delve " + d.delve.Version, nil
+		return "delve " + d.delve.Version, d.pin(all)
 	})
 }
 
-// findBusybox is the lock's entry for a platform.
-func (d *debugging) findBusybox(platform plan.Platform) (debian.Selection, error) {
-	all, err := lock.ReadIfThere(filepath.Join(d.resolved.Dir, lock.File))
-	if err != nil {
-		return debian.Selection{}, err
+// pin puts into the plan what the images are made of now: their bases, and busybox.
+func (d *debugging) pin(all *plan.Lock) error {
+	p := d.resolved.Plan
+	uses := lock.Uses(p.Images, p.Platforms)
+	for _, platform := range p.Platforms {
+		uses = append(uses, busyboxOn(platform))
 	}
+	var err error
+	p.Lock, err = lock.Select(all, d.resolved.Suite, uses)
+	return err
+}
+
+// busyboxOn is what debug images have of Debian, beside their base.
+func busyboxOn(p plan.Platform) lock.Use {
+	return lock.Use{Base: plan.BaseDebian, Packages: []string{busybox.Package}, Platform: p}
+}
+
+// findBusybox is the lock's entry for a platform.
+func (d *debugging) findBusybox(all *plan.Lock, platform plan.Platform) (debian.Selection, error) {
 	suite := d.resolved.Suite
 	locked := lock.Suite(all, suite)
 	architecture, err := debian.Architecture(suite, platform)
@@ -132,7 +146,7 @@ func (r *run) debugUses(ctx context.Context, platforms []plan.Platform) ([]lock.
 		if err != nil {
 			return nil, err
 		}
-		uses = append(uses, lock.Use{Base: plan.BaseDebian, Packages: []string{busybox.Package}, Platform: p})
+		uses = append(uses, busyboxOn(p))
 	}
 	return uses, nil
 }
@@ -209,58 +223,6 @@ func (d *debugging) tag(p *plan.Plan) {
 	for i := range p.Images {
 		p.Images[i].Tags = []string{resolve.Tag(p.Version + d.suffix())}
 	}
-}
-
-// deliver writes down how the images are used.
-func (d *debugging) deliver(_ context.Context, dist *publish.Dist, units []*unit) error {
-	if d.toolbox {
-		spec, err := json.MarshalIndent(map[string]any{"securityContext": map[string]any{
-			"capabilities": map[string]any{"add": []string{"SYS_PTRACE"}},
-			"runAsUser":    0, "runAsGroup": 0, "runAsNonRoot": false,
-		}}, "", "  ")
-		if err != nil {
-			return err
-		}
-		if err := dist.Write("debug/toolbox.json", append(spec, '\n')); err != nil {
-			return err
-		}
-	}
-	seen := map[string]bool{}
-	for _, u := range units {
-		if seen[u.image.Name] {
-			continue
-		}
-		seen[u.image.Name] = true
-		config, err := u.built.ConfigFile()
-		if err != nil {
-			return fmt.Errorf("read the settings of %s: %w", u, err)
-		}
-		add := func(purpose, command string) {
-			d.done.Instructions = append(d.done.Instructions, Instruction{u.image.Name, purpose, command})
-		}
-		ref, user := u.image.Reference(), config.Config.User
-		publish := "-p 127.0.0.1:" + debugPort + ":" + debugPort
-		if d.toolbox {
-			join := "--pid=container:CONTAINER --cap-add=SYS_PTRACE --user=" + user + " " + ref
-			spec := path.Join(filepath.ToSlash(d.Config.Dist), "debug", "toolbox.json")
-			add("attach to the service in a container", "docker run --rm -it "+join+" dlv attach 1")
-			add("the same for a client elsewhere", "docker run --rm "+publish+" "+join+" dlv attach 1 "+strings.Join(headless, " "))
-			add("the client", "dlv connect 127.0.0.1:"+debugPort)
-			add("look around, in /proc/1/root", "docker run --rm -it "+join)
-			add("attach to the service in a pod", "kubectl debug -it POD --image="+ref+" --target=CONTAINER --custom="+spec+" -- dlv attach 1")
-			continue
-		}
-		capability := ""
-		if len(u.image.Capabilities) > 0 {
-			capability = "--cap-add=SYS_PTRACE "
-		}
-		add("run the service", "docker run --rm "+publish+" "+capability+"--user="+user+" "+ref)
-		add("debug it", "dlv connect 127.0.0.1:"+debugPort)
-		add("open a shell beside it", "docker exec -it CONTAINER sh")
-		add("run it in place of a container of a pod", "kubectl debug POD --copy-to=POD-debug --set-image=CONTAINER="+ref)
-		add("reach its debugger", "kubectl port-forward pod/POD-debug "+debugPort)
-	}
-	return nil
 }
 
 // headless are dlv's flags to serve any number of clients, one after the other, while the

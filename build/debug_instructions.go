@@ -1,0 +1,96 @@
+package build
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/thimble-build/thimble/build/internal/publish"
+)
+
+// deliver writes down how the images are used.
+func (d *debugging) deliver(_ context.Context, dist *publish.Dist, units []*unit) error {
+	if d.toolbox {
+		err := writeSecurityContext(dist, toolboxSpec, map[string]any{
+			"capabilities": map[string]any{"add": []string{"SYS_PTRACE"}},
+			"runAsUser":    0, "runAsGroup": 0, "runAsNonRoot": false,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	seen := map[string]bool{}
+	for _, u := range units {
+		if seen[u.image.Name] {
+			continue
+		}
+		seen[u.image.Name] = true
+		config, err := u.built.ConfigFile()
+		if err != nil {
+			return fmt.Errorf("read the settings of %s: %w", u, err)
+		}
+		add := func(purpose, command string) {
+			d.done.Instructions = append(d.done.Instructions, Instruction{u.image.Name, purpose, command})
+		}
+		ref, user := u.image.Reference(), config.Config.User
+		publish := "-p 127.0.0.1:" + debugPort + ":" + debugPort
+		if d.toolbox {
+			join := "--pid=container:CONTAINER --cap-add=SYS_PTRACE --user=" + user + " " + ref
+			add("attach to the service in a container", "docker run --rm -it "+join+" dlv attach 1")
+			add("the same for a client elsewhere", "docker run --rm "+publish+" "+join+" dlv attach 1 "+strings.Join(headless, " "))
+			add("the client", "dlv connect 127.0.0.1:"+debugPort)
+			add("look around, in /proc/1/root", "docker run --rm -it "+join)
+			add("attach to the service in a pod", "kubectl debug -it POD --image="+ref+" --target=CONTAINER --custom="+d.shown(toolboxSpec)+" -- dlv attach 1")
+			continue
+		}
+		capability, replace := "", "--set-image=CONTAINER="+ref
+		if len(u.image.Capabilities) > 0 {
+			// What replaces an image alone gives the container no capability.
+			capability = "--cap-add=SYS_PTRACE "
+			spec := path.Join("debug", u.image.Name+"-debug.json")
+			replace = "--container=CONTAINER --image=" + ref + " --custom=" + d.shown(spec)
+			err := writeSecurityContext(dist, spec, map[string]any{"capabilities": map[string]any{"add": containerCapabilities(u.image.Capabilities, d.dlvCapabilities(u))}})
+			if err != nil {
+				return err
+			}
+		}
+		add("run the service", "docker run --rm "+publish+" "+capability+"--user="+user+" "+ref)
+		add("debug it", "dlv connect 127.0.0.1:"+debugPort)
+		add("open a shell beside it", "docker exec -it CONTAINER sh")
+		add("run it in place of a container of a pod", "kubectl debug POD --copy-to=POD-debug "+replace)
+		add("reach its debugger", "kubectl port-forward pod/POD-debug "+debugPort)
+	}
+	return nil
+}
+
+// toolboxSpec is where the part of a container's specification is that a toolbox needs,
+// below the output folder.
+const toolboxSpec = "debug/toolbox.json"
+
+// shown is a path below the output folder, as it is typed in the working folder.
+func (d *debugging) shown(below string) string {
+	return path.Join(filepath.ToSlash(d.Config.Dist), below)
+}
+
+// writeSecurityContext writes what kubectl debug takes with -custom.
+func writeSecurityContext(dist *publish.Dist, below string, context map[string]any) error {
+	spec, err := json.MarshalIndent(map[string]any{"securityContext": context}, "", "  ")
+	if err != nil {
+		return err
+	}
+	return dist.Write(below, append(spec, '\n'))
+}
+
+// containerCapabilities are file capabilities in the words of Kubernetes, sorted.
+func containerCapabilities(lists ...[]string) []string {
+	var all []string
+	for _, c := range slices.Concat(lists...) {
+		all = append(all, strings.TrimPrefix(strings.ToUpper(c), "CAP_"))
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
