@@ -70,7 +70,8 @@ func (rel *release) globs() []string {
 // kyverno is a ClusterPolicy (kyverno.io/v1). Kyverno verifies what is in tags.
 func (rel *release) kyverno() any {
 	var entries []any
-	rekor := object{"ignoreTlog": true}
+	// An address must be there even where no log is asked, and its default is the public one.
+	rekor := object{"ignoreTlog": true, "url": "https://no-log.invalid"}
 	for _, log := range rel.logs() {
 		if !rel.trust.TagsUnlogged {
 			rekor = object{"url": log.url, "pubkey": log.key}
@@ -78,10 +79,7 @@ func (rel *release) kyverno() any {
 	}
 	for _, key := range rel.trust.Keys {
 		// Without ctlog, it asks for the public Sigstore's logs, for a key too.
-		keys := object{"publicKeys": string(key.PEM()), "rekor": object{"ignoreTlog": true}, "ctlog": object{"ignoreSCT": true}}
-		if rel.trust.RequireLog {
-			keys["rekor"] = rekor
-		}
+		keys := object{"publicKeys": string(key.PEM()), "rekor": rekor, "ctlog": object{"ignoreSCT": true}}
 		entries = append(entries, object{"keys": keys})
 	}
 	for _, id := range rel.trust.Identities {

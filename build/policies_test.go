@@ -1,6 +1,7 @@
 package build_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -171,10 +172,15 @@ func kyvernoTakes(t testing.TB, file string) {
 	t.Helper()
 	schema, err := kyvernoSchema()
 	require(t, err == nil, fmt.Sprintf("Kyverno's module: %v", err))
+	text := must(os.ReadFile(file))
 	var policy any
-	ok(t, yaml.Unmarshal(must(os.ReadFile(file)), &policy))
+	ok(t, yaml.Unmarshal(text, &policy))
 	if err := schema.Validate(policy); err != nil {
 		t.Errorf("%s: %v", file, err)
+	}
+	// Kyverno asks this beyond its schema.
+	if logs := bytes.Count(text, []byte("rekor:\n")); logs == 0 || bytes.Count(text, []byte(" url: ")) != logs {
+		t.Errorf("%s: a log has no URL:\n%s", file, text)
 	}
 }
 
