@@ -49,6 +49,9 @@ type Result struct {
 	// VerifyCommands are what Dist/verify/verify.sh runs, to verify a release with
 	// stock clients.
 	VerifyCommands []string
+	// Previous are the images of the release before this one, by name, as their registry
+	// has them; only where Options.Summary asks for them, and only those that are there.
+	Previous map[string]PreviousImage
 	// Stages are the times that the stages took, in the order of their end.
 	// Several run at once.
 	Stages []Stage

@@ -234,6 +234,9 @@ func (r *run) openCache() error {
 // publish puts everything in place: the engine and the archive first, because
 // they can fail, then the output folder, whose manifest comes last.
 func (r *run) publish(ctx context.Context, dist *publish.Dist, engine publish.Engine, units []*unit, j job) error {
+	if r.Summary != nil && j.images {
+		r.findPrevious(ctx)
+	}
 	return r.stage("publish", func() (string, error) {
 		p := r.resolved.Plan
 		r.done.Plan = p
@@ -262,6 +265,15 @@ func (r *run) publish(ctx context.Context, dist *publish.Dist, engine publish.En
 		}
 		if j.finish != nil {
 			if err := j.finish(ctx); err != nil {
+				return "", err
+			}
+		}
+		if r.Summary != nil && j.images {
+			text, err := r.Summary(r.result())
+			if err != nil {
+				return "", err
+			}
+			if err := dist.Write("summary.md", text); err != nil {
 				return "", err
 			}
 		}

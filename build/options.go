@@ -66,6 +66,9 @@ type Options struct {
 	// nil where nobody is.
 	Login func(message string)
 
+	// Summary gives the text of Dist/summary.md for images that were made; nil for none.
+	Summary func(*Result) ([]byte, error)
+
 	// Progress is told what goes on; it may be nil.
 	Progress Progress
 }

@@ -40,7 +40,8 @@ func (p *planned) planCI(system string) error {
 	text, err := render(system+".yml.tmpl", map[string]string{
 		"Launcher": "./" + path.Join(p.repo.prefix, "magefiles", "mage.go"), "Target": p.target(""),
 		"Branch": p.repo.branch, "TagPrefix": tags, "TagPattern": strings.ReplaceAll(regexp.QuoteMeta(tags), "/", `\/`), "GoMod": gomod, "Go": minor,
-		"GoSum": path.Join(p.repo.prefix, "magefiles", "go.sum"),
+		"Summary": path.Join(p.repo.prefix, "dist", "summary.md"),
+		"GoSum":   path.Join(p.repo.prefix, "magefiles", "go.sum"),
 	})
 	if err != nil {
 		return err

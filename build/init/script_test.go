@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -117,12 +118,15 @@ func gitlab(ts *testscript.TestScript, _ bool, args []string) {
 		Rules   []struct{ If string }
 		Script  []string
 		Tokens  map[string]struct{ Aud string } `yaml:"id_tokens"`
+
+		Artifacts struct{ Paths []string }
 	}
 	var jobs map[string]job
 	ts.Check(yaml.Unmarshal([]byte(ts.ReadFile(args[0])), &jobs))
 	image, release := jobs["image"], jobs["release"]
 	for name, j := range map[string]job{"image": image, "release": release} {
-		if _, ok := jobs[j.Extends]; !ok || len(j.Script) == 0 || len(j.Rules) == 0 {
+		common, ok := jobs[j.Extends]
+		if !ok || len(j.Script) == 0 || len(j.Rules) == 0 || len(common.Artifacts.Paths) != 1 || path.Base(common.Artifacts.Paths[0]) != "summary.md" {
 			ts.Fatalf("job %s: %+v", name, j)
 		}
 	}

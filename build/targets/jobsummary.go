@@ -3,48 +3,69 @@ package targets
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/thimble-build/thimble/build"
 )
 
-// jobSummary adds a result to the summary of a CI job, in Markdown: to the file of
-// GITHUB_STEP_SUMMARY, where there is one. env is the environment.
+// inCI says whether a CI server runs this: then there is a summary in Markdown, in
+// dist/summary.md, to be kept as an artifact. env is the environment.
+func inCI(env func(string) string) bool {
+	ci, err := strconv.ParseBool(env("CI"))
+	return ci && err == nil || env("GITLAB_CI") != "" || env("GITHUB_STEP_SUMMARY") != ""
+}
+
+// jobSummary adds the summary of a result to that of a job of GitHub Actions: to the file
+// of GITHUB_STEP_SUMMARY, where there is one.
 func jobSummary(env func(string) string, r *build.Result) (err error) {
 	file := env("GITHUB_STEP_SUMMARY")
 	if file == "" || len(r.Images) == 0 || r.Images[0].Digest == "" {
 		return nil
 	}
+	text, err := markdown(r)
+	if err != nil {
+		return err
+	}
 	f, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
 		return fmt.Errorf("write the job's summary: %w", err)
 	}
-	defer func() {
-		if closeErr := f.Close(); closeErr != nil {
-			err = errors.Join(err, fmt.Errorf("write the job's summary: %w", closeErr))
-		}
-	}()
-	if err := markdown(f, r); err != nil {
+	_, err = f.Write(text)
+	if err = errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("write the job's summary: %w", err)
 	}
 	return nil
 }
 
-// markdown is the summary itself: each image with its digest, sizes and SBOM components,
-// and how to verify a release.
-func markdown(w io.Writer, r *build.Result) error {
+// markdown is the summary itself: each image with its digest, sizes, what they were in
+// the release before, where that is known, and SBOM components, and how to verify a
+// release.
+func markdown(r *build.Result) ([]byte, error) {
 	var b strings.Builder
 	for _, img := range r.Images {
-		fmt.Fprintf(&b, "### `%s`\n\n`%s`\n\n| platform | size | SBOM components | digest |\n| --- | ---: | ---: | --- |\n", img.Reference, img.Digest)
+		fmt.Fprintf(&b, "### `%s`\n\n`%s`\n\n", img.Reference, img.Digest)
+		before, known := r.Previous[img.Name]
+		if known && before.Digest == img.Digest {
+			fmt.Fprintf(&b, "The same image as `%s`.\n\n", before.Tag)
+		}
+		since, align := "", ""
+		if known {
+			since, align = fmt.Sprintf(" since `%s` |", before.Tag), " ---: |"
+		}
+		fmt.Fprintf(&b, "| platform | size |%s SBOM components | digest |\n| --- | ---: |%s ---: | --- |\n", since, align)
 		for _, p := range img.Platforms {
 			components := 0
 			if p.SBOM != nil {
 				components = p.SBOM.Components
 			}
-			fmt.Fprintf(&b, "| %s | %s | %d | `%s` |\n", p.Platform, size(p.Size), components, p.Digest)
+			changed := ""
+			if known {
+				changed = " " + change(p, before) + " |"
+			}
+			fmt.Fprintf(&b, "| %s | %s |%s %d | `%s` |\n", p.Platform, size(p.Size), changed, components, p.Digest)
 		}
 		b.WriteString("\n")
 	}
@@ -52,6 +73,24 @@ func markdown(w io.Writer, r *build.Result) error {
 		fmt.Fprintf(&b, "%d signatures and %d attestations were verified. To verify them, in `%s`:\n\n```sh\n%s\n```\n\n",
 			len(r.Signatures), len(r.Attestations), filepath.ToSlash(filepath.Join(relative(r.Dist), "verify")), strings.Join(r.VerifyCommands, "\n"))
 	}
-	_, err := io.WriteString(w, b.String())
-	return err
+	return []byte(b.String()), nil
+}
+
+// change is how a size differs from the same platform's in the release before.
+func change(p build.PlatformResult, before build.PreviousImage) string {
+	for _, was := range before.Platforms {
+		if was.Platform != p.Platform {
+			continue
+		}
+		switch d := p.Size - was.Size; {
+		case d > 0:
+			return fmt.Sprintf("+%s (%+.1f %%)", size(d), 100*float64(d)/float64(was.Size))
+		case d < 0:
+			return fmt.Sprintf("−%s (−%.1f %%)", size(-d), 100*float64(-d)/float64(was.Size))
+		case p.Digest == was.Digest:
+			return "unchanged"
+		}
+		return "0 B"
+	}
+	return "new"
 }

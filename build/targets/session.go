@@ -56,6 +56,9 @@ func run(ctx context.Context, json, noNetwork *bool, work func(context.Context, 
 	if on, err := strconv.ParseBool(os.Getenv("THIMBLE_OFFLINE")); s.options.Offline || err == nil && on {
 		offline.Process()
 	}
+	if inCI(os.Getenv) {
+		s.options.Summary = markdown
+	}
 	if term.IsTerminal(int(os.Stderr.Fd())) {
 		s.options.Login = s.progress.Notice
 	}

@@ -21,10 +21,12 @@ const (
 	marker       = "*\n"
 	lockName     = ".lock"
 	stageName    = ".stage"
+	summaryName  = "summary.md"
 )
 
-// managed are the folders that hold exactly what the last run made.
-var managed = []string{"archives", "bin", "debug", "oci", "sbom", "verify"}
+// managed are the folders that hold exactly what the last run made, and the one file
+// beside them and the manifest.
+var managed = []string{"archives", "bin", "debug", "oci", "sbom", "verify", summaryName}
 
 // Dist is the output folder while one run changes it. Link, Write and Layout may
 // be called from several goroutines, Commit and Close after them.

@@ -126,7 +126,7 @@ func (d *Dist) holds(rel string, data []byte) bool {
 // claim notes that the run makes rel.
 func (d *Dist) claim(rel string) error {
 	top, rest, _ := strings.Cut(rel, "/")
-	if !fs.ValidPath(rel) || rest == "" || !slices.Contains(managed, top) {
+	if !fs.ValidPath(rel) || (rest == "") != (rel == summaryName) || !slices.Contains(managed, top) {
 		return fmt.Errorf("stage %q: not a path below one of %s", rel, strings.Join(managed, ", "))
 	}
 	if !d.add(rel) {

@@ -2,6 +2,7 @@ package resolve
 
 import (
 	"context"
+	"strings"
 
 	"github.com/thimble-build/thimble/build/internal/git"
 )
@@ -21,6 +22,10 @@ func (r *Resolved) History(ctx context.Context) (previous string, commits []git.
 	commits, err = r.repo.Log(ctx, r.previous, dir)
 	return r.previous, commits, err
 }
+
+// Previous is the version of the release before HEAD, without the module's prefix; "" if
+// there is none.
+func (r *Resolved) Previous() string { return strings.TrimPrefix(r.previous, r.tags.prefix()) }
 
 // TagPrefix is what the tags of this module begin with: "" at the repository's root,
 // "svc/" in the folder svc.
