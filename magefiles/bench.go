@@ -27,7 +27,7 @@ import (
 // Bench measures mage image against go build and podman build, and mage release against ko, syft and cosign: time, memory and size as ratios in one run
 func Bench(ctx context.Context,
 	runs *int, // alternations for each ratio; 11 if not given
-	only *string, // "image", "base" or "release" leaves the others out
+	only *string, // "image", "first", "ten", "base" or "release" leaves the others out
 ) error {
 	b := &bench{ctx: ctx, runs: 11}
 	if runs != nil {
@@ -36,8 +36,8 @@ func Bench(ctx context.Context,
 	if b.runs < 1 {
 		return fmt.Errorf("bench: %d runs measure nothing", b.runs)
 	}
-	if only != nil && !slices.Contains([]string{"image", "base", "release"}, *only) {
-		return fmt.Errorf("bench: -only=%s is none of image, base, release", *only)
+	if only != nil && !slices.Contains([]string{"image", "first", "ten", "base", "release"}, *only) {
+		return fmt.Errorf("bench: -only=%s is none of image, first, ten, base, release", *only)
 	}
 	var err error
 	if b.dir, err = os.MkdirTemp("", "thimble-bench"); err != nil {
@@ -50,7 +50,7 @@ func Bench(ctx context.Context,
 	for _, part := range []struct {
 		name    string
 		measure func() error
-	}{{"image", b.measure}, {"base", b.bases}, {"release", b.release}} {
+	}{{"image", b.measure}, {"ten", b.ten}, {"first", b.first}, {"base", b.bases}, {"release", b.release}} {
 		if only != nil && *only != part.name {
 			continue
 		}
