@@ -73,11 +73,25 @@ func flags(t *testing.T) map[string][]string {
 	return all
 }
 
-// TestOffline wants -offline on every target.
+// TestOffline wants -offline on every target, and that a script calls it so in a network
+// namespace of its own.
 func TestOffline(t *testing.T) {
+	b, err := os.ReadFile(filepath.Join("testdata", "script", "offline.txtar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	alone, err := os.ReadFile(filepath.Join("testdata", "script", "offline-alone.txtar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, inside, _ := strings.Cut(string(alone), "-- alone.sh --")
 	for target, takes := range flags(t) {
 		if !slices.Contains(takes, "offline") {
 			t.Errorf("%s has no flag -offline", target)
+		}
+		call := `mage ` + target + ` (.* )?-offline`
+		if !regexp.MustCompile(`(?m)^exec unshare -n `+call).Match(b) && !regexp.MustCompile(`(?m)\b`+call).MatchString(inside) {
+			t.Errorf("%s is not called with -offline in unshare -n", target)
 		}
 	}
 }

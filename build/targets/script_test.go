@@ -75,8 +75,9 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, params)
 }
 
-// condition is for [network-namespace], [strace], [c-compiler], [debian-mirror]: programs,
-// rights and servers that a script needs. Where everything must be there, what is missing is an error.
+// condition is for [network-namespace], [docker-registry], [strace], [c-compiler],
+// [debian-mirror]: programs, rights and servers that a script needs. Where everything must be
+// there, what is missing is an error.
 func condition(name string) (bool, error) {
 	var probe []string
 	switch name {
@@ -87,7 +88,9 @@ func condition(name string) (bool, error) {
 		}
 		return ok, nil
 	case "network-namespace":
-		probe = []string{"unshare", "-n", "true"}
+		probe = []string{"unshare", "-n", "ip", "link", "set", "lo", "up"}
+	case "docker-registry":
+		probe = []string{"docker-registry", "help"}
 	case "strace":
 		probe = []string{"strace", "-o", os.DevNull, "true"}
 	case "c-compiler": // for linux/amd64

@@ -154,6 +154,11 @@ func (g *Go) Command(settings []string, args ...string) process.Command {
 			env = append(env, name+"="+v)
 		}
 	}
+	if g.setting["GOPROXY"] == "off" {
+		// With just "off", the go command stamps the version that a commit had when it was
+		// first built, from its module cache, and not that of a tag which came later.
+		env = append(env, "GOPROXY=off,off")
+	}
 	env = append(env, "GOENV=off", "GOFLAGS=", "CGO_ENABLED=0", "GO111MODULE=on",
 		"GOEXPERIMENT="+g.Experiment, "GOFIPS140="+cmp.Or(g.FIPS140, "off"),
 		"GOWORK="+cmp.Or(g.Work, "off"), "GOTOOLCHAIN="+g.toolchain(), "PWD="+g.dir)
