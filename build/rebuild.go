@@ -202,6 +202,7 @@ func (r *rebuild) room(mirror string) (*room, error) {
 	cfg.Version = r.found.Version
 	cfg.Before, cfg.CC = r.Config.Before, r.Config.CC
 	cfg.Dist = r.Config.Dist
+	cfg.Debian.Mirror = r.Config.Debian.Mirror // where from is the rebuilder's to say
 	var programs []string
 	for _, command := range cfg.Before {
 		if len(command) > 0 {

@@ -30,6 +30,7 @@ type roomJob struct {
 	Workdir   string
 	Cache     string
 	Platforms []string
+	Offline   bool
 }
 
 // Room makes the images that the file of RoomVariable asks for, in this process's own
@@ -48,7 +49,7 @@ func Room(ctx context.Context, file string) error {
 		return fmt.Errorf("read what to build: %w", err)
 	}
 	_, err = Image(ctx, Options{
-		Config: job.Config, Workdir: job.Workdir, Cache: job.Cache, Platforms: job.Platforms, SkipTests: true,
+		Config: job.Config, Workdir: job.Workdir, Cache: job.Cache, Platforms: job.Platforms, Offline: job.Offline, SkipTests: true,
 	})
 	return err
 }
@@ -235,7 +236,7 @@ func (r *room) environment(g *gocmd.Go) []string {
 // child builds in a process of its own.
 func (r *room) child(ctx context.Context, g *gocmd.Go, again []string) error {
 	job, err := json.Marshal(roomJob{
-		Config: r.job, Workdir: filepath.Join(r.source(), filepath.FromSlash(r.workdir)), Cache: filepath.Join(r.dir, "cache", "thimble"), Platforms: r.platforms,
+		Config: r.job, Workdir: filepath.Join(r.source(), filepath.FromSlash(r.workdir)), Cache: filepath.Join(r.dir, "cache", "thimble"), Platforms: r.platforms, Offline: r.Offline,
 	})
 	if err != nil {
 		return err
