@@ -18,6 +18,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -36,6 +37,14 @@ type Sigstore struct {
 
 	authority root.TimestampingAuthority
 	logs      map[string]*root.TransparencyLog
+	stop      []func()
+}
+
+// Stop ends all of the services and the issuer.
+func (s *Sigstore) Stop() {
+	for _, stop := range s.stop {
+		stop()
+	}
 }
 
 func freePort() int {
@@ -44,8 +53,9 @@ func freePort() int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-// serve starts a server, waits until the URL answers, and ends it with the test.
-func serve(t testing.TB, ready, file string, args ...string) {
+// serve starts a server, waits until the URL answers, and ends it with the test, or
+// when stop is called.
+func serve(t testing.TB, ready, file string, args ...string) (stop func()) {
 	t.Helper()
 	var out bytes.Buffer
 	ctx, cancel := context.WithCancel(context.Background())
@@ -58,12 +68,13 @@ func serve(t testing.TB, ready, file string, args ...string) {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
-	t.Cleanup(func() { cancel(); <-ended })
+	stop = sync.OnceFunc(func() { cancel(); <-ended })
+	t.Cleanup(stop)
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		if res, err := http.Get(ready); err == nil {
 			res.Body.Close()
 			if res.StatusCode < 500 {
-				return
+				return stop
 			}
 		}
 		select {
@@ -131,7 +142,7 @@ func New(t testing.TB) *Sigstore {
 	grpc, _ := port()
 	metrics, _ := port()
 	s.Fulcio = url
-	serve(t, url+"/api/v2/trustBundle", fulcio, "serve", "--ca", "ephemeralca", "--ct-log-url", "", "--host", "127.0.0.1", "--port", p,
+	stop := serve(t, url+"/api/v2/trustBundle", fulcio, "serve", "--ca", "ephemeralca", "--ct-log-url", "", "--host", "127.0.0.1", "--port", p,
 		"--grpc-host", "127.0.0.1", "--grpc-port", grpc, "--metrics-port", metrics, "--config-path", config)
 	var bundle struct {
 		Chains []struct{ Certificates []string }
@@ -144,7 +155,7 @@ func New(t testing.TB) *Sigstore {
 
 	p, url = port()
 	s.TSA = url + "/api/v1/timestamp"
-	serve(t, s.TSA+"/certchain", tsa, "serve", "--host", "127.0.0.1", "--port", p, "--timestamp-signer", "memory", "--disable-ntp-monitoring")
+	stopTSA := serve(t, s.TSA+"/certchain", tsa, "serve", "--host", "127.0.0.1", "--port", p, "--timestamp-signer", "memory", "--disable-ntp-monitoring")
 	chain := certificates(get(s.TSA + "/certchain"))
 	s.authority = &root.SigstoreTimestampingAuthority{
 		Leaf: chain[0], Intermediates: chain[1 : len(chain)-1], Root: chain[len(chain)-1],
@@ -160,8 +171,9 @@ func New(t testing.TB) *Sigstore {
 	grpc, _ = port()
 	metrics, _ = port()
 	s.Rekor = url
-	serve(t, url+"/healthz", rekor, "serve", "--http-address", "127.0.0.1", "--http-port", p, "--grpc-address", "127.0.0.1", "--grpc-port", grpc,
+	stopRekor := serve(t, url+"/healthz", rekor, "serve", "--http-address", "127.0.0.1", "--http-port", p, "--grpc-address", "127.0.0.1", "--grpc-port", grpc,
 		"--http-metrics-port", metrics, "--hostname", "127.0.0.1", "--storage-dir", filepath.Join(dir, "log"), "--signer-filepath", keyFile, "--checkpoint-interval", "1s")
+	s.stop = []func(){stop, stopTSA, stopRekor, s.Issuer.Close}
 	_, id, err := rekornote.KeyHash("127.0.0.1", public)
 	if err != nil {
 		t.Fatal(err)
