@@ -117,6 +117,34 @@ func TestCgoInDocker(t *testing.T) {
 	}
 }
 
+// TestDebugWithCgo debugs such a program, on the packages of Debian 12.
+func TestDebugWithCgo(t *testing.T) {
+	requireDocker(t)
+	repo := resolverModule(t)
+	ok(t, os.CopyFS(filepath.Join(repo, "magefiles"), os.DirFS(filepath.Join(tickerRepo(t), "magefiles"))))
+	o := options(t, repo, func(o *build.Options) {
+		o.Config.Debian = build.DebianConfig{Mirror: debiantest.Mirror(t), Suite: "bookworm"}
+		o.Config.Defaults.Base, o.Config.Defaults.Cgo, o.Load = plan.BaseBase, true, true
+	})
+	must(build.Lock(t.Context(), o))
+	r := must(build.Debug(t.Context(), o, false))
+	if got := r.Images[0].Platforms[0].Binary.Libraries; !slices.Contains(got, build.Library{Name: "libc.so.6", Path: "/lib/x86_64-linux-gnu/libc.so.6", Package: "libc6"}) {
+		t.Errorf("linked with %v", got)
+	}
+	ref := r.Images[0].Reference
+	t.Cleanup(func() { removeImage(ref) })
+	const session = `printf 'break main.main\ncontinue\nexit\n' | dlv exec /app/resolver --allow-non-terminal-interactive=true`
+	if out := docker(t, "run", "--rm", "--entrypoint=/debug/bin/sh", ref, "-c", session); !strings.Contains(out, "> [Breakpoint 1] main.main() ") {
+		t.Errorf("the debugger says\n%s", out)
+	}
+	// The toolbox has its symbols.
+	r = must(build.Debug(t.Context(), o, true))
+	t.Cleanup(func() { removeImage(r.Images[0].Reference) })
+	if b := r.Images[0].Platforms[0].Binary; b.Symbols == "" {
+		t.Errorf("the toolbox's binary: %+v", b)
+	}
+}
+
 // TestCgoOnImages builds the same on images that lack something, or that do not.
 func TestCgoOnImages(t *testing.T) {
 	repo := resolverModule(t)

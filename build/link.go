@@ -41,12 +41,16 @@ func (r *run) link(u *unit, assets *tree.Tree) error {
 		if err != nil {
 			return nil, r.explainLink(u, err)
 		}
-		components, err := u.components()
+		below, err := u.base.components()
+		if err != nil {
+			return nil, err
+		}
+		own, err := assets.Components()
 		if err != nil {
 			return nil, err
 		}
 		owner := map[string]string{}
-		for _, c := range components {
+		for _, c := range tree.Overlay(below, own) {
 			for _, f := range c.Files {
 				owner[f.Path] = c.Name
 			}

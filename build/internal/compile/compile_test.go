@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -154,6 +155,58 @@ func TestProveRefuses(t *testing.T) {
 	}
 	if err := prove(t, text, p); err == nil {
 		t.Error("a text file passed")
+	}
+}
+
+// TestCgo compiles the same program with cgo and without it, side by side.
+func TestCgo(t *testing.T) {
+	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
+		t.Skip("needs a C compiler for linux/amd64, which TestCgo has only there")
+	}
+	g, p := fixture(t, "cgo")
+	if _, err := g.FindC(t.Context(), p.Platforms[0], ""); err != nil {
+		t.Fatal(err)
+	}
+	p.Images[0].Cgo = true
+	dir := t.TempDir()
+	if err := Build(t.Context(), g, p, p.Platforms[0], p.Images, dir); err != nil {
+		t.Fatal(err)
+	}
+	file := Path(dir, p.Images[0], p.Platforms[0])
+	if err := prove(t, file, p); err != nil {
+		t.Error(err)
+	}
+	p.Platforms[0].Architecture = "arm64"
+	if err := prove(t, file, p); err == nil || !strings.Contains(err.Error(), "EM_X86_64") {
+		t.Errorf("for another machine: %v", err)
+	}
+	p.Platforms[0].Architecture, p.Images[0].Cgo = "amd64", false
+	if err := prove(t, file, p); !errors.Is(err, ErrDynamic) {
+		t.Errorf("a plan without cgo: %v", err)
+	}
+	_, pure := fixture(t, "hello")
+	pure.Images[0].Cgo = true
+	g, _ = fixture(t, "hello")
+	static := *pure
+	static.Images = []plan.Image{{Name: "hello", Package: "example.com/hello"}}
+	if err := Build(t.Context(), g, &static, p.Platforms[0], static.Images, dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := prove(t, Path(dir, static.Images[0], p.Platforms[0]), pure); err == nil || !strings.Contains(err.Error(), `its CGO_ENABLED is "0", the plan's "1"`) {
+		t.Errorf("a binary without cgo: %v", err)
+	}
+
+	images := []plan.Image{{Name: "a", Package: "x/a"}, {Name: "b", Package: "x/b", Cgo: true}, {Name: "c", Package: "x/c"}, {Name: "other", Package: "x/d", Cgo: true}}
+	var got []string
+	for _, batch := range batches(images) {
+		var names []string
+		for _, img := range batch {
+			names = append(names, img.Name)
+		}
+		got = append(got, strings.Join(names, " "))
+	}
+	if want := []string{"other", "a c", "b"}; !slices.Equal(got, want) {
+		t.Errorf("the go command is called for %q, want %q", got, want)
 	}
 }
 

@@ -293,3 +293,36 @@ func require(t testing.TB, ok bool, why string) {
 		t.Skip(why)
 	}
 }
+
+// C code is as good as unknown: it gets all, for the reasons that are known where there are
+// some.
+func TestWithC(t *testing.T) {
+	r := Report{Needs: []Need{
+		{Name: plan.NeedTmp, Evidence: []string{"os.TempDir"}},
+		{Name: plan.NeedZoneinfo, Evidence: []string{"time/tzdata.init"}, Embedded: true},
+	}}
+	got := r.WithC()
+	if got.Unknown == "" {
+		t.Error("it says nothing of C")
+	}
+	byName := map[string]Need{}
+	for _, n := range got.Needs {
+		byName[n.Name] = n
+	}
+	if len(byName) != len(plan.Needs) { // which are all but the warning
+		t.Errorf("the needs are %v", got.Needs)
+	}
+	if n := byName[plan.NeedTmp]; !slices.Equal(n.Evidence, []string{"os.TempDir"}) {
+		t.Errorf("tmp is needed for %v", n.Evidence)
+	}
+	if n := byName[plan.NeedZoneinfo]; n.Embedded || slices.Contains(n.Evidence, "time/tzdata.init") {
+		t.Errorf("C cannot use what a Go package brings: %+v", n)
+	}
+	r.Needs = append(r.Needs, Need{Name: plan.NeedExec, Evidence: []string{"os.StartProcess"}})
+	if got := r.WithC().Needs; !slices.ContainsFunc(got, func(n Need) bool { return n.Name == plan.NeedExec }) {
+		t.Errorf("the warning got lost: %v", got)
+	}
+	if r := everything("it is packed"); r.WithC().Unknown != "it is packed" {
+		t.Error("what was unknown before stays so")
+	}
+}

@@ -1,0 +1,64 @@
+package resolve
+
+import (
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// TestSourcesWithCgo lists two programs of one module: with cgo, C files are sources, and
+// without it they are not.
+func TestSourcesWithCgo(t *testing.T) {
+	r := newRepo(t, "hello")
+	const base = "ghcr.io/acme/base:1"
+	native := func(main string) string {
+		return "package main\n\nimport \"example.com/hello/native\"\n\nfunc main() { native.F() }\n" + main
+	}
+	r.write("cmd/with/main.go", native(""))
+	r.write("cmd/without/main.go", native(""))
+	r.write("native/cgo.go", "package native\n\n// void f(void);\nimport \"C\"\n\nfunc F() { C.f() }\n")
+	r.write("native/pure.go", "//go:build !cgo\n\npackage native\n\nfunc F() {}\n")
+	r.write("native/f.c", "#include \"sub/f.inc\"\n")
+	r.write("native/sub/f.inc", "void f(void) {}\n")
+	r.write(".gitignore", "f.c\n")
+	hash := "sha256:" + strings.Repeat("ab", 32)
+	r.write("thimble.lock.json", `{"version": 1, "images": [{"reference": "`+base+`", "mediaType": "x", "digest": "`+hash+`", "platforms": [
+		{"platform": "linux/`+runtime.GOARCH+`", "mediaType": "x", "size": 1, "digest": "`+hash+`"}]}]}`)
+	r.commit()
+	r.git("rm", "-q", "--cached", "native/f.c")
+	r.git("commit", "-q", "-m", "second")
+	got := r.resolve(plan.Config{Images: []plan.ImageConfig{{Package: "./cmd/with", Base: base, Cgo: true}, {Package: "./cmd/without"}}})
+	if c := got.Plan.Toolchain.C; len(c) != 1 || c[0].Platform != got.Plan.Platforms[0] {
+		t.Errorf("C compilers: %+v", c)
+	}
+	if img := got.Plan.Images; !img[0].Cgo || img[1].Cgo {
+		t.Errorf("images: %+v", img)
+	}
+	s, err := got.Sources(t.Context(), got.Plan.Platforms[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	untracked, err := got.Untracked(t.Context(), s)
+	if err != nil || !slices.Equal(untracked, []string{"native/f.c"}) {
+		t.Errorf("untracked: %q, %v", untracked, err)
+	}
+	for main, c := range map[string]bool{"with": true, "without": false} {
+		main = "example.com/hello/cmd/" + main
+		if m := s.Modules(main); len(m) != 1 || !slices.Equal(m[0].Packages, []string{main[len("example.com/hello/"):], "native"}) {
+			t.Errorf("%s links %+v", main, m)
+		}
+		in, err := got.Inputs(s, main)
+		if err != nil || slices.Contains(in.Paths.Globs, "native/**") != c {
+			t.Errorf("the inputs of %s: %q, %v", main, in.Paths.Globs, err)
+		}
+	}
+
+	// Only the programs without cgo: no compiler is looked for.
+	pure := r.resolve(plan.Config{Images: []plan.ImageConfig{{Package: "./cmd/without"}}}, "CC=false", "CGO_CFLAGS=-x")
+	if pure.Plan.Toolchain.C != nil {
+		t.Errorf("C compilers: %+v", pure.Plan.Toolchain.C)
+	}
+}
