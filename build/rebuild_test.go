@@ -1,6 +1,7 @@
 package build_test
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -14,6 +15,8 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/static"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/thimble-build/thimble/build"
 	"github.com/thimble-build/thimble/build/internal/attest"
@@ -204,6 +207,45 @@ func attested(t testing.TB, repository, dist string, r *build.Result, key string
 	return repository + ":v1"
 }
 
+// unsigned attaches a copy of a release's provenance to the same index in a repository of
+// its own, without the signature.
+func unsigned(t testing.TB, from, repository string, r *build.Result) string {
+	t.Helper()
+	ref := attested(t, repository, r.Dist, r, "")
+	digest := must(name.NewDigest(from+"@"+r.Images[0].Digest, name.Insecure))
+	for _, d := range must(must(remote.Referrers(digest)).IndexManifest()).Manifests {
+		referrer := must(remote.Image(digest.Context().Digest(d.Digest.String())))
+		m := must(referrer.Manifest())
+		if m.Annotations["dev.sigstore.bundle.predicateType"] != attest.ProvenanceType {
+			continue
+		}
+		var bundle map[string]any
+		ok(t, json.NewDecoder(must(must(referrer.Layers())[0].Compressed())).Decode(&bundle))
+		bundle["dsseEnvelope"].(map[string]any)["signatures"] = []any{}
+		layer := static.NewLayer(must(json.Marshal(bundle)), m.Layers[0].MediaType)
+		m.Layers[0].Digest, m.Layers[0].Size = must(layer.Digest()), must(layer.Size())
+		to := must(name.NewRepository(repository, name.Insecure))
+		ok(t, remote.WriteLayer(to, layer))
+		ok(t, remote.WriteLayer(to, static.NewLayer([]byte("{}"), m.Config.MediaType)))
+		changed := manifestOnly{must(json.Marshal(m)), m.MediaType}
+		sum, _, err := v1.SHA256(bytes.NewReader(changed.raw))
+		ok(t, err)
+		ok(t, remote.Put(to.Digest(sum.String()), changed))
+		return ref
+	}
+	t.Fatal("the release has no provenance")
+	return ""
+}
+
+// manifestOnly is pushed without looking into it.
+type manifestOnly struct {
+	raw       []byte
+	mediaType types.MediaType
+}
+
+func (m manifestOnly) RawManifest() ([]byte, error)        { return m.raw, nil }
+func (m manifestOnly) MediaType() (types.MediaType, error) { return m.mediaType, nil }
+
 // What an image can lack, and the way out.
 func TestRebuildRefuses(t *testing.T) {
 	warm(t)
@@ -246,6 +288,11 @@ func TestRebuildRefuses(t *testing.T) {
 			name: "signed by somebody else", ref: func(testing.TB) string { return host + "/acme/hello:v1.2.3" },
 			want:  build.RebuildOptions{Expected: build.Expected{Keys: []string{publicOf(newKey(t))}}},
 			words: []string{"its provenance is not signed by whom you expect", "it does not verify with the expected key", "-key"},
+		},
+		{
+			name: "not signed at all", ref: func(t testing.TB) string { return unsigned(t, host+"/acme/hello", host+"/unsigned/hello", r) },
+			want:  build.RebuildOptions{Expected: trust},
+			words: []string{"its provenance is not signed by whom you expect", "-key"},
 		},
 		{
 			name: "nobody expected", ref: func(testing.TB) string { return host + "/acme/hello:v1.2.3" },
