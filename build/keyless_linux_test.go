@@ -154,6 +154,12 @@ func TestSigners(t *testing.T) {
 				refuse("does not verify with the expected key", func(e *build.Expected) { e.Keys = []string{otherPub} })
 			}
 
+			if keyless {
+				standsOn(t, ref, build.BaseSignature{
+					Identity: email, Issuer: s.Issuer.URL, TrustedRoot: trusted, NoCertificateLog: true, NoTransparencyLog: want.NoTransparencyLog,
+				})
+			}
+
 			checkScript(t, r.Dist, keyless && slices.Equal(test.config.Forms, []string{"tag"}), clients)
 			if keyless {
 				if !slices.Equal(test.config.Forms, []string{"bundle"}) {
@@ -301,6 +307,30 @@ func hello(t *testing.T) string {
 	git(t, repo, "commit", "-q", "-m", "a commit")
 	git(t, repo, "tag", "v1.2.3")
 	return repo
+}
+
+// standsOn puts another image on one that its base's signer has signed, and wants it
+// refused where it should be another's, both when it is pinned and when it is first used.
+func standsOn(t *testing.T, ref string, signer build.BaseSignature) {
+	t.Helper()
+	o := build.Options{Workdir: hello(t), Env: environment(), Cache: t.TempDir(), SkipTests: true, Platforms: []string{"linux/amd64"}}
+	o.Config.Defaults.Base, o.Config.Defaults.BaseSignature = ref, &signer
+	other := o
+	wrong := signer
+	wrong.Identity = "other@example.com"
+	other.Config.Defaults.BaseSignature = &wrong
+	if _, err := build.Lock(t.Context(), other); err == nil || !strings.Contains(err.Error(), "not by other@example.com") {
+		t.Errorf("a base that somebody else signed is pinned: %v", err)
+	}
+	if _, err := build.Lock(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := build.Image(t.Context(), other); err == nil || !strings.Contains(err.Error(), "not by other@example.com") {
+		t.Errorf("a base that somebody else signed is used: %v", err)
+	}
+	if _, err := build.Image(t.Context(), o); err != nil {
+		t.Errorf("a base with its signer's identity: %v", err)
+	}
 }
 
 // newRegistry is a registry on loopback, and what was asked of it to write since the

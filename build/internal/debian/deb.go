@@ -17,13 +17,15 @@ import (
 // Limits on one package. Debian's largest libraries are well within them.
 const (
 	maxDownload = 1 << 30   // bytes of a .deb
-	maxEntries  = 200_000   // entries of its tar
 	maxControl  = 16 << 20  // bytes of its control files together
 	maxWindow   = 128 << 20 // bytes of a decompressor's memory; xz -9 takes 64 MiB
 )
 
-// maxUnpacked is a limit too: the bytes of its files together.
-var maxUnpacked int64 = 2 << 30
+// Limits, too: the bytes of its files together, and the entries of its tar.
+var (
+	maxUnpacked int64 = 2 << 30
+	maxEntries        = 200_000
+)
 
 // archive reads the members of a .deb in turn: an ar archive of debian-binary,
 // control.tar and data.tar, the latter two compressed (deb(5)).

@@ -369,8 +369,13 @@ func TestHostilePackage(t *testing.T) {
 		"status of another":             {[]debiantest.Entry{file("./var/lib/dpkg/status.d/base-files")}, "is in package base-files too"},
 		"10 GiB of zeros":               {[]debiantest.Entry{{Header: file("./zeros").Header, Zeros: 10 << 30}}, "its files come to more than 2147483648 bytes"},
 		"10 GiB of zeros in many files": {bomb(), "its files come to more than 269484032 bytes"},
+		"too many entries":              {folders(1001), "it has more than 1000 entries"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if name == "too many entries" {
+				defer func(limit int) { maxEntries = limit }(maxEntries)
+				maxEntries = 1000
+			}
 			if name == "10 GiB of zeros in many files" {
 				defer func(limit int64) { maxUnpacked = limit }(maxUnpacked)
 				maxUnpacked = 257 << 20
@@ -402,6 +407,13 @@ func bomb() []debiantest.Entry {
 		e := debiantest.File(fmt.Sprintf("zeros%d", i), "")
 		e.Zeros = 256 << 20
 		entries = append(entries, e)
+	}
+	return entries
+}
+
+func folders(n int) (entries []debiantest.Entry) {
+	for i := range n {
+		entries = append(entries, debiantest.Folder(fmt.Sprint("folder", i)))
 	}
 	return entries
 }
