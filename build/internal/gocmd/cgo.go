@@ -130,6 +130,9 @@ func (g *Go) ask(ctx context.Context, command string) (c plan.CCompiler, err err
 	if err != nil {
 		return c, err
 	}
+	if strings.ContainsAny(args[0], `/\`) && !filepath.IsAbs(args[0]) {
+		return c, fmt.Errorf("%s is relative to who knows which folder; name the compiler by its absolute path", args[0])
+	}
 	c.Command = strings.Join(append([]string{filepath.Base(args[0])}, args[1:]...), " ")
 	if args[0], err = lookProgram(args[0], g.user); err != nil {
 		return c, fmt.Errorf("%s: %w", c.Command, exec.ErrNotFound)

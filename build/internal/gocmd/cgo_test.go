@@ -47,6 +47,7 @@ func TestFindC(t *testing.T) {
 		"another system":      {"windows/amd64", "", nil, plan.CCompiler{}, nil, "gcc compiles for x86_64-linux-gnu; name one in CC_FOR_windows_amd64 or in Config.CC"},
 		"Android":             {"linux/arm64", "bionic", nil, plan.CCompiler{}, nil, "bionic compiles for aarch64-linux-android21"},
 		"not a compiler":      {"linux/amd64", "false", nil, plan.CCompiler{}, nil, "ask false: false -dumpmachine: exit status 1"},
+		"a relative path":     {"linux/amd64", "bin/gcc", nil, plan.CCompiler{}, nil, "name the compiler by its absolute path"},
 		"half a quote":        {"linux/amd64", "'gcc", nil, plan.CCompiler{}, nil, "a quote that does not end"},
 		"flags of nowhere":    {"linux/amd64", "", []string{"CGO_LDFLAGS=-lm"}, plan.CCompiler{}, nil, "CGO_LDFLAGS is set"},
 	} {
