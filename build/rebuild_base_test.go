@@ -1,10 +1,16 @@
 package build_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+
 	"github.com/thimble-build/thimble/build"
+	"github.com/thimble-build/thimble/build/internal/compare"
 	"github.com/thimble-build/thimble/build/internal/debian/debiantest"
 	"github.com/thimble-build/thimble/build/plan"
 )
@@ -48,4 +54,40 @@ func TestRebuildOnBases(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Causes that are in the base: another one, and the same by name with other content.
+func TestCauseBase(t *testing.T) {
+	host, _, _, _ := baseRegistry(t)
+	o := options(t, module(t, "hello"), func(o *build.Options) { o.Config.Defaults.Base = host + "/acme/base:1" })
+	locked := func() {
+		must(build.Lock(t.Context(), o))
+		git(t, o.Workdir, "add", "-A")
+		git(t, o.Workdir, "commit", "-q", "-m", "locked")
+	}
+	built := func(dist, base string) {
+		o.Config.Dist, o.Config.Defaults.Base = dist, base
+		must(build.Image(t.Context(), o))
+	}
+	differ := func(a, b, words, layer string) {
+		t.Helper()
+		c, err := build.Between(t.Context(), o, a, b)
+		ok(t, err)
+		if !slices.ContainsFunc(c.Causes, func(cause compare.Cause) bool { return cause.Kind == "base" && strings.Contains(cause.Detail, words) }) {
+			t.Errorf("the causes are %+v, want %q", c.Causes, words)
+		}
+		if got := at(c, "layer"); !strings.HasPrefix(got, layer) {
+			t.Errorf("the first layer that differs is %q: %+v", got, c.Differences)
+		}
+	}
+	locked()
+	built("on-scratch", plan.BaseScratch)
+	built("on-base", host+"/acme/base:1")
+	differ("on-scratch", "on-base", "the base is scratch / "+host+"/acme/base:1", "COPY||-|sha256:")
+
+	ok(t, remote.Write(must(name.ParseReference(host+"/acme/base:1")), must(mutate.AppendLayers(baseImage(t, "amd64"), baseFiles(t, "newer")))))
+	locked()
+	git(t, o.Workdir, "tag", "-f", "v1.2.3")
+	built("on-newer", host+"/acme/base:1")
+	differ("on-base", "on-newer", "the base "+host+"/acme/base:1 is pinned as sha256:", "binary|digest|") // the commit that pins it is in the binary
 }

@@ -41,7 +41,7 @@ var reasons = []reason{
 	{"/platforms", CausePlatforms, "the list of platforms"},
 	{"/archivePlatforms", "", ""},
 	{"/compression", CauseCompressor, "the compression"},
-	{"/lock", CauseBase, "the lock of the bases"},
+	{"/lock", CauseBase, ""}, // see locks
 	{"/module/", CauseConfig, "the module's"},
 }
 
@@ -82,7 +82,7 @@ func (c *comparison) plans() error {
 			continue
 		}
 		c.report.Differences = append(c.report.Differences, Difference{Depth: DepthPlan, Where: orNone(f.path), A: f.a, B: f.b})
-		if followsFrom(f.path, fields) {
+		if followsFrom(f.path, fields) || what == "" {
 			continue
 		}
 		if kind == documentsOnly {
@@ -98,7 +98,7 @@ func (c *comparison) plans() error {
 		}
 		c.cause(kind, "%s", detail)
 	}
-	return nil
+	return c.locks(fields)
 }
 
 // consequences are fields that differ because another one does.
