@@ -68,6 +68,7 @@ func TestScripts(t *testing.T) {
 			"files":    func(ts *testscript.TestScript, neg bool, args []string) { copyModule(ts, modules, args) },
 			"commit":   func(ts *testscript.TestScript, neg bool, args []string) { commit(ts) },
 			"loopback": loopback,
+			"private":  private,
 		},
 	}
 	maps.Copy(params.Cmds, registryCommands(t))
