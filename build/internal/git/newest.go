@@ -53,6 +53,9 @@ func (p Paths) Match(file string) bool {
 
 // match is path.Match, with "/**".
 func match(glob, file string) bool {
+	if glob == "**" {
+		return true
+	}
 	if above, ok := strings.CutSuffix(glob, "/**"); ok {
 		elements := strings.Split(file, "/")
 		n := strings.Count(above, "/") + 1

@@ -69,6 +69,7 @@ func TestNewest(t *testing.T) {
 		{"the same, literally", git.Paths{Names: []string{"a/[x]"}}, "a/[x]/y.go"},
 		{"a licence in any case", git.Paths{CaseFold: []string{"copying*"}}, "COPYING"},
 		{"all", git.Paths{Globs: []string{"*", "*/**"}}, "a/b/LICENCE.txt"},
+		{"all at once", git.Paths{Globs: []string{"**"}}, "a/b/LICENCE.txt"},
 		{"nothing", git.Paths{Names: []string{"gone.go"}}, ""},
 	} {
 		revision, when, err := repo.Newest(t.Context(), test.paths)
