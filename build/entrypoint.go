@@ -50,8 +50,10 @@ func findBinary(ctx context.Context, digest v1.Hash, open func(v1.Hash) (v1.Imag
 	return "", nil
 }
 
-// fileIn is the SHA-256 of a regular file of a layer; empty if it is not there.
-func fileIn(ctx context.Context, layer v1.Layer, name string) (string, error) {
+// fileIn is the SHA-256 of a regular file of a layer; empty if it is not there. Of several
+// the last counts, as for whoever unpacks it. The layer is read to its end: only then is
+// its digest known to be right.
+func fileIn(ctx context.Context, layer v1.Layer, name string) (found string, err error) {
 	content, err := layer.Uncompressed()
 	if err != nil {
 		return "", err
@@ -63,7 +65,8 @@ func fileIn(ctx context.Context, layer v1.Layer, name string) (string, error) {
 		}
 		h, err := files.Next()
 		if err == io.EOF {
-			return "", nil
+			_, err = io.Copy(io.Discard, content)
+			return found, err
 		}
 		if err != nil {
 			return "", err
@@ -75,6 +78,6 @@ func fileIn(ctx context.Context, layer v1.Layer, name string) (string, error) {
 		if _, err := io.Copy(sum, files); err != nil {
 			return "", err
 		}
-		return hex.EncodeToString(sum.Sum(nil)), nil
+		found = hex.EncodeToString(sum.Sum(nil))
 	}
 }

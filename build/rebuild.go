@@ -52,7 +52,7 @@ func Rebuild(ctx context.Context, o Options, ref string, want RebuildOptions, ag
 		}
 	}()
 	if want.Attest {
-		if isLayout(s.abs(strings.TrimPrefix(ref, "oci:"))) {
+		if _, ok := s.layoutOf(ref); ok {
 			return nil, fmt.Errorf("reproduce %s: an attestation is attached to an image in a registry, and this is a layout; leave out -attest", ref)
 		}
 		if err := r.openAttester(ctx); err != nil {
@@ -110,7 +110,7 @@ func (r *rebuild) read(ctx context.Context, want Expected) (string, error) {
 	if r.trust, err = r.expected(want); err != nil {
 		return "", err
 	}
-	if dir := r.abs(strings.TrimPrefix(r.ref, "oci:")); isLayout(dir) {
+	if dir, ok := r.layoutOf(r.ref); ok {
 		r.layout = dir
 		r.material, err = materialInLayout(dir)
 	} else {

@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -55,8 +52,9 @@ func Verify(ctx context.Context, o Options, ref string, want Expected) (*Report,
 	}
 	policy := attest.Policy{Trust: trust, Source: want.Source}
 	var m attest.Material
-	if dir := s.abs(strings.TrimPrefix(ref, "oci:")); isLayout(dir) {
+	if dir, ok := s.layoutOf(ref); ok {
 		m, err = materialInLayout(dir)
+		policy.Content = func(_ context.Context, of v1.Descriptor) error { return contentInLayout(dir, of.Digest) }
 		policy.Binary = func(ctx context.Context, of v1.Descriptor) (string, error) {
 			return binaryIn(ctx, of, func(digest v1.Hash) (v1.Image, error) {
 				top, err := layout.ImageIndexFromPath(dir)
@@ -95,7 +93,9 @@ func (s *settled) expected(want Expected) (attest.Trust, error) {
 	if want.TrustedRoot != "" {
 		s.Config.Release.TrustedRoot = want.TrustedRoot
 	}
-	s.Config.Release.TrustKeys = append(s.Config.Release.TrustKeys, want.Keys...)
+	if len(want.Keys) > 0 || want.Identity != "" || want.IdentityRegexp != "" {
+		s.Config.Release.TrustKeys = want.Keys // who is named is the only one
+	}
 	t, err := s.baseTrust()
 	if err != nil {
 		return t, err
@@ -111,11 +111,6 @@ func (s *settled) expected(want Expected) (attest.Trust, error) {
 		return t, errors.New("verify: whose signature is expected? name a public key with -key=cosign.pub, or -identity, -issuer and -trustedRoot")
 	}
 	return t, nil
-}
-
-func isLayout(dir string) bool {
-	_, err := os.Stat(filepath.Join(dir, "oci-layout"))
-	return err == nil
 }
 
 // find opens the repository of a reference, and gives the digest of what it means. A
@@ -155,52 +150,4 @@ func (s *settled) find(ctx context.Context, ref string, tags bool) (*registry.Re
 		return nil, v1.Hash{}, err
 	}
 	return repo, digest, nil
-}
-
-// materialInLayout reads a layout whose first manifest is the image or index.
-func materialInLayout(dir string) (attest.Material, error) {
-	fail := func(err error) (attest.Material, error) {
-		if errors.Is(err, fs.ErrNotExist) {
-			err = fs.ErrNotExist
-		}
-		return attest.Material{}, fmt.Errorf("read layout %s: %w", dir, err)
-	}
-	top, err := layout.ImageIndexFromPath(dir)
-	if err != nil {
-		return fail(err)
-	}
-	list, err := top.IndexManifest()
-	if err != nil {
-		return fail(err)
-	}
-	if len(list.Manifests) == 0 {
-		return fail(errors.New("it is empty"))
-	}
-	read := func(to *attest.Manifest, d v1.Descriptor) error {
-		raw, err := layout.Path(dir).Bytes(d.Digest)
-		if err != nil {
-			return err
-		}
-		to.Descriptor, to.Raw = d, raw
-		to.Stored, err = storedInLayout(dir, d.Digest)
-		return err
-	}
-	m := attest.Material{Name: dir}
-	if err := read(&m.Root, list.Manifests[0]); err != nil {
-		return fail(err)
-	}
-	if !m.Root.Descriptor.MediaType.IsIndex() {
-		return m, nil
-	}
-	index, err := v1.ParseIndexManifest(strings.NewReader(string(m.Root.Raw)))
-	if err != nil {
-		return fail(err)
-	}
-	m.Children = make([]attest.Manifest, len(index.Manifests))
-	for i, d := range index.Manifests {
-		if err := read(&m.Children[i], d); err != nil {
-			return fail(err)
-		}
-	}
-	return m, nil
 }

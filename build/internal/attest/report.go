@@ -22,7 +22,7 @@ const (
 
 // Check is one row of a report.
 type Check struct {
-	// Check names what was looked at: "manifest", "signature", a predicate type's
+	// Check names what was looked at: "manifest", "content", "signature", a predicate type's
 	// short name ("spdx", "cyclonedx", "provenance", "test-result") or the type,
 	// "source", "platforms", "stored".
 	Check string `json:"check"`

@@ -179,6 +179,10 @@ func attestationFinding(ctx context.Context, att oci.Signature, digest v1.Hash, 
 		f.damaged = fmt.Errorf("the layer is not a DSSE envelope: %w", err)
 		return f
 	}
+	if env.PayloadType != payloadType {
+		f.damaged = fmt.Errorf("the envelope holds %q, not an in-toto statement", env.PayloadType)
+		return f
+	}
 	if f.statement, err = decodeStatement(env.Payload); err != nil {
 		f.damaged = err
 		return f

@@ -46,6 +46,10 @@ type Policy struct {
 	// descriptor, or "" where it starts none; every SBOM must name it. When nil, an SBOM
 	// must name some file by its sha256.
 	Binary func(ctx context.Context, image v1.Descriptor) (string, error)
+	// Content says what is wrong with the configuration or a layer of an image, each of
+	// which must have the digest that its manifest names. When nil, this is left to
+	// whoever pulls the image.
+	Content func(ctx context.Context, image v1.Descriptor) error
 }
 
 // Verify checks what was read as a stranger would, who knows only the policy. It needs
@@ -98,6 +102,8 @@ type subject struct {
 	Manifest
 	required []string
 	binaries []executable
+	// damaged is what is wrong with the content.
+	damaged error
 }
 
 // executable is what the image for a platform starts; platform is the image's digest
@@ -120,7 +126,11 @@ func (v *verification) all(ctx context.Context, m Material) error {
 		if root.Descriptor.MediaType != "" && !root.Descriptor.MediaType.IsImage() {
 			return fmt.Errorf("%s is neither an image nor an index", root.Descriptor.MediaType)
 		}
-		return v.image(ctx, root)
+		if err := v.look(ctx, &root); err != nil {
+			return err
+		}
+		v.image(ctx, root)
+		return nil
 	}
 	root.required = v.policy.Index
 	if !v.manifest(root) {
@@ -143,7 +153,7 @@ func (v *verification) all(ctx context.Context, m Material) error {
 			continue
 		}
 		s.Raw, s.Stored = m.Children[at].Raw, m.Children[at].Stored
-		if err := v.binary(ctx, &s); err != nil {
+		if err := v.look(ctx, &s); err != nil {
 			return err
 		}
 		root.binaries = append(root.binaries, s.binaries...)
@@ -151,21 +161,33 @@ func (v *verification) all(ctx context.Context, m Material) error {
 	}
 	v.described(ctx, root)
 	for _, s := range images {
-		if v.manifest(s) {
-			v.described(ctx, s)
-		}
+		v.image(ctx, s)
 	}
 	return nil
 }
 
-func (v *verification) image(ctx context.Context, s subject) error {
-	if err := v.binary(ctx, &s); err != nil {
-		return err
+// look looks into an image: a damaged one has no executable.
+func (v *verification) look(ctx context.Context, s *subject) error {
+	if v.policy.Content != nil {
+		if s.damaged = v.policy.Content(ctx, s.Descriptor); s.damaged != nil {
+			return context.Cause(ctx)
+		}
 	}
-	if v.manifest(s) {
-		v.described(ctx, s)
+	return v.binary(ctx, s)
+}
+
+// image checks an image that was looked into.
+func (v *verification) image(ctx context.Context, s subject) {
+	switch {
+	case !v.manifest(s):
+		return
+	case s.damaged != nil:
+		v.add(s.check("content", "", Failed, oneLine(s.damaged)))
+		return
+	case v.policy.Content != nil:
+		v.add(s.check("content", "", Passed, "configuration and layers have their digests"))
 	}
-	return nil
+	v.described(ctx, s)
 }
 
 func (v *verification) binary(ctx context.Context, s *subject) error {
