@@ -15,9 +15,14 @@ type alternation struct {
 
 // alternate calls one after the other, b.runs times. A pair before warms up.
 func (b *bench) alternate(first, second func() (time.Duration, error)) (alternation, error) {
+	return b.pairs(-1, first, second)
+}
+
+// pairs is alternate for what has nothing to warm up, if it begins with 0.
+func (b *bench) pairs(begin int, first, second func() (time.Duration, error)) (alternation, error) {
 	var firsts, seconds []time.Duration
 	var ratios []float64
-	for i := -1; i < b.runs; i++ {
+	for i := begin; i < b.runs; i++ {
 		x, err := first()
 		if err != nil {
 			return alternation{}, err
