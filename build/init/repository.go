@@ -10,15 +10,20 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 
 	"golang.org/x/mod/modfile"
 
 	"github.com/thimble-build/thimble/build/internal/git"
+	"github.com/thimble-build/thimble/build/internal/mainpkg"
 	"github.com/thimble-build/thimble/build/internal/process"
-	"github.com/thimble-build/thimble/build/internal/resolve"
+	kitplan "github.com/thimble-build/thimble/build/plan"
 )
+
+// linux is the platform for which main packages are looked for.
+var linux = kitplan.Platform{OS: "linux", Architecture: runtime.GOARCH}
 
 // repository is what is known of the place that is set up.
 type repository struct {
@@ -120,7 +125,7 @@ func modulesBelow(dir string) ([]string, error) {
 			return nil
 		}
 		all = append(all, rel)
-		mains, err := resolve.Mains(at)
+		mains, err := mainpkg.Find(at, linux, nil)
 		if len(mains) > 0 {
 			programs = append(programs, rel)
 		}
@@ -157,7 +162,7 @@ func walk(dir string, visit func(at, rel string) error) error {
 // findMains looks where images are looked for, and where there are none, anywhere.
 func (r *repository) findMains() error {
 	var err error
-	if r.mains, err = resolve.Mains(r.folder()); err != nil || len(r.mains) > 0 {
+	if r.mains, err = mainpkg.Find(r.folder(), linux, nil); err != nil || len(r.mains) > 0 {
 		return err
 	}
 	r.named = true
@@ -165,7 +170,7 @@ func (r *repository) findMains() error {
 		if rel != "." && exists(filepath.Join(at, "go.mod")) {
 			return filepath.SkipDir
 		}
-		main, err := resolve.IsMain(at)
+		main, err := mainpkg.Is(at, linux, nil)
 		if main {
 			r.mains = append(r.mains, "./"+rel)
 		}

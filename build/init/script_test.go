@@ -8,6 +8,7 @@ import (
 	"path"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -154,6 +155,19 @@ func TestLauncherIsPortable(t *testing.T) {
 	deps, err := exec.Command("go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", filepath.Join("launcher", "mage.go")).Output()
 	if err != nil || string(bytes.TrimSpace(deps)) != "command-line-arguments" {
 		t.Errorf("the launcher imports %q, %v", deps, err)
+	}
+}
+
+// TestInitIsLight wants init to link next to nothing: all that it links is compiled before
+// the first image, and again for the targets, which are compiled with -trimpath.
+func TestInitIsLight(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}", ".").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	modules := slices.Compact(slices.Sorted(strings.FieldsSeq(string(out))))
+	if want := []string{"github.com/rogpeppe/go-internal", kitPath, "golang.org/x/mod", "golang.org/x/sync"}; !slices.Equal(modules, want) {
+		t.Errorf("init links %q, want %q", modules, want)
 	}
 }
 
