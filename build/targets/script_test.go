@@ -65,10 +65,11 @@ func TestScripts(t *testing.T) {
 				copyModule(ts, modules, args)
 				commit(ts)
 			},
-			"files":    func(ts *testscript.TestScript, neg bool, args []string) { copyModule(ts, modules, args) },
-			"commit":   func(ts *testscript.TestScript, neg bool, args []string) { commit(ts) },
-			"loopback": loopback,
-			"private":  private,
+			"files":        func(ts *testscript.TestScript, neg bool, args []string) { copyModule(ts, modules, args) },
+			"commit":       func(ts *testscript.TestScript, neg bool, args []string) { commit(ts) },
+			"loopback":     loopback,
+			"private":      private,
+			"memory-group": memoryGroup,
 		},
 	}
 	maps.Copy(params.Cmds, registryCommands(t))
@@ -77,7 +78,7 @@ func TestScripts(t *testing.T) {
 }
 
 // condition is for [network-namespace], [docker-registry], [strace], [c-compiler],
-// [debian-mirror]: programs, rights and servers that a script needs. Where everything must be
+// [debian-mirror], [memory-group]: programs, rights and servers that a script needs. Where everything must be
 // there, what is missing is an error.
 func condition(name string) (bool, error) {
 	var probe []string
@@ -88,6 +89,15 @@ func condition(name string) (bool, error) {
 			return false, errors.New("apt is not set up here to read Debian's archive from a mirror")
 		}
 		return ok, nil
+	case "memory-group":
+		dir, err := newMemoryGroup(1 << 30)
+		if err == nil {
+			err = os.Remove(dir)
+		}
+		if err != nil && os.Getenv("THIMBLE_REQUIRE") != "" {
+			return false, err
+		}
+		return err == nil, nil
 	case "network-namespace":
 		probe = []string{"unshare", "-n", "ip", "link", "set", "lo", "up"}
 	case "docker-registry":
