@@ -6,8 +6,11 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/thimble-build/thimble/build/internal/git"
 	"github.com/thimble-build/thimble/build/internal/license"
@@ -27,14 +30,26 @@ func (r *run) findInputs(ctx context.Context) error {
 	}
 	r.inputs = map[string]*plan.Inputs{}
 	untracked := r.allUntracked(r.listedPlatforms())
-	for _, img := range p.Images {
-		paths, err := r.inputPaths(img)
-		if err != nil {
-			return fmt.Errorf("image %s: %w", img.Name, err)
-		}
-		if r.inputs[img.Name], err = r.resolved.State(ctx, paths, untracked); err != nil {
-			return fmt.Errorf("image %s: %w", img.Name, err)
-		}
+	states := make([]*plan.Inputs, len(p.Images))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for i, img := range p.Images {
+		g.Go(func() error {
+			paths, err := r.inputPaths(img)
+			if err == nil {
+				states[i], err = r.resolved.State(ctx, paths, untracked)
+			}
+			if err != nil {
+				return fmt.Errorf("image %s: %w", img.Name, err)
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	for i, img := range p.Images {
+		r.inputs[img.Name] = states[i]
 	}
 	return nil
 }
