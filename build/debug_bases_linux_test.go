@@ -69,6 +69,7 @@ func TestDebugOnBases(t *testing.T) {
 				t.Errorf("the plan's lock is %+v", l)
 			}
 
+			checkCommands(t, dlv, r)
 			command := func(purpose string) string {
 				at := slices.IndexFunc(r.Instructions, func(i build.Instruction) bool { return i.Purpose == purpose })
 				if at < 0 {

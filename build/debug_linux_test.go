@@ -52,6 +52,7 @@ func TestDebugInDocker(t *testing.T) {
 			t.Fatal(err)
 		}
 		checkDebugSBOM(t, result, toolbox)
+		checkCommands(t, dlv, result)
 		ref := result.Images[0].Reference
 		t.Cleanup(func() { _ = exec.Command("docker", "image", "rm", "-f", ref).Run() })
 		return startContainer(t, args(ref)...)
