@@ -133,13 +133,13 @@ func (r *Repository) cause(err error) error {
 	unknownCA, wrongHost, badCert, header := x509.UnknownAuthorityError{}, x509.HostnameError{}, x509.CertificateInvalidError{}, tls.RecordHeaderError{}
 	switch {
 	case errors.As(err, &unknownCA):
-		return fmt.Errorf("%w; name the registry's certificate authority in CAFiles", unknownCA)
+		return fmt.Errorf("%w; name the registry's certificate authority in Config.Release.RegistryCAs", unknownCA)
 	case errors.As(err, &wrongHost):
 		return wrongHost
 	case errors.As(err, &badCert):
 		return badCert
 	case errors.As(err, &header):
-		return fmt.Errorf("the registry speaks plain HTTP; allow it with Insecure")
+		return fmt.Errorf("the registry speaks plain HTTP; allow it with Config.Release.Insecure")
 	}
 	if file := new(fs.PathError); errors.As(err, &file) {
 		return file

@@ -234,7 +234,7 @@ func TestCertificateAuthority(t *testing.T) {
 	t.Cleanup(s.Close)
 	host := strings.TrimPrefix(s.URL, "https://")
 	_, err := registry.Open(context.Background(), repositoryOf(host), quick)
-	refused(t, err, "push "+repositoryOf(host), "certificate signed by unknown authority", "CAFiles")
+	refused(t, err, "push "+repositoryOf(host), "certificate signed by unknown authority", "Config.Release.RegistryCAs")
 	o := quick
 	file := filepath.Join(t.TempDir(), "ca.pem")
 	o.CAFiles = []string{file}

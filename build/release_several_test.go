@@ -1,0 +1,120 @@
+package build_test
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"github.com/thimble-build/thimble/build"
+)
+
+// One build of several images goes to several repositories, of one registry and of
+// another: everything of all of them is there and verified before any tag moves, and
+// what a registry has already is mounted.
+func TestReleaseSeveral(t *testing.T) {
+	t.Parallel()
+	// Its repositories do not share their blobs, as those of go-containerregistry's do.
+	p, first := before(t, registries[0].start(t), nil)
+	mounted := map[string]bool{} // path, and the digest
+	p.answer = func(resp *http.Response) error {
+		if digest := resp.Request.URL.Query().Get("mount"); digest != "" && resp.StatusCode == http.StatusCreated {
+			mounted[resp.Request.URL.Path+" "+digest] = true
+		}
+		return nil
+	}
+	second := inProcess(t, true)
+	key := newKey(t)
+	o := options(t, module(t, "several"), to(first, key), func(o *build.Options) {
+		o.Config.Release.Repositories = []string{first + "/mirror", second + "/acme"}
+	})
+	r, err := build.Release(t.Context(), o)
+	ok(t, err)
+	if len(r.Images) < 2 {
+		t.Fatalf("the module has %d images", len(r.Images))
+	}
+	stranger := build.Options{Workdir: t.TempDir(), Env: environment()}
+	expected := build.Expected{Keys: []string{publicOf(key)}}
+	var repositories []string
+	for _, img := range r.Images {
+		for _, prefix := range []string{first + "/acme", first + "/mirror", second + "/acme"} {
+			repository := prefix + "/" + img.Name
+			repositories = append(repositories, repository)
+			report, err := build.Verify(t.Context(), stranger, repository+":v1.2.3", expected)
+			if err != nil || report.Digest != img.Digest {
+				t.Errorf("%s: %v", repository, err)
+			}
+			for _, d := range []string{img.Digest, img.Platforms[0].Digest} {
+				list := must(must(remote.Referrers(must(name.NewDigest(repository+"@"+d, name.Insecure)))).IndexManifest())
+				if len(list.Manifests) != 5 {
+					t.Errorf("%s@%s has %d bundles", repository, d, len(list.Manifests))
+				}
+			}
+		}
+	}
+	signed := map[string]int{}
+	for _, s := range slices.Concat(r.Signatures, r.Attestations) {
+		signed[s.Repository]++
+	}
+	for _, repository := range repositories {
+		if signed[repository] == 0 || signed[repository] != signed[repositories[0]] {
+			t.Errorf("manifest.json has %d signatures in %s, and %d in %s", signed[repository], repository, signed[repositories[0]], repositories[0])
+		}
+	}
+
+	// No tag of a version is written before anything else.
+	writes, tagged := p.requests(http.MethodPut, http.MethodPatch, http.MethodPost), 0
+	for i, w := range writes {
+		if strings.HasPrefix(w, "PUT ") && strings.HasSuffix(w, "/manifests/v1.2.3") {
+			tagged++
+		} else if tagged > 0 {
+			t.Errorf("after a tag there is %s", writes[i])
+		}
+	}
+	if tagged != 2*len(r.Images) {
+		t.Errorf("%d tags were set: %q", tagged, writes)
+	}
+
+	// The second repository of a registry gets the blobs of the first without an upload.
+	for _, img := range r.Images {
+		for _, l := range img.Platforms[0].Layers {
+			if !mounted["/v2/mirror/"+img.Name+"/blobs/uploads/ "+l.Digest] {
+				t.Errorf("layer %s of %s was not mounted: %v", l.Name, img.Name, mounted)
+			}
+		}
+	}
+
+	// Where the last of them fails, no tag of any moves; and the next run completes all.
+	git(t, o.Workdir, "commit", "-q", "--allow-empty", "-m", "next")
+	git(t, o.Workdir, "tag", "v1.2.4")
+	failing := "/v2/mirror/" + r.Images[len(r.Images)-1].Name + "/manifests/"
+	p.mu.Lock()
+	p.meddle = func(_ int, w http.ResponseWriter, r *http.Request) bool {
+		if r.Method != http.MethodPut || !strings.HasPrefix(r.URL.Path, failing) {
+			return false
+		}
+		w.WriteHeader(http.StatusForbidden)
+		return true
+	}
+	p.mu.Unlock()
+	_, err = build.Release(t.Context(), o)
+	refused(t, err, "403 forbidden", "no tag was moved")
+	for _, repository := range repositories {
+		if got := tagsOf(t, repository); len(got) != 1 {
+			t.Errorf("%s has the tags %v", repository, got)
+		}
+	}
+	p.mu.Lock()
+	p.meddle = nil
+	p.mu.Unlock()
+	r, err = build.Release(t.Context(), o)
+	ok(t, err)
+	for i, repository := range repositories {
+		if got := tagsOf(t, repository); len(got) != 2 || got["v1.2.4"] != r.Images[i/3].Digest {
+			t.Errorf("%s has the tags %v", repository, got)
+		}
+	}
+}
