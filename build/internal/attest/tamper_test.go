@@ -104,6 +104,13 @@ func TestTampering(t *testing.T) {
 		{"another manifest under the digest", func(t *testing.T, r *release, m *attest.Material, f []attest.Form) {
 			m.Children[1].Raw = append(bytes.Clone(m.Children[1].Raw), ' ')
 		}, []string{"manifest of linux/arm64: its content is sha256:"}},
+		{"an index given as an image", func(t *testing.T, r *release, m *attest.Material, f []attest.Form) {
+			m.Root.Descriptor.MediaType = types.OCIManifestSchema1
+		}, []string{"manifest of sha256:", "it is given as application/vnd.oci.image.manifest.v1+json, and says that it is application/vnd.oci.image.index.v1+json"}},
+		{"an index that is an image too", func(t *testing.T, r *release, m *attest.Material, f []attest.Form) {
+			m.Root.Raw = append([]byte(`{"layers":[],`), m.Root.Raw[1:]...)
+			m.Root.Descriptor.Digest, _, _ = v1.SHA256(bytes.NewReader(m.Root.Raw))
+		}, []string{"manifest of sha256:", "it can be read as an index and as an image"}},
 		{"another manifest under the tag", func(t *testing.T, r *release, m *attest.Material, f []attest.Form) {
 			other := newRelease(t, r.name)
 			*m = other.material()

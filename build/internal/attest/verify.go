@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
 // Manifest is a manifest as it was read, and what is stored about it.
@@ -208,14 +209,33 @@ func (v *verification) binary(ctx context.Context, s *subject) error {
 	return nil
 }
 
-// manifest compares a manifest with its digest.
+// manifest compares a manifest with its digest, and with what it was given as: what a
+// registry calls an image, and others read as an index, is nobody's to verify
+// (OCI image-spec 1.1, the property mediaType).
 func (v *verification) manifest(s subject) bool {
 	if got := sha256Of(s.Raw); got != s.Descriptor.Digest {
 		v.add(s.check("manifest", "", Failed, fmt.Sprintf("its content is %s", got)))
 		return false
 	}
-	v.add(s.check("manifest", "", Passed, "its content has this digest"))
-	return true
+	var is struct {
+		MediaType         types.MediaType `json:"mediaType"`
+		Manifests, Layers json.RawMessage
+	}
+	if err := json.Unmarshal(s.Raw, &is); err != nil {
+		v.add(s.check("manifest", "", Failed, "it is no manifest: "+oneLine(err)))
+		return false
+	}
+	given := s.Descriptor.MediaType
+	switch {
+	case given != "" && is.MediaType != "" && is.MediaType != given:
+		v.add(s.check("manifest", "", Failed, fmt.Sprintf("it is given as %s, and says that it is %s", given, is.MediaType)))
+	case is.Manifests != nil && is.Layers != nil, is.Manifests != nil && !given.IsIndex() && given != "":
+		v.add(s.check("manifest", "", Failed, "it can be read as an index and as an image"))
+	default:
+		v.add(s.check("manifest", "", Passed, "its content has this digest"))
+		return true
+	}
+	return false
 }
 
 // described checks a subject's signature and attestations.
