@@ -2,8 +2,12 @@ package targets_test
 
 import (
 	"bytes"
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,7 +16,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sigstore/sigstore-go/pkg/root"
 	"golang.org/x/sys/unix"
+
+	"github.com/thimble-build/thimble/build"
+	"github.com/thimble-build/thimble/build/internal/sigstoretest"
 )
 
 // TestPasswordPrompt types at a terminal: the password is asked for, twice for a new
@@ -64,6 +72,69 @@ func TestPasswordPrompt(t *testing.T) {
 	// doctor opens the key, in a folder that has nothing else.
 	typed("the password is wrong", []string{"doctor"}, "wrong-one")
 	typed("cosign.key opens", []string{"doctor"}, "the-password")
+}
+
+// TestLogin logs in from a terminal: the address and the code are shown, and the token
+// that comes of it is taken to Fulcio.
+func TestLogin(t *testing.T) {
+	issuer := sigstoretest.NewIssuer(t)
+	var tokens []string
+	fulcio := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		tokens = append(tokens, r.Header.Get("Authorization"))
+		http.Error(w, "no", http.StatusForbidden)
+	}))
+	t.Cleanup(fulcio.Close)
+	repo := filepath.Join(t.TempDir(), "hello")
+	if err := os.CopyFS(repo, os.DirFS(filepath.Join("..", "..", "testdata", "modules", "hello"))); err != nil {
+		t.Fatal(err)
+	}
+	trusted, err := json.Marshal(must(root.NewTrustedRoot(root.TrustedRootMediaType01, nil, nil, nil, nil)))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(repo, "root.json"), trusted, 0o600)
+	}
+	if err == nil {
+		err = os.WriteFile(filepath.Join(repo, "thimble.json"), must(json.Marshal(build.Config{Release: build.ReleaseConfig{
+			Keyless:     &build.Keyless{Fulcio: fulcio.URL, Issuer: issuer.URL, ClientID: "sigstore", NoCertificateLog: true, NoTransparencyLog: true},
+			TrustedRoot: "root.json", TimestampAuthorities: []string{"http://127.0.0.1:9/api/v1/timestamp"},
+		}})), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	terminal := openTerminal(t)
+	var said buffer
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		_, _ = io.Copy(&said, terminal.master) // ends with an error, when nobody else has it open
+	}()
+	cmd := exec.CommandContext(t.Context(), filepath.Join(tools, "mage"), "release", "-allowUntagged", "-allowDirty")
+	cmd.Dir, cmd.Env = repo, append(environment(), "PATH="+os.Getenv("PATH"), "XDG_CACHE_HOME="+t.TempDir(), "TERM=xterm")
+	cmd.Stderr = terminal.slave
+	err = cmd.Run()
+	if closeErr := terminal.slave.Close(); closeErr != nil {
+		t.Fatal(closeErr)
+	}
+	<-read
+	for _, want := range []string{"Enter the verification code " + sigstoretest.UserCode + " in your browser at: " + issuer.URL + "/type-it-in", "it answered 403 Forbidden to a token of issuer \"" + issuer.URL} {
+		if err == nil || !strings.Contains(said.String(), want) {
+			t.Errorf("%v, want %q:\n%s", err, want, said.String())
+		}
+	}
+	if len(tokens) != 1 || strings.Count(tokens[0], ".") != 2 {
+		t.Fatalf("Fulcio was asked %q", tokens)
+	}
+	claims, err := base64.RawURLEncoding.DecodeString(strings.Split(tokens[0], ".")[1])
+	if err != nil || !strings.Contains(string(claims), `"email":"`+sigstoretest.Device+`"`) {
+		t.Errorf("Fulcio was given a token of %s: %v", claims, err)
+	}
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
 }
 
 // terminal is a pseudo terminal.

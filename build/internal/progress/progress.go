@@ -88,11 +88,14 @@ func (p *Reporter) Start(name string) (end func(outcome string, err error)) {
 			mark, color, outcome = "failed", "\x1b[31m", ""
 		}
 		line := strings.TrimRight(fmt.Sprintf("%-28s %6s  %s", name, Duration(time.Since(t.began)), outcome), " ")
+		if p.live {
+			line = cut(line, p.width()-11)
+		}
 		p.line(mark, color, line)
 	}
 }
 
-// Notice shows something that the user should know.
+// Notice shows something that the user should know, whole: it may be an address to go to.
 func (p *Reporter) Notice(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -127,9 +130,6 @@ func (p *Reporter) line(mark, color, text string) {
 		fmt.Fprint(p.w, p.group.start)
 	}
 	mark = fmt.Sprintf("%-6s", mark)
-	if p.live {
-		text = cut(text, p.width()-len(mark)-3)
-	}
 	if p.color {
 		mark = color + mark + "\x1b[0m"
 	}

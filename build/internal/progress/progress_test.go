@@ -66,6 +66,19 @@ func TestLiveLineIsErasedAndCut(t *testing.T) {
 	}
 }
 
+// A notice is never cut: what it says, such as where to log in, may be at its end.
+func TestNoticeIsWhole(t *testing.T) {
+	var b bytes.Buffer
+	p := live(&b, 20)
+	go p.animate()
+	const notice = "type WDJB-MJHT in at https://login.example.com/device"
+	p.Notice(notice)
+	p.Close()
+	if !strings.Contains(b.String(), notice+"\n") {
+		t.Errorf("output = %q", b.String())
+	}
+}
+
 func TestManyAtOnce(t *testing.T) {
 	var b bytes.Buffer
 	p := live(&b, 80)

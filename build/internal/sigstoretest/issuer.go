@@ -9,15 +9,25 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 	"time"
 )
 
-// Issuer is a small OpenID Connect issuer.
+// Issuer is a small OpenID Connect issuer, at which a device can log in (RFC 8628).
 type Issuer struct {
 	*httptest.Server
 	key *ecdsa.PrivateKey
+	// polled counts how often a device has asked for its token: the first time, nobody has
+	// typed in the code.
+	polled atomic.Int32
 }
+
+// UserCode is what a person types in for a device, and Device whose token it gets then.
+const (
+	UserCode = "WDJB-MJHT"
+	Device   = "device@example.com"
+)
 
 // NewIssuer starts an issuer that ends with the test.
 func NewIssuer(t testing.TB) *Issuer {
@@ -26,7 +36,21 @@ func NewIssuer(t testing.TB) *Issuer {
 	b64 := base64.RawURLEncoding.EncodeToString
 	mux := http.NewServeMux()
 	mux.HandleFunc("/.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintf(w, `{"issuer":%q,"jwks_uri":%q,"id_token_signing_alg_values_supported":["ES256"],"response_types_supported":["id_token"],"subject_types_supported":["public"]}`, i.URL, i.URL+"/keys")
+		fmt.Fprintf(w, `{"issuer":%q,"jwks_uri":%q,"id_token_signing_alg_values_supported":["ES256"],"response_types_supported":["id_token"],"subject_types_supported":["public"],`+
+			`"device_authorization_endpoint":%q,"token_endpoint":%q,"code_challenge_methods_supported":["S256"]}`, i.URL, i.URL+"/keys", i.URL+"/device", i.URL+"/token")
+	})
+	mux.HandleFunc("/device", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, `{"device_code":"of-the-device","user_code":%q,"verification_uri":%q,"interval":0,"expires_in":60}`, UserCode, i.URL+"/type-it-in")
+	})
+	mux.HandleFunc("/token", func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.PostFormValue("device_code") != "of-the-device" || r.PostFormValue("client_id") != "sigstore":
+			fmt.Fprint(w, `{"error":"access_denied"}`)
+		case i.polled.Add(1) == 1:
+			fmt.Fprint(w, `{"error":"authorization_pending"}`)
+		default:
+			fmt.Fprintf(w, `{"id_token":%q}`, i.Token(Device))
+		}
 	})
 	mux.HandleFunc("/keys", func(w http.ResponseWriter, _ *http.Request) {
 		point := must(i.key.PublicKey.Bytes()) // 4, X, Y
