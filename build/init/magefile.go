@@ -39,7 +39,7 @@ func renderMagefile(o options, r *repository, alias string) ([]byte, error) {
 	}
 	var out bytes.Buffer
 	data := map[string]any{
-		"Alias": alias, "Dir": r.dir, "Mains": r.mains, "Named": r.named, "Ports": r.ports,
+		"Alias": alias, "Module": r.module, "Dir": r.dir, "Mains": r.mains, "Named": r.named, "Ports": r.ports,
 		"Repository": registry(r.remote), "Keyless": "",
 	}
 	if o.ci != "" {

@@ -44,8 +44,12 @@ type file struct {
 // create says whether the file is new.
 func (f file) create() bool { return f.was == nil }
 
-// differs says that there is something else, which stays.
-func (f file) differs() bool { return f.was != nil && !f.add && !bytes.Equal(f.was, f.text) }
+// differs says that there is something else, which stays. Line ends are git's business:
+// on Windows it makes others of them.
+func (f file) differs() bool {
+	unix := func(text []byte) []byte { return bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n")) }
+	return f.was != nil && !f.add && !bytes.Equal(unix(f.was), unix(f.text))
+}
 
 // writes says whether the file is written.
 func (f file) writes() bool { return f.create() || f.add && !bytes.Equal(f.was, f.text) }
