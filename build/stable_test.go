@@ -128,6 +128,14 @@ func annotationsOf(t testing.TB, r *build.Result, img build.ImageResult) map[str
 	return must(index.IndexManifest()).Annotations
 }
 
+// manifestIn is a copy of a manifest.json with nothing beside it.
+func manifestIn(t testing.TB, r *build.Result) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "manifest.json")
+	ok(t, os.WriteFile(file, must(r.Manifest.JSON()), 0o644))
+	return file
+}
+
 // From commit to commit, an image's digest changes when one of its inputs does, and its
 // revision, its date and its version are those of that commit.
 func TestStableDigests(t *testing.T) {
@@ -139,6 +147,7 @@ func TestStableDigests(t *testing.T) {
 	if r.Plan.Revision != first {
 		t.Errorf("the plan is of %s", r.Plan.Revision)
 	}
+	was := ""
 	for _, change := range []struct {
 		name string
 		make func()
@@ -182,7 +191,14 @@ func TestStableDigests(t *testing.T) {
 				t.Errorf("%s: %s says %v; want %s, %s", change.name, name, about, at[name], version)
 			}
 		}
-		before = after
+		if change.name == "one service" { // why did a digest change? one cause, and not the commit
+			c, err := build.Between(t.Context(), m.options(), was, manifestIn(t, r))
+			ok(t, err)
+			if c.Same || len(c.Causes) != 1 || c.Causes[0].Kind != "VCS state" || !strings.HasPrefix(c.Causes[0].Detail, "the last commit that touched its inputs is "+first) {
+				t.Errorf("%s: the causes are %q", change.name, c.Causes)
+			}
+		}
+		before, was = after, manifestIn(t, r)
 	}
 
 	// Elsewhere, with other platforms beside, with a tag: the same.

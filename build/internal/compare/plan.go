@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -76,13 +77,17 @@ func (c *comparison) plans() error {
 	if err != nil {
 		return fmt.Errorf("read the plans: %w", err)
 	}
+	stable, err := haveInputs(c.a.Plan, c.b.Plan)
+	if err != nil {
+		return fmt.Errorf("read the plans: %w", err)
+	}
 	for _, f := range fields {
 		kind, what := because(f)
 		if kind == "" {
 			continue
 		}
 		c.report.Differences = append(c.report.Differences, Difference{Depth: DepthPlan, Where: orNone(f.path), A: f.a, B: f.b})
-		if followsFrom(f.path, fields) || what == "" {
+		if followsFrom(f.path, fields) || what == "" || stable && slices.Contains(ofCommit, f.path) {
 			continue
 		}
 		if kind == documentsOnly {
@@ -111,7 +116,32 @@ var consequences = map[string][]string{
 	"/sourceDateEpoch":   {"/revision"},
 }
 
+// ofCommit are the fields that say which commit was built: where images have inputs of
+// their own, nothing of an image follows from them.
+var ofCommit = []string{"/revision", "/version", "/dirty", "/dirtyFile", "/sourceDateEpoch"}
+
+// haveInputs says whether the images of all plans have inputs of their own.
+func haveInputs(plans ...[]byte) (bool, error) {
+	for _, p := range plans {
+		var of struct {
+			InputPlatforms []json.RawMessage `json:"inputPlatforms"`
+		}
+		if err := json.Unmarshal(p, &of); err != nil {
+			return false, err
+		}
+		if len(of.InputPlatforms) == 0 {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
 func followsFrom(path string, all []field) bool {
+	for _, name := range []string{"version", "sourceDateEpoch"} {
+		if inputs, ok := strings.CutSuffix(path, "/inputs/"+name); ok {
+			return slices.ContainsFunc(all, func(f field) bool { return f.path == inputs+"/inputs/revision" || f.path == inputs+"/inputs/dirtyFile" })
+		}
+	}
 	if strings.HasPrefix(path, "/images/") && strings.HasSuffix(path, "/tags") {
 		path = "/version" // the first tag is the version
 		if slices.ContainsFunc(all, func(f field) bool { return f.path == path }) {
