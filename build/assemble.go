@@ -41,6 +41,9 @@ func (r *run) assemble(ctx context.Context, u *unit, one *sync.Mutex) error {
 	if u.bare {
 		return r.stage("describe "+u.String(), func() (string, error) {
 			u.components = func() ([]tree.Component, error) { return nil, nil }
+			if err := u.hash(); err != nil {
+				return "", err
+			}
 			if err := r.describe(u); err != nil {
 				return "", fmt.Errorf("describe %s: %w", u, err)
 			}
@@ -70,6 +73,9 @@ func (r *run) assemble(ctx context.Context, u *unit, one *sync.Mutex) error {
 			return nil
 		})
 		g.Go(func() error {
+			if err := u.hash(); err != nil {
+				return err
+			}
 			if err := r.describe(u); err != nil {
 				return fmt.Errorf("describe %s: %w", u, err)
 			}
@@ -156,22 +162,37 @@ func (r *run) layersOf(ctx context.Context, u *unit) ([]func(context.Context) (i
 			return layers, nil
 		}
 	}
-	return append(layers, r.layer("binary", tree.AppKey(u.image.Name, u.sha256, u.image.Capabilities, u.texts), func() (*tree.Tree, error) {
-		return tree.App(u.image.Name, u.path, u.image.Capabilities, u.texts)
-	})), nil
+	const name = "binary"
+	key := func() string { return tree.AppKey(u.image.Name, u.sha256, u.image.Capabilities, u.texts) }
+	app := func() (*tree.Tree, error) { return tree.App(u.image.Name, u.path, u.image.Capabilities, u.texts) }
+	if u.old {
+		return append(layers, r.layer(name, key(), app)), nil
+	}
+	// A new binary is compressed while it is hashed.
+	return append(layers, func(ctx context.Context) (image.Layer, error) {
+		l, err := r.cache.LayerAhead(ctx, func() (string, error) {
+			err := u.hash()
+			return name + "-" + key(), err
+		}, r.resolved.Plan.Compression, tarOf(app))
+		return image.Layer{Layer: l, Name: name}, err
+	}), nil
 }
 
 // layer returns how a layer is made, or taken from the cache.
 func (r *run) layer(name, key string, make func() (*tree.Tree, error)) func(context.Context) (image.Layer, error) {
 	return func(ctx context.Context) (image.Layer, error) {
-		l, err := r.cache.Layer(ctx, name+"-"+key, r.resolved.Plan.Compression, func(w io.Writer) error {
-			t, err := make()
-			if err != nil {
-				return err
-			}
-			return t.WriteTar(w)
-		})
+		l, err := r.cache.Layer(ctx, name+"-"+key, r.resolved.Plan.Compression, tarOf(make))
 		return image.Layer{Layer: l, Name: name}, err
+	}
+}
+
+func tarOf(make func() (*tree.Tree, error)) func(io.Writer) error {
+	return func(w io.Writer) error {
+		t, err := make()
+		if err != nil {
+			return err
+		}
+		return t.WriteTar(w)
 	}
 }
 

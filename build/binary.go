@@ -182,10 +182,14 @@ func (r *run) explainCgo(ctx context.Context, err error, platform plan.Platform,
 
 // examined is a binary that has been proven, and what it says of itself.
 type examined struct {
-	file   *os.File // open until the run ends
-	info   os.FileInfo
-	size   int64
-	sha256 string // hex
+	file *os.File // open until the run ends
+	info os.FileInfo
+	size int64
+	// sha256 is known, in hex, once hash has returned; at once for an old binary, which an
+	// earlier run has left.
+	sha256 string
+	old    bool
+	hash   func() error
 	build  *debug.BuildInfo
 	report needs.Report
 	// elf is what the binary asks for; nil where it was compiled without cgo, and so for
@@ -211,12 +215,13 @@ func (r *run) examine(ctx context.Context, u *unit, before bool) (*examined, err
 	r.mu.Lock()
 	r.open = append(r.open, f)
 	r.mu.Unlock()
-	e := &examined{file: f}
+	e := &examined{file: f, old: before}
 	if e.info, err = f.Stat(); err != nil {
 		return nil, fmt.Errorf("read the binary: %w", err)
 	}
 	e.size = e.info.Size()
 	e.digests = sync.OnceValues(e.computeDigests)
+	e.hash = sync.OnceValue(e.computeHash)
 	if e.build, err = compile.Prove(f, r.resolved.Plan, u.image, u.platform); err != nil {
 		return nil, err
 	}
@@ -225,28 +230,21 @@ func (r *run) examine(ctx context.Context, u *unit, before bool) (*examined, err
 			return nil, fmt.Errorf("read the binary of %s: %w", u, err)
 		}
 	}
-	g, _ := errgroup.WithContext(ctx)
 	scan := func() (needs.Report, error) { return needs.Scan(f, e.size) }
 	if u.bare { // the system that it runs on is not ours to make
 		scan = func() (needs.Report, error) { return needs.Report{}, nil }
 	}
-	if !before {
-		g.Go(func() (err error) {
-			e.report, err = scan()
-			return err
-		})
+	switch {
+	case !before: // those who want the hashes wait for them
+		r.background.Go(func() { _ = e.hash() })
 		r.background.Go(func() { _, _ = e.digests() }) // the SBOM of a new binary is a new one
-	}
-	g.Go(func() error {
-		h := sha256.New()
-		if _, err := io.Copy(h, io.NewSectionReader(f, 0, e.size)); err != nil {
-			return fmt.Errorf("read the binary: %w", err)
+		e.report, err = scan()
+	case u.bare:
+		err = e.hash()
+	default:
+		if err = e.hash(); err == nil {
+			e.report, err = value(r, "needs-"+e.sha256, scan)
 		}
-		e.sha256 = hex.EncodeToString(h.Sum(nil))
-		return nil
-	})
-	if err = g.Wait(); err == nil && before && !u.bare {
-		e.report, err = value(r, "needs-"+e.sha256, scan)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("find what %s needs: %w", u, err)
@@ -276,6 +274,15 @@ func (r *run) examineBefore(ctx context.Context, units []*unit, g *errgroup.Grou
 			return nil
 		})
 	}
+}
+
+func (e *examined) computeHash() error {
+	h := sha256.New()
+	if _, err := io.Copy(h, io.NewSectionReader(e.file, 0, e.size)); err != nil {
+		return fmt.Errorf("read the binary: %w", err)
+	}
+	e.sha256 = hex.EncodeToString(h.Sum(nil))
+	return nil
 }
 
 // digests are what SPDX and CycloneDX want of a file besides its SHA-256, in hex.

@@ -195,6 +195,11 @@ func (r *run) make(ctx context.Context, units []*unit, images bool) error {
 				return context.Cause(ctx)
 			}
 			if !images {
+				for _, u := range mine {
+					if err := u.hash(); err != nil {
+						return err
+					}
+				}
 				return nil
 			}
 			for _, u := range mine {

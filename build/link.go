@@ -23,6 +23,9 @@ func (r *run) link(u *unit, assets *tree.Tree) error {
 		return nil
 	}
 	program := layerfs.Program{ELF: u.elf, Path: tree.AppPath(u.image.Name), LibraryPath: u.libraryPath()}
+	if err := u.hash(); err != nil {
+		return err
+	}
 	key := fmt.Sprintf("links-%s %s %s %s %q", u.base.key, u.assetsKey, u.sha256, program.Path, program.LibraryPath)
 	var err error
 	u.libraries, err = value(r, key, func() ([]Library, error) {

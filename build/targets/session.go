@@ -34,7 +34,7 @@ type session struct {
 func run(ctx context.Context, json, noNetwork *bool, work func(context.Context, *session) error) error {
 	// The Go heap of a run is a few megabytes; collecting earlier than after
 	// doubling it keeps the peak small and costs nothing that can be measured.
-	debug.SetMemoryLimit(42 << 20)
+	debug.SetMemoryLimit(38 << 20)
 
 	ctx, release := process.WithLauncher(ctx)
 	defer release()

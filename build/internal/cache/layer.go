@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -75,7 +76,7 @@ const layerFormat = "layer 3 "
 // the cache when the key is known and the blob's hash is right, and made
 // otherwise; one call at a time makes it. ctx ends the making.
 func (c *Cache) Layer(ctx context.Context, key string, compression plan.Compression, write func(io.Writer) error) (*Layer, error) {
-	file := c.path("layers", name(layerFormat+string(compression)+" "+key))
+	file := c.layerFile(key, compression)
 	v, err, _ := c.flight.Do(file, func() (any, error) {
 		if l, ok := c.known(file); ok {
 			return l, nil
@@ -84,17 +85,62 @@ func (c *Cache) Layer(ctx context.Context, key string, compression plan.Compress
 		if err != nil {
 			return nil, fmt.Errorf("make a layer: %w", err)
 		}
-		b, err := json.Marshal(l.about)
-		if err != nil {
-			return nil, err
-		}
-		c.keep(file, b)
-		return l, nil
+		return l, c.remember(file, l)
 	})
 	if err != nil {
 		return nil, err
 	}
 	return v.(*Layer), nil
+}
+
+// LayerAhead is Layer for a key that takes time to find: the layer is made meanwhile, and
+// given up if the cache turns out to have it.
+func (c *Cache) LayerAhead(ctx context.Context, key func() (string, error), compression plan.Compression, write func(io.Writer) error) (*Layer, error) {
+	ctx, giveUp := context.WithCancel(ctx)
+	defer giveUp()
+	var made *Layer
+	var makeErr error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		made, makeErr = c.makeLayer(ctx, compression, write)
+	}()
+	k, err := key()
+	file := c.layerFile(k, compression)
+	if err == nil {
+		if l, ok := c.known(file); ok {
+			giveUp()
+			<-done
+			if made != nil {
+				made.file.Close() // it was only read
+			}
+			return l, nil
+		}
+	} else {
+		giveUp()
+	}
+	<-done
+	if err = cmp.Or(err, makeErr); err != nil {
+		if made != nil {
+			made.file.Close()
+		}
+		return nil, fmt.Errorf("make a layer: %w", err)
+	}
+	return made, c.remember(file, made)
+}
+
+// layerFile is where is kept what is known of the layer of a key.
+func (c *Cache) layerFile(key string, compression plan.Compression) string {
+	return c.path("layers", name(layerFormat+string(compression)+" "+key))
+}
+
+func (c *Cache) remember(file string, l *Layer) error {
+	b, err := json.Marshal(l.about)
+	if err != nil {
+		return err
+	}
+	c.keep(file, b)
+	return nil
 }
 
 // known opens a layer that the cache has, if its blob is what it should be.
