@@ -61,8 +61,9 @@ var notRun = map[string]string{
 	`kubectl debug -it POD --image=ghcr.io/acme/api:v1.2.3-toolbox --target=CONTAINER --custom=dist/debug/toolbox.json -- dlv attach 1`: "there is no cluster",
 	`gdb -ex "set debug-file-directory dist/debug" dist/bin/api/linux_amd64/api`:                                                        "a session at a terminal; TestSymbols reads the file",
 	`dlv core dist/bin/api/linux_amd64/api core`:                                                                                        "a session at a terminal; TestSymbols reads the file",
-	"go test ./...":                  "this test is a part of it, and .ci/run runs it",
-	"go tool mage bench -only=image": "minutes of measuring, on a machine that does nothing else",
+	"go test ./...":                    "this test is a part of it, and .ci/run runs it",
+	"go tool mage bench -only=image":   "minutes of measuring, on a machine that does nothing else",
+	"go tool mage bench -only=release": "minutes of measuring, on a machine that does nothing else",
 }
 
 // TestPages types the commands of every page, in order, and compares what comes with what
