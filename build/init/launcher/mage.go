@@ -150,7 +150,8 @@ func compile(dir, program string) error {
 		return err
 	}
 	defer unlock()
-	flags := "-trimpath" // a compiled package is good for every folder
+	// A compiled package is good for every folder, and nobody debugs the program.
+	flags := "-trimpath -ldflags=-w"
 	if strings.Contains(os.Getenv("GOFLAGS"), "-modcacherw") {
 		flags += " -modcacherw"
 	}

@@ -7,13 +7,14 @@
 package atomicfile
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 )
 
 // TempPrefix begins the name of every temporary file. One that is left behind
@@ -40,7 +41,7 @@ func WriteFunc(path string, perm fs.FileMode, write func(io.Writer) error) error
 }
 
 func writeFunc(path string, perm fs.FileMode, write func(io.Writer) error) error {
-	temp := filepath.Join(filepath.Dir(path), TempPrefix+rand.Text())
+	temp := filepath.Join(filepath.Dir(path), TempPrefix+strconv.FormatUint(rand.Uint64(), 36))
 	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
 	if err != nil {
 		return cause(err, temp)
