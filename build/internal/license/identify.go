@@ -3,8 +3,10 @@ package license
 import (
 	"bytes"
 	"regexp"
+	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/google/licensecheck"
 )
@@ -29,8 +31,18 @@ var (
 	choice       = regexp.MustCompile(`under (?:the terms of )?either\b|\beither of the (?:following|two)\b|\bat your (?:option|choice)\b|\bdual[- ]licen[sc]ed under (?:\S+ ){1,20}?or\b|\byou (?:may|can) choose\b|\byour choice of\b`)
 )
 
+// makeRoom is for licensecheck, which prepares itself at the first scan: below a limit of
+// less than it takes for that, the garbage collector would take most of the time.
+var makeRoom = sync.OnceFunc(func() {
+	const enough = 160 << 20
+	if debug.SetMemoryLimit(-1) < enough {
+		debug.SetMemoryLimit(enough)
+	}
+})
+
 // identify reads a licence text.
 func identify(text []byte) finding {
+	makeRoom()
 	cov := licensecheck.Scan(text)
 	f := finding{Copyrights: copyrights(text)}
 
