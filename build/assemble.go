@@ -37,7 +37,7 @@ type assembled struct {
 // files, and the binary with the licences of what it links; beside them the
 // SBOMs, which describe the same; and of all that the image. A bare unit has the
 // SBOMs alone.
-func (r *run) assemble(ctx context.Context, u *unit, one *sync.Mutex) error {
+func (r *run) assemble(ctx context.Context, u *unit) error {
 	if u.bare {
 		return r.stage("describe "+u.String(), func() (string, error) {
 			u.components = func() ([]tree.Component, error) { return nil, nil }
@@ -61,8 +61,6 @@ func (r *run) assemble(ctx context.Context, u *unit, one *sync.Mutex) error {
 		}
 		g, gctx := errgroup.WithContext(ctx)
 		g.Go(func() error {
-			one.Lock()
-			defer one.Unlock()
 			for _, make := range layers {
 				l, err := make(gctx)
 				if err != nil {

@@ -136,7 +136,9 @@ type run struct {
 	licenses  string
 	// inputs are the states of the images' inputs by name, where digests are stable.
 	inputs map[string]*plan.Inputs
-	open   []*os.File
+	// texts are the licence texts by what was found out of the modules.
+	texts map[string]func() ([]byte, error)
+	open  []*os.File
 	// background is work that is waited for before the run ends.
 	background sync.WaitGroup
 	stages     []Stage
@@ -160,7 +162,7 @@ type run struct {
 
 // start settles the options and runs the hooks.
 func start(ctx context.Context, o Options) (*run, error) {
-	r := &run{began: time.Now(), sources: map[plan.Platform]*sources{}}
+	r := &run{began: time.Now(), sources: map[plan.Platform]*sources{}, texts: map[string]func() ([]byte, error){}}
 	var err error
 	if r.settled, err = settle(o); err != nil {
 		return nil, err

@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"slices"
+	"sync"
 
 	cyclonedx "github.com/CycloneDX/cyclonedx-go"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -69,8 +70,24 @@ func (r *run) findLicenses(ctx context.Context, u *unit) error {
 			third, thirdResults = append(third, m), append(thirdResults, results[i])
 		}
 	}
-	u.texts, err = license.Texts(third, thirdResults)
+	u.texts, err = r.licenseTexts(third, thirdResults)
 	return err
+}
+
+// licenseTexts are the texts of the same modules only once for all images.
+func (r *run) licenseTexts(modules []license.Module, results []license.Result) ([]byte, error) {
+	key, err := json.Marshal(results)
+	if err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	texts := r.texts[string(key)]
+	if texts == nil {
+		texts = sync.OnceValues(func() ([]byte, error) { return license.Texts(modules, results) })
+		r.texts[string(key)] = texts
+	}
+	r.mu.Unlock()
+	return texts()
 }
 
 func (r *run) memo(key string, make func() ([]byte, error)) ([]byte, error) {

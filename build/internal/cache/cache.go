@@ -24,6 +24,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -44,6 +45,8 @@ type Cache struct {
 	dir    string
 	limits Limits
 	flight singleflight.Group
+	// making is held while a layer is compressed, which takes all cores, and memory.
+	making sync.Mutex
 }
 
 // used is how exact the time of last use is: a warm run writes nothing within it.

@@ -173,8 +173,14 @@ func (c *Cache) open(a about) (*Layer, bool) {
 	return l, true
 }
 
-// makeLayer compresses into a temporary file and puts it in place.
+// makeLayer compresses into a temporary file and puts it in place. One layer is made at
+// a time.
 func (c *Cache) makeLayer(ctx context.Context, compression plan.Compression, write func(io.Writer) error) (layer *Layer, err error) {
+	c.making.Lock()
+	defer c.making.Unlock()
+	if err := context.Cause(ctx); err != nil { // it took its time
+		return nil, err
+	}
 	f, err := c.temporary()
 	if err != nil {
 		return nil, err
