@@ -252,6 +252,17 @@ func (r *run) examine(ctx context.Context, u *unit, before bool) (*examined, err
 	return e, nil
 }
 
+// compiledBefore says that an earlier run has left all the binaries, whether they are up to
+// date or not.
+func (r *run) compiledBefore(units []*unit) bool {
+	for _, u := range units {
+		if _, err := os.Stat(compile.Path(r.workFolder(), u.image, u.platform)); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
 // examineBefore begins to examine the binaries that earlier runs have left, unless
 // something was edited since: then the compiler replaces them, and has better use
 // for the processor.

@@ -9,7 +9,6 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
-	"sync"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"golang.org/x/sync/errgroup"
@@ -130,6 +129,7 @@ func (r *run) make(ctx context.Context, units []*unit, images bool) error {
 	if err != nil {
 		return err
 	}
+	r.resolved.Go.Warm = r.compiledBefore(units)
 	g, ctx := errgroup.WithContext(ctx)
 	r.examineBefore(ctx, units, g)
 	if images {
@@ -167,7 +167,6 @@ func (r *run) make(ctx context.Context, units []*unit, images bool) error {
 	compiled := make(chan error, len(platforms))
 	compilers := make(chan struct{}, commands)
 	completed := make(chan struct{})
-	var one sync.Mutex // layers are compressed one at a time, on all cores
 	for _, platform := range platforms {
 		g.Go(func() error {
 			var mine []*unit
@@ -203,7 +202,7 @@ func (r *run) make(ctx context.Context, units []*unit, images bool) error {
 				return nil
 			}
 			for _, u := range mine {
-				if err := r.assemble(ctx, u, &one); err != nil {
+				if err := r.assemble(ctx, u); err != nil {
 					return err
 				}
 			}

@@ -29,9 +29,13 @@ type Go struct {
 	Mod, Work string
 	// ModMode is -mod: "readonly", "vendor" or "mod". Tags and Parallel are
 	// GOFLAGS' -tags and -p; Unstamped is its -buildvcs=false.
-	ModMode   string
-	Tags      []string
-	Parallel  string
+	ModMode  string
+	Tags     []string
+	Parallel string
+	// Warm says that there is little to compile. The go command, whose garbage is little
+	// as well, then collects it less often, and takes up to a sixth less time; but not
+	// where the number of compilers is limited, and with it their memory.
+	Warm      bool
 	Unstamped bool
 	// Experiment is GOEXPERIMENT, FIPS140 GOFIPS140, "" for the default.
 	Experiment, FIPS140 string
@@ -158,6 +162,9 @@ func (g *Go) Command(settings []string, args ...string) process.Command {
 		// With just "off", the go command stamps the version that a commit had when it was
 		// first built, from its module cache, and not that of a tag which came later.
 		env = append(env, "GOPROXY=off,off")
+	}
+	if g.Warm && g.Parallel == "" {
+		env = append([]string{"GOGC=400"}, env...) // the user's own comes later, and wins
 	}
 	env = append(env, "GOENV=off", "GOFLAGS=", "CGO_ENABLED=0", "GO111MODULE=on",
 		"GOEXPERIMENT="+g.Experiment, "GOFIPS140="+cmp.Or(g.FIPS140, "off"),
