@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"os/exec"
@@ -176,6 +177,23 @@ func (r *Repo) Untracked(ctx context.Context, files []string) ([]string, error) 
 		}
 	}
 	return untracked, nil
+}
+
+// Committed is the content of a file at HEAD, by its path relative to Root and with
+// slashes. The error is fs.ErrNotExist if the commit has no such file.
+func (r *Repo) Committed(ctx context.Context, name string) ([]byte, error) {
+	entry, err := r.git(ctx, "ls-tree", "-z", "--full-tree", "HEAD", "--", name)
+	if err == nil && len(entry) == 0 {
+		err = fs.ErrNotExist
+	}
+	var content []byte
+	if err == nil {
+		content, err = r.git(ctx, "cat-file", "blob", "HEAD:"+name)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the committed %s: %w", name, err)
+	}
+	return content, nil
 }
 
 func (r *Repo) git(ctx context.Context, args ...string) ([]byte, error) {

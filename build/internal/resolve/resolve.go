@@ -140,7 +140,9 @@ func Resolve(ctx context.Context, in Input) (*Resolved, error) {
 	if v.err != nil {
 		r.withoutGit(v.err)
 	} else {
-		r.fromGit(v.state, in.Workdir)
+		if err := r.fromGit(ctx, v.state, in.Workdir); err != nil {
+			return nil, err
+		}
 		if v.state.Revision != "" {
 			r.TreeState, r.Newest = treeState(v.repo.Root, v.state.Revision, v.state.Unclean, in.Dist)
 		}

@@ -169,6 +169,25 @@ func TestVersions(t *testing.T) {
 			r.git("tag", "service/v1.2.3")
 			r.git("tag", "v1.9.0")
 		}, version: "v1.2.3", moduleVersion: "v1.2.3"},
+		{name: "module in a subfolder that no commit has", module: "hello", dir: "new", prepare: func(r *repo) {
+			r.write("new/go.mod", "module example.com/hello/new\n\ngo 1.26\n")
+			r.write("new/main.go", "package main\n\nfunc main() {}\n")
+		}, version: "v0.0.0-20260203040506-%s+dirty", moduleVersion: "(devel)"},
+		{name: "go.mod that no commit has", module: "hello", prepare: func(r *repo) {
+			r.git("rm", "-q", "--cached", "go.mod")
+			r.git("commit", "-q", "-m", "second")
+		}, version: "v0.0.0-20260203040506-%s+dirty", moduleVersion: "v0.0.0-20260203040506-%s+dirty"},
+		{name: "go.mod that is edited", module: "hello", prepare: func(r *repo) {
+			r.write("go.mod", "module example.com/hello\n\ngo 1.25\n")
+		}, version: "v0.0.0-20260203040506-%s+dirty", moduleVersion: "v0.0.0-20260203040506-%s+dirty"},
+		{name: "major version that no commit has", module: "hello", prepare: func(r *repo) {
+			r.write("go.mod", "module example.com/hello/v2\n\ngo 1.26\n")
+		}, version: "v2.0.0-20260203040506-%s+dirty", moduleVersion: "(devel)"},
+		{name: "major version after a dot", module: "hello", prepare: func(r *repo) {
+			r.write("go.mod", "module gopkg.in/hello.v2\n\ngo 1.26\n")
+			r.git("commit", "-q", "-a", "-m", "second")
+			r.git("tag", "v2.1.0")
+		}, version: "v2.1.0", moduleVersion: "(devel)"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -1,7 +1,11 @@
 package resolve
 
 import (
+	"context"
+	"errors"
+	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,7 +20,7 @@ import (
 // fromGit fills in the revision, the version and whether the tree is dirty, and
 // foretells what the go command will stamp (cmd/go/internal/load.setBuildInfo):
 // compile compares the two.
-func (r *Resolved) fromGit(state git.State, workdir string) {
+func (r *Resolved) fromGit(ctx context.Context, state git.State, workdir string) error {
 	p := r.Plan
 	p.Revision, p.Shallow = state.Revision, state.Shallow
 	if p.Source == "" {
@@ -32,7 +36,7 @@ func (r *Resolved) fromGit(state git.State, workdir string) {
 	if state.Revision == "" {
 		p.Version, p.ModuleVersion, p.Build.Stamp = "unknown", "(devel)", false
 		r.notice("the version is unknown: the git repository has no commit yet")
-		return
+		return nil
 	}
 	if r.repo.Linked && p.Build.Stamp {
 		p.Build.Stamp = false
@@ -55,7 +59,13 @@ func (r *Resolved) fromGit(state git.State, workdir string) {
 	}
 	p.ModuleVersion = "(devel)"
 	if p.Build.Stamp && tags.stamped(r.repo.Root) {
-		p.ModuleVersion = version
+		committed, err := r.declared(ctx, tags, state)
+		if err != nil {
+			return err
+		}
+		if committed {
+			p.ModuleVersion = version
+		}
 	}
 	p.Version = version
 	if tag := tags.release(state.Tags); tag != "" {
@@ -67,6 +77,27 @@ func (r *Resolved) fromGit(state git.State, workdir string) {
 	if state.Shallow && module.IsPseudoVersion(strings.TrimSuffix(version, "+dirty")) {
 		r.notice("the version %s comes from a shallow clone and a full one gives another: git fetch --unshallow --tags", version)
 	}
+	return nil
+}
+
+// declared says whether the commit has the module, with its major version: the go
+// command stamps none that is new in the working tree, but at the root
+// (cmd/go/internal/modfetch.codeRepo.findDir).
+func (r *Resolved) declared(ctx context.Context, tags tagRules, state git.State) (bool, error) {
+	name := path.Join(tags.dir, "go.mod")
+	if !slices.ContainsFunc(state.Unclean, func(f string) bool { return f == name || strings.HasSuffix(f, "/") && strings.HasPrefix(name, f) }) {
+		return true, nil // the commit has what is in the working tree
+	}
+	gomod, err := r.repo.Committed(ctx, name)
+	_, major, _ := module.SplitPathVersion(tags.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return tags.dir == "." && major == "", nil
+	}
+	if err != nil {
+		return false, err
+	}
+	_, was, ok := module.SplitPathVersion(modfile.ModulePath(gomod))
+	return ok && module.PathMajorPrefix(was) == module.PathMajorPrefix(major), nil
 }
 
 // tagRules are the rules by which tags become versions of one module
@@ -191,6 +222,9 @@ func (t tagRules) stamped(root string) bool {
 	want := codeRoot
 	if t.dir != "." {
 		want += "/" + t.dir
+	}
+	if !strings.HasPrefix(t.path+"/", codeRoot+"/") {
+		return false // gopkg.in/yaml.v2 is not below gopkg.in/yaml
 	}
 	path, major, _ := module.SplitPathVersion(t.path)
 	return path == want || path+major == want || t.path == want
