@@ -118,6 +118,9 @@ func (r *run) layersOf(ctx context.Context, u *unit) ([]func(context.Context) (i
 	if err != nil {
 		return nil, err
 	}
+	if assets, err = u.onBase(assets); err != nil {
+		return nil, err
+	}
 	if !assets.Empty() {
 		h := sha256.New()
 		if err := assets.WriteTar(h); err != nil {

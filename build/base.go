@@ -1,6 +1,7 @@
 package build
 
 import (
+	"archive/tar"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -287,6 +288,25 @@ func (u *unit) accounts() (tree.Accounts, error) {
 	}
 	passwd, group := files.Users()
 	return tree.Accounts{Passwd: passwd, Group: group}, nil
+}
+
+// onBase is a tree as it lies on the base.
+func (u *unit) onBase(t *tree.Tree) (*tree.Tree, error) {
+	if u.base == nil || t.Empty() {
+		return t, nil
+	}
+	files, err := u.base.files()
+	if err != nil {
+		return nil, err
+	}
+	placed, err := t.Above(func(p string) (tree.Node, bool) {
+		e, ok := files.Lookup("/" + p)
+		return tree.Folder(strings.TrimPrefix(e.Path, "/"), e.Mode, e.UID, e.GID), ok && e.Type == tar.TypeDir
+	})
+	if err != nil {
+		return nil, fmt.Errorf("put assets onto the base %s: %w", u.image.Base, err)
+	}
+	return placed, nil
 }
 
 // closeBases removes what was unpacked.

@@ -59,8 +59,9 @@ func TestOwnFilesOnABase(t *testing.T) {
 				o.Config.Debian.Mirror = debiantest.Mirror(t)
 				o.Config.Defaults = build.ImageConfig{
 					Base: base, CACertificates: []string{"corp.pem"}, Include: []string{plan.NeedCACertificates},
-					Users:   []build.User{{Name: "web", UID: 1234}},
-					Assets:  []build.Asset{{Source: "settings.json", Target: "/etc/web/settings.json", Mode: 0o640, UID: 1234, GID: 1234}},
+					Users: []build.User{{Name: "web", UID: 1234}},
+					Assets: []build.Asset{{Source: "settings.json", Target: "/etc/web/settings.json", Mode: 0o640, UID: 1234, GID: 1234},
+						{Source: "settings.json", Target: "/lib/web/x"}, {Source: "settings.json", Target: "/root/x"}},
 					Runtime: build.Runtime{User: "web"}, Capabilities: []string{"NET_BIND_SERVICE"},
 				}
 			})
@@ -77,6 +78,15 @@ func TestOwnFilesOnABase(t *testing.T) {
 			}
 			if h := headers["/etc/web/settings.json"]; h == nil || h.Mode != 0o640 || h.Uid != 1234 || h.Gid != 1234 {
 				t.Errorf("the file is %+v", h)
+			}
+			if base == plan.BaseStatic {
+				// What the base has on the way to a file stays: /lib is a symlink to usr/lib.
+				if h := headers["/lib"]; h == nil || h.Typeflag != tar.TypeSymlink || headers["/usr/lib/web/x"] == nil {
+					t.Errorf("/lib is %+v, and below /usr/lib there is %+v", h, headers["/usr/lib/web/x"])
+				}
+				if h := headers["/root"]; h == nil || h.Mode != 0o700 {
+					t.Errorf("/root is %+v", h)
+				}
 			}
 			if h := headers["/home/web"]; h == nil || h.Uid != 1234 || h.Mode != 0o750 {
 				t.Errorf("the home is %+v", h)

@@ -181,6 +181,11 @@ func folder(p string) Node {
 	return n
 }
 
+// Folder is a folder with a mode as chmod takes it.
+func Folder(p string, mode int64, uid, gid int) Node {
+	return Node{Path: p, Mode: fs.ModeDir | fileMode(uint32(mode)), UID: uid, GID: gid}
+}
+
 // Bytes is a regular file, owned by root, with the content b.
 func Bytes(p string, perm fs.FileMode, b []byte) Node {
 	return Node{Path: p, Mode: perm, Size: int64(len(b)), Open: func() (io.ReadCloser, error) {
