@@ -49,22 +49,9 @@ func storedIn(ctx context.Context, repo *registry.Repository, digest v1.Hash) (a
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(8)
 	for i, d := range referrers {
-		g.Go(func() error {
-			img, err := repo.Image(gctx, d.Digest)
-			if err != nil {
-				return err
-			}
-			raw, err := img.RawManifest()
-			if err != nil {
-				return err
-			}
-			var m struct {
-				ArtifactType string `json:"artifactType"`
-			}
-			if json.Unmarshal(raw, &m) == nil && m.ArtifactType == attest.BundleType {
-				found[i] = img
-			}
-			return nil
+		g.Go(func() (err error) {
+			found[i], err = repo.Referrer(gctx, d.Digest, attest.BundleType)
+			return err
 		})
 	}
 	for tag, to := range map[string]*v1.Image{

@@ -6,7 +6,6 @@ import (
 	"sync"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/types"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -177,11 +176,7 @@ func (r *Repository) list(ctx context.Context, subject v1.Hash, entries []v1.Des
 			}
 		}
 		if support != ReferrersNative {
-			raw, err := merge(old, entries)
-			if err != nil {
-				return err
-			}
-			if err := r.put(ctx, fallbackTag(subject), raw, types.OCIImageIndex); err != nil {
+			if err := r.putList(ctx, subject, old, entries); err != nil {
 				return err
 			}
 		}

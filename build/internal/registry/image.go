@@ -3,6 +3,7 @@ package registry
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -38,6 +39,24 @@ func (r *Repository) Image(ctx context.Context, digest v1.Hash) (v1.Image, error
 	return img, r.explain(ctx, "read", digest.String(), err)
 }
 
+// Referrer reads a referrer as Image does. It is nil where the manifest has another
+// artifact type, for then it is somebody else's and of any size, and where a list still
+// names what was removed from the registry.
+func (r *Repository) Referrer(ctx context.Context, digest v1.Hash, artifactType string) (v1.Image, error) {
+	found, err := r.get(ctx, digest.String())
+	if err != nil || found == nil {
+		return nil, r.explain(ctx, "read", digest.String(), err)
+	}
+	var is struct {
+		ArtifactType string `json:"artifactType"`
+	}
+	if json.Unmarshal(found.raw, &is) != nil || is.ArtifactType != artifactType {
+		return nil, nil
+	}
+	img, err := r.document(ctx, found)
+	return img, r.explain(ctx, "read", digest.String(), err)
+}
+
 func (r *Repository) image(ctx context.Context, digest v1.Hash) (v1.Image, error) {
 	found, err := r.get(ctx, digest.String())
 	if err == nil && found == nil {
@@ -46,6 +65,11 @@ func (r *Repository) image(ctx context.Context, digest v1.Hash) (v1.Image, error
 	if err != nil {
 		return nil, err
 	}
+	return r.document(ctx, found)
+}
+
+// document reads the layers of a manifest.
+func (r *Repository) document(ctx context.Context, found *manifest) (v1.Image, error) {
 	manifest, err := v1.ParseManifest(bytes.NewReader(found.raw))
 	if err != nil {
 		return nil, problemf("it is no image")

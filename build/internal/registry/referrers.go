@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"mime"
 	"net/http"
 	"regexp"
@@ -96,6 +97,46 @@ func (r *Repository) fallback(ctx context.Context, digest v1.Hash) (*manifest, [
 	}
 	return found, index.Manifests, nil
 }
+
+// putList adds entries to the list under the fallback tag. Registries take no list that
+// names what was removed from them: where that is why it is refused, those names go.
+func (r *Repository) putList(ctx context.Context, subject v1.Hash, old *manifest, entries []v1.Descriptor) error {
+	raw, err := merge(old, entries)
+	if err != nil {
+		return err
+	}
+	err = r.put(ctx, fallbackTag(subject), raw, types.OCIImageIndex)
+	refused := new(transport.Error)
+	if old == nil || !errors.As(err, &refused) || !slices.ContainsFunc(refused.Errors, func(d transport.Diagnostic) bool {
+		return slices.Contains(unknown, d.Code)
+	}) {
+		return err
+	}
+	index := v1.IndexManifest{}
+	if err := json.Unmarshal(raw, &index); err != nil {
+		return err
+	}
+	var left []v1.Descriptor
+	for _, d := range index.Manifests {
+		there, err := r.has(ctx, r.name, "manifests", d.Digest)
+		if err != nil {
+			return err
+		}
+		if there {
+			left = append(left, d)
+		}
+	}
+	if index.Manifests = left; containsAll(left, entries) {
+		if raw, err = json.Marshal(index); err != nil {
+			return err
+		}
+		return r.put(ctx, fallbackTag(subject), raw, types.OCIImageIndex)
+	}
+	return err
+}
+
+// unknown are the codes of a registry that lacks what a manifest refers to.
+var unknown = []transport.ErrorCode{transport.ManifestUnknownErrorCode, transport.ManifestBlobUnknownErrorCode, transport.BlobUnknownErrorCode}
 
 // merge adds entries to the list under a fallback tag. The result depends only on what
 // is in the list, not on the order in which it came there.

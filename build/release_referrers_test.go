@@ -1,0 +1,84 @@
+package build_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"github.com/thimble-build/thimble/build"
+)
+
+// What others have attached to an image, of whatever size, is neither read nor in the
+// way, and what was removed and is still listed is signed again.
+func TestReferrersOfOthers(t *testing.T) {
+	t.Parallel()
+	key := newKey(t)
+	for _, test := range []struct {
+		name      string
+		referrers bool
+		// change gets the image's repository and the image.
+		change func(t *testing.T, repository name.Repository, digest string)
+	}{
+		{"attached by somebody else", true, func(t *testing.T, repository name.Repository, digest string) {
+			subject := must(remote.Head(repository.Digest(digest)))
+			manifest := fmt.Sprintf(`{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","artifactType":"application/x-disk",
+				"config":{"mediaType":"application/vnd.oci.empty.v1+json","digest":"sha256:%064x","size":2},
+				"layers":[{"mediaType":"application/x-disk","digest":"sha256:%064x","size":1099511627776}],
+				"subject":{"mediaType":%q,"digest":%q,"size":%d}}`, 1, 2, subject.MediaType, subject.Digest, subject.Size)
+			request(t, http.MethodPut, repository, "disk", manifest)
+		}},
+		{"removed, and still listed", false, func(t *testing.T, repository name.Repository, digest string) {
+			list := must(must(remote.Referrers(repository.Digest(digest))).IndexManifest())
+			for _, d := range list.Manifests {
+				request(t, http.MethodDelete, repository, d.Digest.String(), "")
+			}
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			host := inProcess(t, test.referrers)
+			o := options(t, module(t, "hello"), to(host, key))
+			r, err := build.Release(t.Context(), o)
+			ok(t, err)
+			repository := must(name.NewRepository(host+"/acme/hello", name.Insecure))
+			test.change(t, repository, r.Images[0].Digest)
+			// The other form has all that a stranger wants.
+			stranger := build.Options{Workdir: t.TempDir(), Env: environment()}
+			_, err = build.Verify(t.Context(), stranger, host+"/acme/hello:v1.2.3", build.Expected{Keys: []string{publicOf(key)}})
+			ok(t, err)
+			_, err = build.Release(t.Context(), o)
+			ok(t, err)
+			there := 0
+			for _, d := range must(must(remote.Referrers(repository.Digest(r.Images[0].Digest))).IndexManifest()).Manifests {
+				if d.ArtifactType != "application/x-disk" && exists(repository, d) {
+					there++
+				}
+			}
+			if there < 5 {
+				t.Errorf("there are %d bundles, want 5", there)
+			}
+		})
+	}
+}
+
+func exists(repository name.Repository, d v1.Descriptor) bool {
+	_, err := remote.Head(repository.Digest(d.Digest.String()))
+	return err == nil
+}
+
+// request changes a manifest in a registry.
+func request(t testing.TB, method string, repository name.Repository, ref, manifest string) {
+	t.Helper()
+	req := must(http.NewRequest(method, "http://"+repository.RegistryStr()+"/v2/"+repository.RepositoryStr()+"/manifests/"+ref, strings.NewReader(manifest)))
+	req.Header.Set("Content-Type", "application/vnd.oci.image.manifest.v1+json")
+	resp := must(http.DefaultClient.Do(req))
+	ok(t, resp.Body.Close())
+	if resp.StatusCode >= 300 {
+		t.Fatalf("%s %s: %s", method, ref, resp.Status)
+	}
+}
