@@ -78,7 +78,7 @@ func (s TokenSource) Token(ctx context.Context) (string, error) {
 	case env("SIGSTORE_ID_TOKEN") != "":
 		return env("SIGSTORE_ID_TOKEN"), nil
 	case s.Interactive != nil:
-		return s.Interactive.login()
+		return s.Interactive.login(ctx)
 	}
 	return "", fmt.Errorf("%w: give a token or its file; on GitHub Actions the job needs the permission id-token: write, on GitLab an id_tokens entry SIGSTORE_ID_TOKEN", ErrNoToken)
 }
@@ -125,7 +125,9 @@ func (s TokenSource) github(ctx context.Context, address, bearer string) (string
 	return answer.Value, nil
 }
 
-func (i *Interactive) login() (string, error) {
+// login ends with ctx, although the library waits for whoever should log in until the
+// code expires: what waits is then left to itself.
+func (i *Interactive) login(ctx context.Context) (string, error) {
 	prompt := i.Prompt
 	if prompt == nil {
 		return "", fmt.Errorf("log in at %s: there is nobody to tell the address", i.Issuer)
@@ -138,7 +140,19 @@ func (i *Interactive) login() (string, error) {
 	} else {
 		getter = &oauthflow.InteractiveIDTokenGetter{HTMLPage: "<p>Logged in. This page can be closed.</p>", Output: promptWriter(prompt)}
 	}
-	token, err := oauthflow.OIDConnect(i.Issuer, i.ClientID, i.ClientSecret, i.RedirectURL, getter)
+	var token *oauthflow.OIDCIDToken
+	done := make(chan error, 1)
+	go func() {
+		var err error
+		token, err = oauthflow.OIDConnect(i.Issuer, i.ClientID, i.ClientSecret, i.RedirectURL, getter)
+		done <- err
+	}()
+	var err error
+	select {
+	case err = <-done:
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+	}
 	if err != nil {
 		return "", fmt.Errorf("log in at %s: %w", i.Issuer, err)
 	}

@@ -1,6 +1,7 @@
 package attest_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/thimble-build/thimble/build/internal/attest"
+	"github.com/thimble-build/thimble/build/internal/sigstoretest"
 )
 
 // The first source that is there gives the token: the value, its file, GitHub Actions,
@@ -52,6 +54,27 @@ func TestTokenSource(t *testing.T) {
 	want("from-gitlab")
 	delete(env, "SIGSTORE_ID_TOKEN")
 	if _, err := source.Token(t.Context()); !errors.Is(err, attest.ErrNoToken) || !strings.Contains(err.Error(), "id-token: write") {
+		t.Error(err)
+	}
+}
+
+// Nobody logs in, and the run is stopped: it does not wait until the code expires.
+func TestLoginStops(t *testing.T) {
+	issuer := sigstoretest.NewIssuer(t)
+	pages := issuer.Config.Handler
+	issuer.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/token" {
+			fmt.Fprint(w, `{"error":"authorization_pending"}`)
+			return
+		}
+		pages.ServeHTTP(w, r)
+	})
+	stopped := errors.New("stopped")
+	ctx, stop := context.WithCancelCause(t.Context())
+	source := attest.TokenSource{Interactive: &attest.Interactive{
+		Issuer: issuer.URL, ClientID: "sigstore", Device: true, Prompt: func(string) { stop(stopped) },
+	}}
+	if _, err := source.Token(ctx); !errors.Is(err, stopped) || !strings.Contains(err.Error(), "log in at "+issuer.URL) {
 		t.Error(err)
 	}
 }
