@@ -160,8 +160,11 @@ func (d *Dist) prepare() error {
 	if string(found) == marker {
 		return nil
 	}
+	if info, statErr := os.Stat(d.dir); statErr == nil && !info.IsDir() {
+		return errors.New("a file is where the output folder goes; remove it, or choose another folder")
+	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+		return notWritable(d.dir, err)
 	}
 	entries, err := os.ReadDir(d.dir)
 	if err != nil {

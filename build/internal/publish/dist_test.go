@@ -226,9 +226,12 @@ func TestOpenWithAFileInThePlace(t *testing.T) {
 	parent := t.TempDir()
 	ok(t, os.WriteFile(filepath.Join(parent, "file"), nil, 0o644))
 	before := tree(t, parent)
-	for _, dir := range []string{"file", "file/dist"} {
-		if _, err := publish.Open(context.Background(), filepath.Join(parent, dir), nil); err == nil {
-			t.Errorf("opened %s", dir)
+	for dir, want := range map[string]string{
+		"file":      "file: a file is where the output folder goes; remove it, or choose another folder",
+		"file/dist": "is not a folder that can be written to",
+	} {
+		if _, err := publish.Open(context.Background(), filepath.Join(parent, dir), nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("opening %s says %v, want %q", dir, err, want)
 		}
 	}
 	same(t, tree(t, parent), before)

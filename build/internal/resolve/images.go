@@ -2,6 +2,7 @@ package resolve
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"path"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
 
@@ -156,16 +158,22 @@ func withDefaults(c, d plan.ImageConfig) plan.ImageConfig {
 }
 
 var (
-	envPattern    = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*=`)
-	signalPattern = regexp.MustCompile(`^(SIG[A-Z0-9+-]+|[0-9]+)$`)
+	envPattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*=`)
+	// signalPattern are Linux' signals as engines know them, and their numbers.
+	signalPattern = regexp.MustCompile(`^(SIG(ABRT|ALRM|BUS|CHLD|CLD|CONT|FPE|HUP|ILL|INT|IO|IOT|KILL|PIPE|POLL|PROF|PWR|QUIT|SEGV|` +
+		`STKFLT|STOP|SYS|TERM|TRAP|TSTP|TTIN|TTOU|URG|USR1|USR2|VTALRM|WINCH|XCPU|XFSZ|` +
+		`RTMIN(\+([1-9]|1[0-5]))?|RTMAX(-([1-9]|1[0-4]))?)|[1-9]|[1-5][0-9]|6[0-4])$`)
 )
 
 // checkRuntime refuses what an engine would refuse only when the image is run.
 func checkRuntime(run *plan.Runtime) error {
 	for _, e := range run.Env {
-		if !envPattern.MatchString(e) {
+		if !envPattern.MatchString(e) || strings.ContainsRune(e, 0) {
 			return fmt.Errorf("environment %q is not NAME=value", e)
 		}
+	}
+	if _, ok := run.Labels[""]; ok {
+		return errors.New("a label has no name")
 	}
 	for _, port := range run.Ports {
 		number, proto, ok := strings.Cut(port, "/")
@@ -186,6 +194,11 @@ func checkRuntime(run *plan.Runtime) error {
 		}
 		if h.Interval < 0 || h.Timeout < 0 || h.Start < 0 || h.Retries < 0 {
 			return fmt.Errorf("the healthcheck has a negative time or number of retries")
+		}
+		for _, d := range []time.Duration{h.Interval, h.Timeout, h.Start} {
+			if d > 0 && d < time.Millisecond { // engines refuse that
+				return fmt.Errorf("the healthcheck has a time of %s; write one such as 5*time.Second", d)
+			}
 		}
 	}
 	return nil

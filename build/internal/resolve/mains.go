@@ -1,9 +1,8 @@
 package resolve
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"strings"
@@ -28,9 +27,12 @@ func (r *Resolved) importPath(pkg string) (string, error) {
 		return "", fmt.Errorf("find main package %q: it is not in module %s", pkg, r.Plan.Module.Path)
 	}
 	dir := filepath.Join(r.Dir, filepath.FromSlash(clean))
-	main, err := mainpkg.Is(dir, r.Plan.Platforms[0], r.Plan.Build.Tags)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return "", err
+	info, err := os.Stat(dir)
+	main := err == nil && info.IsDir()
+	if main {
+		if main, err = mainpkg.Is(dir, r.Plan.Platforms[0], r.Plan.Build.Tags); err != nil {
+			return "", err
+		}
 	}
 	if !main {
 		return "", fmt.Errorf("find main package %q: no package main in %s for %s", pkg, path.Join(r.Plan.Module.Dir, clean), r.Plan.Platforms[0])

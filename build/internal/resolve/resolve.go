@@ -83,7 +83,7 @@ func Resolve(ctx context.Context, in Input) (*Resolved, error) {
 	cfg := in.Config
 	dir := filepath.Join(in.Workdir, filepath.FromSlash(cfg.Dir))
 	gomod, err := os.ReadFile(filepath.Join(dir, "go.mod"))
-	if errors.Is(err, os.ErrNotExist) {
+	if info, statErr := os.Stat(dir); errors.Is(err, os.ErrNotExist) || statErr == nil && !info.IsDir() {
 		return nil, fmt.Errorf("find the module: no go.mod in %s; set Config.Dir to the module's folder, or run \"go mod init\" there", shown(cfg.Dir))
 	}
 	if err != nil {

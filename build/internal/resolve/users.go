@@ -69,8 +69,11 @@ var userPattern = regexp.MustCompile(`^[0-9]+(:[0-9]+)?$`)
 // numericUser is Runtime.User in numbers, which a cluster can tell from root without
 // reading the image's /etc/passwd. A user's name alone brings the primary group.
 func numericUser(user string, users []plan.User) (string, error) {
-	if user == "" || userPattern.MatchString(user) {
-		return user, nil
+	if user == "" {
+		return "", nil
+	}
+	if userPattern.MatchString(user) {
+		return user, checkIDs(user)
 	}
 	number := func(name string, of func(plan.User) int) (string, bool) {
 		for _, u := range users {
@@ -78,7 +81,7 @@ func numericUser(user string, users []plan.User) (string, error) {
 				return strconv.Itoa(of(u)), true
 			}
 		}
-		return name, userPattern.MatchString(name)
+		return name, userPattern.MatchString(name) && !strings.Contains(name, ":")
 	}
 	name, group, both := strings.Cut(user, ":")
 	if !both {
@@ -89,5 +92,16 @@ func numericUser(user string, users []plan.User) (string, error) {
 	if !ok || !groupOK {
 		return "", fmt.Errorf("user %q is neither a uid, a uid:gid, nor the name of one of Users", user)
 	}
-	return uid + ":" + gid, nil
+	user = uid + ":" + gid
+	return user, checkIDs(user)
+}
+
+// checkIDs refuses a uid or gid that no engine and no cluster takes.
+func checkIDs(user string) error {
+	for id := range strings.SplitSeq(user, ":") {
+		if _, err := strconv.ParseUint(id, 10, 31); err != nil {
+			return fmt.Errorf("user %q: %s is not from 0 to %d", user, id, 1<<31-1)
+		}
+	}
+	return nil
 }

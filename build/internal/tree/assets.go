@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path"
 	"path/filepath"
@@ -146,6 +147,9 @@ func walkAsset(root *os.Root, a plan.Asset, visit func(source string, n Node) er
 	}
 	if a.Mode > 0o7777 {
 		return fmt.Errorf("mode %#o is more than chmod takes", a.Mode)
+	}
+	if min(a.UID, a.GID) < 0 || max(a.UID, a.GID) > math.MaxInt32 { // engines take no more
+		return fmt.Errorf("owner %d:%d is not from 0 to %d", a.UID, a.GID, math.MaxInt32)
 	}
 	if source, err = resolveLinks(root, source); err != nil {
 		return err
