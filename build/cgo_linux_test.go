@@ -167,6 +167,11 @@ func TestCgoOnImages(t *testing.T) {
 			c.Defaults.Assets = []build.Asset{{Source: "libc.so.6", Target: "/opt/libc.so.6"}}
 			c.Defaults.Runtime.Env = []string{"LD_LIBRARY_PATH=/x:/opt"}
 		}, ""},
+		"one that its capabilities hide": {map[string][]byte{lib + "ld-linux-x86-64.so.2": loader}, func(c *build.Config) {
+			c.Defaults.Assets = []build.Asset{{Source: "libc.so.6", Target: "/opt/libc.so.6"}}
+			c.Defaults.Runtime.Env = []string{"LD_LIBRARY_PATH=/x:/opt"}
+			c.Defaults.Capabilities = []string{"cap_net_bind_service"}
+		}, "needs libc.so.6, and for a program with capabilities that of /opt/libc.so.6 does not count, since neither LD_LIBRARY_PATH nor $ORIGIN does; link with an absolute folder (-Wl,-rpath=/opt)"},
 		"without any cgo":  {map[string][]byte{"etc/os-release": nil}, func(c *build.Config) { c.BuildTags = []string{"pure"} }, ""},
 		"nothing asked of": {map[string][]byte{"etc/os-release": nil}, func(c *build.Config) { c.Defaults.Cgo = false }, "example.com/resolver/native is written with cgo, and image resolver is compiled without it; choose a base with a C library, such as distroless/base, and set Cgo"},
 	} {

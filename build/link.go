@@ -22,11 +22,11 @@ func (r *run) link(u *unit, assets *tree.Tree) error {
 	if !u.dynamic() || u.base == nil {
 		return nil
 	}
-	program := layerfs.Program{ELF: u.elf, Path: tree.AppPath(u.image.Name), LibraryPath: u.libraryPath()}
+	program := layerfs.Program{ELF: u.elf, Path: tree.AppPath(u.image.Name), LibraryPath: u.libraryPath(), Secure: len(u.image.Capabilities) > 0}
 	if err := u.hash(); err != nil {
 		return err
 	}
-	key := fmt.Sprintf("links-%s %s %s %s %q", u.base.key, u.assetsKey, u.sha256, program.Path, program.LibraryPath)
+	key := fmt.Sprintf("links-%s %s %s %s %q %t", u.base.key, u.assetsKey, u.sha256, program.Path, program.LibraryPath, program.Secure)
 	var err error
 	u.libraries, err = value(r, key, func() ([]Library, error) {
 		files, err := u.base.files()
@@ -84,12 +84,8 @@ func scanTree(t *tree.Tree) (layerfs.Layer, error) {
 	return layer, errors.Join(err, <-written)
 }
 
-// libraryPath are the folders of LD_LIBRARY_PATH as the image sets it. The dynamic linker
-// overlooks them where the program has capabilities.
+// libraryPath are the folders of LD_LIBRARY_PATH as the image sets it.
 func (u *unit) libraryPath() (folders []string) {
-	if len(u.image.Capabilities) > 0 {
-		return nil
-	}
 	for _, e := range slices.Concat(u.base.Config.Env, u.image.Runtime.Env) {
 		if list, ok := strings.CutPrefix(e, "LD_LIBRARY_PATH="); ok {
 			folders = slices.DeleteFunc(strings.FieldsFunc(list, func(r rune) bool { return r == ':' || r == ';' }), func(dir string) bool { return !path.IsAbs(dir) })
@@ -106,6 +102,8 @@ func (r *run) explainLink(u *unit, err error) error {
 	}
 	isDebian := lock.IsDebian(u.image.Base)
 	switch {
+	case missing.Overlooked != "":
+		return fmt.Errorf("%w, since neither LD_LIBRARY_PATH nor $ORIGIN does; link with an absolute folder (-Wl,-rpath=%s)", err, path.Dir(missing.Overlooked))
 	case missing.Version != "":
 		newer := "choose a newer base"
 		if isDebian && r.resolved.Suite != debian.DefaultSuite {

@@ -17,6 +17,9 @@ type Program struct {
 	Path string
 	// LibraryPath are the folders of LD_LIBRARY_PATH.
 	LibraryPath []string
+	// Secure says that it starts with more rights than who starts it (AT_SECURE, ld.so(8)),
+	// as a program with file capabilities does for all but root.
+	Secure bool
 }
 
 // Library is what a program is linked with when it starts: the dynamic linker itself, or
@@ -37,10 +40,14 @@ type LinkError struct {
 	// that it has of that kind, such as GLIBC_2.38 and GLIBC_2.36. All are empty where
 	// there is no such library.
 	Version, Path, Newest string
+	// Overlooked is where the library would be found, if the program was not Secure.
+	Overlooked string
 }
 
 func (e *LinkError) Error() string {
 	switch {
+	case e.Overlooked != "":
+		return fmt.Sprintf("%s needs %s, and for a program with capabilities that of %s does not count", e.By, e.Name, e.Overlooked)
 	case e.Version == "":
 		return fmt.Sprintf("%s needs %s, and there is none", e.By, e.Name)
 	case e.Newest == "":
@@ -72,7 +79,7 @@ func (fs *FS) Link(p Program) ([]Library, error) {
 			o, known := l.byName[name]
 			if !known {
 				if o = l.find(name, by); o == nil {
-					return nil, &LinkError{Name: name, By: by.path}
+					return nil, l.missing(name, by)
 				}
 				l.load(name, o)
 				queue = append(queue, o)
@@ -86,6 +93,18 @@ func (fs *FS) Link(p Program) ([]Library, error) {
 		return cmp.Or(strings.Compare(a.Path, b.Path), strings.Compare(a.Name, b.Name))
 	})
 	return slices.Compact(l.found), nil
+}
+
+// missing is the error for a library that is nowhere.
+func (l *linker) missing(name string, by *object) error {
+	e := &LinkError{Name: name, By: by.path}
+	if l.program.Secure {
+		l.program.Secure = false
+		if o := l.find(name, by); o != nil {
+			e.Overlooked = o.path
+		}
+	}
+	return e
 }
 
 // provides checks the symbol versions that by wants. A library without any is no better:
@@ -139,6 +158,9 @@ type linker struct {
 	// that are searched for every program.
 	lib     string
 	folders []string
+	// system are those of folders that are the system's own.
+	system []string
+	musl   bool
 }
 
 func (l *linker) load(name string, o *object) {
@@ -166,13 +188,15 @@ func (l *linker) start() error {
 	}
 	l.lib = strings.TrimPrefix(dir, "/")
 	if arch, ok := strings.CutPrefix(path.Base(l.program.Interp), "ld-musl-"); ok {
+		l.musl = true
 		l.folders = []string{"/lib", "/usr/local/lib", "/usr/lib"}
 		if e, ok := l.fs.Lookup("/etc/ld-musl-" + strings.TrimSuffix(arch, ".so.1") + ".path"); ok {
 			l.folders = strings.FieldsFunc(string(e.Content), func(r rune) bool { return r == ':' || r == '\n' })
 		}
 		return nil
 	}
-	l.folders = append(l.fs.configured(), dir, "/usr"+dir, "/lib", "/usr/lib")
+	l.system = []string{dir, "/usr" + dir, "/lib", "/usr/lib"}
+	l.folders = append(l.fs.configured(), l.system...)
 	return nil
 }
 
@@ -222,7 +246,9 @@ func (l *linker) search(by *object) (dirs []string) {
 			dirs = append(dirs, l.expand(o.elf.RPath, o)...)
 		}
 	}
-	dirs = append(dirs, l.program.LibraryPath...)
+	if !l.program.Secure {
+		dirs = append(dirs, l.program.LibraryPath...)
+	}
 	dirs = append(dirs, l.expand(by.elf.RunPath, by)...)
 	return append(dirs, l.folders...)
 }
@@ -231,12 +257,22 @@ func (l *linker) search(by *object) (dirs []string) {
 func (l *linker) expand(list []string, o *object) (dirs []string) {
 	r := strings.NewReplacer(
 		"${ORIGIN}", path.Dir(o.path), "$ORIGIN", path.Dir(o.path), "${LIB}", l.lib, "$LIB", l.lib)
-	for _, dir := range list {
-		if dir = r.Replace(dir); path.IsAbs(dir) {
+	for _, unexpanded := range list {
+		dir := r.Replace(unexpanded)
+		if l.program.Secure && o.path == l.program.Path && strings.Contains(unexpanded, "ORIGIN") && !l.trusted(dir) {
+			continue
+		}
+		if path.IsAbs(dir) {
 			dirs = append(dirs, dir)
 		}
 	}
 	return dirs
+}
+
+// trusted says whether glibc takes a folder that ORIGIN leads to, also where the program is
+// Secure: one of the system's. For musl all are.
+func (l *linker) trusted(dir string) bool {
+	return l.musl || slices.ContainsFunc(l.system, func(s string) bool { return strings.HasPrefix(path.Clean(dir)+"/", s+"/") })
 }
 
 // open is a library for the program's machine; nil if there is none at that path.

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/thimble-build/thimble/build/internal/capability"
 )
 
 // TestLinkIsTheDynamicLinkers lays out small systems, and starts a program in each of
@@ -149,6 +151,90 @@ func TestLinkIsTheDynamicLinkers(t *testing.T) {
 	}
 }
 
+// A program with capabilities is Secure, and real: with them, somebody who is not root
+// starts it where Link says so, and nowhere else.
+func TestLinkSecure(t *testing.T) {
+	if runtime.GOARCH != "amd64" || os.Getuid() != 0 {
+		if os.Getenv("THIMBLE_REQUIRE") == "1" {
+			t.Fatal("it needs root, for chroot, on amd64")
+		}
+		t.Skip("it needs root, for chroot, on amd64")
+	}
+	made := compileLibraries(t)
+	const app = "/app/program needs libbar.so.1, and "
+	for name, test := range map[string]struct {
+		program, library, env, want string
+	}{
+		"absolute":             {"runpath", "/opt/lib", "", ""},
+		"RPATH":                {"rpath", "/opt/lib", "", ""},
+		"the system's":         {"plain", "/usr/lib", "", ""},
+		"ORIGIN":               {"origin", "/app/lib", "", app + "for a program with capabilities that of /app/lib/libbar.so.1 does not count"},
+		"ORIGIN to the system": {"origin-system", "/usr/lib/x", "", ""},
+		"LD_LIBRARY_PATH":      {"plain", "/x", "/x", app + "for a program with capabilities that of /x/libbar.so.1 does not count"},
+		"nowhere":              {"plain", "/y", "/x", app + "there is none"},
+	} {
+		// The folder is where everybody may look into it.
+		dir, err := os.MkdirTemp("", "thimble-secure-")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { os.RemoveAll(dir) })
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		for at, from := range map[string]string{
+			"/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2": "/lib64/ld-linux-x86-64.so.2", "/lib/x86_64-linux-gnu/libc.so.6": "/lib/x86_64-linux-gnu/libc.so.6",
+			"/lib64/ld-linux-x86-64.so.2": "-> /lib/x86_64-linux-gnu/ld-linux-x86-64.so.2",
+			"/usr/lib/libfoo.so.1":        "libfoo2", test.library + "/libbar.so.1": "libbar", "/app/program": test.program,
+		} {
+			place(t, filepath.Join(dir, at), from, made)
+		}
+		caps, err := capability.Encode([]string{"cap_net_bind_service"})
+		if err == nil {
+			err = syscall.Setxattr(filepath.Join(dir, "app/program"), capability.XAttr, caps, 0)
+		}
+		if err == nil { // for /proc/self/exe, of which ORIGIN is made
+			if err = os.Mkdir(filepath.Join(dir, "proc"), 0o755); err == nil {
+				err = syscall.Mount("/proc", filepath.Join(dir, "proc"), "", syscall.MS_BIND|syscall.MS_REC, "")
+			}
+		}
+		if errors.Is(err, syscall.EPERM) && os.Getenv("THIMBLE_REQUIRE") != "1" {
+			t.Skip("it needs to mount /proc")
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		run := exec.Command("/app/program")
+		run.SysProcAttr = &syscall.SysProcAttr{Chroot: dir, Credential: &syscall.Credential{Uid: 65532, Gid: 65532}}
+		run.Dir, run.Env = "/", []string{"LD_LIBRARY_PATH=" + test.env}
+		out, failed := run.CombinedOutput()
+		if err := syscall.Unmount(filepath.Join(dir, "proc"), syscall.MNT_DETACH); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Remove(filepath.Join(dir, "proc")); err != nil {
+			t.Fatal(err)
+		}
+		var b bytes.Buffer
+		w := tar.NewWriter(&b)
+		if err := errors.Join(w.AddFS(os.DirFS(dir)), w.Close()); err != nil {
+			t.Fatal(err)
+		}
+		layer, err := Scan(&b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fs := Stack(layer)
+		e, _ := fs.Lookup("/app/program")
+		_, err = fs.Link(Program{ELF: e.ELF, Path: "/app/program", LibraryPath: []string{test.env}, Secure: true})
+		if err != nil && err.Error() != test.want || err == nil && test.want != "" {
+			t.Errorf("%s: error %v, want %q", name, err, test.want)
+		}
+		if (failed == nil) != (err == nil) {
+			t.Errorf("%s: the program says %v, %s; Link says %v", name, failed, out, err)
+		}
+	}
+}
+
 // place puts a made file, a copy of another, a link ("-> target"), a folder or a text at
 // a path.
 func place(t *testing.T, at, from string, made map[string]string) {
@@ -227,6 +313,7 @@ func compileLibraries(t *testing.T) map[string]string {
 	for name, flags := range map[string]string{
 		"runpath": "--enable-new-dtags,-rpath=/opt/lib", "rpath": "--disable-new-dtags,-rpath=/opt/lib",
 		"origin": "--enable-new-dtags,-rpath=$ORIGIN/lib", "lib": "--enable-new-dtags,-rpath=/opt/$LIB",
+		"origin-system": "--enable-new-dtags,-rpath=$ORIGIN/../usr/lib/x",
 	} {
 		gcc(name, "main.c", "./libbar", "-Wl,--unresolved-symbols=ignore-in-shared-libs", "-Wl,"+flags)
 	}
@@ -239,7 +326,7 @@ func compileLibraries(t *testing.T) map[string]string {
 		t.Fatal(err)
 	}
 	made := map[string]string{}
-	for _, name := range []string{"libfoo0", "libfoo1", "libfoo2", "libbar", "libbar-runpath", "alone", "static", "plain", "runpath", "rpath", "origin", "lib", "other"} {
+	for _, name := range []string{"libfoo0", "libfoo1", "libfoo2", "libbar", "libbar-runpath", "alone", "static", "plain", "runpath", "rpath", "origin", "origin-system", "lib", "other"} {
 		made[name] = filepath.Join(dir, name)
 	}
 	return made
