@@ -270,6 +270,24 @@ func TestMalformedImage(t *testing.T) {
 	if _, err := storeIn(t).Lock(t.Context(), "oci:"+dir, amd64); err == nil || !strings.Contains(err.Error(), "it holds 2 images; put one into a layout of its own") {
 		t.Errorf("of two images without platforms, Lock gives %v", err)
 	}
+	// Nor is one of two indexes taken, unless they are one under two names.
+	two := t.TempDir()
+	path := must[layout.Path](t)(layout.Write(two, empty.Index))
+	index := mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: imageFor(t, "linux/amd64"), Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: "amd64"}}})
+	for _, name := range []string{"1", "latest"} {
+		if err := path.AppendIndex(index, layout.WithAnnotations(map[string]string{"org.opencontainers.image.ref.name": name})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := storeIn(t).Lock(t.Context(), "oci:"+two, amd64); err != nil {
+		t.Errorf("of one index under two names, Lock gives %v", err)
+	}
+	if err := path.AppendIndex(mutate.Annotations(index, map[string]string{"a": "b"}).(v1.ImageIndex)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := storeIn(t).Lock(t.Context(), "oci:"+two, amd64); err == nil || !strings.Contains(err.Error(), "it holds 2 images; put one into a layout of its own") {
+		t.Errorf("of two indexes, Lock gives %v", err)
+	}
 }
 
 // A docker archive is its configuration: what else is in it has to fit.

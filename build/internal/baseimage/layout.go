@@ -51,7 +51,8 @@ func (f *folder) root(context.Context) ([]byte, types.MediaType, error) {
 		return fail(err)
 	}
 	var own []v1.Descriptor
-	platforms := 0
+	platforms, indexes := 0, 0
+	seen := map[v1.Hash]bool{}
 	for _, d := range list.Manifests {
 		kind := d.Annotations["kind"]
 		// Go-containerregistry gives the configuration's type for the artifact's.
@@ -60,7 +61,14 @@ func (f *folder) root(context.Context) ([]byte, types.MediaType, error) {
 			strings.HasSuffix(kind, "/sigs") || strings.HasSuffix(kind, "/atts") {
 			continue
 		}
+		if seen[d.Digest] {
+			continue // under another name
+		}
+		seen[d.Digest] = true
 		own = append(own, d)
+		if d.MediaType.IsIndex() {
+			indexes++
+		}
 		if d.Platform != nil {
 			platforms++
 		}
@@ -68,7 +76,7 @@ func (f *folder) root(context.Context) ([]byte, types.MediaType, error) {
 	switch {
 	case len(own) == 0:
 		return fail(errors.New("it holds no image"))
-	case own[0].MediaType.IsIndex() || len(own) == 1:
+	case own[0].MediaType.IsIndex() && indexes == 1 || len(own) == 1:
 		raw, err := f.path.Bytes(own[0].Digest)
 		if err == nil && hashOf(raw) != own[0].Digest {
 			err = fmt.Errorf("%s: %w: its content is %s", own[0].Digest, cache.ErrCorrupt, hashOf(raw))
@@ -77,7 +85,7 @@ func (f *folder) root(context.Context) ([]byte, types.MediaType, error) {
 			return fail(err)
 		}
 		return raw, own[0].MediaType, nil
-	case platforms == len(own):
+	case platforms == len(own) && indexes == 0:
 		raw, err := top.RawManifest()
 		if err != nil {
 			return fail(err)
