@@ -148,7 +148,7 @@ func (u *universe) unknown(name string) error {
 		names = append(names, r.Name)
 	}
 	if len(names) == 0 {
-		return fmt.Errorf("there is no package %s for %s", name, u.architecture)
+		return fmt.Errorf("there is no package %s for %s in main of this release; correct Packages", name, u.architecture)
 	}
 	slices.Sort(names)
 	return fmt.Errorf("there is no package %s for %s, but %s provide it; name one of these", name, u.architecture, strings.Join(slices.Compact(names), ", "))

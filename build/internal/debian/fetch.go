@@ -290,8 +290,14 @@ func (m Mirror) client() *http.Client {
 // connected to, or that nobody knows, is the same a second later.
 func connectError(err error) error {
 	err = unwrapURL(err)
+	if errors.Is(err, offline.ErrOffline) {
+		return permanent{err}
+	}
+	if !errors.Is(err, context.Canceled) {
+		err = fmt.Errorf("%w; check the network and the proxy, or name another mirror in Config.Debian.Mirror", err)
+	}
 	var unknown *net.DNSError
-	if errors.Is(err, offline.ErrOffline) || errors.As(err, &unknown) && unknown.IsNotFound {
+	if errors.As(err, &unknown) && unknown.IsNotFound {
 		return permanent{err}
 	}
 	return err

@@ -121,6 +121,9 @@ func (r Request) indexes(ctx context.Context, keyring openpgp.EntityList) ([]*in
 			return nil, err
 		}
 		message, from, err := r.Mirror.read(ctx, root+"/dists/"+x.Suite+"/InRelease", maxIndex)
+		if errors.Is(err, errGone) {
+			err = fmt.Errorf("%w; Config.Debian.Mirror names the folder that has debian/ and debian-security/", err)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("index of %s: %w", x.Suite, err)
 		}

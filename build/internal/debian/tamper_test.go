@@ -91,7 +91,7 @@ func TestTamperedIndex(t *testing.T) {
 		}, "the mirror does not have it"},
 		"index missing": {func(t *testing.T, a *debiantest.Archive, r *Request) {
 			a.Put(security+"InRelease", nil)
-		}, "index of trixie-security: fetch http://.*: the mirror does not have it"},
+		}, "index of trixie-security: fetch http://.*: the mirror does not have it; Config.Debian.Mirror names the folder that has debian/ and debian-security/"},
 		"mirror broken": {func(t *testing.T, a *debiantest.Archive, r *Request) {
 			a.Handle(func(w http.ResponseWriter, r *http.Request) bool { w.WriteHeader(http.StatusBadGateway); return true })
 		}, "the mirror answers 502 Bad Gateway"},
@@ -120,7 +120,7 @@ func TestTamperedIndex(t *testing.T) {
 		}, "trixie has no packages for riscv64, only for all, amd64"},
 		"no such package": {func(t *testing.T, a *debiantest.Archive, r *Request) {
 			r.Selections[0].With = []string{"no-such"}
-		}, "base distroless/static: there is no package no-such for amd64"},
+		}, "base distroless/static: there is no package no-such for amd64 in main of this release; correct Packages"},
 		"no name of a package": {func(t *testing.T, a *debiantest.Archive, r *Request) {
 			r.Selections[0].With = []string{"../evil"}
 		}, `"../evil" is no name of a package`},
@@ -519,7 +519,7 @@ func TestErrorsAreNotRetried(t *testing.T) {
 		asked++
 		return nil, syscall.ECONNREFUSED
 	})}
-	if _, err := Lock(t.Context(), r); !errors.Is(err, syscall.ECONNREFUSED) || asked != attempts {
+	if _, err := Lock(t.Context(), r); !errors.Is(err, syscall.ECONNREFUSED) || asked != attempts || !strings.HasSuffix(err.Error(), "; check the network and the proxy, or name another mirror in Config.Debian.Mirror") {
 		t.Errorf("a mirror that is restarted is asked %d times, and Lock gives %v", asked, err)
 	}
 }
