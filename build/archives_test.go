@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/thimble-build/thimble/build"
+	"github.com/thimble-build/thimble/build/internal/testtool"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
@@ -51,8 +52,7 @@ func unpack(t *testing.T, file string) string {
 	if filepath.Ext(file) == ".zip" {
 		tool = []string{"unzip", "-q", file, "-d", dir}
 	}
-	_, err := exec.LookPath(tool[0])
-	require(t, err == nil, tool[0])
+	testtool.Program(t, tool[0])
 	if out, err := exec.Command(tool[0], tool[1:]...).CombinedOutput(); err != nil {
 		t.Fatalf("%q: %v\n%s", tool, err, out)
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/thimble-build/thimble/build"
 	"github.com/thimble-build/thimble/build/internal/debian/debiantest"
+	"github.com/thimble-build/thimble/build/internal/registrytest"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
@@ -109,7 +110,7 @@ func TestOwnFilesOnABase(t *testing.T) {
 
 // A tag that is moved changes no build, until somebody locks again.
 func TestTagIsMoved(t *testing.T) {
-	host := inProcess(t, true)
+	host := registrytest.InProcess(t, true)
 	tag := must(name.NewTag(host + "/acme/base:1"))
 	ok(t, remote.Write(tag, baseImage(t, "amd64")))
 	o := options(t, helloModule(t), func(o *build.Options) { o.Config.Defaults.Base = tag.Name() })

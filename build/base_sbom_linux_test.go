@@ -18,6 +18,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/thimble-build/thimble/build"
+	"github.com/thimble-build/thimble/build/internal/registrytest"
+	"github.com/thimble-build/thimble/build/internal/sigstoretest"
 )
 
 // bareSPDX is what a base's own SBOM looks like, as far as anybody here looks.
@@ -48,7 +50,7 @@ func TestBaseSBOM(t *testing.T) {
 	}
 	t.Run("in process with referrers", func(t *testing.T) {
 		t.Parallel()
-		baseSBOM(t, inProcess(t, true))
+		baseSBOM(t, registrytest.InProcess(t, true))
 	})
 }
 
@@ -86,7 +88,7 @@ func baseSBOM(t *testing.T, host string) {
 	document := filepath.Join(t.TempDir(), "base.spdx.json")
 	ok(t, os.WriteFile(document, []byte(bareSPDX), 0o644))
 	key, at := newKey(t), repo.Name()+"@"+digest.String()
-	two, three := tool(t, cosigns[0].pkg, cosigns[0].version, cosigns[0].toolchain), tool(t, cosigns[1].pkg, cosigns[1].version, cosigns[1].toolchain)
+	two, three := sigstoretest.Cosigns[0].Build(t), sigstoretest.Cosigns[1].Build(t)
 	for _, args := range [][]string{
 		{two, "attach", "sbom", "--sbom=" + document, "--type=spdx", "--input-format=json", at},
 		{two, "attest", "--type=spdxjson", "--predicate=" + document, "--key=" + key, "--tlog-upload=false", "--yes", at},
@@ -131,7 +133,7 @@ func baseSBOM(t *testing.T, host string) {
 
 // What is said of the index counts where nothing is said of the platform's image.
 func TestBaseSBOMOfIndex(t *testing.T) {
-	host := inProcess(t, true)
+	host := registrytest.InProcess(t, true)
 	repo := must(name.NewRepository(host + "/acme/base"))
 	index := mutate.AppendManifests(mutate.IndexMediaType(empty.Index, types.OCIImageIndex), mutate.IndexAddendum{
 		Add: baseImage(t, "amd64"), Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: "amd64"}},

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -28,6 +27,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 
 	"github.com/thimble-build/thimble/build"
+	"github.com/thimble-build/thimble/build/internal/registrytest"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
@@ -319,13 +319,11 @@ func TestLocalBase(t *testing.T) {
 // TestBaseIsMounted pushes to a real registry that has the base in another repository:
 // its layer must be mounted, and never sent.
 func TestBaseIsMounted(t *testing.T) {
-	program, err := exec.LookPath("docker-registry")
-	require(t, err == nil, "docker-registry")
-	p, host := before(t, runRegistry(t, program), nil)
+	p, host := registrytest.Before(t, registrytest.Debian(t))
 	base := baseImage(t, "amd64")
 	ok(t, remote.Write(must(name.ParseReference(host+"/bases/base:1")), base))
-	p.forget()
-	p.written()
+	p.Forget()
+	p.Taken()
 	o := options(t, helloModule(t), func(o *build.Options) {
 		o.Config.Repository, o.Config.Defaults.Base = host+"/acme", host+"/bases/base:1"
 	})
@@ -333,7 +331,7 @@ func TestBaseIsMounted(t *testing.T) {
 	git(t, o.Workdir, "add", "-A")
 	git(t, o.Workdir, "commit", "-q", "-m", "locked")
 	r := must(build.Push(t.Context(), o))
-	sent := p.written()
+	sent := p.Taken()
 	made := must(remote.Image(must(name.NewDigest(host + "/acme/hello@" + r.Images[0].Platforms[0].Digest))))
 	shared := map[v1.Hash]bool{}
 	for _, l := range must(base.Layers()) {

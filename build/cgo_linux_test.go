@@ -20,6 +20,7 @@ import (
 
 	"github.com/thimble-build/thimble/build"
 	"github.com/thimble-build/thimble/build/internal/debian/debiantest"
+	"github.com/thimble-build/thimble/build/internal/testtool"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
@@ -27,7 +28,7 @@ import (
 func resolverModule(t *testing.T) string {
 	t.Helper()
 	_, err := exec.LookPath("gcc")
-	require(t, err == nil && runtime.GOARCH == "amd64", "C compiler for linux/amd64")
+	testtool.Require(t, err == nil && runtime.GOARCH == "amd64", "C compiler for linux/amd64")
 	repo := filepath.Join(t.TempDir(), "repo")
 	ok(t, os.CopyFS(repo, os.DirFS(filepath.Join("..", "testdata", "modules", "resolver"))))
 	git(t, repo, "init", "-q", "-b", "main")
@@ -203,8 +204,7 @@ func TestCgoOnImages(t *testing.T) {
 // the C library that it brings.
 func TestCgoForAnotherMachine(t *testing.T) {
 	const lib = "/usr/aarch64-linux-gnu/lib/"
-	_, err := exec.LookPath("aarch64-linux-gnu-gcc")
-	require(t, err == nil, "C compiler for linux/arm64")
+	testtool.Program(t, "aarch64-linux-gnu-gcc")
 	repo := resolverModule(t)
 	files := map[string][]byte{}
 	for _, name := range []string{"ld-linux-aarch64.so.1", "libc.so.6"} {

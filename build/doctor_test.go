@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/thimble-build/thimble/build"
+	"github.com/thimble-build/thimble/build/internal/registrytest"
 )
 
 // finding is the first of a check, and there has to be one.
@@ -89,7 +90,8 @@ func TestDoctorRegistry(t *testing.T) {
 		}, "clock", build.Failed, []string{"ahead of"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, host := before(t, inProcess(t, true), func(_ int, w http.ResponseWriter, r *http.Request) bool { return test.answer(w, r) })
+			p, host := registrytest.Before(t, registrytest.InProcess(t, true))
+			p.Meddle(func(_ int, w http.ResponseWriter, r *http.Request) bool { return test.answer(w, r) })
 			f := finding(t, diagnose(t, host), test.check)
 			says(t, f, test.state, test.words...)
 			if f.Fix == "" {

@@ -28,6 +28,7 @@ import (
 
 	"github.com/thimble-build/thimble/build"
 	"github.com/thimble-build/thimble/build/internal/sigstoretest"
+	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
 const email = "release@example.com"
@@ -43,7 +44,7 @@ func TestSigners(t *testing.T) {
 	}
 	tester := sigstoretest.PolicyController(t)
 	_, err := kyvernoSchema()
-	sigstoretest.Require(t, err == nil, fmt.Sprintf("Kyverno's module: %v", err))
+	testtool.Require(t, err == nil, fmt.Sprintf("Kyverno's module: %v", err))
 	if !sigstoretest.InNamespace(t) {
 		return
 	}

@@ -18,6 +18,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/thimble-build/thimble/build"
+	"github.com/thimble-build/thimble/build/internal/registrytest"
 	"github.com/thimble-build/thimble/build/internal/sigstoretest"
 	"github.com/thimble-build/thimble/build/internal/testtool"
 )
@@ -27,7 +28,7 @@ import (
 func TestPolicyController(t *testing.T) {
 	t.Parallel()
 	tester := sigstoretest.PolicyController(t)
-	host := inProcess(t, false)
+	host := registrytest.InProcess(t, false)
 	key, oldKey := newKey(t), newKey(t)
 	repo := module(t, "hello")
 	o := options(t, repo, to(host, key), func(o *build.Options) { o.Config.Release.TrustKeys = []string{publicOf(oldKey)} })
@@ -171,7 +172,7 @@ func strict(schema any) {
 func kyvernoTakes(t testing.TB, file string) {
 	t.Helper()
 	schema, err := kyvernoSchema()
-	require(t, err == nil, fmt.Sprintf("Kyverno's module: %v", err))
+	testtool.Require(t, err == nil, fmt.Sprintf("Kyverno's module: %v", err))
 	text := must(os.ReadFile(file))
 	var policy any
 	ok(t, yaml.Unmarshal(text, &policy))
@@ -188,7 +189,7 @@ func kyvernoTakes(t testing.TB, file string) {
 func TestKyvernoSchema(t *testing.T) {
 	t.Parallel()
 	schema, err := kyvernoSchema()
-	require(t, err == nil, fmt.Sprintf("Kyverno's module: %v", err))
+	testtool.Require(t, err == nil, fmt.Sprintf("Kyverno's module: %v", err))
 	for text, takes := range map[string]bool{
 		`{imageReferences: ["ghcr.io/acme/hello:*"], failureAction: Enforce}`: true,
 		`{attestors: [{entries: [{keyless: {subject: a@example.com}}]}]}`:     true,

@@ -8,12 +8,13 @@ import (
 	"testing"
 
 	"github.com/thimble-build/thimble/build"
+	"github.com/thimble-build/thimble/build/internal/registrytest"
 )
 
 // The summary can tell what a release changes: its images are held against those under
 // the tag of the release before.
 func TestPrevious(t *testing.T) {
-	repo, key, host := module(t, "hello"), newKey(t), inProcess(t, true)
+	repo, key, host := module(t, "hello"), newKey(t), registrytest.InProcess(t, true)
 	said := &notices{}
 	o := options(t, repo, to(host, key), func(o *build.Options) {
 		o.Progress, o.Platforms = said, []string{"linux/amd64", "linux/arm/v7"}
@@ -45,7 +46,7 @@ func TestPrevious(t *testing.T) {
 	}
 
 	// What cannot be found out stops nothing.
-	forbidden := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }))
+	forbidden := registrytest.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }))
 	for name, test := range map[string]struct {
 		change  func(*build.Options)
 		noticed int

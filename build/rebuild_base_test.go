@@ -12,6 +12,7 @@ import (
 	"github.com/thimble-build/thimble/build"
 	"github.com/thimble-build/thimble/build/internal/compare"
 	"github.com/thimble-build/thimble/build/internal/debian/debiantest"
+	"github.com/thimble-build/thimble/build/internal/registrytest"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
@@ -25,7 +26,7 @@ func TestRebuildOnBases(t *testing.T) {
 		{"Debian's packages", plan.BaseStatic, debiantest.Mirror(t)},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			host, key := inProcess(t, true), newKey(t)
+			host, key := registrytest.InProcess(t, true), newKey(t)
 			onMirror := func(o *build.Options) { o.Env = append(o.Env, "THIMBLE_DEBIAN_MIRROR="+test.mirror) }
 			o := options(t, module(t, "hello"), to(host, key), onMirror, func(o *build.Options) { o.Config.Defaults.Base = test.base })
 			must(build.Lock(t.Context(), o))

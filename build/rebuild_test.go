@@ -21,6 +21,8 @@ import (
 	"github.com/thimble-build/thimble/build"
 	"github.com/thimble-build/thimble/build/internal/attest"
 	"github.com/thimble-build/thimble/build/internal/registry"
+	"github.com/thimble-build/thimble/build/internal/registrytest"
+	"github.com/thimble-build/thimble/build/internal/sigstoretest"
 )
 
 // stranger rebuilds from a folder that has nothing of the service.
@@ -33,7 +35,7 @@ func stranger(t testing.TB, change ...func(*build.Options)) build.Options {
 // image, and an attestation of that by somebody else.
 func TestRebuild(t *testing.T) {
 	warm(t)
-	host := inProcess(t, true)
+	host := registrytest.InProcess(t, true)
 	repo, key := module(t, "hello"), newKey(t)
 	o := options(t, repo, to(host, key), func(o *build.Options) { o.Platforms = []string{"linux/amd64", "linux/arm64"} })
 	released, err := build.Release(t.Context(), o)
@@ -94,9 +96,8 @@ func TestRebuild(t *testing.T) {
 // summary is what stock cosign finds in the verified summaries about an image.
 func summary(t testing.TB, ref, key string) string {
 	t.Helper()
-	c := cosigns[1]
 	home := t.TempDir()
-	cmd := exec.CommandContext(t.Context(), tool(t, c.pkg, c.version, c.toolchain), "verify-attestation", "--key", key,
+	cmd := exec.CommandContext(t.Context(), sigstoretest.Cosigns[1].Build(t), "verify-attestation", "--key", key,
 		"--type", "https://slsa.dev/verification_summary/v1", "--insecure-ignore-tlog", "--allow-http-registry", ref)
 	cmd.Env = []string{"HOME=" + home, "DOCKER_CONFIG=" + home, "PATH=" + os.Getenv("PATH"), "TUF_ROOT=" + filepath.Join(home, "tuf")}
 	out, err := cmd.Output()
@@ -249,7 +250,7 @@ func (m manifestOnly) MediaType() (types.MediaType, error) { return m.mediaType,
 // What an image can lack, and the way out.
 func TestRebuildRefuses(t *testing.T) {
 	warm(t)
-	host, key := inProcess(t, true), newKey(t)
+	host, key := registrytest.InProcess(t, true), newKey(t)
 	repo, r := release1(t, host, key)
 	trust := build.Expected{Keys: []string{publicOf(key)}}
 	// The provenance of the release, changed.

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/thimble-build/thimble/build"
+	"github.com/thimble-build/thimble/build/internal/registrytest"
 )
 
 // Whatever a registry does to a whole release: it ends complete, or with no tag moved
@@ -85,24 +86,20 @@ func TestReleaseFaults(t *testing.T) {
 	} {
 		t.Run(fault.name, func(t *testing.T) {
 			t.Parallel()
-			host := inProcess(t, false)
+			host := registrytest.InProcess(t, false)
 			o, p := killable(t, host)
 			var hit atomic.Int32
-			p.mu.Lock()
-			p.answer = fault.answer
-			p.meddle = func(_ int, w http.ResponseWriter, r *http.Request) bool {
+			p.Answer(fault.answer)
+			p.Meddle(func(_ int, w http.ResponseWriter, r *http.Request) bool {
 				if fault.at == nil || !fault.at(r) || hit.Add(1) > 1 && !fault.all {
 					return false
 				}
 				_, _ = io.CopyN(io.Discard, r.Body, 1000)
 				fault.fault(w)
 				return true
-			}
-			p.mu.Unlock()
+			})
 			_, err := build.Release(t.Context(), o)
-			p.mu.Lock()
-			p.answer, p.meddle = nil, nil
-			p.mu.Unlock()
+			p.Rest()
 			if fault.fault != nil && hit.Load() == 0 {
 				t.Error("the fault did not happen")
 			}
@@ -122,21 +119,17 @@ func TestReleaseFaults(t *testing.T) {
 // Between two tags only the second is missing, and the error says so.
 func TestFaultBetweenTags(t *testing.T) {
 	t.Parallel()
-	host := inProcess(t, true)
+	host := registrytest.InProcess(t, true)
 	o, p := killable(t, host)
-	p.mu.Lock()
-	p.meddle = func(_ int, w http.ResponseWriter, r *http.Request) bool {
+	p.Meddle(func(_ int, w http.ResponseWriter, r *http.Request) bool {
 		if r.Method != http.MethodPut || !strings.HasSuffix(r.URL.Path, "/latest") {
 			return false
 		}
 		w.WriteHeader(http.StatusForbidden)
 		return true
-	}
-	p.mu.Unlock()
+	})
 	_, err := build.Release(t.Context(), o)
-	p.mu.Lock()
-	p.meddle = nil
-	p.mu.Unlock()
+	p.Meddle(nil)
 	refused(t, err, "tag ", ":latest: 403 forbidden", "moved already: v1.2.3")
 	if err != nil && strings.Contains(err.Error(), "no tag was moved") {
 		t.Errorf("it says that no tag was moved: %v", err)
@@ -150,7 +143,7 @@ func TestFaultBetweenTags(t *testing.T) {
 // afterwards checks what a release that did not end has left: no tag is there unless
 // everything behind it verifies; the next run completes it, and neither uploads nor
 // signs anything twice.
-func afterwards(t testing.TB, o build.Options, p *proxy, host, when string) {
+func afterwards(t testing.TB, o build.Options, p *registrytest.Proxy, host, when string) {
 	t.Helper()
 	repository := host + "/acme/hello"
 	stranger := build.Options{Workdir: t.TempDir(), Env: environment()}
@@ -160,13 +153,13 @@ func afterwards(t testing.TB, o build.Options, p *proxy, host, when string) {
 			t.Fatalf("%s: %s is there, and %v", when, tag, err)
 		}
 	}
-	before := p.written()
+	before := p.Taken()
 	r, err := build.Release(t.Context(), o)
 	if err != nil {
 		t.Fatalf("%s: the next run: %v", when, err)
 	}
 	complete(t, r, o.Config.Repository+"/hello")
-	for digest := range p.written() {
+	for digest := range p.Taken() {
 		if before[digest] {
 			t.Errorf("%s: the next run uploads %s again", when, digest)
 		}
@@ -200,8 +193,8 @@ func once(t testing.TB, repository, when string) {
 }
 
 // killable is a release for one platform to a registry, with a proxy before it.
-func killable(t testing.TB, host string) (build.Options, *proxy) {
-	p, through := before(t, host, nil)
+func killable(t testing.TB, host string) (build.Options, *registrytest.Proxy) {
+	p, through := registrytest.Before(t, host)
 	o := options(t, module(t, "hello"), to(through, newServedKey(t)))
 	o.Config.Release.MovingTags = []string{"latest"}
 	return o, p

@@ -16,11 +16,12 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/thimble-build/thimble/build"
+	"github.com/thimble-build/thimble/build/internal/registrytest"
 )
 
 // writes are the requests that leave something in a registry. The start of an upload
 // that is given up does not.
-func writes(p *proxy) []string { return p.requests(http.MethodPut, http.MethodPatch) }
+func writes(p *registrytest.Proxy) []string { return p.Requests(http.MethodPut, http.MethodPatch) }
 
 // provenance is the signed provenance of a digest, read from its attestations' tag.
 func provenance(t testing.TB, repository, digest string) map[string]any {
@@ -79,7 +80,7 @@ func TestReleaseGates(t *testing.T) {
 	} {
 		t.Run(gate.name, func(t *testing.T) {
 			t.Parallel()
-			p, host := before(t, inProcess(t, true), nil)
+			p, host := registrytest.Before(t, registrytest.InProcess(t, true))
 			repo := module(t, "hello")
 			gate.prepare(t, repo)
 			o := options(t, repo, to(host, newKey(t)), func(o *build.Options) { o.SkipTests = false })
@@ -116,13 +117,13 @@ func TestReleaseGates(t *testing.T) {
 // A version's tag never moves; latest does, because Config says so.
 func TestReleaseTags(t *testing.T) {
 	t.Parallel()
-	p, host := before(t, inProcess(t, true), nil)
+	p, host := registrytest.Before(t, registrytest.InProcess(t, true))
 	repo := module(t, "hello")
 	repository := must(name.NewRepository(host+"/acme/hello", name.Insecure))
 	other := must(random.Image(100, 1))
 	ok(t, remote.Write(repository.Tag("v1.2.3"), other))
 	ok(t, remote.Write(repository.Tag("latest"), other))
-	p.forget()
+	p.Forget()
 	o := options(t, repo, to(host, newKey(t)), func(o *build.Options) { o.Config.Release.MovingTags = []string{"latest"} })
 	_, err := build.Release(t.Context(), o)
 	refused(t, err, "v1.2.3", "points to "+must(other.Digest()).String(), "release another version")
@@ -147,12 +148,13 @@ func TestReleaseTags(t *testing.T) {
 // Bad input: a clear error with the way out, and nothing changed.
 func TestReleaseRefuses(t *testing.T) {
 	t.Parallel()
-	host := inProcess(t, true)
+	host := registrytest.InProcess(t, true)
 	key := newKey(t)
 	foreign := filepath.Join(t.TempDir(), "foreign.key")
 	ok(t, os.WriteFile(foreign, []byte("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), 0o600))
 	status := func(code int) string {
-		_, front := before(t, host, func(_ int, w http.ResponseWriter, r *http.Request) bool {
+		p, front := registrytest.Before(t, host)
+		p.Meddle(func(_ int, w http.ResponseWriter, r *http.Request) bool {
 			if r.Method == http.MethodPost {
 				w.WriteHeader(code)
 				fmt.Fprint(w, `{"errors":[{"code":"DENIED","message":"no"}]}`)
@@ -217,13 +219,13 @@ func TestReleaseRefuses(t *testing.T) {
 // Sign takes a digest of what is there, and signs it once.
 func TestSign(t *testing.T) {
 	t.Parallel()
-	p, host := before(t, inProcess(t, false), nil)
+	p, host := registrytest.Before(t, registrytest.InProcess(t, false))
 	repository := must(name.NewRepository(host+"/acme/other", name.Insecure))
 	img := must(random.Image(100, 1))
 	ok(t, remote.Write(repository.Tag("v1"), img))
 	key := newKey(t)
 	o := options(t, t.TempDir(), func(o *build.Options) { o.Config.Release.Key = key })
-	p.forget()
+	p.Forget()
 	_, err := build.Sign(t.Context(), o, host+"/acme/other:v1")
 	refused(t, err, "is a tag", "give the digest")
 	_, err = build.Sign(t.Context(), o, host+"/acme/other")
@@ -245,7 +247,7 @@ func TestSign(t *testing.T) {
 // Verify says what is missing.
 func TestVerifyRefuses(t *testing.T) {
 	t.Parallel()
-	host := inProcess(t, true)
+	host := registrytest.InProcess(t, true)
 	key := newKey(t)
 	repo := module(t, "hello")
 	o := options(t, repo, to(host, key))

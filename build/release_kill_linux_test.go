@@ -16,9 +16,8 @@ import (
 	"sync"
 	"testing"
 
-	server "github.com/google/go-containerregistry/pkg/registry"
-
 	"github.com/thimble-build/thimble/build"
+	"github.com/thimble-build/thimble/build/internal/registrytest"
 )
 
 // releaseVariable tells this test's own program to release, with the options that the
@@ -61,7 +60,7 @@ func releaseProcess(t testing.TB, o build.Options) *exec.Cmd {
 
 // killed starts a release in another process and kills it when kill says so, before
 // that request reaches the registry. It says whether the release ended by itself.
-func killed(t testing.TB, o build.Options, p *proxy, kill func(n int, r *http.Request) bool) (ended bool) {
+func killed(t testing.TB, o build.Options, p *registrytest.Proxy, kill func(n int, r *http.Request) bool) (ended bool) {
 	t.Helper()
 	cmd := releaseProcess(t, o)
 	var said bytes.Buffer
@@ -69,9 +68,8 @@ func killed(t testing.TB, o build.Options, p *proxy, kill func(n int, r *http.Re
 	var mu sync.Mutex
 	dead := false
 	mu.Lock() // cmd.Process is set by Start
-	p.mu.Lock()
-	p.seen = nil
-	p.meddle = func(n int, _ http.ResponseWriter, r *http.Request) bool {
+	p.Forget()
+	p.Meddle(func(n int, _ http.ResponseWriter, r *http.Request) bool {
 		mu.Lock()
 		defer mu.Unlock()
 		if !dead && kill(n, r) {
@@ -81,15 +79,12 @@ func killed(t testing.TB, o build.Options, p *proxy, kill func(n int, r *http.Re
 			}
 		}
 		return dead // what was under way elsewhere does not count
-	}
-	p.mu.Unlock()
+	})
 	err := cmd.Start()
 	mu.Unlock()
 	ok(t, err)
 	err = cmd.Wait()
-	p.mu.Lock()
-	p.meddle = nil
-	p.mu.Unlock()
+	p.Meddle(nil)
 	if err == nil {
 		return true
 	}
@@ -105,10 +100,10 @@ func killed(t testing.TB, o build.Options, p *proxy, kill func(n int, r *http.Re
 func TestKilledAtEveryRequest(t *testing.T) {
 	t.Parallel()
 	var store http.Handler
-	host := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { store.ServeHTTP(w, r) }))
+	host := registrytest.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { store.ServeHTTP(w, r) }))
 	o, p := killable(t, host)
 	for n := 1; ; n++ {
-		store = server.New(server.Logger(quietLog), server.WithReferrersSupport(false))
+		store = registrytest.Handler(false)
 		ok(t, os.RemoveAll(filepath.Join(o.Workdir, "dist")))
 		ended := killed(t, o, p, func(at int, _ *http.Request) bool { return at == n })
 		afterwards(t, o, p, host, fmt.Sprintf("killed before request %d", n))

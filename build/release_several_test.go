@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/thimble-build/thimble/build"
+	"github.com/thimble-build/thimble/build/internal/registrytest"
 )
 
 // One build of several images goes to several repositories, of one registry and of
@@ -18,15 +19,15 @@ import (
 func TestReleaseSeveral(t *testing.T) {
 	t.Parallel()
 	// Its repositories do not share their blobs, as those of go-containerregistry's do.
-	p, first := before(t, registries[0].start(t), nil)
+	p, first := registrytest.Before(t, registries[0].start(t))
 	mounted := map[string]bool{} // path, and the digest
-	p.answer = func(resp *http.Response) error {
+	p.Answer(func(resp *http.Response) error {
 		if digest := resp.Request.URL.Query().Get("mount"); digest != "" && resp.StatusCode == http.StatusCreated {
 			mounted[resp.Request.URL.Path+" "+digest] = true
 		}
 		return nil
-	}
-	second := inProcess(t, true)
+	})
+	second := registrytest.InProcess(t, true)
 	key := newKey(t)
 	o := options(t, module(t, "several"), to(first, key), func(o *build.Options) {
 		o.Config.Release.Repositories = []string{first + "/mirror", second + "/acme"}
@@ -66,7 +67,7 @@ func TestReleaseSeveral(t *testing.T) {
 	}
 
 	// No tag of a version is written before anything else.
-	writes, tagged := p.requests(http.MethodPut, http.MethodPatch, http.MethodPost), 0
+	writes, tagged := p.Requests(http.MethodPut, http.MethodPatch, http.MethodPost), 0
 	for i, w := range writes {
 		if strings.HasPrefix(w, "PUT ") && strings.HasSuffix(w, "/manifests/v1.2.3") {
 			tagged++
@@ -91,15 +92,13 @@ func TestReleaseSeveral(t *testing.T) {
 	git(t, o.Workdir, "commit", "-q", "--allow-empty", "-m", "next")
 	git(t, o.Workdir, "tag", "v1.2.4")
 	failing := "/v2/mirror/" + r.Images[len(r.Images)-1].Name + "/manifests/"
-	p.mu.Lock()
-	p.meddle = func(_ int, w http.ResponseWriter, r *http.Request) bool {
+	p.Meddle(func(_ int, w http.ResponseWriter, r *http.Request) bool {
 		if r.Method != http.MethodPut || !strings.HasPrefix(r.URL.Path, failing) {
 			return false
 		}
 		w.WriteHeader(http.StatusForbidden)
 		return true
-	}
-	p.mu.Unlock()
+	})
 	_, err = build.Release(t.Context(), o)
 	refused(t, err, "403 forbidden", "no tag was moved")
 	for _, repository := range repositories {
@@ -107,9 +106,7 @@ func TestReleaseSeveral(t *testing.T) {
 			t.Errorf("%s has the tags %v", repository, got)
 		}
 	}
-	p.mu.Lock()
-	p.meddle = nil
-	p.mu.Unlock()
+	p.Meddle(nil)
 	r, err = build.Release(t.Context(), o)
 	ok(t, err)
 	for i, repository := range repositories {

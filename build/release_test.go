@@ -5,27 +5,22 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"log"
 	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/name"
-	server "github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/thimble-build/thimble/build"
+	"github.com/thimble-build/thimble/build/internal/registrytest"
+	"github.com/thimble-build/thimble/build/internal/sigstoretest"
 	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
@@ -107,182 +102,14 @@ func to(host, key string) func(*build.Options) {
 	}
 }
 
-// serve serves a handler on loopback until the test ends.
-func serve(t testing.TB, h http.Handler) string {
-	s := httptest.NewUnstartedServer(h)
-	s.Config.ErrorLog = quietLog // tests break connections
-	s.Start()
-	t.Cleanup(func() {
-		s.CloseClientConnections()
-		s.Close()
-	})
-	return strings.TrimPrefix(s.URL, "http://")
-}
-
-var quietLog = log.New(io.Discard, "", 0)
-
-// inProcess is go-containerregistry's registry, with or without the referrers API.
-func inProcess(t testing.TB, referrers bool) string {
-	return serve(t, server.New(server.Logger(quietLog), server.WithReferrersSupport(referrers)))
-}
-
 // registries are those that a release must work with.
 var registries = []struct {
 	name  string
 	start func(testing.TB) string
 }{
-	{"distribution 3", func(t testing.TB) string {
-		return runRegistry(t, tool(t, "github.com/distribution/distribution/v3/cmd/registry", "v3.1.2", ""))
-	}},
-	{"in process without referrers", func(t testing.TB) string { return inProcess(t, false) }},
-	{"docker-registry of Debian", func(t testing.TB) string {
-		program, err := exec.LookPath("docker-registry")
-		require(t, err == nil, "docker-registry")
-		return runRegistry(t, program)
-	}},
-}
-
-func tool(t testing.TB, pkg, version, toolchain string) string {
-	t.Helper()
-	file, err := testtool.Build(pkg, version, toolchain)
-	if err != nil {
-		t.Log(err)
-	}
-	require(t, err == nil, pkg+"@"+version)
-	return file
-}
-
-var listening = regexp.MustCompile(`listening on (127\.0\.0\.1:\d+)`)
-
-// runRegistry runs a registry program on a free port until the test ends.
-func runRegistry(t testing.TB, program string) string {
-	folder := t.TempDir()
-	config := filepath.Join(folder, "config.yml")
-	ok(t, os.WriteFile(config, fmt.Appendf(nil, `version: 0.1
-log: {accesslog: {disabled: true}}
-storage: {filesystem: {rootdirectory: %q}, delete: {enabled: true}}
-http: {addr: "127.0.0.1:0"}
-`, filepath.Join(folder, "data")), 0o644))
-	cmd := exec.Command(program, "serve", config)
-	cmd.Env = append(os.Environ(), "OTEL_TRACES_EXPORTER=none")
-	said, err := cmd.StderrPipe()
-	ok(t, err)
-	cmd.Stdout = cmd.Stderr
-	ok(t, cmd.Start())
-	read := make(chan struct{})
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		<-read
-		_ = cmd.Wait()
-	})
-	address := make(chan string, 1)
-	go func() {
-		defer close(read)
-		var all bytes.Buffer
-		buf := make([]byte, 4096)
-		for {
-			n, err := said.Read(buf)
-			all.Write(buf[:n])
-			if found := listening.FindSubmatch(all.Bytes()); found != nil {
-				address <- string(found[1])
-				break
-			} else if err != nil {
-				address <- ""
-				t.Errorf("%s ended: %s", program, all.Bytes())
-				return
-			}
-		}
-		_, _ = io.Copy(io.Discard, said)
-	}()
-	found := <-address
-	if found == "" {
-		t.FailNow()
-	}
-	return found
-}
-
-// proxy passes requests on to a registry, keeps them in mind, and lets a test meddle.
-type proxy struct {
-	next *httputil.ReverseProxy
-
-	mu   sync.Mutex
-	seen []string // method and path
-	// done are the digests of blobs and manifests that the registry has taken.
-	done map[string]bool
-	// meddle returns true if it has answered. n counts from 1.
-	meddle func(n int, w http.ResponseWriter, r *http.Request) bool
-	// answer changes what the registry answers.
-	answer func(*http.Response) error
-}
-
-func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	p.mu.Lock()
-	p.seen = append(p.seen, r.Method+" "+r.URL.Path)
-	n, meddle := len(p.seen), p.meddle
-	p.mu.Unlock()
-	if meddle == nil || !meddle(n, w, r) {
-		p.next.ServeHTTP(w, r)
-	}
-}
-
-// took notes what the registry takes: a blob or a manifest by digest. It is the place
-// to change an answer.
-func (p *proxy) took(resp *http.Response) error {
-	r := resp.Request
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	digest := r.URL.Query().Get("digest")
-	if _, ref, ok := strings.Cut(r.URL.Path, "/manifests/"); ok {
-		digest = ref
-	}
-	if r.Method == http.MethodPut && resp.StatusCode == http.StatusCreated && strings.HasPrefix(digest, "sha256:") {
-		if p.done == nil {
-			p.done = map[string]bool{}
-		}
-		p.done[digest] = true
-	}
-	if p.answer == nil {
-		return nil
-	}
-	return p.answer(resp)
-}
-
-// written is what the registry has taken since the last call.
-func (p *proxy) written() map[string]bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	was := p.done
-	p.done = nil
-	return was
-}
-
-// requests are those since the last call, with one of the methods or any.
-func (p *proxy) requests(methods ...string) []string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(p.seen), func(s string) bool {
-		method, _, _ := strings.Cut(s, " ")
-		return len(methods) > 0 && !slices.Contains(methods, method)
-	})
-}
-
-func (p *proxy) forget() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.seen = nil
-}
-
-// before starts a proxy before a registry.
-func before(t testing.TB, host string, meddle func(n int, w http.ResponseWriter, r *http.Request) bool) (*proxy, string) {
-	p := &proxy{meddle: meddle, next: &httputil.ReverseProxy{
-		FlushInterval: -1, ErrorLog: quietLog,
-		Rewrite: func(r *httputil.ProxyRequest) {
-			r.SetURL(&url.URL{Scheme: "http", Host: host})
-			r.Out.Host = r.In.Host // so that locations lead through the proxy
-		},
-	}}
-	p.next.ModifyResponse = p.took
-	return p, serve(t, p)
+	{"distribution 3", registrytest.Distribution},
+	{"in process without referrers", func(t testing.TB) string { return registrytest.InProcess(t, false) }},
+	{"docker-registry of Debian", registrytest.Debian},
 }
 
 // tagsOf are a repository's tags that are a reader's: not those of signatures.
@@ -328,23 +155,17 @@ func (n *notices) with(words string) (found []string) {
 	return found
 }
 
-// cosigns are the stock clients; those of version 3 need a newer Go.
-var cosigns = []struct{ pkg, version, toolchain string }{
-	{"github.com/sigstore/cosign/v2/cmd/cosign", "v2.6.5", ""},
-	{"github.com/sigstore/cosign/v3/cmd/cosign", "v3.1.3", "go1.27.1"},
-}
-
 // verifyScript runs dist/verify/verify.sh with each stock client and nothing else.
 func verifyScript(t testing.TB, dist string) error {
 	t.Helper()
 	var errs []error
-	for _, c := range cosigns {
-		program := tool(t, c.pkg, c.version, c.toolchain)
+	for _, c := range sigstoretest.Cosigns {
+		program := c.Build(t)
 		home := t.TempDir()
 		cmd := exec.CommandContext(t.Context(), "sh", filepath.Join(dist, "verify", "verify.sh"))
 		cmd.Env = []string{"HOME=" + home, "DOCKER_CONFIG=" + home, "PATH=" + filepath.Dir(program) + ":/usr/bin:/bin", "TUF_ROOT=" + filepath.Join(home, "tuf")}
 		if out, err := cmd.CombinedOutput(); err != nil {
-			errs = append(errs, fmt.Errorf("verify.sh with cosign %s: %w\n%s", c.version, err, out))
+			errs = append(errs, fmt.Errorf("verify.sh with cosign %s: %w\n%s", c.Version, err, out))
 		}
 	}
 	return errors.Join(errs...)
@@ -352,7 +173,7 @@ func verifyScript(t testing.TB, dist string) error {
 
 // allRefuse says whether verifyScript fails with every one of the clients.
 func allRefuse(err error) bool {
-	return err != nil && len(err.(interface{ Unwrap() []error }).Unwrap()) == len(cosigns)
+	return err != nil && len(err.(interface{ Unwrap() []error }).Unwrap()) == len(sigstoretest.Cosigns)
 }
 
 // The whole chain, in every kind of registry: released once, all is there and stock
@@ -364,7 +185,7 @@ func TestReleaseToRegistry(t *testing.T) {
 		t.Run(kind.name, func(t *testing.T) {
 			t.Parallel()
 			host := kind.start(t)
-			p, through := before(t, host, nil)
+			p, through := registrytest.Before(t, host)
 			repo, key := module(t, "hello"), newKey(t)
 			o := options(t, repo, to(through, key), func(o *build.Options) {
 				o.Platforms, o.SkipTests = nil, false
@@ -385,7 +206,7 @@ func TestReleaseToRegistry(t *testing.T) {
 			referrers(t, through+"/acme/hello", r)
 			runs(t, through+"/acme/hello:v1.2.3", "hello\n")
 
-			p.forget()
+			p.Forget()
 			said := &notices{}
 			o.Progress = said
 			again, err := build.Release(t.Context(), o)
@@ -395,10 +216,10 @@ func TestReleaseToRegistry(t *testing.T) {
 				t.Errorf("the second run signs again: %q", said.with("stage sign"))
 			}
 			// Asking whether we may push starts an upload that is given up.
-			if got := p.requests(http.MethodPut, http.MethodPatch, http.MethodPost); len(got) != 1 || got[0] != "POST /v2/acme/hello/blobs/uploads/" {
+			if got := p.Requests(http.MethodPut, http.MethodPatch, http.MethodPost); len(got) != 1 || got[0] != "POST /v2/acme/hello/blobs/uploads/" {
 				t.Errorf("the second run uploads: %q", got)
 			}
-			read := p.requests(http.MethodGet)
+			read := p.Requests(http.MethodGet)
 			for _, d := range digests(t, host+"/acme/hello") {
 				if !slices.ContainsFunc(read, func(s string) bool { return strings.HasSuffix(s, "/"+d) }) {
 					t.Errorf("%s was not read back", d)
@@ -492,7 +313,7 @@ func complete(t testing.TB, r *build.Result, repositories ...string) {
 // referrers checks what oras finds about an image and its platforms.
 func referrers(t testing.TB, repository string, r *build.Result) {
 	t.Helper()
-	oras := tool(t, "oras.land/oras/cmd/oras", "v1.3.6", "")
+	oras := testtool.Tool(t, "oras.land/oras/cmd/oras", "v1.3.6", "")
 	for _, digest := range []string{r.Images[0].Digest, r.Images[0].Platforms[0].Digest} {
 		out, err := exec.CommandContext(t.Context(), oras, "discover", "--plain-http", "--format=json", repository+"@"+digest).Output()
 		ok(t, err)
@@ -519,7 +340,7 @@ func referrers(t testing.TB, repository string, r *build.Result) {
 // runs pulls an image by its tag with the engine, and runs it.
 func runs(t testing.TB, ref, want string) {
 	t.Helper()
-	require(t, exec.Command("docker", "info").Run() == nil, "docker")
+	testtool.Require(t, exec.Command("docker", "info").Run() == nil, "docker")
 	docker := func(args ...string) string {
 		t.Helper()
 		var stderr bytes.Buffer

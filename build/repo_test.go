@@ -13,19 +13,6 @@ import (
 	"github.com/thimble-build/thimble/build"
 )
 
-// require skips a test that lacks something, or fails it where everything must
-// be there.
-func require(t testing.TB, ok bool, what string) {
-	t.Helper()
-	if ok {
-		return
-	}
-	if os.Getenv("THIMBLE_REQUIRE") != "" {
-		t.Fatal("there is no " + what)
-	}
-	t.Skip("skipped: there is no " + what)
-}
-
 // sampleService is a copy of sample-service in a git repository of its own.
 func sampleService(t testing.TB) string {
 	t.Helper()

@@ -7,17 +7,18 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
 // Debian's reprotest builds the image twice: with all its variations, among them the
 // clock, the order of files in folders, the kernel, the host's name and the user.
 func TestReprotest(t *testing.T) {
 	for _, program := range []string{"reprotest", "faketime", "disorderfs"} {
-		_, err := exec.LookPath(program)
-		require(t, err == nil, program)
+		testtool.Program(t, program)
 	}
 	_, err := os.Stat("/dev/fuse")
-	require(t, err == nil && os.Getuid() == 0, "root with /dev/fuse")
+	testtool.Require(t, err == nil && os.Getuid() == 0, "root with /dev/fuse")
 	repo := module(t, "hello")
 	mage := filepath.Join(t.TempDir(), "mage")
 	compile := exec.Command("go", "tool", "mage", "-d", "testdata/magefile", "-compile", mage)

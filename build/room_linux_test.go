@@ -2,13 +2,13 @@ package build_test
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/thimble-build/thimble/build"
+	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
 // probe writes what a command of Before finds, a file for each call.
@@ -35,8 +35,7 @@ const probe = `{
 // Whatever the report says is another in the clean room is another there, as a program
 // sees it that runs there; and nothing of the user's environment is left.
 func TestRoomVaries(t *testing.T) {
-	_, err := exec.LookPath("faketime")
-	require(t, err == nil, "faketime")
+	testtool.Program(t, "faketime")
 	found := filepath.Join(t.TempDir(), "found")
 	repo := service(t, map[string]string{"go.mod": plain["go.mod"], "main.go": plain["main.go"], "probe.sh": strings.ReplaceAll(probe, "FOUND", found)})
 	r, err := build.Reproduce(t.Context(), options(t, repo, func(o *build.Options) {

@@ -27,6 +27,7 @@ import (
 	"time"
 
 	"github.com/thimble-build/thimble/build"
+	"github.com/thimble-build/thimble/build/internal/testtool"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
@@ -133,7 +134,7 @@ func TestServiceInDocker(t *testing.T) {
 func requireDocker(t *testing.T) {
 	t.Helper()
 	err := exec.Command("docker", "version").Run()
-	require(t, err == nil, "Docker engine that answers")
+	testtool.Require(t, err == nil, "Docker engine that answers")
 }
 
 // loadImage makes the image, loads it into Docker and returns its reference.

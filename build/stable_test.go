@@ -14,6 +14,7 @@ import (
 	"github.com/rogpeppe/go-internal/goproxytest"
 
 	"github.com/thimble-build/thimble/build"
+	"github.com/thimble-build/thimble/build/internal/registrytest"
 )
 
 // monorepo is a repository with two services, api and job, that share a package; api
@@ -281,7 +282,7 @@ func TestStableDigestsRefuses(t *testing.T) {
 func TestReleaseStable(t *testing.T) {
 	warm(t)
 	m, key := newMonorepo(t), newKey(t)
-	seen, host := before(t, registries[0].start(t), nil)
+	seen, host := registrytest.Before(t, registries[0].start(t))
 	o := m.options(to(host, key), func(o *build.Options) { o.Config.Release.MovingTags = []string{"latest"} })
 	first := m.run("git", "rev-parse", "HEAD")
 	m.run("git", "tag", "v1.0.0")
@@ -292,7 +293,7 @@ func TestReleaseStable(t *testing.T) {
 	m.write("cmd/job/more_test.go", "package main\n\nimport \"testing\"\n\nfunc TestMore(*testing.T) {}\n")
 	second := m.commit("one service")
 	m.run("git", "tag", "v1.1.0")
-	seen.forget()
+	seen.Forget()
 	r2, err := build.Release(t.Context(), o)
 	ok(t, err)
 	if r1.Images[0].Digest != r2.Images[0].Digest || r1.Images[1].Digest == r2.Images[1].Digest {
@@ -301,7 +302,7 @@ func TestReleaseStable(t *testing.T) {
 	// An upload that is opened and cancelled is how the preflight asks for leave.
 	writes := func(image string) []string {
 		var all []string
-		for _, request := range seen.requests("PUT", "POST", "PATCH", "DELETE") {
+		for _, request := range seen.Requests("PUT", "POST", "PATCH", "DELETE") {
 			if strings.Contains(request, "/acme/"+image+"/") {
 				all = append(all, request)
 			}
@@ -330,7 +331,7 @@ func TestReleaseStable(t *testing.T) {
 		}
 	}
 
-	seen.forget()
+	seen.Forget()
 	_, err = build.Push(t.Context(), o)
 	ok(t, err)
 	for _, img := range []string{"api", "job"} {

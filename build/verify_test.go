@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/thimble-build/thimble/build"
+	"github.com/thimble-build/thimble/build/internal/registrytest"
 )
 
 // A layout passes only if every byte of the image is what was signed: nobody compares
@@ -113,7 +114,7 @@ func appendFile(t testing.TB, blob, name, content string) {
 // the only ones, whoever else Config trusts.
 func TestVerifyMeansWhatIsNamed(t *testing.T) {
 	t.Parallel()
-	host := inProcess(t, true)
+	host := registrytest.InProcess(t, true)
 	key, old := newKey(t), newKey(t)
 	repo := module(t, "hello")
 	o := options(t, repo, to(host, old))

@@ -17,21 +17,9 @@ import (
 	"time"
 
 	"github.com/thimble-build/thimble/build/internal/archive"
+	"github.com/thimble-build/thimble/build/internal/testtool"
 	"github.com/thimble-build/thimble/build/plan"
 )
-
-// require skips a test that lacks something real, or fails it where nothing may be
-// lacking.
-func require(t testing.TB, tool string) {
-	t.Helper()
-	if _, err := exec.LookPath(tool); err == nil {
-		return
-	}
-	if os.Getenv("THIMBLE_REQUIRE") == "1" {
-		t.Fatalf("THIMBLE_REQUIRE=1, but there is no %s", tool)
-	}
-	t.Skipf("there is no %s", tool)
-}
 
 // content does not compress well, and is more than one block of it.
 func content() []byte {
@@ -65,7 +53,7 @@ var writers = map[string]func(context.Context, io.Writer, archive.Input) error{"
 func TestStockClients(t *testing.T) {
 	for extension, unpack := range map[string][]string{".tar.gz": {"tar", "-xzf"}, ".zip": {"unzip", "-q"}} {
 		t.Run(extension, func(t *testing.T) {
-			require(t, unpack[0])
+			testtool.Program(t, unpack[0])
 			dir := t.TempDir()
 			file := filepath.Join(dir, "a"+extension)
 			var b bytes.Buffer
@@ -228,7 +216,7 @@ func TestName(t *testing.T) {
 
 // Stock sha256sum checks what Checksums writes, and notices a change.
 func TestChecksums(t *testing.T) {
-	require(t, "sha256sum")
+	testtool.Program(t, "sha256sum")
 	dir := t.TempDir()
 	sums := map[string]string{}
 	for _, name := range []string{"b.tar.gz", "a.zip", "c d.zip"} {

@@ -29,19 +29,6 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// require skips the test where something real is missing, or fails it where the
-// environment promises that everything is there.
-func require(t testing.TB, present bool, what string) {
-	t.Helper()
-	switch {
-	case present:
-	case os.Getenv("THIMBLE_REQUIRE") == "1":
-		t.Fatalf("THIMBLE_REQUIRE=1, but this needs %s", what)
-	default:
-		t.Skipf("needs %s", what)
-	}
-}
-
 func open(t testing.TB, dir string) *cache.Cache {
 	t.Helper()
 	c, err := cache.Open(dir, cache.Limits{})

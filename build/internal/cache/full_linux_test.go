@@ -7,16 +7,17 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/thimble-build/thimble/build/internal/testtool"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
 // On a full disk a value is made and not kept; a layer, which needs its file, is
 // an error that says so. Room lets both work again.
 func TestDiskFull(t *testing.T) {
-	require(t, os.Getuid() == 0, "root, to mount a file system")
+	testtool.Require(t, os.Getuid() == 0, "root, to mount a file system")
 	dir := t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=256k"); err != nil {
-		require(t, false, "leave to mount a file system: "+err.Error())
+		testtool.Require(t, false, "leave to mount a file system: "+err.Error())
 	}
 	t.Cleanup(func() {
 		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil { // layers stay open

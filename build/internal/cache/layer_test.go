@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/thimble-build/thimble/build/internal/cache"
+	"github.com/thimble-build/thimble/build/internal/testtool"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
@@ -228,7 +229,7 @@ func TestDamagedLayer(t *testing.T) {
 
 // A layer that was given stays whole when the cache goes.
 func TestCacheRemovedUnderALayer(t *testing.T) {
-	require(t, runtime.GOOS != "windows", "a system that removes open files")
+	testtool.Require(t, runtime.GOOS != "windows", "a system that removes open files")
 	dir, content := filepath.Join(t.TempDir(), "cache"), program(1<<20)
 	c := open(t, dir)
 	made, _ := layer(t, c, "k", plan.Gzip, content)

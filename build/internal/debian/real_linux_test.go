@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/thimble-build/thimble/build/internal/debian/debiantest"
+	"github.com/thimble-build/thimble/build/internal/testtool"
 	"github.com/thimble-build/thimble/build/internal/tree"
 	"github.com/thimble-build/thimble/build/plan"
 )
@@ -222,7 +223,7 @@ var distrolessStatic = []string{
 // /static has the files that gcr.io/distroless/static has of the same packages: what
 // Debian's own dpkg-deb lists, and what the distroless project adds.
 func TestStaticIsDistroless(t *testing.T) {
-	require(t, "dpkg-deb")
+	testtool.Program(t, "dpkg-deb")
 	for _, suite := range Suites {
 		r := realRequest(t, suite, "amd64")
 		l := mustLock(t, r)
@@ -295,7 +296,7 @@ func listDeb(t *testing.T, deb string, list map[string]string) {
 
 // The bundle is the one that the package's own script makes.
 func TestUpdateCACertificates(t *testing.T) {
-	require(t, "openssl")
+	testtool.Program(t, "openssl")
 	for _, suite := range Suites {
 		r := realRequest(t, suite, "amd64")
 		l := mustLock(t, r)
@@ -355,17 +356,6 @@ func TestOneDigest(t *testing.T) {
 	m := Mirror{URL: r.Mirror.URL, Cache: filepath.Join(t.TempDir(), "elsewhere")}
 	if got := digest(t, mustTree(t, s, m)); got != want {
 		t.Errorf("two machines make %s and %s", want, got)
-	}
-}
-
-// require skips where a program is missing, or fails if THIMBLE_REQUIRE is set.
-func require(t testing.TB, program string) {
-	t.Helper()
-	if _, err := exec.LookPath(program); err != nil {
-		if os.Getenv("THIMBLE_REQUIRE") == "1" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
 	}
 }
 

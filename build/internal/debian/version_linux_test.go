@@ -7,11 +7,13 @@ import (
 	"testing"
 
 	"golang.org/x/sync/singleflight"
+
+	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
 // dpkg orders versions as we do: those above, and others made of what is tricky.
 func TestDpkgComparesVersions(t *testing.T) {
-	require(t, "dpkg")
+	testtool.Program(t, "dpkg")
 	var pairs [][2]string
 	for i := range versions[1:] {
 		pairs = append(pairs, [2]string{versions[i], versions[i+1]})

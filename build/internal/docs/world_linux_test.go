@@ -312,16 +312,14 @@ func (w *world) need(command string) {
 	}
 	for _, name := range []string{"docker", "skopeo", "podman", "curl"} {
 		if calls(command, name) {
-			_, err := exec.LookPath(name)
-			require(w.t, err == nil, name)
+			testtool.Program(w.t, name)
 		}
 	}
 	if calls(command, "reproduce") {
-		_, err := exec.LookPath("faketime")
-		require(w.t, err == nil, "faketime, which a clean room uses")
+		testtool.Program(w.t, "faketime") // for the clean room
 	}
 	if calls(command, "docker") || strings.Contains(command, "-load") {
-		require(w.t, exec.Command("docker", "version").Run() == nil, "an engine that answers")
+		testtool.Require(w.t, exec.Command("docker", "version").Run() == nil, "an engine that answers")
 	}
 }
 
@@ -421,17 +419,5 @@ func ok(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
-	}
-}
-
-// require skips a test for want of something; in CI it fails.
-func require(t testing.TB, there bool, what string) {
-	t.Helper()
-	switch {
-	case there:
-	case os.Getenv("THIMBLE_REQUIRE") == "1":
-		t.Fatalf("THIMBLE_REQUIRE=1, but this needs %s", what)
-	default:
-		t.Skipf("this needs %s", what)
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/crypto/x509roots/fallback/bundle"
 
+	"github.com/thimble-build/thimble/build/internal/testtool"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
@@ -44,7 +45,7 @@ var answers = []struct {
 // Each program gives its answer on a root that holds exactly what its report
 // says, and another one where everything is there but its need.
 func TestAnswersChangeWithoutTheNeed(t *testing.T) {
-	require(t, os.Getuid() == 0, "chroot is for root only")
+	testtool.Require(t, os.Getuid() == 0, "root, for chroot")
 	changed := make(map[string]bool)
 	for _, a := range answers {
 		changed[a.changes] = true

@@ -281,19 +281,6 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// require skips a test that lacks something real, or fails it where
-// THIMBLE_REQUIRE says that nothing may be skipped.
-func require(t testing.TB, ok bool, why string) {
-	t.Helper()
-	switch {
-	case ok:
-	case os.Getenv("THIMBLE_REQUIRE") != "":
-		t.Fatalf("THIMBLE_REQUIRE is set: %s", why)
-	default:
-		t.Skip(why)
-	}
-}
-
 // C code is as good as unknown: it gets all, for the reasons that are known where there are
 // some.
 func TestWithC(t *testing.T) {

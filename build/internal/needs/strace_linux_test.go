@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/thimble-build/thimble/build/internal/testtool"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
@@ -92,8 +93,7 @@ func TestMissingFileIsNoticed(t *testing.T) {
 
 func requireStrace(t *testing.T) {
 	t.Helper()
-	_, err := exec.LookPath("strace")
-	require(t, err == nil, "strace is not installed")
+	testtool.Program(t, "strace")
 	for file, from := range map[string]string{
 		"/etc/ssl/certs":                    "ca-certificates",
 		"/usr/share/zoneinfo/Europe/Berlin": "tzdata",
@@ -106,7 +106,7 @@ func requireStrace(t *testing.T) {
 		"/bin/echo":                         "coreutils",
 	} {
 		_, err := os.Stat(file)
-		require(t, err == nil, "the system lacks "+file+", which Debian has in "+from)
+		testtool.Require(t, err == nil, file+", which Debian has in "+from)
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/thimble-build/thimble/build/internal/publish"
+	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
 // described is a manifest.json that a test can hold against the folder.
@@ -135,7 +136,7 @@ func TestKilledBeforeEverySystemCall(t *testing.T) {
 		t.Skip("starts a process for every system call of a run")
 	}
 	strace, err := exec.LookPath("strace")
-	require(t, err == nil && exec.Command(strace, "-o", os.DevNull, os.Args[0], "-test.run=^$").Run() == nil, "strace, and leave to use it")
+	testtool.Require(t, err == nil && exec.Command(strace, "-o", os.DevNull, os.Args[0], "-test.run=^$").Run() == nil, "strace, and leave to use it")
 
 	cache := t.TempDir()
 	want := filepath.Join(t.TempDir(), "dist")

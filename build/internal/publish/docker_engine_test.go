@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 
 	"github.com/thimble-build/thimble/build/internal/publish"
+	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
 // hello builds a static program for Linux, and returns an image of it.
@@ -43,7 +44,7 @@ func hello(t testing.TB, greeting string, layer func(string, []byte) v1.Layer) v
 func engine(t testing.TB, name string) publish.Engine {
 	t.Helper()
 	found, err := publish.FindEngine(context.Background(), name, os.Environ())
-	require(t, err == nil, "a running container engine")
+	testtool.Require(t, err == nil, "a running container engine")
 	t.Logf("%s %s", found.Name, found.Version)
 	return found
 }
@@ -119,8 +120,7 @@ func TestPodmanLoads(t *testing.T) {
 }
 
 func TestSkopeoReadsTheLayout(t *testing.T) {
-	_, err := exec.LookPath("skopeo")
-	require(t, err == nil, "skopeo")
+	testtool.Program(t, "skopeo")
 	t.Log(output(t, "skopeo", "--version"))
 	for name, layer := range map[string]func(string, []byte) v1.Layer{"gzip": layerOf, "zstd": zstdLayerOf} {
 		t.Run(name, func(t *testing.T) {

@@ -11,15 +11,16 @@ import (
 	"testing"
 
 	"github.com/thimble-build/thimble/build/internal/publish"
+	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
 // mount puts a file system of its own into a folder until the test ends.
 func mount(t *testing.T, options string) string {
 	t.Helper()
-	require(t, os.Getuid() == 0, "root, to mount a file system")
+	testtool.Require(t, os.Getuid() == 0, "root, to mount a file system")
 	dir := t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, options); err != nil {
-		require(t, false, "leave to mount a file system: "+err.Error())
+		testtool.Require(t, false, "leave to mount a file system: "+err.Error())
 	}
 	t.Cleanup(func() { ok(t, syscall.Unmount(dir, 0)) })
 	return dir

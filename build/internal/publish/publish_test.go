@@ -44,19 +44,6 @@ func TestMain(m *testing.M) {
 // roles are what this binary does as another process.
 var roles = map[string]func(args []string) error{}
 
-// require skips the test where something real is missing, or fails it where the
-// environment promises that everything is there.
-func require(t testing.TB, present bool, what string) {
-	t.Helper()
-	switch {
-	case present:
-	case os.Getenv("THIMBLE_REQUIRE") == "1":
-		t.Fatalf("THIMBLE_REQUIRE=1, but this needs %s", what)
-	default:
-		t.Skipf("needs %s", what)
-	}
-}
-
 // must is for values that a test needs and does not test.
 func must[T any](v T, err error) T {
 	if err != nil {

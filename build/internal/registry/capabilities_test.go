@@ -7,19 +7,20 @@ import (
 	"testing"
 
 	"github.com/thimble-build/thimble/build/internal/registry"
+	"github.com/thimble-build/thimble/build/internal/registrytest"
 )
 
 // Real registries answer for themselves, and keep nothing of the questions.
 func TestCapabilities(t *testing.T) {
 	each(t, func(t *testing.T, host string, _ registry.ReferrersSupport) {
 		ctx, c := context.Background(), made("able")
-		p, host := before(t, host)
+		p, host := registrytest.Before(t, host)
 		r := open(t, repositoryOf(host), quick)
 		if got := must(r.Capabilities(ctx)); got.Indexes != registry.Supported || got.Mounts != registry.NotKnown {
 			t.Errorf("an empty repository: %+v", got)
 		}
 		ok(t, release(ctx, repositoryOf(host), quick, c))
-		p.rest()
+		p.Rest()
 		mounts := registry.Supported
 		if strings.Contains(t.Name(), "ggcr") { // one store of blobs, and no mounts
 			mounts = registry.Unsupported
@@ -27,8 +28,8 @@ func TestCapabilities(t *testing.T) {
 		if got := must(r.Capabilities(ctx)); got.Indexes != registry.Supported || got.Mounts != mounts {
 			t.Errorf("%+v", got)
 		}
-		if p.count(http.MethodPatch) > 0 {
-			t.Errorf("something was uploaded: %q", p.seen)
+		if len(p.Requests(http.MethodPatch)) > 0 {
+			t.Errorf("something was uploaded: %q", p.Requests())
 		}
 		finished(t, repositoryOf(host), c)
 	})
@@ -49,10 +50,10 @@ func TestCapabilitiesOfLesserRegistries(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx, c := context.Background(), made("less")
-			p, host := before(t, serve(t, inProcess(true)))
+			p, host := registrytest.Before(t, registrytest.InProcess(t, true))
 			ok(t, release(ctx, repositoryOf(host), quick, c))
 			deleted := false
-			p.meddling(func(_ int, w http.ResponseWriter, r *http.Request) bool {
+			p.Meddle(func(_ int, w http.ResponseWriter, r *http.Request) bool {
 				deleted = deleted || r.Method == http.MethodDelete && strings.Contains(r.URL.Path, "/manifests/")
 				if r.Method != test.method || !strings.Contains(r.URL.Path, test.path) {
 					return false
@@ -70,9 +71,9 @@ func TestCapabilitiesOfLesserRegistries(t *testing.T) {
 			}
 		})
 	}
-	p, host := before(t, serve(t, inProcess(true)))
+	p, host := registrytest.Before(t, registrytest.InProcess(t, true))
 	r := open(t, repositoryOf(host), quick)
-	p.meddling(always(status(http.StatusForbidden, http.MethodPut)))
+	p.Meddle(always(status(http.StatusForbidden, http.MethodPut)))
 	_, err := r.Capabilities(context.Background())
 	refused(t, err, "push "+repositoryOf(host)+": 403 forbidden")
 }

@@ -11,20 +11,22 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/thimble-build/thimble/build/internal/registrytest"
 )
 
 // killed starts a release in another process and kills it when kill says so, before
 // the request reaches the registry. It says whether the release ended by itself.
 func killed(t *testing.T, host, path string, kill func(n int, r *http.Request) bool) (ended bool) {
 	t.Helper()
-	p, through := before(t, host)
+	p, through := registrytest.Before(t, host)
 	cmd := exec.Command(must(os.Executable()))
 	cmd.Env = append(os.Environ(), "REGISTRY_TEST_RELEASE="+through+path)
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	var mu sync.Mutex
 	dead := false
-	p.meddling(func(n int, _ http.ResponseWriter, r *http.Request) bool {
+	p.Meddle(func(n int, _ http.ResponseWriter, r *http.Request) bool {
 		mu.Lock()
 		defer mu.Unlock()
 		if !dead && kill(n, r) {

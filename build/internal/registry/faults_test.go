@@ -14,6 +14,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/thimble-build/thimble/build/internal/registry"
+	"github.com/thimble-build/thimble/build/internal/registrytest"
 )
 
 // once lets a fault happen at the first request of each method and path.
@@ -155,13 +156,13 @@ func TestFaults(t *testing.T) {
 					if kind.name == "distribution 3" && testing.Short() {
 						t.Skip("long")
 					}
-					p, through := before(t, host)
+					p, through := registrytest.Before(t, host)
 					path := "/faults/" + strings.ReplaceAll(strings.ToLower(fault.name), " ", "-")
 					c := made(fault.name)
-					p.meddling(fault.meddle)
-					p.answering(fault.answer)
+					p.Meddle(fault.meddle)
+					p.Answer(fault.answer)
 					err := release(context.Background(), through+path, quick, c)
-					p.rest()
+					p.Rest()
 					if len(fault.says) == 0 {
 						ok(t, err)
 					} else {
@@ -180,12 +181,12 @@ func TestFaults(t *testing.T) {
 
 // A body that never ends is left when the context ends.
 func TestHangingBody(t *testing.T) {
-	p, host := before(t, serve(t, inProcess(false)))
+	p, host := registrytest.Before(t, registrytest.InProcess(t, false))
 	c := made("hang")
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
 	stop, left := errors.New("the user has had enough"), make(chan struct{})
-	p.meddling(func(_ int, w http.ResponseWriter, r *http.Request) bool {
+	p.Meddle(func(_ int, w http.ResponseWriter, r *http.Request) bool {
 		if r.Method != http.MethodPatch {
 			return false
 		}
@@ -199,7 +200,7 @@ func TestHangingBody(t *testing.T) {
 	if !errors.Is(err, stop) {
 		t.Errorf("the error is %v", err)
 	}
-	p.rest()
+	p.Rest()
 	if found, _ := state(t, repositoryOf(host), c); found != nil {
 		t.Errorf("the tags %q were moved", found)
 	}
@@ -209,10 +210,10 @@ func TestHangingBody(t *testing.T) {
 
 // A registry that takes a tag and forgets it.
 func TestTagIsReadBack(t *testing.T) {
-	p, host := before(t, serve(t, inProcess(true)))
+	p, host := registrytest.Before(t, registrytest.InProcess(t, true))
 	r, c := open(t, repositoryOf(host), quick), made("forget")
 	ok(t, r.Push(context.Background(), c.index))
-	p.meddling(always(func(w http.ResponseWriter, q *http.Request) bool {
+	p.Meddle(always(func(w http.ResponseWriter, q *http.Request) bool {
 		return strings.HasSuffix(q.URL.Path, "/v1.0.0") && status(http.StatusCreated, http.MethodPut)(w, q)
 	}))
 	refused(t, r.Tag(context.Background(), c.digest(), tags), ":v1.0.0: the registry took it, and does not have it")

@@ -5,6 +5,8 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -16,6 +18,7 @@ import (
 	"testing"
 
 	"github.com/thimble-build/thimble/build/internal/registry"
+	"github.com/thimble-build/thimble/build/internal/registrytest"
 )
 
 const password = "planted-password-7d1f"
@@ -46,7 +49,7 @@ func basic(next http.Handler) http.Handler {
 }
 
 func TestBasicLogin(t *testing.T) {
-	host := serve(t, basic(inProcess(false)))
+	host := registrytest.Serve(t, basic(registrytest.Handler(false)))
 	dockerConfig(t, host, "dev", password)
 	ok(t, release(context.Background(), repositoryOf(host), withKeychain(), made("basic")))
 
@@ -63,7 +66,7 @@ func TestBasicLogin(t *testing.T) {
 }
 
 func TestPodmanAuth(t *testing.T) {
-	host := serve(t, basic(inProcess(false)))
+	host := registrytest.Serve(t, basic(registrytest.Handler(false)))
 	folder := t.TempDir()
 	setHome(t, folder)
 	ok(t, os.MkdirAll(filepath.Join(folder, "containers"), 0o755))
@@ -76,7 +79,7 @@ func TestCredentialHelper(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the helper is a shell script")
 	}
-	host := serve(t, basic(inProcess(false)))
+	host := registrytest.Serve(t, basic(registrytest.Handler(false)))
 	folder := t.TempDir()
 	setHome(t, folder)
 	t.Setenv("PATH", folder+string(os.PathListSeparator)+os.Getenv("PATH"))
@@ -131,8 +134,8 @@ func (s *tokens) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // A token that expires in the middle is replaced, also under a request with a body.
 func TestTokensExpire(t *testing.T) {
-	s := &tokens{next: inProcess(false), uses: 1}
-	s.host = serve(t, s)
+	s := &tokens{next: registrytest.Handler(false), uses: 1}
+	s.host = registrytest.Serve(t, s)
 	dockerConfig(t, s.host, "dev", password)
 	c, o := made("tokens"), withKeychain()
 	o.MountFrom = []string{s.host + "/acme/base"}
@@ -175,14 +178,14 @@ func TestErrorsHoldNoSecret(t *testing.T) {
 	for name, body := range bodies {
 		for _, code := range []int{200, 201, 202, 301, 307, 400, 401, 403, 404, 405, 413, 415, 418, 500, 503} {
 			t.Run(fmt.Sprint(name, " ", code), func(t *testing.T) {
-				backing := inProcess(false)
-				p, host := before(t, serve(t, backing))
+				backing := registrytest.Handler(false)
+				p, host := registrytest.Before(t, registrytest.Serve(t, backing))
 				dockerConfig(t, host, "dev", password)
 				c := made("secrets")
 				ok(t, release(context.Background(), repositoryOf(host), withKeychain(), c))
 				failed := 0
 				for _, kind := range []string{"/v2/", "/uploads/", "/blobs/sha256:", "/manifests/sha256:", "/manifests/", "/referrers/"} {
-					p.meddling(func(_ int, w http.ResponseWriter, r *http.Request) bool {
+					p.Meddle(func(_ int, w http.ResponseWriter, r *http.Request) bool {
 						if !strings.Contains(r.URL.Path, kind) || kind == "/v2/" && r.URL.Path != kind {
 							return false
 						}
@@ -228,8 +231,8 @@ func TestNames(t *testing.T) {
 
 // A private registry's certificate authority comes from a file.
 func TestCertificateAuthority(t *testing.T) {
-	s := httptest.NewUnstartedServer(inProcess(true))
-	s.Config.ErrorLog = quietLog
+	s := httptest.NewUnstartedServer(registrytest.Handler(true))
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
 	s.StartTLS()
 	t.Cleanup(s.Close)
 	host := strings.TrimPrefix(s.URL, "https://")
@@ -250,10 +253,10 @@ func TestCertificateAuthority(t *testing.T) {
 // Beyond loopback nothing is sent over plain HTTP without leave. The proxy stands in
 // for a network.
 func TestPlainHTTP(t *testing.T) {
-	backing := inProcess(true)
+	backing := registrytest.Handler(true)
 	var mu sync.Mutex
 	var plain []string
-	network := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	network := registrytest.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodConnect {
 			w.WriteHeader(http.StatusBadGateway)
 			return

@@ -8,24 +8,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log"
 	"math/rand/v2"
-	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
-	server "github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
@@ -34,6 +25,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/thimble-build/thimble/build/internal/registry"
+	"github.com/thimble-build/thimble/build/internal/registrytest"
 )
 
 // TestMain lets the tests start this binary as another run: see crash_linux_test.go.
@@ -46,19 +38,6 @@ func TestMain(m *testing.M) {
 		return
 	}
 	os.Exit(m.Run())
-}
-
-// require skips the test where something real is missing, or fails it where the
-// environment promises that everything is there.
-func require(t testing.TB, err error, what string) {
-	t.Helper()
-	switch {
-	case err == nil:
-	case os.Getenv("THIMBLE_REQUIRE") == "1":
-		t.Fatalf("THIMBLE_REQUIRE=1, but this needs %s: %v", what, err)
-	default:
-		t.Skipf("needs %s: %v", what, err)
-	}
 }
 
 func must[T any](v T, err error) T {
@@ -98,186 +77,10 @@ var kinds = []struct {
 	referrers registry.ReferrersSupport
 	start     func(testing.TB) string
 }{
-	{"ggcr with referrers", registry.ReferrersNative, func(t testing.TB) string { return serve(t, inProcess(true)) }},
-	{"ggcr without referrers", registry.ReferrersFallback, func(t testing.TB) string { return serve(t, inProcess(false)) }},
-	{"distribution 3", registry.ReferrersFallback, distribution3},
-	{"docker-registry of Debian", registry.ReferrersFallback, dockerRegistry},
-}
-
-func inProcess(referrers bool) http.Handler {
-	return server.New(server.Logger(log.New(io.Discard, "", 0)), server.WithReferrersSupport(referrers))
-}
-
-var quietLog = log.New(io.Discard, "", 0) // tests break connections
-
-// serve serves a handler on loopback until the test ends.
-func serve(t testing.TB, h http.Handler) string {
-	s := httptest.NewUnstartedServer(h)
-	s.Config.ErrorLog = quietLog
-	s.Start()
-	t.Cleanup(func() {
-		s.CloseClientConnections()
-		s.Close()
-	})
-	return strings.TrimPrefix(s.URL, "http://")
-}
-
-const distributionVersion = "v3.1.2"
-
-// distribution3 runs the reference implementation, built once into the user's cache.
-func distribution3(t testing.TB) string {
-	cache, err := os.UserCacheDir()
-	require(t, err, "a cache folder")
-	folder := filepath.Join(cache, "thimble", "test", "registry-"+distributionVersion)
-	program := filepath.Join(folder, "registry")
-	if _, err := os.Stat(program); err != nil {
-		ok(t, os.MkdirAll(folder, 0o755))
-		made, err := os.MkdirTemp(folder, "build-")
-		ok(t, err)
-		defer os.RemoveAll(made)
-		cmd := exec.Command("go", "install", "github.com/distribution/distribution/v3/cmd/registry@"+distributionVersion)
-		cmd.Dir = made
-		cmd.Env = append(os.Environ(), "GOBIN="+made, "GOFLAGS=", "CGO_ENABLED=0")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			require(t, fmt.Errorf("%w: %s", err, out), "distribution "+distributionVersion)
-		}
-		ok(t, os.Rename(filepath.Join(made, "registry"), program))
-	}
-	return run(t, program)
-}
-
-// dockerRegistry is the old kind, before OCI 1.1.
-func dockerRegistry(t testing.TB) string {
-	program, err := exec.LookPath("docker-registry")
-	require(t, err, "docker-registry")
-	return run(t, program)
-}
-
-var listening = regexp.MustCompile(`listening on (127\.0\.0\.1:\d+)`)
-
-// run runs a registry program on a free port until the test ends.
-func run(t testing.TB, program string) string {
-	folder := t.TempDir()
-	config := filepath.Join(folder, "config.yml")
-	ok(t, os.WriteFile(config, fmt.Appendf(nil, `version: 0.1
-log: {accesslog: {disabled: true}}
-storage: {filesystem: {rootdirectory: %q}, delete: {enabled: true}}
-http: {addr: "127.0.0.1:0"}
-`, filepath.Join(folder, "data")), 0o644))
-	cmd := exec.Command(program, "serve", config)
-	cmd.Env = append(os.Environ(), "OTEL_TRACES_EXPORTER=none")
-	said, err := cmd.StderrPipe()
-	ok(t, err)
-	cmd.Stdout = cmd.Stderr
-	ok(t, cmd.Start())
-	read := make(chan struct{})
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		<-read
-		_ = cmd.Wait()
-	})
-	address := make(chan string, 1)
-	go func() {
-		defer close(read)
-		var all bytes.Buffer
-		buf := make([]byte, 4096)
-		for {
-			n, err := said.Read(buf)
-			all.Write(buf[:n])
-			if found := listening.FindSubmatch(all.Bytes()); found != nil {
-				address <- string(found[1])
-				break
-			} else if err != nil {
-				address <- ""
-				t.Errorf("%s ended: %s", program, all.Bytes())
-				return
-			}
-		}
-		_, _ = io.Copy(io.Discard, said)
-	}()
-	found := <-address
-	if found == "" {
-		t.FailNow()
-	}
-	return found
-}
-
-// proxy passes requests on to a registry, counts them, and lets a test meddle.
-type proxy struct {
-	next *httputil.ReverseProxy
-	// meddle returns true if it has answered. n counts from 1.
-	meddle func(n int, w http.ResponseWriter, r *http.Request) bool
-	// answer may change what the registry answered.
-	answer func(*http.Response) error
-
-	mu   sync.Mutex
-	seen []string // method and path
-}
-
-func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	p.mu.Lock()
-	p.seen = append(p.seen, r.Method+" "+r.URL.Path)
-	n, meddle := len(p.seen), p.meddle
-	p.mu.Unlock()
-	if meddle == nil || !meddle(n, w, r) {
-		p.next.ServeHTTP(w, r)
-	}
-}
-
-// count returns how many requests had one of the methods.
-func (p *proxy) count(methods ...string) int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	n := 0
-	for _, s := range p.seen {
-		method, _, _ := strings.Cut(s, " ")
-		if slices.Contains(methods, method) {
-			n++
-		}
-	}
-	return n
-}
-
-func (p *proxy) meddling(f func(int, http.ResponseWriter, *http.Request) bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.meddle = f
-}
-
-func (p *proxy) answering(f func(*http.Response) error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.answer = f
-}
-
-// rest makes the proxy a plain one again.
-func (p *proxy) rest() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.seen, p.meddle, p.answer = nil, nil, nil
-}
-
-// before starts a proxy before a registry.
-func before(t testing.TB, host string) (*proxy, string) {
-	p := &proxy{}
-	p.next = &httputil.ReverseProxy{
-		FlushInterval: -1,
-		ErrorLog:      quietLog,
-		Rewrite: func(r *httputil.ProxyRequest) {
-			r.SetURL(&url.URL{Scheme: "http", Host: host})
-			r.Out.Host = r.In.Host // so that locations lead through the proxy
-		},
-		ModifyResponse: func(resp *http.Response) error {
-			p.mu.Lock()
-			answer := p.answer
-			p.mu.Unlock()
-			if answer == nil {
-				return nil
-			}
-			return answer(resp)
-		},
-	}
-	return p, serve(t, p)
+	{"ggcr with referrers", registry.ReferrersNative, func(t testing.TB) string { return registrytest.InProcess(t, true) }},
+	{"ggcr without referrers", registry.ReferrersFallback, func(t testing.TB) string { return registrytest.InProcess(t, false) }},
+	{"distribution 3", registry.ReferrersFallback, registrytest.Distribution},
+	{"docker-registry of Debian", registry.ReferrersFallback, registrytest.Debian},
 }
 
 // content is what a release publishes.

@@ -19,22 +19,23 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/thimble-build/thimble/build/internal/registry"
+	"github.com/thimble-build/thimble/build/internal/registrytest"
 )
 
 func TestReleaseTwice(t *testing.T) {
 	each(t, func(t *testing.T, host string, referrers registry.ReferrersSupport) {
-		p, host := before(t, host)
+		p, host := registrytest.Before(t, host)
 		repository, c := repositoryOf(host), made("twice")
 		ok(t, release(context.Background(), repository, quick, c))
-		if p.count(http.MethodPut) == 0 || p.count(http.MethodPatch) == 0 {
-			t.Fatalf("the proxy saw no upload: %q", p.seen)
+		if len(p.Requests(http.MethodPut)) == 0 || len(p.Requests(http.MethodPatch)) == 0 {
+			t.Fatalf("the proxy saw no upload: %q", p.Requests())
 		}
 		finished(t, repository, c)
-		p.rest()
+		p.Rest()
 		ok(t, release(context.Background(), repository, quick, c))
 		// The one upload is that which the preflight starts and gives up.
-		if n := p.count(http.MethodPut, http.MethodPatch); n > 0 || p.count(http.MethodPost) != 1 || p.count(http.MethodDelete) != 1 {
-			t.Errorf("the second run wrote: %q", p.seen)
+		if n := len(p.Requests(http.MethodPut, http.MethodPatch)); n > 0 || len(p.Requests(http.MethodPost)) != 1 || len(p.Requests(http.MethodDelete)) != 1 {
+			t.Errorf("the second run wrote: %q", p.Requests())
 		}
 		found := must(open(t, repository, quick).Preflight(context.Background(), tags, c.digest()))
 		if found.Referrers != referrers || found.Tags["v1.0.0"] != c.digest() || len(found.Tags) != 3 {
@@ -45,15 +46,15 @@ func TestReleaseTwice(t *testing.T) {
 
 func TestPushSetsNoTag(t *testing.T) {
 	each(t, func(t *testing.T, host string, _ registry.ReferrersSupport) {
-		p, host := before(t, host)
+		p, host := registrytest.Before(t, host)
 		r, c := open(t, repositoryOf(host), quick), made("push")
 		ok(t, r.Push(context.Background(), c.index))
-		for _, s := range p.seen {
+		for _, s := range p.Requests() {
 			if strings.HasPrefix(s, "PUT") && strings.Contains(s, "/manifests/") && !strings.Contains(s, "/manifests/sha256:") {
 				t.Error(s)
 			}
 		}
-		last := p.seen[len(p.seen)-1]
+		last := p.Requests()[len(p.Requests())-1]
 		if !strings.HasPrefix(last, "PUT") || !strings.HasSuffix(last, c.digest().String()) {
 			t.Errorf("the last request was %s, not the index", last)
 		}
@@ -70,19 +71,19 @@ func TestMount(t *testing.T) {
 		if strings.Contains(t.Name(), "ggcr") {
 			return // it has one store of blobs for all repositories
 		}
-		p, host := before(t, host)
+		p, host := registrytest.Before(t, host)
 		c := made("mount")
 		ok(t, open(t, host+"/acme/base", quick).Push(context.Background(), c.index))
-		p.rest()
+		p.Rest()
 		o := quick
 		sent := int64(0)
 		o.Progress = func(n int64) { atomic.AddInt64(&sent, n) }
 		o.MountFrom = []string{host + "/acme/nothing", host + "/acme/base", "ghcr.io/acme/api"}
 		ok(t, open(t, repositoryOf(host), o).Push(context.Background(), c.index))
-		if n := p.count(http.MethodPatch); n > 0 || sent > 0 {
+		if n := len(p.Requests(http.MethodPatch)); n > 0 || sent > 0 {
 			t.Errorf("%d blobs, %d bytes were uploaded", n, sent)
 		}
-		if n := p.count(http.MethodPost); n != 5 {
+		if n := len(p.Requests(http.MethodPost)); n != 5 {
 			t.Errorf("%d blobs were mounted, want 5", n)
 		}
 		o.MountFrom = o.MountFrom[:1] // which has nothing
@@ -149,14 +150,14 @@ func TestTagRefusesAndMovesNothing(t *testing.T) {
 
 // Moving tags come last, and the error says what has been moved.
 func TestTagOrder(t *testing.T) {
-	p, host := before(t, serve(t, inProcess(true)))
+	p, host := registrytest.Before(t, registrytest.InProcess(t, true))
 	ctx, c := context.Background(), made("order")
 	r := open(t, repositoryOf(host), quick)
 	ok(t, r.Push(ctx, c.index))
-	p.rest()
+	p.Rest()
 	ok(t, r.Tag(ctx, c.digest(), tags))
 	var put []string
-	for _, s := range p.seen {
+	for _, s := range p.Requests() {
 		if name, is := strings.CutPrefix(s, "PUT /v2/acme/api/manifests/"); is {
 			put = append(put, name)
 		}
@@ -166,7 +167,7 @@ func TestTagOrder(t *testing.T) {
 	}
 	other := made("other")
 	ok(t, r.Push(ctx, other.index))
-	p.meddling(func(_ int, w http.ResponseWriter, r *http.Request) bool {
+	p.Meddle(func(_ int, w http.ResponseWriter, r *http.Request) bool {
 		if r.Method == http.MethodPut && strings.HasSuffix(r.URL.Path, "latest") {
 			w.WriteHeader(http.StatusForbidden)
 			return true
@@ -257,7 +258,7 @@ func TestFallbackTag(t *testing.T) {
 
 // Another process writes its own list over ours.
 func TestAnotherWriter(t *testing.T) {
-	p, host := before(t, serve(t, inProcess(false)))
+	p, host := registrytest.Before(t, registrytest.InProcess(t, false))
 	ctx, c := context.Background(), made("race")
 	r := open(t, repositoryOf(host), quick)
 	ok(t, r.Push(ctx, c.index))
@@ -266,7 +267,7 @@ func TestAnotherWriter(t *testing.T) {
 	ok(t, remote.Write(r.Name().Digest(digestOf(foreign).String()), foreign))
 	theirs := must(remote.Get(r.Name().Tag("sha256-" + subject.Digest.Hex)))
 	once := false
-	p.answering(func(resp *http.Response) error {
+	p.Answer(func(resp *http.Response) error {
 		if q := resp.Request; q.Method == http.MethodPut && strings.HasSuffix(q.URL.Path, "sha256-"+subject.Digest.Hex) && !once {
 			once = true
 			tag := must(name.NewTag(q.URL.Host + "/acme/api:sha256-" + subject.Digest.Hex))
@@ -278,7 +279,7 @@ func TestAnotherWriter(t *testing.T) {
 	if got := listedTexts(must(r.Referrers(ctx, subject.Digest))); !once || !slices.Equal(got, []string{"race provenance", "race sbom", "theirs"}) {
 		t.Errorf("listed are %q", got)
 	}
-	p.answering(nil)
+	p.Answer(nil)
 	broken := must(c.index.RawManifest())
 	ok(t, remote.Tag(r.Name().Tag("sha256-"+subject.Digest.Hex), raw{broken, types.DockerManifestList}))
 	refused(t, r.Attach(ctx, c.referrers), "is no OCI index; remove it")
@@ -318,13 +319,13 @@ func TestArtifactTags(t *testing.T) {
 
 // A list of referrers may come in pages.
 func TestReferrersInPages(t *testing.T) {
-	p, host := before(t, serve(t, inProcess(true)))
+	p, host := registrytest.Before(t, registrytest.InProcess(t, true))
 	ctx, c := context.Background(), made("pages")
 	r := open(t, repositoryOf(host), quick)
 	ok(t, r.Push(ctx, c.index))
 	ok(t, r.Attach(ctx, c.referrers))
 	want := must(r.Referrers(ctx, c.digest()))
-	p.meddling(func(_ int, w http.ResponseWriter, q *http.Request) bool {
+	p.Meddle(func(_ int, w http.ResponseWriter, q *http.Request) bool {
 		if !strings.Contains(q.URL.Path, "/referrers/") {
 			return false
 		}
@@ -343,7 +344,7 @@ func TestReferrersInPages(t *testing.T) {
 }
 
 func TestReadBackSaysWhatIsWrong(t *testing.T) {
-	p, host := before(t, serve(t, inProcess(true)))
+	p, host := registrytest.Before(t, registrytest.InProcess(t, true))
 	ctx, c := context.Background(), made("back")
 	r := open(t, repositoryOf(host), quick)
 	_, err := r.ReadBack(ctx, c.digest(), false)
@@ -351,7 +352,7 @@ func TestReadBackSaysWhatIsWrong(t *testing.T) {
 	ok(t, r.Push(ctx, c.index))
 	all := must(r.ReadBack(ctx, c.digest(), true))
 	for i, d := range all {
-		p.answering(func(resp *http.Response) error {
+		p.Answer(func(resp *http.Response) error {
 			if strings.HasSuffix(resp.Request.URL.Path, d.Digest.String()) && resp.Request.Method == http.MethodGet {
 				resp.Body = changed{resp.Body}
 			}
@@ -363,7 +364,7 @@ func TestReadBackSaysWhatIsWrong(t *testing.T) {
 		}
 		_, err = r.ReadBack(ctx, c.digest(), true)
 		refused(t, err, "@"+d.Digest.String()+": the registry gives sha256:")
-		p.meddling(func(_ int, w http.ResponseWriter, q *http.Request) bool {
+		p.Meddle(func(_ int, w http.ResponseWriter, q *http.Request) bool {
 			gone := strings.HasSuffix(q.URL.Path, d.Digest.String())
 			if gone {
 				w.WriteHeader(http.StatusNotFound)
@@ -372,10 +373,10 @@ func TestReadBackSaysWhatIsWrong(t *testing.T) {
 		})
 		_, err = r.ReadBack(ctx, c.digest(), false)
 		refused(t, err, "@"+d.Digest.String()+": the registry does not have it")
-		p.meddling(nil)
+		p.Meddle(nil)
 	}
 	layer := all[len(all)-1].Digest
-	p.answering(func(resp *http.Response) error {
+	p.Answer(func(resp *http.Response) error {
 		if resp.Request.Method == http.MethodHead && strings.HasSuffix(resp.Request.URL.Path, layer.String()) {
 			resp.Header.Set("Content-Length", "7")
 		}

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
 // InNamespace runs the test in a network namespace of its own, as another process,
@@ -38,7 +40,7 @@ func InNamespace(t *testing.T) bool {
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	err := cmd.Start()
-	Require(t, err == nil, "network namespaces")
+	testtool.Require(t, err == nil, "network namespaces")
 	if err := cmd.Wait(); err != nil {
 		t.Fatalf("%v\n%s", err, &out)
 	}

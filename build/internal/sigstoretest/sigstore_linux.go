@@ -25,6 +25,8 @@ import (
 
 	rekornote "github.com/sigstore/rekor-tiles/v2/pkg/note"
 	"github.com/sigstore/sigstore-go/pkg/root"
+
+	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
 // Sigstore is a private one: Fulcio, a timestamp authority and a Rekor log.
@@ -113,9 +115,9 @@ func certificates(pemBytes []byte) []*x509.Certificate {
 
 // Build builds the servers once, which has to be done before a namespace cuts off the network.
 func Build(t testing.TB) (fulcio, tsa, rekor string) {
-	fulcio = Tool(t, "github.com/sigstore/fulcio", "v1.8.8", "")
-	tsa = Tool(t, "github.com/sigstore/timestamp-authority/v2/cmd/timestamp-server", "v2.0.6", "")
-	rekor = Tool(t, "github.com/sigstore/rekor-tiles/v2/cmd/rekor-server/posix", "v2.2.1", "go1.27.1")
+	fulcio = testtool.Tool(t, "github.com/sigstore/fulcio", "v1.8.8", "")
+	tsa = testtool.Tool(t, "github.com/sigstore/timestamp-authority/v2/cmd/timestamp-server", "v2.0.6", "")
+	rekor = testtool.Tool(t, "github.com/sigstore/rekor-tiles/v2/cmd/rekor-server/posix", "v2.2.1", "go1.27.1")
 	return fulcio, tsa, rekor
 }
 

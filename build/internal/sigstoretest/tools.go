@@ -13,18 +13,6 @@ import (
 	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
-// Tool builds a command of another module once, into the user's cache, and gives its
-// path. toolchain is the Go toolchain that it needs; empty is this one.
-func Tool(t testing.TB, pkg, version, toolchain string) string {
-	t.Helper()
-	file, err := testtool.Build(pkg, version, toolchain)
-	if err != nil {
-		t.Log(err)
-	}
-	Require(t, err == nil, pkg+"@"+version)
-	return file
-}
-
 // PolicyController builds the tester of Sigstore's policy-controller, which holds a
 // policy against an image as the controller does.
 func PolicyController(t testing.TB) string {
@@ -33,7 +21,7 @@ func PolicyController(t testing.TB) string {
 	if err != nil {
 		t.Log(err)
 	}
-	Require(t, err == nil, "policy-controller's tester")
+	testtool.Require(t, err == nil, "policy-controller's tester")
 	return file
 }
 
@@ -49,7 +37,7 @@ type Client struct{ pkg, Version, toolchain string }
 // Build gives the path of its executable.
 func (c Client) Build(t testing.TB) string {
 	t.Helper()
-	return Tool(t, c.pkg, c.Version, c.toolchain)
+	return testtool.Tool(t, c.pkg, c.Version, c.toolchain)
 }
 
 // Command runs a program in an environment of its own, and gives what it says.
@@ -60,19 +48,6 @@ func Command(t testing.TB, file string, args ...string) (string, error) {
 	cmd.Env = []string{"HOME=" + home, "DOCKER_CONFIG=" + home, "PATH=" + os.Getenv("PATH"), "TUF_ROOT=" + filepath.Join(home, "tuf")}
 	out, err := cmd.CombinedOutput()
 	return string(out), err
-}
-
-// Require skips the test where something real is missing, or fails it where the
-// environment promises that everything is there.
-func Require(t testing.TB, present bool, what string) {
-	t.Helper()
-	switch {
-	case present:
-	case os.Getenv("THIMBLE_REQUIRE") == "1":
-		t.Fatalf("THIMBLE_REQUIRE=1, but this needs %s", what)
-	default:
-		t.Skipf("needs %s", what)
-	}
 }
 
 // must is for values that a test needs and does not test.
