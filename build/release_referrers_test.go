@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/thimble-build/thimble/build"
+	"github.com/thimble-build/thimble/build/internal/registrytest"
 )
 
 // What others have attached to an image, of whatever size, is neither read nor in the
@@ -41,7 +42,7 @@ func TestReferrersOfOthers(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			host := inProcess(t, test.referrers)
+			host := registrytest.InProcess(t, test.referrers)
 			o := options(t, module(t, "hello"), to(host, key))
 			r, err := build.Release(t.Context(), o)
 			ok(t, err)
