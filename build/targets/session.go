@@ -36,10 +36,12 @@ func run(ctx context.Context, json, noNetwork *bool, work func(context.Context, 
 	// doubling it keeps the peak small and costs nothing that can be measured.
 	debug.SetMemoryLimit(38 << 20)
 
+	fromMage := ctx
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
+	defer context.AfterFunc(fromMage, func() { cancel(endedByMage(fromMage)) })()
 	ctx, release := process.WithLauncher(ctx)
 	defer release()
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGHUP)
 	defer signal.Stop(signals)
@@ -65,7 +67,7 @@ func run(ctx context.Context, json, noNetwork *bool, work func(context.Context, 
 	err := work(ctx, s)
 	s.progress.Close()
 	if sig := (stopped{}); errors.As(err, &sig) {
-		if number, ok := sig.Signal.(syscall.Signal); ok {
+		if number, ok := sig.Signal.(syscall.Signal); ok && number != syscall.SIGINT { // of which mage makes 1
 			return mg.Fatal(128+int(number), "thimble: ", err)
 		}
 	}
@@ -79,6 +81,15 @@ func run(ctx context.Context, json, noNetwork *bool, work func(context.Context, 
 type stopped struct{ os.Signal }
 
 func (s stopped) Error() string { return "stopped: " + s.Signal.String() }
+
+// endedByMage says why mage has ended a context: on SIGINT, or when the time of its -t
+// is up.
+func endedByMage(ctx context.Context) error {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return stopped{os.Interrupt}
+	}
+	return context.Cause(ctx)
+}
 
 // choose takes the flags that several targets have.
 func (s *session) choose(platform *string, test *bool) {

@@ -85,6 +85,9 @@ func TestStopped(t *testing.T) {
 			if got := cmd.ProcessState.ExitCode(); test.status != 0 && got != test.status {
 				t.Errorf("the exit status is %d, want %d", got, test.status)
 			}
+			if test.status == 1 && !strings.Contains(out.String(), "thimble: stopped: interrupt") {
+				t.Errorf("it does not say that it was interrupted:\n%s", out.String())
+			}
 			if exists(filepath.Join(repo, "dist")) {
 				t.Error("there is a dist")
 			}
