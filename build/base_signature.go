@@ -47,6 +47,24 @@ func (r *run) checkBaseSignatures(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
+			if err := r.checkMembers(ctx, l); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// checkMembers checks that the images for the platforms are those of the index that was
+// signed: the lock names both, and anybody who can change it could name others.
+func (r *run) checkMembers(ctx context.Context, l plan.ImageLock) error {
+	for _, p := range l.Platforms {
+		key := fmt.Sprintf("%sbase-member-%s %s %s", r.salt, l.Digest, p.Platform, p.Digest)
+		_, err := r.cache.Value(key, func() ([]byte, error) {
+			return []byte("member"), r.store().Member(ctx, l, p.Platform)
+		})
+		if err != nil {
+			return err
 		}
 	}
 	return nil

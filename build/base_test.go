@@ -281,6 +281,17 @@ func TestImageBaseIsRefused(t *testing.T) {
 	if _, err := build.Image(t.Context(), signed); err != nil {
 		t.Errorf("a signed base: %v", err)
 	}
+	// Who changes the lock cannot put another image under the index that was signed.
+	unsigned := must(mutate.Config(baseImage(t, "amd64"), v1.Config{User: "0"}))
+	ok(t, remote.Write(must(name.ParseReference(host+"/acme/base:evil")), unsigned))
+	lockFile := filepath.Join(repo, "thimble.lock.json")
+	text := must(os.ReadFile(lockFile))
+	pinned := locked.Lock.Images[0].Platforms[0].Digest
+	ok(t, os.WriteFile(lockFile, bytes.ReplaceAll(text, []byte(pinned), []byte(must(unsigned.Digest()).String())), 0o644))
+	_, err = build.Image(t.Context(), signed)
+	if want := "which is not what " + locked.Lock.Images[0].Digest + ` has for it; run "mage lock"`; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("another image under a signed index: error %v, want %q", err, want)
+	}
 }
 
 // TestLocalBase builds on a layout and on an archive of one image.

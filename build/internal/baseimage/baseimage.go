@@ -129,6 +129,64 @@ func (s *Store) lock(ctx context.Context, ref string, platforms []plan.Platform)
 	return l, missing
 }
 
+// Member checks that what is locked for a platform is what the locked image has for it: a
+// signature of the image says nothing of a manifest that is not.
+func (s *Store) Member(ctx context.Context, l plan.ImageLock, platform plan.Platform) error {
+	at := slices.IndexFunc(l.Platforms, func(p plan.ImagePlatformLock) bool { return p.Platform == platform })
+	if at < 0 {
+		return fmt.Errorf("base %s for %s: it is not in the lock", l.Reference, platform)
+	}
+	digest := l.Platforms[at].Digest
+	if digest == l.Digest {
+		return nil
+	}
+	has, err := s.member(ctx, l, platform)
+	if err == nil && has.Digest.String() != digest {
+		err = fmt.Errorf("the lock has %s, which is not what %s has for it; run \"mage lock\"", digest, l.Digest)
+	}
+	if err != nil {
+		return fmt.Errorf("base %s for %s: %w", l.Reference, platform, err)
+	}
+	return nil
+}
+
+// member is what the locked index has for a platform.
+func (s *Store) member(ctx context.Context, l plan.ImageLock, platform plan.Platform) (v1.Descriptor, error) {
+	none := v1.Descriptor{}
+	parsed, err := Parse(l.Reference)
+	if err != nil {
+		return none, err
+	}
+	digest, err := v1.NewHash(l.Digest)
+	if err != nil {
+		return none, err
+	}
+	if parsed.Kind == Archive {
+		return none, nil // it is one image
+	}
+	from, err := s.open(ctx, parsed)
+	if err != nil {
+		return none, err
+	}
+	defer from.close()
+	raw, err := from.manifest(ctx, digest)
+	if parsed.Kind == Layout && err != nil {
+		raw, _, err = from.root(ctx) // index.json itself
+	}
+	if err != nil {
+		return none, err
+	}
+	if got := hashOf(raw); got != digest {
+		return none, fmt.Errorf("index %s: %w: its content is %s", digest, cache.ErrCorrupt, got)
+	}
+	all, err := candidates(ctx, from, raw, types.MediaType(l.MediaType))
+	if err != nil {
+		return none, err
+	}
+	found, _ := choose(all, platform)
+	return found, nil
+}
+
 // sbomsOf are the documents about the image for a platform; where there are none, those
 // about its index.
 func sbomsOf(ctx context.Context, from source, root []byte, mediaType types.MediaType, digest v1.Hash) ([]plan.ImageSBOM, error) {

@@ -428,3 +428,40 @@ func TestSBOMIn(t *testing.T) {
 		}
 	}
 }
+
+// What is locked for a platform is what the locked index has for it, or it is refused.
+func TestMember(t *testing.T) {
+	amd64, arm64 := imageFor(t, "linux/amd64"), imageFor(t, "linux/arm64")
+	wanted := platforms(t, "linux/amd64", "linux/arm64")
+	nested := t.TempDir()
+	index := v1.ImageIndex(empty.Index)
+	for _, img := range []v1.Image{amd64, arm64} {
+		config := must[*v1.ConfigFile](t)(img.ConfigFile())
+		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: img, Descriptor: v1.Descriptor{Platform: config.Platform()}})
+	}
+	if err := must[layout.Path](t)(layout.Write(nested, empty.Index)).AppendIndex(index); err != nil {
+		t.Fatal(err)
+	}
+	for name, dir := range map[string]string{"an index": nested, "index.json itself": folderOf(t, amd64, arm64)} {
+		s := storeIn(t)
+		l := must[plan.ImageLock](t)(s.Lock(t.Context(), "oci:"+dir, wanted))
+		for _, p := range wanted {
+			if err := s.Member(t.Context(), l, p); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		l.Platforms[0].Digest, l.Platforms[1].Digest = l.Platforms[1].Digest, l.Platforms[0].Digest
+		if err := s.Member(t.Context(), l, wanted[0]); err == nil || !strings.Contains(err.Error(), "which is not what "+l.Digest+" has for it") {
+			t.Errorf("%s, another platform's image: %v", name, err)
+		}
+		l.Digest = "sha256:" + strings.Repeat("0", 64)
+		if err := s.Member(t.Context(), l, wanted[0]); err == nil {
+			t.Errorf("%s: another index is taken", name)
+		}
+	}
+	s, one := storeIn(t), folderOf(t, amd64)
+	l := must[plan.ImageLock](t)(s.Lock(t.Context(), "oci:"+one, wanted[:1]))
+	if err := s.Member(t.Context(), l, wanted[0]); err != nil {
+		t.Errorf("one image: %v", err)
+	}
+}
