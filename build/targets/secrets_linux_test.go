@@ -20,6 +20,8 @@ import (
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/registry"
+
+	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
 // planted are secrets, by the place where they lie.
@@ -35,13 +37,7 @@ func plant(place string) string {
 // looks for them in everything that comes out: what is printed, the arguments of every
 // process, the output folder, the cache, and what the registry was sent.
 func TestSecrets(t *testing.T) {
-	strace, err := exec.LookPath("strace")
-	if err != nil {
-		if os.Getenv("THIMBLE_REQUIRE") != "" {
-			t.Fatal(err)
-		}
-		t.Skip("skipped: there is no strace")
-	}
+	strace := testtool.Program(t, "strace")
 	home, repo, cache := t.TempDir(), filepath.Join(t.TempDir(), "hello"), t.TempDir()
 	write := func(file, text string) {
 		t.Helper()

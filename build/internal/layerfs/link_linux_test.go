@@ -15,18 +15,14 @@ import (
 	"testing"
 
 	"github.com/thimble-build/thimble/build/internal/capability"
+	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
 // TestLinkIsTheDynamicLinkers lays out small systems, and starts a program in each of
 // them with the real dynamic linker: Link must find what that finds, and refuse what that
 // refuses.
 func TestLinkIsTheDynamicLinkers(t *testing.T) {
-	if runtime.GOARCH != "amd64" || os.Getuid() != 0 {
-		if os.Getenv("THIMBLE_REQUIRE") == "1" {
-			t.Fatal("it needs root, for chroot, on amd64")
-		}
-		t.Skip("it needs root, for chroot, on amd64")
-	}
+	testtool.Require(t, runtime.GOARCH == "amd64" && os.Getuid() == 0, "root, for chroot, on amd64")
 	made := compileLibraries(t)
 	const (
 		loader = "/lib64/ld-linux-x86-64.so.2"
@@ -154,12 +150,7 @@ func TestLinkIsTheDynamicLinkers(t *testing.T) {
 // A program with capabilities is Secure, and real: with them, somebody who is not root
 // starts it where Link says so, and nowhere else.
 func TestLinkSecure(t *testing.T) {
-	if runtime.GOARCH != "amd64" || os.Getuid() != 0 {
-		if os.Getenv("THIMBLE_REQUIRE") == "1" {
-			t.Fatal("it needs root, for chroot, on amd64")
-		}
-		t.Skip("it needs root, for chroot, on amd64")
-	}
+	testtool.Require(t, runtime.GOARCH == "amd64" && os.Getuid() == 0, "root, for chroot, on amd64")
 	made := compileLibraries(t)
 	const app = "/app/program needs libbar.so.1, and "
 	for name, test := range map[string]struct {
@@ -198,9 +189,7 @@ func TestLinkSecure(t *testing.T) {
 				err = syscall.Mount("/proc", filepath.Join(dir, "proc"), "", syscall.MS_BIND|syscall.MS_REC, "")
 			}
 		}
-		if errors.Is(err, syscall.EPERM) && os.Getenv("THIMBLE_REQUIRE") != "1" {
-			t.Skip("it needs to mount /proc")
-		}
+		testtool.Require(t, !errors.Is(err, syscall.EPERM), "leave to mount /proc")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -272,12 +261,7 @@ func place(t *testing.T, at, from string, made map[string]string) {
 // files.
 func compileLibraries(t *testing.T) map[string]string {
 	t.Helper()
-	if _, err := exec.LookPath("gcc"); err != nil {
-		if os.Getenv("THIMBLE_REQUIRE") == "1" {
-			t.Fatal("gcc is not installed")
-		}
-		t.Skip("gcc is not installed")
-	}
+	testtool.Program(t, "gcc")
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"foo.c":   "int foo(void) { return 0; }\n",

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/thimble-build/thimble/build/internal/offline"
+	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
 func TestCheck(t *testing.T) {
@@ -82,12 +83,7 @@ func TestTransport(t *testing.T) {
 // TestLocalhost wants the IPv6 address where nothing answers at the other.
 func TestLocalhost(t *testing.T) {
 	six, err := net.Listen("tcp", "[::1]:0")
-	if err != nil {
-		if os.Getenv("THIMBLE_REQUIRE") == "1" {
-			t.Fatal(err)
-		}
-		t.Skip("skipped: there is no IPv6 here")
-	}
+	testtool.Require(t, err == nil, "IPv6")
 	defer six.Close()
 	_, port, err := net.SplitHostPort(six.Addr().String())
 	if err != nil {

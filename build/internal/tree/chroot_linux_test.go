@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/crypto/x509roots/fallback/bundle"
 
+	"github.com/thimble-build/thimble/build/internal/testtool"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
@@ -47,12 +48,7 @@ func unpack(t *testing.T, tr *Tree, dir string) {
 // A static Go program finds everything in a root file system that holds these
 // trees and nothing else, and nothing in an empty one.
 func TestGoFindsTheFiles(t *testing.T) {
-	if os.Getuid() != 0 {
-		if os.Getenv("THIMBLE_REQUIRE") != "" {
-			t.Fatal("chroot needs root")
-		}
-		t.Skip("chroot needs root")
-	}
+	testtool.Require(t, os.Getuid() == 0, "root, for chroot")
 	reader := filepath.Join(t.TempDir(), "reader")
 	build := exec.Command("go", "build", "-o", reader, "./testdata/reader")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")

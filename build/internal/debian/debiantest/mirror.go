@@ -9,20 +9,15 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
-// Mirror is Find for a test, which skips where there is none, or fails if THIMBLE_REQUIRE
-// is set.
+// Mirror is Find for a test that requires one.
 func Mirror(t testing.TB) string {
 	t.Helper()
 	m, ok := Find()
-	if !ok {
-		const reason = "apt is not set up here to read Debian's archive from a mirror"
-		if os.Getenv("THIMBLE_REQUIRE") == "1" {
-			t.Fatal(reason)
-		}
-		t.Skip(reason)
-	}
+	testtool.Require(t, ok, "apt to be set up to read Debian's archive from a mirror")
 	return m
 }
 
