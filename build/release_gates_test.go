@@ -230,6 +230,8 @@ func TestSign(t *testing.T) {
 	refused(t, err, "is a tag", "give the digest")
 	_, err = build.Sign(t.Context(), o, host+"/acme/other")
 	refused(t, err, "is a tag")
+	_, err = build.Sign(t.Context(), o, "oci:dist/oci/hello")
+	refused(t, err, "it is an OCI layout", "mage release")
 	_, err = build.Sign(t.Context(), o, host+"/acme/other@sha256:"+strings.Repeat("ab", 32))
 	refused(t, err, "there is no such image")
 	if got := writes(p); len(got) > 0 {
@@ -264,8 +266,24 @@ func TestVerifyRefuses(t *testing.T) {
 	refused(t, err, "it is no reference")
 	_, err = build.Verify(t.Context(), o, ref, build.Expected{})
 	refused(t, err, "whose signature is expected", "-key")
-	_, err = build.Verify(t.Context(), o, ref, build.Expected{Identity: "a@example.com", Issuer: "https://issuer.example.com"})
-	refused(t, err, "trusted root")
+	for says, want := range map[string]build.Expected{
+		"with -trustedRoot": {Identity: "a@example.com", Issuer: "https://issuer.example.com"},
+		"with -issuer":      {Identity: "a@example.com"},
+		"with -identity":    {Issuer: "https://issuer.example.com"},
+	} {
+		report, err := build.Verify(t.Context(), o, ref, want)
+		refused(t, err, says)
+		if report != nil {
+			t.Errorf("nothing was checked, and the report is %+v", report)
+		}
+	}
+	for _, url := range []string{"https://me:s3cret@" + ref, "me:s3cret@" + ref, "me:s3cret@" + ref + "@sha256:" + strings.Repeat("ab", 32)} {
+		_, err = build.Verify(t.Context(), o, url, expected)
+		refused(t, err, "it is no reference")
+		if err != nil && strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("the error has the password: %v", err)
+		}
+	}
 
 	check := func(want build.Expected, outcomes map[string]string) {
 		t.Helper()

@@ -85,6 +85,9 @@ func Verify(ctx context.Context, o Options, ref string, want Expected) (*Report,
 		return nil, err
 	}
 	report, err := attest.Verify(ctx, m, policy)
+	if len(report.Checks) == 0 {
+		return nil, err // there is nothing to show
+	}
 	return &report, err
 }
 
@@ -107,6 +110,16 @@ func (s *settled) expected(want Expected) (attest.Trust, error) {
 			Subject: want.Identity, SubjectRegexp: want.IdentityRegexp, Issuer: want.Issuer, IssuerRegexp: want.IssuerRegexp,
 		}}
 	}
+	for _, i := range t.Identities {
+		switch {
+		case i.Subject == "" && i.SubjectRegexp == "":
+			return t, errors.New("verify: an issuer is expected, and no identity; name it with -identity or -identityRegexp")
+		case i.Issuer == "" && i.IssuerRegexp == "":
+			return t, errors.New("verify: an identity needs its issuer, since another one may give out the same; name it with -issuer or -issuerRegexp")
+		case t.TrustedRoot == nil:
+			return t, errors.New("verify: an identity can be verified only with a trusted root; name Sigstore's trusted_root.json with -trustedRoot")
+		}
+	}
 	if len(t.Keys) == 0 && len(t.Identities) == 0 {
 		return t, errors.New("verify: whose signature is expected? name a public key with -key=cosign.pub, or -identity, -issuer and -trustedRoot")
 	}
@@ -116,9 +129,16 @@ func (s *settled) expected(want Expected) (attest.Trust, error) {
 // find opens the repository of a reference, and gives the digest of what it means. A
 // caller that must not be given a tag says so.
 func (s *settled) find(ctx context.Context, ref string, tags bool) (*registry.Repository, v1.Hash, error) {
+	if dir, ok := s.layoutOf(ref); ok && !tags {
+		return nil, v1.Hash{}, fmt.Errorf("sign %s: it is an OCI layout; \"mage release\" signs the images of a layout, where no repository is set", dir)
+	}
 	parsed, err := name.ParseReference(ref)
 	if err != nil {
-		return nil, v1.Hash{}, fmt.Errorf("parse %q: it is no reference to an image, such as ghcr.io/acme/api:v1.2.3", ref)
+		shown := fmt.Sprintf("%q", ref)
+		if before, _, _ := strings.Cut(ref, "@sha256:"); strings.Contains(before, "@") || strings.Contains(ref, "://") {
+			shown = "the reference" // which has a password in it, perhaps
+		}
+		return nil, v1.Hash{}, fmt.Errorf("parse %s: it is no reference to an image, such as ghcr.io/acme/api:v1.2.3, and no folder with an OCI layout", shown)
 	}
 	repository, digestRef, isDigest := strings.Cut(ref, "@")
 	if !isDigest {

@@ -145,6 +145,7 @@ func TestSecrets(t *testing.T) {
 		{[]string{"GOFLAGS='-ldflags=-X main.token=" + planted["GOFLAGS"] + "'"}, "GOFLAGS has -ldflags, which"},
 		{[]string{"COSIGN_PASSWORD=" + plant("wrong password")}, "password"},
 		{[]string{"THIMBLE_KEY=" + string(key)}, "the reference is a key's own text"},
+		{[]string{"THIMBLE_REPOSITORY=https://me:" + plant("the repository's URL") + "@" + host + "/acme"}, "the repository is a URL, or has credentials"},
 		{[]string{"DOCKER_CONFIG=" + repo}, "401 unauthorized; log in"},
 	} {
 		if out, err := mage(wrong.extra, "release"); err == nil || !strings.Contains(out, wrong.says) {

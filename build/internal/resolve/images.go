@@ -83,6 +83,10 @@ func (r *Resolved) image(cfg plan.Config, c plan.ImageConfig) (plan.Image, error
 	img.Title = cmp.Or(img.Title, img.Name)
 	if cfg.Repository != "" {
 		img.Repository = strings.TrimSuffix(cfg.Repository, "/") + "/" + img.Name
+		// What is before an @ may be a password, and is not repeated.
+		if strings.Contains(img.Repository, "@") || strings.Contains(img.Repository, "://") {
+			return fail("the repository is a URL, or has credentials in it; write it as ghcr.io/acme, and log in with \"docker login\"")
+		}
 		if _, err := name.NewRepository(img.Repository); err != nil {
 			return fail("the repository %q is not valid: %v", img.Repository, err)
 		}
