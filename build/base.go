@@ -299,9 +299,19 @@ func (u *unit) onBase(t *tree.Tree) (*tree.Tree, error) {
 	if err != nil {
 		return nil, err
 	}
+	type folder struct {
+		tree.Node
+		ok bool
+	}
+	known := map[string]folder{} // a look for what is not there takes long
 	placed, err := t.Above(func(p string) (tree.Node, bool) {
-		e, ok := files.Lookup("/" + p)
-		return tree.Folder(strings.TrimPrefix(e.Path, "/"), e.Mode, e.UID, e.GID), ok && e.Type == tar.TypeDir
+		f, ok := known[p]
+		if !ok {
+			e, found := files.Lookup("/" + p)
+			f = folder{tree.Folder(strings.TrimPrefix(e.Path, "/"), e.Mode, e.UID, e.GID), found && e.Type == tar.TypeDir}
+			known[p] = f
+		}
+		return f.Node, f.ok
 	})
 	if err != nil {
 		return nil, fmt.Errorf("put assets onto the base %s: %w", u.image.Base, err)
