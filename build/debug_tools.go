@@ -278,17 +278,7 @@ func (d *debugging) describe(u *unit, in *describe.Input) error {
 		return nil
 	}
 	t := d.tools[u.platform]
-	imports := map[string][]string{}
-	for _, m := range t.modules {
-		imports[m.Path] = m.Imports
-	}
-	module := func(m *debug.Module) describe.Module {
-		x := describe.Module{Path: m.Path, Version: m.Version, Sum: m.Sum, Imports: imports[m.Path], License: t.licenses[m.Path]}
-		if m.Replace != nil {
-			x.Replace = &describe.Module{Path: m.Replace.Path, Version: m.Replace.Version, Sum: m.Replace.Sum}
-		}
-		return x
-	}
+	module := describer(t.modules, t.licenses)
 	binary := describe.Binary{Path: debugDlv, Name: "dlv", Size: t.file.Size, SHA1: t.file.SHA1, SHA256: t.file.SHA256, SHA512: t.file.SHA512}
 	version, _, _ := strings.Cut(t.info.GoVersion, " ")
 	p := describe.Program{

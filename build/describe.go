@@ -239,6 +239,22 @@ func (r *run) describeInput(u *unit) (describe.Input, error) {
 	return in, r.debug.describe(u, &in)
 }
 
+// describer puts together what a binary's build info, go list and the licence files say of
+// a module.
+func describer(listed []resolve.Module, licenses map[string]license.Result) func(*debug.Module) describe.Module {
+	imports := map[string][]string{}
+	for _, m := range listed {
+		imports[m.Path] = m.Imports
+	}
+	return func(m *debug.Module) describe.Module {
+		d := describe.Module{Path: m.Path, Version: m.Version, Sum: m.Sum, Imports: imports[m.Path], License: licenses[m.Path]}
+		if m.Replace != nil {
+			d.Replace = &describe.Module{Path: m.Replace.Path, Version: m.Replace.Version, Sum: m.Replace.Sum}
+		}
+		return d
+	}
+}
+
 // linked is what an image is made of: the modules are those of the binary's own
 // build info, and go list adds how they hang together.
 func (r *run) linked(u *unit) (describe.Input, error) {
@@ -246,17 +262,7 @@ func (r *run) linked(u *unit) (describe.Input, error) {
 	if err != nil {
 		return describe.Input{}, err
 	}
-	imports := map[string][]string{}
-	for _, m := range u.modules {
-		imports[m.Path] = m.Imports
-	}
-	module := func(m *debug.Module) describe.Module {
-		d := describe.Module{Path: m.Path, Version: m.Version, Sum: m.Sum, Imports: imports[m.Path], License: u.licenses[m.Path]}
-		if m.Replace != nil {
-			d.Replace = &describe.Module{Path: m.Replace.Path, Version: m.Replace.Version, Sum: m.Replace.Sum}
-		}
-		return d
-	}
+	module := describer(u.modules, u.licenses)
 	p := r.resolved.Plan
 	in := describe.Input{
 		Plan: p.Of(u.image), Image: u.image.Untagged(), Platform: u.platform,
