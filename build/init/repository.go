@@ -229,10 +229,13 @@ func (r *repository) askGit(ctx context.Context) error {
 	}
 	for _, args := range [][]string{
 		{"git", "symbolic-ref", "--short", "refs/remotes/origin/HEAD"}, // "origin/main", after a clone
+		// without one, the branch of the change that adds thimble is not the default
+		{"git", "rev-parse", "--verify", "--quiet", "--symbolic-full-name", "refs/heads/main"},
+		{"git", "rev-parse", "--verify", "--quiet", "--symbolic-full-name", "refs/heads/master"},
 		{"git", "symbolic-ref", "--short", "HEAD"},
 	} {
 		out, err := process.Output(ctx, process.Command{Args: args, Dir: g.Root, Env: os.Environ()})
-		if branch := strings.TrimPrefix(strings.TrimSpace(string(out)), "origin/"); err == nil && branch != "" {
+		if branch := strings.TrimPrefix(strings.TrimPrefix(strings.TrimSpace(string(out)), "refs/heads/"), "origin/"); err == nil && branch != "" {
 			r.branch = branch
 			break
 		}
