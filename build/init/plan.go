@@ -89,6 +89,9 @@ func (p *planned) want(name string, text []byte) error {
 	if err == nil && was == nil {
 		was = []byte{}
 	}
+	if at := filepath.Join(p.repo.root, filepath.FromSlash(name)); err != nil && exists(at) {
+		return fmt.Errorf("read %s: it is a symlink to nothing; remove it, or mend what it points to", at)
+	}
 	p.files = append(p.files, file{path: name, text: text, was: was})
 	return nil
 }
@@ -297,6 +300,12 @@ func (p *planned) writeTo(root, prefix string) error {
 			continue
 		}
 		at := filepath.Join(root, filepath.FromSlash(f.path))
+		if f.add && !f.create() { // the file that was read, where this is a symlink to it
+			var err error
+			if at, err = filepath.EvalSymlinks(at); err != nil {
+				return err
+			}
+		}
 		if err := os.MkdirAll(filepath.Dir(at), 0o777); err != nil {
 			return err
 		}
