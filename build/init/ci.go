@@ -37,8 +37,11 @@ func (p *planned) planCI(system string) error {
 	}
 	minor := strings.TrimPrefix(goversion.Lang("go"+version), "go")
 	tags := path.Join(p.repo.prefix, p.repo.dir, "v")
+	if strings.ContainsAny(tags, " ~^:?*[\\") {
+		return fmt.Errorf("write %s: a release of %s is tagged %s1.2.3, and git takes no such tag; rename the folder, or leave -ci out", name, p.repo.module, tags)
+	}
 	text, err := render(system+".yml.tmpl", map[string]string{
-		"Launcher": "./" + path.Join(p.repo.prefix, "magefiles", "mage.go"), "Target": p.target(""),
+		"Launcher": typed("./" + path.Join(p.repo.prefix, "magefiles", "mage.go")), "Target": p.target(""),
 		"Branch": p.repo.branch, "TagPrefix": tags, "TagPattern": strings.ReplaceAll(regexp.QuoteMeta(tags), "/", `\/`), "GoMod": gomod, "Go": minor,
 		"Summary": path.Join(p.repo.prefix, "dist", "summary.md"),
 		"GoSum":   path.Join(p.repo.prefix, "magefiles", "go.sum"),
@@ -88,4 +91,14 @@ func render(name string, data any) ([]byte, error) {
 	var out bytes.Buffer
 	err = t.Execute(&out, data)
 	return out.Bytes(), err
+}
+
+var plainWord = regexp.MustCompile(`^[\w./\\:@+-]+$`)
+
+// typed is a path as a shell wants it, in quotes where it has a space or the like.
+func typed(name string) string {
+	if plainWord.MatchString(name) {
+		return name
+	}
+	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
 }
