@@ -37,7 +37,7 @@ func workOut(ctx context.Context, r *repository, k *kit, own map[string][]byte) 
 	defer os.RemoveAll(temp)
 	magefiles := filepath.Join(r.root, "magefiles")
 	gomod, gosum := fresh(r, k), string(k.gosum)
-	tidy := false // for packages that others than the kit bring
+	name := "" // of a new module, for packages that others than the kit bring
 	text, err := os.ReadFile(filepath.Join(magefiles, "go.mod"))
 	switch {
 	case err == nil:
@@ -55,7 +55,7 @@ func workOut(ctx context.Context, r *repository, k *kit, own map[string][]byte) 
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil, err
 	case exists(magefiles):
-		tidy = true
+		name = moduleName(r)
 		if gosum, err = inherit(gomod, r, gosum); err != nil {
 			return nil, err
 		}
@@ -71,8 +71,8 @@ func workOut(ctx context.Context, r *repository, k *kit, own map[string][]byte) 
 	}
 	files := maps.Clone(own)
 	files["go.mod"], files["go.sum"] = text, []byte(gosum)
-	for name, text := range files {
-		at := filepath.Join(temp, filepath.FromSlash(name))
+	for file, text := range files {
+		at := filepath.Join(temp, filepath.FromSlash(file))
 		if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
 			return nil, err
 		}
@@ -83,20 +83,25 @@ func workOut(ctx context.Context, r *repository, k *kit, own map[string][]byte) 
 	if _, err := goCommand(ctx, temp, "get", targetsPath+"@"+k.version); err != nil {
 		return nil, err
 	}
-	if tidy {
+	if name != "" {
 		if _, err := goCommand(ctx, temp, "mod", "tidy"); err != nil {
 			return nil, err
 		}
 	}
-	return collect(ctx, temp, magefiles)
+	return collect(ctx, temp, magefiles, name)
 }
 
-// fresh is the go.mod to start from. The tool is what the launcher calls.
-func fresh(r *repository, k *kit) *modfile.File {
+// moduleName is that of a new module in magefiles/.
+func moduleName(r *repository) string {
 	name := path.Join(r.module, "magefiles")
 	if err := module.CheckPath(name); err != nil {
 		name = "example.com/" + name // such as module "main", which nobody can import either
 	}
+	return name
+}
+
+// fresh is the go.mod to start from. The tool is what the launcher calls.
+func fresh(r *repository, k *kit) *modfile.File {
 	text := fmt.Sprintf(`// The targets of this repository: a module of its own, so that what they need does
 // not enter the service's.
 module %s
@@ -108,7 +113,7 @@ tool %s
 require %s %s
 
 require %s %s // indirect
-`, name, k.goVersion, magePath, kitPath, k.version, magePath, k.mage)
+`, moduleName(r), k.goVersion, magePath, kitPath, k.version, magePath, k.mage)
 	f, err := modfile.Parse("go.mod", []byte(text), nil)
 	if err != nil {
 		panic(err) // of our own making
@@ -130,7 +135,8 @@ func inherit(f *modfile.File, r *repository, gosum string) (string, error) {
 	if err := absolute(service, r.folder()); err != nil {
 		return "", err
 	}
-	// Until it has a go.mod, the folder is also a package of the service's module.
+	// Until it has a go.mod, the folder and those below are packages of the service's
+	// module too. Then they have the same paths by its own name: see collect.
 	if err := f.AddModuleStmt(r.module + "-magefiles"); err != nil {
 		return "", err
 	}
@@ -190,9 +196,10 @@ func withFiles(own map[string][]byte, dir string) (map[string][]byte, error) {
 	return all, err
 }
 
-// collect reads what the go command has made of the module in temp. Of go.sum it keeps
+// collect reads what the go command has made of the module in temp, and calls it by its
+// name, unless that is "". Of go.sum it keeps
 // what "go mod tidy" would, which fetches the tests of all modules to find that out.
-func collect(ctx context.Context, temp, magefiles string) (*moduleFiles, error) {
+func collect(ctx context.Context, temp, magefiles, name string) (*moduleFiles, error) {
 	graph, err := goCommand(ctx, temp, "mod", "graph")
 	if err != nil {
 		return nil, err
@@ -207,6 +214,11 @@ func collect(ctx context.Context, temp, magefiles string) (*moduleFiles, error) 
 	}
 	if err := f.AddTool(magePath); err != nil {
 		return nil, err
+	}
+	if name != "" {
+		if err := f.AddModuleStmt(name); err != nil {
+			return nil, err
+		}
 	}
 	direct := false
 	for _, r := range f.Require {
