@@ -136,7 +136,7 @@ func environ() []string {
 }
 
 // compile makes the program, if it is not up to date. What is set for the service,
-// go.work and GOFLAGS, does not count for its targets.
+// go.work, GO111MODULE and GOFLAGS, does not count for its targets.
 func compile(dir, program string) error {
 	self, err := os.Executable()
 	if err != nil {
@@ -156,7 +156,7 @@ func compile(dir, program string) error {
 		flags += " -modcacherw"
 	}
 	cmd := exec.Command("go", "-C", dir, "tool", "mage", "-d", dir, "-w", dir, "-gocmd", self, "-compile", program)
-	cmd.Env = append(environ(), "GOWORK=off", "GOFLAGS="+flags, asGo+"=1")
+	cmd.Env = append(environ(), "GOWORK=off", "GO111MODULE=on", "GOFLAGS="+flags, asGo+"=1")
 	cmd.Stdout = os.Stderr
 	if err := run(cmd, startedByGo(self)); err != nil {
 		// mage has removed this, unless it was stopped
