@@ -155,6 +155,41 @@ func TestCalls(t *testing.T) {
 	}
 }
 
+// TestTargets holds README.md's table of targets against what each takes. "The same" are
+// the flags of the row above.
+func TestTargets(t *testing.T) {
+	_, section, _ := strings.Cut(pages(t)[filepath.Join("..", "..", "README.md")], "\n## The targets\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	known, rows, above := flags(t), map[string][]string{}, []string(nil)
+	for _, row := range regexp.MustCompile("(?m)^\\| (`[a-z].*?) \\| (.*) \\|$").FindAllStringSubmatch(section, -1) {
+		named := []string{"offline"} // which the text below has
+		for _, f := range regexp.MustCompile("[` ]-([a-zA-Z]+)").FindAllStringSubmatch(row[2], -1) {
+			named = append(named, f[1])
+		}
+		if strings.Contains(row[2], "the same") {
+			named = append(named, above...)
+		}
+		if m := regexp.MustCompile("all flags of `([a-z]+)`").FindStringSubmatch(row[2]); m != nil {
+			named = append(named, known[m[1]]...)
+		}
+		slices.Sort(named)
+		above = slices.Compact(named)
+		for _, target := range regexp.MustCompile("`([a-z]+)").FindAllStringSubmatch(row[1], -1) {
+			rows[target[1]] = above
+		}
+	}
+	for target, takes := range known {
+		if takes := slices.Sorted(slices.Values(takes)); !slices.Equal(takes, rows[target]) {
+			t.Errorf("%s takes %q, README.md has %q", target, takes, rows[target])
+		}
+	}
+	for target := range rows {
+		if _, ok := known[target]; !ok {
+			t.Errorf("README.md has %s, which is no target", target)
+		}
+	}
+}
+
 // TestSettings looks for every variable and every field of Config that is named.
 func TestSettings(t *testing.T) {
 	options, err := os.ReadFile(filepath.Join("..", "options.go"))
