@@ -97,17 +97,24 @@ func launch() error {
 	return run(cmd, false)
 }
 
-// folder is the folder of this file, with symlinks resolved. It is where the compiler
-// saw it, or a folder magefiles above the working folder: -trimpath hides the former,
-// and the built program may have been copied.
+// folder is the folder of the targets, with symlinks resolved. "go run" was told it by the
+// name of this file; a program that was built serves every repository, and looks for a
+// folder magefiles above the working folder before it takes the one it was built in.
 func folder() (string, error) {
-	var dirs []string
-	if _, file, _, ok := runtime.Caller(0); ok && filepath.IsAbs(file) {
-		dirs = append(dirs, filepath.Dir(file))
-	}
 	wd, err := os.Getwd()
 	if err != nil {
 		return "", err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return "", fmt.Errorf("find this program: %w", err)
+	}
+	var dirs, own []string
+	if _, file, _, ok := runtime.Caller(0); ok && filepath.IsAbs(file) { // not with -trimpath
+		own = []string{filepath.Dir(file)}
+	}
+	if startedByGo(self) {
+		dirs = own
 	}
 	for dir := wd; ; dir = filepath.Dir(dir) {
 		dirs = append(dirs, filepath.Join(dir, "magefiles"))
@@ -115,7 +122,7 @@ func folder() (string, error) {
 			break
 		}
 	}
-	for _, dir := range dirs {
+	for _, dir := range append(dirs, own...) {
 		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil && filepath.Base(dir) == "magefiles" {
 			return filepath.EvalSymlinks(dir)
 		}
