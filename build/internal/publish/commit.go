@@ -22,6 +22,9 @@ import (
 // manifest.json, which the next run puts right.
 func (d *Dist) Commit(ctx context.Context, manifest []byte) error {
 	err := context.Cause(ctx)
+	if err == nil && !d.current() {
+		err = errors.New("somebody removed the folder meanwhile; run it again")
+	}
 	if err == nil {
 		err = d.replace(manifest)
 	}

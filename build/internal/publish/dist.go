@@ -96,6 +96,9 @@ func (d *Dist) Close() error {
 	if !d.lock.Locked() {
 		return nil
 	}
+	if !d.named() {
+		return d.abandon()
+	}
 	err := os.RemoveAll(d.path(stageName))
 	if runtime.GOOS == "windows" { // where nobody can remove an open file
 		err = errors.Join(err, d.lock.Unlock())
@@ -104,6 +107,20 @@ func (d *Dist) Close() error {
 		err = errors.Join(err, os.Remove(d.lock.Path()), d.lock.Unlock())
 	}
 	if err = errors.Join(err, d.takeBack()); err != nil {
+		return fmt.Errorf("close %s: %w", d.dir, err)
+	}
+	return nil
+}
+
+// abandon is Close where somebody has removed the folder meanwhile. If there is a lock
+// again, the folder is another run's.
+func (d *Dist) abandon() error {
+	var err error
+	if _, statErr := os.Lstat(d.lock.Path()); errors.Is(statErr, fs.ErrNotExist) {
+		err = os.RemoveAll(d.path(stageName))
+		_ = os.Remove(d.dir) // it stays if something else is in it
+	}
+	if err = errors.Join(err, d.lock.Unlock()); err != nil {
 		return fmt.Errorf("close %s: %w", d.dir, err)
 	}
 	return nil
@@ -186,16 +203,21 @@ func (d *Dist) prepare() error {
 
 // current says that the lock held is the one that others find in the folder.
 func (d *Dist) current() bool {
+	if !d.named() {
+		return false
+	}
+	_, err := os.Stat(d.path(markerName))
+	return err == nil
+}
+
+// named says that the lock held is still that of the folder.
+func (d *Dist) named() bool {
 	held, err := d.lock.Stat()
 	if err != nil {
 		return false
 	}
 	named, err := os.Stat(d.lock.Path())
-	if err != nil || !os.SameFile(held, named) {
-		return false
-	}
-	_, err = os.Stat(d.path(markerName))
-	return err == nil
+	return err == nil && os.SameFile(held, named)
 }
 
 // takeBack removes the marker and the folders that prepare made, unless there is

@@ -3,6 +3,7 @@ package publish_test
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -235,6 +236,37 @@ func TestOpenWithAFileInThePlace(t *testing.T) {
 		}
 	}
 	same(t, tree(t, parent), before)
+}
+
+// A folder that is removed under a run gets nothing, and the next run a whole one.
+func TestFolderRemovedMeanwhile(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("nobody can remove an open lock there")
+	}
+	ctx := context.Background()
+	dir := filepath.Join(t.TempDir(), "dist")
+	d := open(t, dir)
+	ok(t, os.RemoveAll(dir))
+	ok(t, d.Write("bin/x", []byte("1")))
+	if err := d.Commit(ctx, []byte("1")); err == nil || !strings.Contains(err.Error(), "somebody removed the folder meanwhile; run it again") {
+		t.Errorf("commit says %v", err)
+	}
+	ok(t, d.Close())
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the folder is there: %v", err)
+	}
+
+	// Where another run has made it anew, that one's stage and lock stay.
+	d = open(t, dir)
+	ok(t, os.RemoveAll(dir))
+	other := open(t, dir)
+	ok(t, other.Write("bin/x", []byte("2")))
+	if err := d.Commit(ctx, []byte("1")); err == nil {
+		t.Error("committed to another run's folder")
+	}
+	ok(t, d.Close())
+	ok(t, other.Commit(ctx, []byte("2")))
+	holds(t, dir, ".gitignore", "bin/x", "manifest.json")
 }
 
 func TestOpenClearsWhatAKilledRunLeft(t *testing.T) {
