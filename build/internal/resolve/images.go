@@ -80,6 +80,9 @@ func (r *Resolved) image(cfg plan.Config, c plan.ImageConfig) (plan.Image, error
 	if !componentName.MatchString(img.Name) {
 		return fail("the name is not allowed in a reference; set Name in Config.Images to lower-case letters, digits, '.', '_' and '-'")
 	}
+	if err := checkLicenses(c.Licenses); err != nil {
+		return fail("%v", err)
+	}
 	img.Title = cmp.Or(img.Title, img.Name)
 	if cfg.Repository != "" {
 		img.Repository = strings.TrimSuffix(cfg.Repository, "/") + "/" + img.Name
