@@ -3,6 +3,7 @@ package build_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -64,6 +65,33 @@ func TestReferrersOfOthers(t *testing.T) {
 				t.Errorf("there are %d bundles, want 5", there)
 			}
 		})
+	}
+}
+
+// A proxy before the registry that adds a charset to the media type, or takes it away,
+// changes nothing.
+func TestMediaTypeOfProxies(t *testing.T) {
+	t.Parallel()
+	key := newKey(t)
+	repo := module(t, "hello")
+	for _, mediaType := range []string{"%s; charset=utf-8", ""} {
+		p, host := registrytest.Before(t, registrytest.InProcess(t, false))
+		p.Answer(func(resp *http.Response) error {
+			if was := resp.Header.Get("Content-Type"); resp.StatusCode == http.StatusOK && strings.Contains(resp.Request.URL.Path, "/manifests/") {
+				resp.Header["Content-Type"] = nil // or the server adds one
+				if mediaType != "" {
+					resp.Header.Set("Content-Type", fmt.Sprintf(mediaType, was))
+				}
+			}
+			return nil
+		})
+		_, err := build.Release(t.Context(), options(t, repo, to(host, key)))
+		ok(t, err)
+		report, err := build.Verify(t.Context(), options(t, t.TempDir()), host+"/acme/hello:v1.2.3", build.Expected{Keys: []string{publicOf(key)}})
+		ok(t, err)
+		if !slices.ContainsFunc(report.Checks, func(c build.Check) bool { return c.Platform == "linux/amd64" && c.Check == "signature" }) {
+			t.Errorf("the platforms were not looked at: %+v", report)
+		}
 	}
 }
 

@@ -107,6 +107,9 @@ func TestTampering(t *testing.T) {
 		{"an index given as an image", func(t *testing.T, r *release, m *attest.Material, f []attest.Form) {
 			m.Root.Descriptor.MediaType = types.OCIManifestSchema1
 		}, []string{"manifest of sha256:", "it is given as application/vnd.oci.image.manifest.v1+json, and says that it is application/vnd.oci.image.index.v1+json"}},
+		{"an index given as nothing", func(t *testing.T, r *release, m *attest.Material, f []attest.Form) {
+			m.Root.Descriptor.MediaType, m.Children = "", nil
+		}, []string{"manifest of sha256:", "it is an index, and what names it does not say so"}},
 		{"an index that is an image too", func(t *testing.T, r *release, m *attest.Material, f []attest.Form) {
 			m.Root.Raw = append([]byte(`{"layers":[],`), m.Root.Raw[1:]...)
 			m.Root.Descriptor.Digest, _, _ = v1.SHA256(bytes.NewReader(m.Root.Raw))

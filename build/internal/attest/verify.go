@@ -229,7 +229,9 @@ func (v *verification) manifest(s subject) bool {
 	switch {
 	case given != "" && is.MediaType != "" && is.MediaType != given:
 		v.add(s.check("manifest", "", Failed, fmt.Sprintf("it is given as %s, and says that it is %s", given, is.MediaType)))
-	case is.Manifests != nil && is.Layers != nil, is.Manifests != nil && !given.IsIndex() && given != "":
+	case given == "" && is.Manifests != nil:
+		v.add(s.check("manifest", "", Failed, "it is an index, and what names it does not say so"))
+	case is.Manifests != nil && is.Layers != nil, is.Manifests != nil && !given.IsIndex():
 		v.add(s.check("manifest", "", Failed, "it can be read as an index and as an image"))
 	default:
 		v.add(s.check("manifest", "", Passed, "its content has this digest"))

@@ -3,8 +3,10 @@ package registry
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
+	"mime"
 	"net/http"
 	"net/url"
 	"slices"
@@ -128,7 +130,19 @@ func (r *Repository) get(ctx context.Context, ref string) (*manifest, error) {
 	if strings.HasPrefix(ref, "sha256:") && digest.String() != ref {
 		return nil, problemf("the registry gives %s for it; somebody has changed it on the way or in the registry", digest)
 	}
-	return &manifest{raw: a.body, mediaType: types.MediaType(a.header.Get("Content-Type")), digest: digest}, nil
+	// Proxies add a charset, or take the header away; then the manifest's own word counts.
+	found := &manifest{raw: a.body, digest: digest}
+	if mediaType, _, err := mime.ParseMediaType(a.header.Get("Content-Type")); err == nil {
+		found.mediaType = types.MediaType(mediaType)
+		return found, nil
+	}
+	var is struct {
+		MediaType types.MediaType `json:"mediaType"`
+	}
+	if json.Unmarshal(a.body, &is) == nil {
+		found.mediaType = is.MediaType
+	}
+	return found, nil
 }
 
 // has says whether something ("manifests", "blobs") is in a repository by digest.
