@@ -232,6 +232,26 @@ func (rel *release) tagsAreFree() error {
 	return nil
 }
 
+// lookUpTags looks again where the tags point that may not move, and refuses as
+// tagsAreFree does.
+func (rel *release) lookUpTags(ctx context.Context) error {
+	for _, d := range rel.destinations {
+		for _, tag := range d.tags {
+			if tag.Moving {
+				continue
+			}
+			is, err := d.repo.Resolve(ctx, tag.Name)
+			if err != nil {
+				return err
+			}
+			if delete(d.found, tag.Name); is.Hex != "" {
+				d.found[tag.Name] = is
+			}
+		}
+	}
+	return rel.tagsAreFree()
+}
+
 // public adds what a registry may have by now.
 func (rel *release) public(err error) error {
 	if !rel.uploading || len(rel.destinations) == 0 {
@@ -370,6 +390,13 @@ func (rel *release) policy(img plan.Image, units []*unit) attest.Policy {
 
 // finish moves the tags: everything else is in place and verified.
 func (rel *release) finish(ctx context.Context) error {
+	// A repository's tags are looked up before the first of them moves. Of several
+	// repositories, a tag that was taken meanwhile in the last one stops the first.
+	if len(rel.destinations) > 1 {
+		if err := rel.lookUpTags(ctx); err != nil {
+			return err
+		}
+	}
 	for i, d := range rel.destinations {
 		digest, err := rel.indexes[d.image.Name].Digest()
 		if err != nil {

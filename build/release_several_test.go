@@ -4,9 +4,11 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/thimble-build/thimble/build"
@@ -92,6 +94,14 @@ func TestReleaseSeveral(t *testing.T) {
 	git(t, o.Workdir, "commit", "-q", "--allow-empty", "-m", "next")
 	git(t, o.Workdir, "tag", "v1.2.4")
 	failing := "/v2/mirror/" + r.Images[len(r.Images)-1].Name + "/manifests/"
+	untagged := func() {
+		t.Helper()
+		for _, repository := range repositories {
+			if got := tagsOf(t, repository); len(got) != 1 {
+				t.Errorf("%s has the tags %v", repository, got)
+			}
+		}
+	}
 	p.Meddle(func(_ int, w http.ResponseWriter, r *http.Request) bool {
 		if r.Method != http.MethodPut || !strings.HasPrefix(r.URL.Path, failing) {
 			return false
@@ -101,11 +111,21 @@ func TestReleaseSeveral(t *testing.T) {
 	})
 	_, err = build.Release(t.Context(), o)
 	refused(t, err, "403 forbidden", "no tag was moved")
-	for _, repository := range repositories {
-		if got := tagsOf(t, repository); len(got) != 1 {
-			t.Errorf("%s has the tags %v", repository, got)
+	untagged()
+
+	// Nor where somebody takes the tag of the last one while the rest is pushed.
+	taken := must(name.NewTag(repositories[len(repositories)-1]+":v1.2.4", name.Insecure))
+	var once sync.Once
+	p.Meddle(func(_ int, _ http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodPut {
+			once.Do(func() { ok(t, remote.Write(taken, must(random.Image(100, 1)))) })
 		}
-	}
+		return false
+	})
+	_, err = build.Release(t.Context(), o)
+	refused(t, err, taken.String()+": it points to ", "no tag was moved")
+	ok(t, remote.Delete(taken))
+	untagged()
 	p.Meddle(nil)
 	r, err = build.Release(t.Context(), o)
 	ok(t, err)
