@@ -23,11 +23,12 @@ func (p *planned) planCI(system string) error {
 	if p.repo.prefix != "" {
 		up = strings.Repeat("../", strings.Count(p.repo.prefix, "/")+1)
 	}
-	name := ".gitlab-ci.yml"
+	name, title := ".gitlab-ci.yml", "images"
 	if system == "github" {
 		name = ".github/workflows/thimble.yml"
 		if p.repo.prefix != "" {
 			name = ".github/workflows/thimble-" + strings.ReplaceAll(p.repo.prefix, "/", "-") + ".yml"
+			title = fmt.Sprintf("%q", "images of "+p.repo.prefix) // runs of two workflows of one name would cancel each other
 		}
 	}
 	gomod := path.Join(p.repo.prefix, "magefiles", "go.mod")
@@ -41,7 +42,7 @@ func (p *planned) planCI(system string) error {
 		return fmt.Errorf("write %s: a release of %s is tagged %s1.2.3, and git takes no such tag; rename the folder, or leave -ci out", name, p.repo.module, tags)
 	}
 	text, err := render(system+".yml.tmpl", map[string]string{
-		"Launcher": typed("./" + path.Join(p.repo.prefix, "magefiles", "mage.go")), "Target": p.target(""),
+		"Name": title, "Launcher": typed("./" + path.Join(p.repo.prefix, "magefiles", "mage.go")), "Target": p.target(""),
 		"Branch": p.repo.branch, "TagPrefix": tags, "TagPattern": strings.ReplaceAll(regexp.QuoteMeta(tags), "/", `\/`), "GoMod": gomod, "Go": minor,
 		"Summary": path.Join(p.repo.prefix, "dist", "summary.md"),
 		"GoSum":   path.Join(p.repo.prefix, "magefiles", "go.sum"),
