@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -179,6 +180,14 @@ func (r *reader) event(line []byte) {
 		delete(r.failing, key)
 	case "fail", "build-fail":
 		r.count(e)
+		if e.Test == "" { // of tests that were running when the program died nothing else is said
+			for _, unfinished := range slices.Sorted(maps.Keys(r.failing)) {
+				if unfinished != key && strings.HasPrefix(unfinished, key) {
+					r.output.Write(r.failing[unfinished].Bytes())
+					delete(r.failing, unfinished)
+				}
+			}
+		}
 		if b := r.failing[key]; b != nil {
 			r.output.Write(b.Bytes())
 			delete(r.failing, key)
