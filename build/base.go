@@ -299,16 +299,18 @@ func (u *unit) onBase(t *tree.Tree) (*tree.Tree, error) {
 	if err != nil {
 		return nil, err
 	}
-	type folder struct {
+	type found struct {
 		tree.Node
 		ok bool
 	}
-	known := map[string]folder{} // a look for what is not there takes long
+	known := map[string]found{} // a look for what is not there takes long
 	placed, err := t.Above(func(p string) (tree.Node, bool) {
 		f, ok := known[p]
 		if !ok {
-			e, found := files.Lookup("/" + p)
-			f = folder{tree.Folder(strings.TrimPrefix(e.Path, "/"), e.Mode, e.UID, e.GID), found && e.Type == tar.TypeDir}
+			var e layerfs.Entry
+			if e, f.ok = files.Lookup("/" + p); e.Type == tar.TypeDir {
+				f.Node = tree.Folder(strings.TrimPrefix(e.Path, "/"), e.Mode, e.UID, e.GID)
+			}
 			known[p] = f
 		}
 		return f.Node, f.ok

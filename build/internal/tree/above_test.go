@@ -17,6 +17,7 @@ func TestAbove(t *testing.T) {
 	base := map[string]Node{
 		"usr": folder("usr", 0o755, 0), "usr/lib": folder("usr/lib", 0o755, 0), "lib": folder("usr/lib", 0o755, 0),
 		"root": folder("root", 0o700, 0), "var/lib/db": folder("var/lib/db", 0o750, 26), "all": folder("", 0o755, 0),
+		"etc/file": Bytes("etc/file", 0o644, nil),
 	}
 	look := func(p string) (Node, bool) { n, ok := base[p]; return n, ok }
 	for name, tc := range map[string]struct {
@@ -26,7 +27,12 @@ func TestAbove(t *testing.T) {
 		"beside the base's":          {[]Node{Bytes("srv/www/x", 0o644, nil)}, []string{"srv drwxr-xr-x 0", "srv/www drwxr-xr-x 0", "srv/www/x -rw-r--r-- 0"}},
 		"through a symlink":          {[]Node{Bytes("lib/x/y", 0o644, nil)}, []string{"usr drwxr-xr-x 0", "usr/lib drwxr-xr-x 0", "usr/lib/x drwxr-xr-x 0", "usr/lib/x/y -rw-r--r-- 0"}},
 		"a folder for a symlink":     {[]Node{folder("lib", 0o755, 0), Bytes("lib/y", 0o644, nil)}, []string{"usr drwxr-xr-x 0", "usr/lib drwxr-xr-x 0", "usr/lib/y -rw-r--r-- 0"}},
-		"a file for a symlink":       {[]Node{Bytes("lib", 0o644, nil)}, []string{"lib -rw-r--r-- 0"}},
+		"a symlink for a symlink":    {[]Node{{Path: "lib", Mode: fs.ModeSymlink | 0o777, Link: "usr/lib"}}, []string{"lib Lrwxrwxrwx 0"}},
+		"a file for a file":          {[]Node{Bytes("etc/file", 0o600, nil)}, []string{"etc drwxr-xr-x 0", "etc/file -rw------- 0"}},
+		"a file for a symlink":       {[]Node{Bytes("lib", 0o644, nil)}, []string{"error: add /lib: it is a folder of the base; name what is to be in it, such as /lib/x"}},
+		"a file for a folder":        {[]Node{Bytes("usr/lib", 0o644, nil)}, []string{"error: add /usr/lib: it is a folder of the base"}},
+		"a symlink for a folder":     {[]Node{{Path: "usr/lib", Mode: fs.ModeSymlink | 0o777, Link: "x"}}, []string{"error: add /usr/lib: it is a folder of the base"}},
+		"below a file":               {[]Node{Bytes("etc/file/x", 0o644, nil)}, []string{"error: add /etc/file/x: /etc/file is a file of the base"}},
 		"a closed folder":            {[]Node{Bytes("root/x", 0o600, nil)}, []string{"root drwx------ 0", "root/x -rw------- 0"}},
 		"another's folder":           {[]Node{folder("var/lib/db", 0o755, 0), Bytes("var/lib/db/x", 0o600, nil)}, []string{"var drwxr-xr-x 0", "var/lib drwxr-xr-x 0", "var/lib/db drwxr-x--- 26", "var/lib/db/x -rw------- 0"}},
 		"another's folder, of which": {[]Node{folder("var/lib/db", 0o700, 70)}, []string{"var drwxr-xr-x 0", "var/lib drwxr-xr-x 0", "var/lib/db drwx------ 70"}},

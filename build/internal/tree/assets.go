@@ -48,6 +48,8 @@ func Assets(dir string, img plan.Image, base Accounts) (*Tree, error) {
 	for _, n := range nodes {
 		if p := "/" + n.Path; p == AppPath(img.Name) || p == LicensesPath {
 			return nil, fmt.Errorf("asset for %s: the image has a file of its own there", p)
+		} else if !n.Mode.IsDir() && isFolder(p, img.Name) {
+			return nil, fmt.Errorf("asset for %s: it is a folder of the image; name the file in it, such as %s/x", p, p)
 		}
 	}
 	if len(nodes) > 0 {
@@ -57,6 +59,18 @@ func Assets(dir string, img plan.Image, base Accounts) (*Tree, error) {
 		}
 	}
 	return t, addUsers(t, base, img.Users)
+}
+
+// isFolder says whether the other layers of an image have a folder at a path, whatever the
+// binary needs.
+func isFolder(p, image string) bool {
+	below := func(file string) bool { return strings.HasPrefix(file, p+"/") }
+	for _, paths := range needPaths {
+		if slices.ContainsFunc(paths, below) {
+			return true
+		}
+	}
+	return below(AppPath(image)) || below(LicensesPath)
 }
 
 // AssetFiles lists the files and symlinks of the source tree that Assets reads

@@ -217,6 +217,9 @@ func TestAssetsRefuses(t *testing.T) {
 		"loop":               {plan.Asset{Source: "loop", Target: "/x"}, "symlink to"},
 		"link in a folder":   {plan.Asset{Source: "through", Target: "/x"}, "deep/out: symlink to ../../file leaves the folder"},
 		"the binary's path":  {plan.Asset{Source: "file", Target: "/app/api"}, "a file of its own there"},
+		"a folder":           {plan.Asset{Source: "file", Target: "/etc"}, "asset for /etc: it is a folder of the image; name the file in it, such as /etc/x"},
+		"the home":           {plan.Asset{Source: "file", Target: "/home/nonroot"}, "it is a folder of the image"},
+		"the binary's":       {plan.Asset{Source: "file", Target: "/app"}, "it is a folder of the image"},
 		"licence texts":      {plan.Asset{Source: "file", Target: "/licenses/third-party.txt"}, "a file of its own there"},
 	} {
 		t.Run(name, func(t *testing.T) {
