@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -187,6 +188,9 @@ func Resolve(ctx context.Context, in Input) (*Resolved, error) {
 	return r, nil
 }
 
+// buildTag is what a build constraint can name (go/build/constraint).
+var buildTag = regexp.MustCompile(`^[\pL\pN_.]+$`)
+
 func (r *Resolved) toolchain(cfg plan.Config) error {
 	g := r.Go
 	r.Plan.Toolchain = plan.Toolchain{
@@ -198,6 +202,11 @@ func (r *Resolved) toolchain(cfg plan.Config) error {
 			return fmt.Errorf("find the workspace: %w", err)
 		}
 		r.Plan.Toolchain.Work = filepath.ToSlash(rel)
+	}
+	for _, tag := range cfg.BuildTags {
+		if !buildTag.MatchString(tag) {
+			return fmt.Errorf("build tag %q of Config.BuildTags is not letters, digits, '_' and '.'; write each tag as an entry of its own", tag)
+		}
 	}
 	tags := slices.Concat(g.Tags, cfg.BuildTags)
 	slices.Sort(tags)

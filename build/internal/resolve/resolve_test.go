@@ -480,6 +480,7 @@ func TestRefusals(t *testing.T) {
 		{name: "contradiction", module: "hello", cfg: image(plan.ImageConfig{Include: []string{"tmp"}, Exclude: []string{"tmp"}}), want: "both included and excluded"},
 		{name: "user", module: "hello", cfg: image(plan.ImageConfig{Runtime: plan.Runtime{User: "root"}}), want: "nor the name of one of Users"},
 		{name: "group of nobody", module: "hello", cfg: image(plan.ImageConfig{Users: []plan.User{{Name: "app", UID: 1}}, Runtime: plan.Runtime{User: "app:wheel"}}), want: "nor the name of one of Users"},
+		{name: "two build tags in one", module: "hello", cfg: plan.Config{BuildTags: []string{"netgo,osusergo"}}, want: `build tag "netgo,osusergo" of Config.BuildTags is not letters`},
 		{name: "licences", module: "hello", cfg: image(plan.ImageConfig{Licenses: "Apache 2.0"}), want: `licenses "Apache 2.0" is not an SPDX expression`},
 		{name: "user of three", module: "hello", cfg: image(plan.ImageConfig{Runtime: plan.Runtime{User: "1:2:3"}}), want: `user "1:2:3" is neither a uid`},
 		{name: "user beyond what engines take", module: "hello", cfg: image(plan.ImageConfig{Runtime: plan.Runtime{User: "65532:2147483648"}}), want: "2147483648 is not from 0 to 2147483647"},
