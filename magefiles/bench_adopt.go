@@ -108,7 +108,8 @@ func (f *firstImage) caches() ([]string, error) {
 	return append(f.env, "GOCACHE="+filepath.Join(at(f.n), "go"), "XDG_CACHE_HOME="+filepath.Join(at(f.n), "user")), nil
 }
 
-// builds compiles the magefile as the launcher has mage do it, and the service.
+// builds compiles the magefile with a plain go build, and the service. (The launcher links
+// it without debug info.)
 func (f *firstImage) builds() (time.Duration, error) {
 	if err := f.fresh("sample-service"); err != nil {
 		return 0, err
