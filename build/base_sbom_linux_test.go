@@ -1,6 +1,7 @@
 package build_test
 
 import (
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -128,6 +129,17 @@ func baseSBOM(t *testing.T, host string) {
 				t.Errorf("%s does not name %s", file, s.Reference)
 			}
 		}
+	}
+
+	// One that was removed from the registry may still be listed, and counts no more.
+	for _, s := range pinned() {
+		if mediaType, digest, _ := strings.Cut(s, " "); mediaType == "application/spdx+json" {
+			request(t, http.MethodDelete, repo, digest, "")
+		}
+	}
+	locked = must(build.Lock(t.Context(), o))
+	if got := pinned(); len(got) != len(kinds)-1 {
+		t.Errorf("after one was removed, the lock has\n%q", got)
 	}
 }
 

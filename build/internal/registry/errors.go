@@ -60,6 +60,9 @@ func (p *problem) Error() string { return p.text }
 
 func problemf(format string, args ...any) error { return &problem{fmt.Sprintf(format, args...)} }
 
+// ErrNoImage is the cause where a registry does not have a manifest.
+var ErrNoImage = problemf("there is no such image")
+
 // explain says what failed, on what, and what to do, and leaves out what a registry
 // wrote. what is a tag or a digest of the repository, or nothing.
 func (r *Repository) explain(ctx context.Context, verb, what string, err error) error {

@@ -23,7 +23,7 @@ const maxDocuments = 256 << 20
 func (r *Repository) Manifest(ctx context.Context, digest v1.Hash) ([]byte, v1.Descriptor, error) {
 	found, err := r.get(ctx, digest.String())
 	if err == nil && found == nil {
-		err = problemf("there is no such image")
+		err = ErrNoImage
 	}
 	if err != nil {
 		return nil, v1.Descriptor{}, r.explain(ctx, "read", digest.String(), err)
@@ -60,7 +60,7 @@ func (r *Repository) Referrer(ctx context.Context, digest v1.Hash, artifactType 
 func (r *Repository) image(ctx context.Context, digest v1.Hash) (v1.Image, error) {
 	found, err := r.get(ctx, digest.String())
 	if err == nil && found == nil {
-		err = problemf("there is no such image")
+		err = ErrNoImage
 	}
 	if err != nil {
 		return nil, err
