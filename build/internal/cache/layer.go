@@ -70,7 +70,7 @@ func (l *Layer) File() string { return l.path }
 
 // layerFormat is part of every key: it changes with anything that changes the
 // bytes of a compressed layer.
-const layerFormat = "layer 4 "
+const layerFormat = "layer 3 "
 
 // Layer returns the layer whose uncompressed tar write writes. It is taken from
 // the cache when the key is known and the blob's hash is right, and made

@@ -25,6 +25,11 @@ const (
 	gzipBlocks = 8
 )
 
+// zstdWindow is part of the format as well: a smaller one costs time, since what is
+// in it is moved more often, and a larger one memory, and the time that it takes to get
+// that.
+const zstdWindow = 4 << 20
+
 // NewWriter returns a writer that compresses into w; closing it does not close w.
 // The error names a compression that is not known.
 func NewWriter(w io.Writer, compression plan.Compression) (io.WriteCloser, error) {
@@ -42,7 +47,8 @@ func NewWriter(w io.Writer, compression plan.Compression) (io.WriteCloser, error
 		}
 		return z, nil
 	case plan.Zstd:
-		return newFrames(w)
+		// No checksum: a layer's digest is one, and a better.
+		return zstd.NewWriter(w, zstd.WithEncoderConcurrency(min(runtime.GOMAXPROCS(0), 2)), zstd.WithWindowSize(zstdWindow), zstd.WithEncoderCRC(false))
 	}
 	return nil, fmt.Errorf("compression %q is not known", compression)
 }
