@@ -235,9 +235,13 @@ func (r *run) examine(ctx context.Context, u *unit, before bool) (*examined, err
 		scan = func() (needs.Report, error) { return needs.Report{}, nil }
 	}
 	switch {
-	case !before: // those who want the hashes wait for them
+	case !before: // the SBOM of a new binary is a new one: it wants all, and waits for them
+		e.digests = sync.OnceValues(e.computeAll)
+		e.hash = func() error {
+			_, err := e.digests()
+			return err
+		}
 		r.background.Go(func() { _ = e.hash() })
-		r.background.Go(func() { _, _ = e.digests() }) // the SBOM of a new binary is a new one
 		e.report, err = scan()
 	case u.bare:
 		err = e.hash()
@@ -299,9 +303,20 @@ func (e *examined) computeHash() error {
 // digests are what SPDX and CycloneDX want of a file besides its SHA-256, in hex.
 type digests struct{ sha1, sha512 string }
 
-func (e *examined) computeDigests() (digests, error) {
+func (e *examined) computeDigests() (digests, error) { return e.digestInto(io.Discard) }
+
+// computeAll is computeHash and computeDigests in one reading.
+func (e *examined) computeAll() (digests, error) {
+	h := sha256.New()
+	d, err := e.digestInto(h)
+	e.sha256 = hex.EncodeToString(h.Sum(nil))
+	return d, err
+}
+
+// digestInto reads the binary for the digests and for w.
+func (e *examined) digestInto(w io.Writer) (digests, error) {
 	h1, h512 := sha1.New(), sha512.New()
-	if _, err := io.Copy(io.MultiWriter(h1, h512), io.NewSectionReader(e.file, 0, e.size)); err != nil {
+	if _, err := io.Copy(io.MultiWriter(w, h1, h512), io.NewSectionReader(e.file, 0, e.size)); err != nil {
 		return digests{}, fmt.Errorf("read the binary: %w", err)
 	}
 	return digests{hex.EncodeToString(h1.Sum(nil)), hex.EncodeToString(h512.Sum(nil))}, nil
