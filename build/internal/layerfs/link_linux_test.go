@@ -94,16 +94,7 @@ func TestLinkIsTheDynamicLinkers(t *testing.T) {
 					place(t, filepath.Join(dir, at), from, made)
 				}
 			}
-			var b bytes.Buffer
-			w := tar.NewWriter(&b)
-			if err := errors.Join(w.AddFS(os.DirFS(dir)), w.Close()); err != nil {
-				t.Fatal(err)
-			}
-			layer, err := Scan(&b)
-			if err != nil {
-				t.Fatal(err)
-			}
-			fs := Stack(layer)
+			fs := scanFolder(t, dir)
 			e, _ := fs.Lookup("/app/program")
 			found, err := fs.Link(Program{ELF: e.ELF, Path: "/app/program", LibraryPath: strings.Split(test.env, ":")})
 			if refused := new(LinkError); test.want == "" && err != nil || test.want != "" && (!errors.As(err, &refused) || !strings.Contains(err.Error(), test.want)) {
@@ -203,16 +194,7 @@ func TestLinkSecure(t *testing.T) {
 		if err := os.Remove(filepath.Join(dir, "proc")); err != nil {
 			t.Fatal(err)
 		}
-		var b bytes.Buffer
-		w := tar.NewWriter(&b)
-		if err := errors.Join(w.AddFS(os.DirFS(dir)), w.Close()); err != nil {
-			t.Fatal(err)
-		}
-		layer, err := Scan(&b)
-		if err != nil {
-			t.Fatal(err)
-		}
-		fs := Stack(layer)
+		fs := scanFolder(t, dir)
 		e, _ := fs.Lookup("/app/program")
 		_, err = fs.Link(Program{ELF: e.ELF, Path: "/app/program", LibraryPath: []string{test.env}, Secure: true})
 		if err != nil && err.Error() != test.want || err == nil && test.want != "" {
@@ -255,6 +237,21 @@ func place(t *testing.T, at, from string, made map[string]string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// scanFolder is the file system of an image whose only layer has what is in dir.
+func scanFolder(t *testing.T, dir string) *FS {
+	t.Helper()
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	if err := errors.Join(w.AddFS(os.DirFS(dir)), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	layer, err := Scan(&b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Stack(layer)
 }
 
 // compileLibraries makes programs and libraries with the C compiler, and returns their
