@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -53,7 +52,7 @@ func unpack(t *testing.T, file string) string {
 		tool = []string{"unzip", "-q", file, "-d", dir}
 	}
 	testtool.Program(t, tool[0])
-	if out, err := exec.Command(tool[0], tool[1:]...).CombinedOutput(); err != nil {
+	if out, err := testtool.Command(t, tool[0], tool[1:]...).CombinedOutput(); err != nil {
 		t.Fatalf("%q: %v\n%s", tool, err, out)
 	}
 	entries, err := os.ReadDir(dir)
@@ -65,6 +64,7 @@ func unpack(t *testing.T, file string) string {
 
 // TestArchivePlatforms releases archives for systems that have no image.
 func TestArchivePlatforms(t *testing.T) {
+	testtool.OnRequest(t, "tar and unzip, and compiles for five platforms")
 	o := archiveOptions(t, helloRepo(t), "darwin/arm64", "windows/amd64", "linux/arm64")
 	r, err := build.Release(t.Context(), o)
 	if err != nil {
@@ -132,7 +132,7 @@ func TestArchivePlatforms(t *testing.T) {
 // checkBinary reads a binary as the go command does.
 func checkBinary(t *testing.T, file string, p *plan.Plan, platform plan.Platform) {
 	t.Helper()
-	out, err := exec.Command("go", "version", "-m", file).CombinedOutput()
+	out, err := testtool.Command(t, "go", "version", "-m", file).CombinedOutput()
 	if err != nil {
 		t.Fatalf("go version -m: %v\n%s", err, out)
 	}
@@ -191,6 +191,7 @@ func checkArchiveSBOM(t *testing.T, r *build.Result, a build.ArchiveResult, fold
 // TestArchivePlatformsSeeIgnoredFiles says that the tree is dirty when git does not
 // track a file that only an archive's platform compiles.
 func TestArchivePlatformsSeeIgnoredFiles(t *testing.T) {
+	testtool.OnRequest(t, "the standard library is compiled for another system")
 	repo := helloRepo(t)
 	for name, text := range map[string]string{".gitignore": "local_windows.go\n", "local_windows.go": "package main\n"} {
 		if err := os.WriteFile(filepath.Join(repo, name), []byte(text), 0o644); err != nil {

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/thimble-build/thimble/build/internal/image"
+	"github.com/thimble-build/thimble/build/internal/limit"
 	"github.com/thimble-build/thimble/build/internal/tree"
 	"github.com/thimble-build/thimble/build/plan"
 )
@@ -26,7 +27,7 @@ type assembled struct {
 	// rootfsKey and assetsKey stand for the content of these layers, and are
 	// empty where there is none; components tells what brought it.
 	rootfsKey, assetsKey string
-	components           func() ([]tree.Component, error)
+	components           func(context.Context) ([]tree.Component, error)
 	// libraries are what the binary is linked with when it starts.
 	libraries []Library
 	// tools are those of a debug image.
@@ -35,16 +36,16 @@ type assembled struct {
 
 // assemble makes the layers of one image, the root file system, the user's own
 // files, and the binary with the licences of what it links; beside them the
-// SBOMs, which describe the same; and of all that the image. A bare unit has the
+// SBOMs, which describe the same; and of all that the image. A unit for an archive only has the
 // SBOMs alone.
 func (r *run) assemble(ctx context.Context, u *unit) error {
-	if u.bare {
-		return r.stage("describe "+u.String(), func() (string, error) {
-			u.components = func() ([]tree.Component, error) { return nil, nil }
+	if u.archiveOnly {
+		return r.Stage("describe "+u.String(), func() (string, error) {
+			u.components = func(context.Context) ([]tree.Component, error) { return nil, nil }
 			if err := u.hash(); err != nil {
 				return "", err
 			}
-			if err := r.describe(u); err != nil {
+			if err := r.describe(ctx, u); err != nil {
 				return "", fmt.Errorf("describe %s: %w", u, err)
 			}
 			return "", nil
@@ -54,7 +55,7 @@ func (r *run) assemble(ctx context.Context, u *unit) error {
 	if u.base, err = r.baseOf(ctx, u); err != nil {
 		return err
 	}
-	return r.stage("assemble "+u.String(), func() (string, error) {
+	return r.Stage("assemble "+u.String(), func() (string, error) {
 		layers, err := r.layersOf(ctx, u)
 		if err != nil {
 			return "", err
@@ -74,7 +75,7 @@ func (r *run) assemble(ctx context.Context, u *unit) error {
 			if err := u.hash(); err != nil {
 				return err
 			}
-			if err := r.describe(u); err != nil {
+			if err := r.describe(ctx, u); err != nil {
 				return fmt.Errorf("describe %s: %w", u, err)
 			}
 			return nil
@@ -114,7 +115,7 @@ func (r *run) layersOf(ctx context.Context, u *unit) ([]func(context.Context) (i
 	if u.base == nil || slices.Contains(names, plan.NeedUsers) {
 		below = tree.MergeAccounts(src.Base)
 	}
-	assets, err := tree.Assets(r.resolved.Dir, u.image, below)
+	assets, err := tree.Assets(r.resolved.Dir, u.image, below, r.found.executable)
 	if err != nil {
 		return nil, err
 	}
@@ -123,13 +124,13 @@ func (r *run) layersOf(ctx context.Context, u *unit) ([]func(context.Context) (i
 	}
 	if !assets.Empty() {
 		h := sha256.New()
-		if err := assets.WriteTar(h); err != nil {
+		if err := assets.WriteTar(limit.Writer(ctx, h)); err != nil {
 			return nil, err
 		}
 		u.assetsKey = hex.EncodeToString(h.Sum(nil))
 		layers = append(layers, r.layer("assets", u.assetsKey, func() (*tree.Tree, error) { return assets, nil }))
 	}
-	u.components = func() ([]tree.Component, error) {
+	u.components = func(ctx context.Context) ([]tree.Component, error) {
 		var below []tree.Component
 		if u.base != nil {
 			var err error
@@ -142,19 +143,19 @@ func (r *run) layersOf(ctx context.Context, u *unit) ([]func(context.Context) (i
 			if err != nil {
 				return nil, err
 			}
-			return t.Components()
+			return t.Components(ctx)
 		})
 		if err != nil {
 			return nil, err
 		}
-		more, err := assets.Components()
+		more, err := assets.Components(ctx)
 		if err != nil {
 			return nil, err
 		}
-		tools, err := r.debug.components(u)
+		tools, err := r.debug.components(ctx, u)
 		return tree.Overlay(tree.Overlay(below, tree.Overlay(own, more)), tools), err
 	}
-	if err := r.link(u, assets); err != nil {
+	if err := r.link(ctx, u, assets); err != nil {
 		return nil, err
 	}
 	if more := r.debug.layers(ctx, u); more != nil {
@@ -165,7 +166,9 @@ func (r *run) layersOf(ctx context.Context, u *unit) ([]func(context.Context) (i
 	}
 	const name = "binary"
 	key := func() string { return tree.AppKey(u.image.Name, u.sha256, u.image.Capabilities, u.texts) }
-	app := func() (*tree.Tree, error) { return tree.App(u.image.Name, u.path, u.image.Capabilities, u.texts) }
+	app := func() (*tree.Tree, error) {
+		return tree.App(u.image.Name, u.size, u.open, u.image.Capabilities, u.texts)
+	}
 	if u.old {
 		return append(layers, r.layer(name, key(), app)), nil
 	}

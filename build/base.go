@@ -25,8 +25,12 @@ import (
 	"github.com/thimble-build/thimble/build/internal/debian"
 	"github.com/thimble-build/thimble/build/internal/image"
 	"github.com/thimble-build/thimble/build/internal/layerfs"
+	"github.com/thimble-build/thimble/build/internal/limit"
 	"github.com/thimble-build/thimble/build/internal/lock"
+	"github.com/thimble-build/thimble/build/internal/progress"
 	"github.com/thimble-build/thimble/build/internal/registry"
+	"github.com/thimble-build/thimble/build/internal/session"
+	"github.com/thimble-build/thimble/build/internal/store"
 	"github.com/thimble-build/thimble/build/internal/tree"
 	"github.com/thimble-build/thimble/build/plan"
 )
@@ -58,12 +62,21 @@ type bases struct {
 
 // baseOf is what a unit stands on; nil for scratch.
 func (r *run) baseOf(ctx context.Context, u *unit) (*base, error) {
-	if u.image.Base == plan.BaseScratch {
+	use, stands := baseUse(u)
+	if !stands {
 		return nil, nil
 	}
-	use := lock.Use{Base: u.image.Base, Packages: u.image.Packages, Platform: u.platform}
+	return r.useBase(ctx, use)
+}
+
+// baseUse is what a unit asks of a base; false for scratch.
+func baseUse(u *unit) (lock.Use, bool) {
+	return lock.Use{Base: u.image.Base, Packages: u.image.Packages, Platform: u.platform}, u.image.Base != plan.BaseScratch
+}
+
+func (r *run) useBase(ctx context.Context, use lock.Use) (*base, error) {
 	r.bases.mu.Lock()
-	key := use.String() + " " + u.platform.String()
+	key := use.String() + " " + use.Platform.String()
 	once := r.bases.made[key]
 	if once == nil {
 		once = sync.OnceValues(func() (*base, error) { return r.makeBase(ctx, use) })
@@ -77,7 +90,7 @@ func (r *run) baseOf(ctx context.Context, u *unit) (*base, error) {
 }
 
 func (r *run) makeBase(ctx context.Context, use lock.Use) (b *base, err error) {
-	err = r.stage(fmt.Sprintf("base %s %s", use.Base, use.Platform), func() (string, error) {
+	err = r.Stage(fmt.Sprintf("base %s %s", use.Base, use.Platform), func() (string, error) {
 		if lock.IsDebian(use.Base) {
 			b, err = r.debianBase(ctx, use)
 		} else {
@@ -104,7 +117,7 @@ func (r *run) debianBase(ctx context.Context, use lock.Use) (*base, error) {
 		return nil, fmt.Errorf("base %s: %w", use, err)
 	}
 	files := sync.OnceValues(func() (*tree.Tree, error) {
-		if err := selection.Fetch(ctx, r.debianMirror()); err != nil {
+		if err := selection.Fetch(ctx, debianMirror(r.Session)); err != nil {
 			return nil, fmt.Errorf("base %s: %w", use, err)
 		}
 		dir, err := os.MkdirTemp("", "thimble-base-")
@@ -114,7 +127,7 @@ func (r *run) debianBase(ctx context.Context, use lock.Use) (*base, error) {
 		r.bases.mu.Lock()
 		r.bases.unpacked = append(r.bases.unpacked, dir)
 		r.bases.mu.Unlock()
-		t, err := selection.Tree(ctx, r.debianMirror(), dir)
+		t, err := selection.Tree(ctx, debianMirror(r.Session), dir)
 		if err != nil {
 			return nil, fmt.Errorf("base %s for %s: %w", use, use.Platform, err)
 		}
@@ -126,7 +139,7 @@ func (r *run) debianBase(ctx context.Context, use lock.Use) (*base, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &base{key: selection.Key(), holds: count(len(selection.Locked), "package")}
+	b := &base{key: selection.Key(), holds: progress.Count(len(selection.Locked), "package")}
 	b.Name, b.Layers, b.Config = use.Base, []image.Layer{layer}, debianConfig(selection)
 	b.components = sync.OnceValues(func() ([]tree.Component, error) {
 		return value(r, "components-base-"+b.key, func() ([]tree.Component, error) {
@@ -134,10 +147,10 @@ func (r *run) debianBase(ctx context.Context, use lock.Use) (*base, error) {
 			if err != nil {
 				return nil, err
 			}
-			return t.Components()
+			return t.Components(ctx)
 		})
 	})
-	b.files = r.filesOf(b, nil)
+	b.files = r.filesOf(ctx, b, nil)
 	return b, nil
 }
 
@@ -151,8 +164,8 @@ func debianConfig(s debian.Selection) v1.Config {
 }
 
 // debianMirror is where packages come from.
-func (r *settled) debianMirror() debian.Mirror {
-	return debian.Mirror{URL: r.Config.Debian.Mirror, Client: r.client(), Cache: filepath.Join(r.Cache, "debian")}
+func debianMirror(r *session.Session) debian.Mirror {
+	return debian.Mirror{URL: r.Config.Debian.Mirror, Client: r.Client(), Cache: filepath.Join(r.Cache, "debian")}
 }
 
 // imageBase is an image of others, by the lock's digest.
@@ -161,11 +174,11 @@ func (r *run) imageBase(ctx context.Context, use lock.Use) (*base, error) {
 	if locked == nil {
 		return nil, fmt.Errorf("base %s is not in the plan's lock", use)
 	}
-	img, err := r.store().Image(ctx, *locked, use.Platform)
+	img, err := baseImages(r.Session, r.cache).Image(ctx, *locked, use.Platform)
 	if err != nil {
 		return nil, err
 	}
-	b := &base{locked: locked, holds: count(len(img.Layers), "layer")}
+	b := &base{locked: locked, holds: progress.Count(len(img.Layers), "layer")}
 	b.Name, b.Digest, b.Index, b.Config, b.History = locked.Reference, img.Digest.String(), locked.Digest, img.Config.Config, img.Config.History
 	h := sha256.New()
 	for _, l := range img.Layers {
@@ -180,7 +193,7 @@ func (r *run) imageBase(ctx context.Context, use lock.Use) (*base, error) {
 	b.components = func() ([]tree.Component, error) {
 		return []tree.Component{imageComponent(*locked, img.Digest, use.Platform)}, nil
 	}
-	b.files = r.filesOf(b, img.Config.RootFS.DiffIDs)
+	b.files = r.filesOf(ctx, b, img.Config.RootFS.DiffIDs)
 	_, err = b.files() // the hashes of the tars are checked with it
 	return b, err
 }
@@ -208,20 +221,20 @@ func imageComponent(l plan.ImageLock, digest v1.Hash, platform plan.Platform) tr
 	return c
 }
 
-// store is where images of others come from.
-func (r *run) store() *baseimage.Store {
+// baseImages is where images of others come from; c keeps what was read.
+func baseImages(s *session.Session, c *cache.Cache) *baseimage.Store {
 	return &baseimage.Store{
-		Abs: r.abs,
+		Abs: s.Path,
 		Open: func(ctx context.Context, repository string) (*registry.Repository, error) {
-			return r.openRepository(ctx, repository, nil, true)
+			return store.OpenRepository(ctx, s, repository, nil, true)
 		},
-		Cache: r.cache, Compression: plan.Compression(cmp.Or(string(r.Config.Compression), string(plan.Gzip))),
+		Cache: c, Compression: plan.Compression(cmp.Or(string(s.Config.Compression), string(plan.Gzip))),
 	}
 }
 
 // filesOf reads the layers of a base, once; diffIDs, if any, are what their tars must
 // have as hashes.
-func (r *run) filesOf(b *base, diffIDs []v1.Hash) func() (*layerfs.FS, error) {
+func (r *run) filesOf(ctx context.Context, b *base, diffIDs []v1.Hash) func() (*layerfs.FS, error) {
 	return sync.OnceValues(func() (*layerfs.FS, error) {
 		var layers []layerfs.Layer
 		for i, l := range b.Layers {
@@ -239,7 +252,7 @@ func (r *run) filesOf(b *base, diffIDs []v1.Hash) func() (*layerfs.FS, error) {
 					return nil, err
 				}
 				h := sha256.New()
-				files, err := layerfs.Scan(io.TeeReader(content, h))
+				files, err := layerfs.Scan(io.TeeReader(limit.Bytes(limit.Reader(ctx, content), store.MaxLayer), h))
 				if err = errors.Join(err, content.Close()); err != nil {
 					return nil, err
 				}
@@ -253,7 +266,11 @@ func (r *run) filesOf(b *base, diffIDs []v1.Hash) func() (*layerfs.FS, error) {
 			}
 			layers = append(layers, files)
 		}
-		return layerfs.Stack(layers...), nil
+		fs, err := layerfs.Stack(layers...)
+		if err != nil {
+			return nil, fmt.Errorf("base %s: %w", b.Name, err)
+		}
+		return fs, nil
 	})
 }
 
@@ -304,7 +321,7 @@ func (u *unit) onBase(t *tree.Tree) (*tree.Tree, error) {
 		ok bool
 	}
 	known := map[string]found{} // a look for what is not there takes long
-	placed, err := t.Above(func(p string) (tree.Node, bool) {
+	placed, err := t.OverlaidOn(func(p string) (tree.Node, bool) {
 		f, ok := known[p]
 		if !ok {
 			var e layerfs.Entry

@@ -3,7 +3,6 @@ package build_test
 import (
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,6 +20,7 @@ import (
 	"github.com/thimble-build/thimble/build"
 	"github.com/thimble-build/thimble/build/internal/registrytest"
 	"github.com/thimble-build/thimble/build/internal/sigstoretest"
+	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
 // bareSPDX is what a base's own SBOM looks like, as far as anybody here looks.
@@ -43,6 +43,7 @@ func holder(t testing.TB, mediaType types.MediaType, annotations map[string]stri
 // provenance name them by digest.
 func TestBaseSBOM(t *testing.T) {
 	t.Parallel()
+	testtool.OnRequest(t, "cosign")
 	for _, kind := range registries[1:] { // without a referrers API
 		t.Run(kind.name, func(t *testing.T) {
 			t.Parallel()
@@ -96,7 +97,7 @@ func baseSBOM(t *testing.T, host string) {
 		{two, "sign", "--key=" + key, "--tlog-upload=false", "--yes", at},
 		{three, "attest", "--type=cyclonedx", "--predicate=" + document, "--key=" + key, "--use-signing-config=false", "--tlog-upload=false", "--yes", at},
 	} {
-		cmd := exec.CommandContext(t.Context(), args[0], args[1:]...)
+		cmd := testtool.Command(t, args[0], args[1:]...)
 		home := t.TempDir()
 		cmd.Env = []string{"HOME=" + home, "DOCKER_CONFIG=" + home, "COSIGN_PASSWORD=" + password, "TUF_ROOT=" + filepath.Join(home, "tuf"), "PATH=/usr/bin:/bin"}
 		if out, err := cmd.CombinedOutput(); err != nil {

@@ -1,6 +1,7 @@
 package build
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -12,6 +13,9 @@ import (
 
 	"github.com/thimble-build/thimble/build/internal/attest"
 	"github.com/thimble-build/thimble/build/internal/baseimage"
+	"github.com/thimble-build/thimble/build/internal/ociread"
+	"github.com/thimble-build/thimble/build/internal/signing"
+	"github.com/thimble-build/thimble/build/internal/store"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
@@ -40,7 +44,7 @@ func (r *run) checkBaseSignatures(ctx context.Context) error {
 				return err
 			}
 			_, err = r.cache.Value(key, func() ([]byte, error) {
-				return []byte("signed"), r.stage("verify "+l.Reference, func() (string, error) {
+				return []byte("signed"), r.Stage("verify "+l.Reference, func() (string, error) {
 					return "", r.checkBaseSignature(ctx, l, want)
 				})
 			})
@@ -59,9 +63,9 @@ func (r *run) checkBaseSignatures(ctx context.Context) error {
 // signed: the lock names both, and anybody who can change it could name others.
 func (r *run) checkMembers(ctx context.Context, l plan.ImageLock) error {
 	for _, p := range l.Platforms {
-		key := fmt.Sprintf("%sbase-member-%s %s %s", r.salt, l.Digest, p.Platform, p.Digest)
+		key := fmt.Sprintf("%sbase-member-%s %s %s", r.cacheVersion, l.Digest, p.Platform, p.Digest)
 		_, err := r.cache.Value(key, func() ([]byte, error) {
-			return []byte("member"), r.store().Member(ctx, l, p.Platform)
+			return []byte("member"), baseImages(r.Session, r.cache).Member(ctx, l, p.Platform)
 		})
 		if err != nil {
 			return err
@@ -82,13 +86,13 @@ func (r *run) signatureKey(l plan.ImageLock, want *plan.BaseSignature) (string, 
 		if file == "" {
 			continue
 		}
-		b, err := os.ReadFile(r.abs(file))
+		b, err := os.ReadFile(r.Path(file))
 		if err != nil {
 			return "", fmt.Errorf("base %s: %w", l.Reference, err)
 		}
 		fmt.Fprintf(h, "%x\n", sha256.Sum256(b))
 	}
-	return fmt.Sprintf("%sbase-signature-%x", r.salt, h.Sum(nil)), nil
+	return fmt.Sprintf("%sbase-signature-%x", r.cacheVersion, h.Sum(nil)), nil
 }
 
 // checkBaseSignature looks for a signature of the digest by whom it is expected of.
@@ -106,22 +110,24 @@ func (r *run) checkBaseSignature(ctx context.Context, l plan.ImageLock, want *pl
 	if err != nil {
 		return err
 	}
+	ctx, _, done := r.asked.reading(ctx, "check the signature of "+l.Reference)
+	defer done()
 	var stored attest.Stored
 	switch ref.Kind {
 	case baseimage.Archive:
 		return fail(errors.New("Config.BaseSignature asks for a signature, and a docker archive has no place for one"))
 	case baseimage.Layout:
-		stored, err = storedInLayout(r.abs(ref.Path), digest)
+		stored, err = store.StoredInLayout(ctx, r.Path(ref.Path), ociread.Layout(r.Path(ref.Path)), digest, store.NewBudget())
 	default:
-		repo, openErr := r.openRepository(ctx, ref.Repository, nil, true)
+		repo, openErr := store.OpenRepository(ctx, r.Session, ref.Repository, nil, true)
 		if openErr != nil {
 			return openErr
 		}
 		defer repo.Close()
-		stored, err = storedIn(ctx, repo, digest)
+		stored, err = store.Stored(ctx, repo, digest, store.NewBudget())
 	}
 	if err != nil {
-		return fail(err)
+		return fail(cmp.Or(context.Cause(ctx), err))
 	}
 	if _, err := attest.FindSignature(ctx, stored, digest, trust); err != nil {
 		return fail(fmt.Errorf("the signature that Config.BaseSignature asks for: %w", err))
@@ -133,7 +139,7 @@ func (r *run) checkBaseSignature(ctx context.Context, l plan.ImageLock, want *pl
 func (r *run) baseSigner(want *plan.BaseSignature) (attest.Trust, error) {
 	t := attest.Trust{AllowUnlogged: want.NoTransparencyLog, AllowNoSCT: want.NoCertificateLog}
 	if want.Key != "" {
-		key, err := readPublicKey(r.abs(want.Key))
+		key, err := signing.ReadPublicKey(r.Path(want.Key))
 		if err != nil {
 			return t, err
 		}
@@ -155,6 +161,6 @@ func (r *run) baseSigner(want *plan.BaseSignature) (attest.Trust, error) {
 		return t, errors.New("an identity can be verified only with a trusted root; name its file in Config.BaseSignature.TrustedRoot")
 	}
 	var err error
-	t.TrustedRoot, err = readTrustedRoot(r.abs(file))
+	t.TrustedRoot, err = signing.ReadTrustedRoot(r.Path(file))
 	return t, err
 }

@@ -28,6 +28,7 @@ import (
 
 	"github.com/thimble-build/thimble/build"
 	"github.com/thimble-build/thimble/build/internal/registrytest"
+	"github.com/thimble-build/thimble/build/internal/testtool"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
@@ -296,6 +297,7 @@ func TestImageBaseIsRefused(t *testing.T) {
 
 // TestLocalBase builds on a layout and on an archive of one image.
 func TestLocalBase(t *testing.T) {
+	testtool.OnRequest(t, "it builds several times with empty caches")
 	repo := helloModule(t)
 	base := baseImage(t, "amd64")
 	path, err := layout.Write(filepath.Join(repo, "base"), empty.Index)

@@ -15,21 +15,22 @@ package build
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-
 	"github.com/thimble-build/thimble/build/internal/cache"
+	"github.com/thimble-build/thimble/build/internal/generated"
 	"github.com/thimble-build/thimble/build/internal/gotest"
-	"github.com/thimble-build/thimble/build/internal/process"
+	"github.com/thimble-build/thimble/build/internal/modsum"
+	"github.com/thimble-build/thimble/build/internal/progress"
 	"github.com/thimble-build/thimble/build/internal/publish"
 	"github.com/thimble-build/thimble/build/internal/resolve"
+	"github.com/thimble-build/thimble/build/internal/secret"
+	"github.com/thimble-build/thimble/build/internal/session"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
@@ -66,10 +67,10 @@ type Stage struct {
 }
 
 // Plan resolves the Config and nothing more; with the platforms "all", as a release
-// does. The plan is complete: the files that would be compiled have been compared with
-// git.
+// does. The files that would go into the images have been compared with the commit. What
+// only a binary tells is not in the plan: nothing is compiled.
 func Plan(ctx context.Context, o Options) (p *plan.Plan, err error) {
-	r, err := start(ctx, o)
+	r, err := start(ctx, o, false)
 	if err != nil {
 		return nil, err
 	}
@@ -78,19 +79,24 @@ func Plan(ctx context.Context, o Options) (p *plan.Plan, err error) {
 	if err := r.resolve(ctx); err != nil {
 		return nil, err
 	}
-	if err := r.openCache(); err != nil {
+	if err := r.openCache(ctx); err != nil {
 		return nil, err
 	}
-	if err := r.list(ctx, nil); err != nil {
+	found, err := r.list(ctx, nil)
+	if err != nil {
 		return nil, err
 	}
-	r.complete(nil)
+	if err := r.complete(nil, found); err != nil {
+		return nil, err
+	}
+	r.noticeDirt()
+	r.noticeGenerated()
 	return r.resolved.Plan, nil
 }
 
 // Test vets and tests the service's module.
 func Test(ctx context.Context, o Options) (result *Result, err error) {
-	r, err := start(ctx, o)
+	r, err := start(ctx, o, false)
 	if err != nil {
 		return nil, err
 	}
@@ -110,93 +116,74 @@ func Test(ctx context.Context, o Options) (result *Result, err error) {
 // Clean removes what thimble made in the output folder, and the folder if it is
 // then empty.
 func Clean(ctx context.Context, o Options) error {
-	s, err := settle(o)
+	s, err := o.session(ctx)
 	if err != nil {
 		return err
 	}
-	return publish.Remove(ctx, s.dist, s.waiting)
+	return publish.Remove(ctx, s.Dist, waiting(s))
 }
 
-func (s *settled) waiting() {
-	s.Progress.Notice("another run is changing " + s.Config.Dist + "; waiting for it")
+func waiting(s *session.Session) func() {
+	return func() { s.Progress.Notice("another run is changing " + s.Config.Dist + "; waiting for it") }
 }
 
 // run is one run of the stages.
 type run struct {
-	*settled
+	*session.Session
+	asked    Options
 	began    time.Time
+	times    *times
 	resolved *resolve.Resolved
 	tests    *gotest.Result
 
 	mu      sync.Mutex
 	sources map[plan.Platform]*sources
-	// untracked are copied files that git does not track, licenses is the
-	// service's own licence.
-	untracked []string
-	licenses  string
-	// inputs are the states of the images' inputs by name, where digests are stable.
-	inputs map[string]*plan.Inputs
+	// stood is what was there before Config.Before ran.
+	stood generated.Standing
+	// found is what was found out of the source, once make has compiled it.
+	found *findings
 	// texts are the licence texts by what was found out of the modules.
 	texts map[string]func() ([]byte, error)
 	open  []*os.File
+	// whole ends with the run: for work that outlives the group that began it.
+	whole context.Context
 	// background is work that is waited for before the run ends.
 	background sync.WaitGroup
-	stages     []Stage
-	done       Result
 
-	// debug is what is different for a debug image; nil for any other.
-	debug *debugging
+	making
+	// engine is that which gets the images; only where that was asked for.
+	engine publish.Engine
+	// dist is the output folder, once build has opened it.
+	dist *publish.Dist
 
-	// bare are the units of a release that get an archive and no image.
-	bare []*unit
-
-	// indexes are the images' by name; beside has what lies in their layouts as well.
-	indexes map[string]v1.ImageIndex
-	beside  map[string][]publish.Beside
-
-	bases bases
-	cache *cache.Cache
-	// salt goes before every key of a cached value: see kitSalt.
-	salt string
+	bases   bases
+	cache   *cache.Cache
+	modules *modsum.Cache
+	// cacheVersion goes before every key of a cached value: see kitCacheVersion.
+	cacheVersion string
 }
 
-// start settles the options and runs the hooks.
-func start(ctx context.Context, o Options) (*run, error) {
-	r := &run{began: time.Now(), sources: map[plan.Platform]*sources{}, texts: map[string]func() ([]byte, error){}}
-	var err error
-	if r.settled, err = settle(o); err != nil {
+// start settles the options and runs Config.Before; fresh removes first what that made in an
+// earlier run.
+func start(ctx context.Context, o Options, fresh bool) (*run, error) {
+	s, err := o.session(ctx)
+	if err != nil {
 		return nil, err
 	}
-	for _, n := range r.notices {
+	r := &run{whole: ctx, asked: o, began: time.Now(), times: &times{Progress: s.Progress}, sources: map[plan.Platform]*sources{}, texts: map[string]func() ([]byte, error){}}
+	r.Session = s.WithProgress(r.times)
+	for _, n := range r.Notices {
 		r.Progress.Notice(n)
 	}
-	for _, hook := range r.Config.Before {
-		if err := r.hook(ctx, hook); err != nil {
-			return nil, err
-		}
+	if r.stood, err = r.before(ctx, fresh); err != nil {
+		return nil, err
 	}
 	return r, nil
 }
 
-// hook runs one of Config.Before in the module's folder.
-func (r *run) hook(ctx context.Context, args []string) error {
-	if len(args) == 0 || args[0] == "" {
-		return errors.New("an entry of Config.Before is an empty command")
-	}
-	return r.stage("before "+filepath.Base(args[0]), func() (string, error) {
-		err := process.Run(ctx, process.Command{
-			Args: args, Dir: filepath.Join(r.Workdir, filepath.FromSlash(r.Config.Dir)), Env: r.Env,
-		})
-		if err != nil {
-			return "", fmt.Errorf("run Config.Before %q: %w", args, err)
-		}
-		return "", nil
-	})
-}
-
 // resolve makes the plan.
 func (r *run) resolve(ctx context.Context) error {
-	return r.stage("resolve", func() (string, error) {
+	return r.Stage("resolve", func() (string, error) {
 		var err error
 		if r.resolved, err = resolve.Resolve(ctx, r.input()); err != nil {
 			return "", err
@@ -208,15 +195,29 @@ func (r *run) resolve(ctx context.Context) error {
 	})
 }
 
+// missedSecrets says what tests that failed did not see, where they saw only some secrets.
+func (r *run) missedSecrets(seen []string) {
+	var missed []string
+	for _, name := range secret.Names(r.Secrets) {
+		if !slices.Contains(secret.Names(seen), name) && !slices.Contains(missed, name) {
+			missed = append(missed, name)
+		}
+	}
+	if len(missed) > 0 {
+		r.Progress.Notice("tests do not see the secrets of the environment: " + strings.Join(missed, ", ") + "; one that they need is named in Config.Test.Env")
+	}
+}
+
 // test runs what Config.Test asks for.
 func (r *run) test(ctx context.Context) error {
-	return r.stage("test", func() (string, error) {
-		in := gotest.Input{Go: r.resolved.Go, Config: r.Config.Test, Tags: r.resolved.Plan.Build.Tags, Parallel: r.resolved.Go.Parallel}
-		in.CoverProfile, in.JUnit = r.abs(r.Config.Test.CoverProfile), r.abs(r.Config.Test.JUnit)
+	return r.Stage("test", func() (string, error) {
+		in := gotest.Input{Go: r.resolved.Go, Config: r.Config.Test, Tags: r.resolved.Plan.Build.Tags, Parallel: r.resolved.Go.Parallel, Env: secret.Select(r.Secrets, r.Config.Test.Env), Confined: r.Confines()}
+		in.CoverProfile, in.JUnit = r.Path(r.Config.Test.CoverProfile), r.Path(r.Config.Test.JUnit)
 		result, err := gotest.Run(ctx, in)
 		if err != nil {
 			if failedTests(err) {
 				r.tests = &result // a release may say so and go on
+				r.missedSecrets(in.Env)
 			}
 			return "", err
 		}
@@ -224,43 +225,37 @@ func (r *run) test(ctx context.Context) error {
 		if result.Tests == 0 {
 			return "there are no tests", nil
 		}
-		return fmt.Sprintf("%s, %s", count(result.Tests, "test"), count(result.Packages, "package")), nil
+		return fmt.Sprintf("%s, %s", progress.Count(result.Tests, "test"), progress.Count(result.Packages, "package")), nil
 	})
 }
 
-// abs makes a path of Config absolute; "" stays.
-func (r *settled) abs(path string) string {
-	if path == "" || filepath.IsAbs(path) {
-		return path
+// times notes how long the stages take, on the way to the progress.
+type times struct {
+	Progress
+	mu     sync.Mutex
+	stages []Stage
+}
+
+func (t *times) Start(name string) func(string, error) {
+	end, began := t.Progress.Start(name), time.Now()
+	return func(outcome string, err error) {
+		end(outcome, err)
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.stages = append(t.stages, Stage{Name: name, Elapsed: time.Since(began)})
 	}
-	return filepath.Join(r.Workdir, filepath.FromSlash(path))
 }
 
-// stage runs one stage, tells the progress of it and takes its time.
-func (r *run) stage(name string, f func() (string, error)) error {
-	end := r.Progress.Start(name)
-	began := time.Now()
-	outcome, err := f()
-	end(outcome, err)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.stages = append(r.stages, Stage{Name: name, Elapsed: time.Since(began)})
-	return err
+func (t *times) ended() []Stage {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.stages)
 }
 
+// result is what every run comes to, so far.
 func (r *run) result() *Result {
-	r.done.Dist = r.dist
-	r.done.Plan = r.resolved.Plan
-	r.done.Tests = r.tests
-	r.done.Stages = slices.Clone(r.stages)
-	r.done.Elapsed = time.Since(r.began)
-	return &r.done
-}
-
-// count is "1 test" or "3 tests".
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
+	return &Result{
+		Manifest: Manifest{Plan: r.resolved.Plan}, Dist: r.Dist, Tests: r.tests,
+		Stages: r.times.ended(), Elapsed: time.Since(r.began),
 	}
-	return fmt.Sprintf("%d %ss", n, what)
 }

@@ -2,12 +2,12 @@ package build_test
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/thimble-build/thimble/build"
+	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
 // TestCapabilityInDocker runs a service as a user of its own that binds port 80 with a
@@ -29,7 +29,7 @@ func TestCapabilityInDocker(t *testing.T) {
 	}}
 	run := func(options ...string) (string, error) {
 		args := append([]string{"run", "--rm", "--sysctl=net.ipv4.ip_unprivileged_port_start=1024"}, options...)
-		out, err := exec.Command("docker", append(args, loadImage(t, repo, config))...).CombinedOutput()
+		out, err := testtool.Command(t, "docker", append(args, loadImage(t, repo, config))...).CombinedOutput()
 		return string(out), err
 	}
 	if out, err := run(); err != nil || out != "web, who lives in /home/web, listens on port 80\n" {

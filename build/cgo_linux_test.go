@@ -233,7 +233,7 @@ func oldLibc(t *testing.T) []byte {
 	dir := t.TempDir()
 	ok(t, os.WriteFile(filepath.Join(dir, "map"), []byte("GLIBC_2.2.5 { f; };\n"), 0o644))
 	ok(t, os.WriteFile(filepath.Join(dir, "c.c"), []byte("void f(void) {}\n"), 0o644))
-	gcc := exec.Command("gcc", "-shared", "-nostdlib", "-Wl,-soname=libc.so.6,--version-script=map", "-o", "libc", "c.c")
+	gcc := testtool.Command(t, "gcc", "-shared", "-nostdlib", "-Wl,-soname=libc.so.6,--version-script=map", "-o", "libc", "c.c")
 	gcc.Dir = dir
 	if out, err := gcc.CombinedOutput(); err != nil {
 		t.Fatalf("gcc: %v\n%s", err, out)

@@ -31,10 +31,33 @@ type Instruction struct {
 // The tags end in -debug and -toolbox, and nothing is pushed. Tests are left out: they may
 // fail for the very reason that is looked for. dlv is what the repository's tools pin (see
 // package delve), busybox what its lock pins.
-func Debug(ctx context.Context, o Options, toolbox bool) (*Result, error) {
+func Debug(ctx context.Context, o Options, toolbox bool) (result *Result, err error) {
 	o.SkipTests = true
 	d := &debugging{toolbox: toolbox, tools: map[plan.Platform]*debugTools{}}
-	return produce(ctx, o, job{images: true, debug: d, prepare: d.prepare, deliver: d.deliver})
+	r, err := begin(ctx, o, making{images: true, debug: d})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = r.end(err) }()
+	if err := d.prepare(ctx, r); err != nil {
+		return nil, err
+	}
+	made, err := r.build(ctx)
+	if err != nil {
+		return nil, err
+	}
+	instructions, err := d.writeInstructions(r.dist, made.units)
+	if err != nil {
+		return nil, err
+	}
+	err = r.Stage("publish", func() (string, error) {
+		if result, err = r.stageOutput(ctx, made, nil); err != nil {
+			return "", err
+		}
+		result.Instructions = instructions
+		return "", r.commit(ctx, made, result)
+	})
+	return r.finished(result, err)
 }
 
 // debugging is what is different for a run that makes debug images. Its methods that
@@ -59,9 +82,9 @@ const (
 // prepare finds the tools, before anything is compiled, and changes the plan.
 func (d *debugging) prepare(ctx context.Context, r *run) error {
 	d.run = r
-	return r.stage("find tools", func() (string, error) {
+	return r.Stage("find tools", func() (string, error) {
 		var err error
-		if d.delve, err = delve.Find(ctx, r.Workdir, r.Env); err != nil {
+		if d.delve, err = delve.Find(ctx, r.Workdir, r.Env, r.ForModules()...); err != nil {
 			return "", err
 		}
 		all, err := lock.ReadIfThere(filepath.Join(r.resolved.Dir, lock.File))
@@ -80,7 +103,7 @@ func (d *debugging) prepare(ctx context.Context, r *run) error {
 			d.tools[platform] = &debugTools{busybox: selection}
 		}
 		if !d.toolbox {
-			p.Build.LDFlags = slices.DeleteFunc(slices.Clone(p.Build.LDFlags), func(f string) bool { return f == "-s" || f == "-w" })
+			r.resolved.KeepSymbols()
 			p.Build.GCFlags = []string{"all=-N -l"}
 		}
 		for i := range p.Images {
@@ -130,7 +153,7 @@ func (d *debugging) findBusybox(all *plan.Lock, platform plan.Platform) (debian.
 // debugUses are the uses of busybox in debug images, for a repository whose tools have
 // delve, on the platforms that delve supports.
 func (r *run) debugUses(ctx context.Context, platforms []plan.Platform) ([]lock.Use, error) {
-	source, err := delve.Find(ctx, r.Workdir, r.Env)
+	source, err := delve.Find(ctx, r.Workdir, r.Env, r.ForModules()...)
 	if errors.Is(err, delve.ErrNotPinned) {
 		return nil, nil
 	}

@@ -3,7 +3,6 @@ package build_test
 import (
 	"bytes"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -23,8 +22,7 @@ import (
 // capabilities, and are started by the command that is printed for them.
 func TestDebugOnBases(t *testing.T) {
 	requireDocker(t)
-	dlv, err := testtool.Build("github.com/go-delve/delve/cmd/dlv", "v1.27.2", "")
-	ok(t, err)
+	dlv := testtool.Tool(t, "github.com/go-delve/delve/cmd/dlv", "v1.27.2", "")
 	repo := tickerRepo(t)
 	folder, err := layout.Write(filepath.Join(repo, "base"), empty.Index)
 	ok(t, err)
@@ -59,7 +57,7 @@ func TestDebugOnBases(t *testing.T) {
 			r, err := build.Debug(t.Context(), o, false)
 			ok(t, err)
 			ref := r.Images[0].Reference
-			t.Cleanup(func() { _ = exec.Command("docker", "image", "rm", "-f", ref).Run() })
+			t.Cleanup(func() { _ = testtool.Command(t, "docker", "image", "rm", "-f", ref).Run() })
 
 			// The plan, which documents hold, names what the image is made of, and no more.
 			has := func(l *plan.Lock, base string) bool {

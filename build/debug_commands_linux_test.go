@@ -1,13 +1,13 @@
 package build_test
 
 import (
-	"os/exec"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/thimble-build/thimble/build"
+	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
 // kubectl has the options of kubectl's commands that we print, as its reference lists them
@@ -29,7 +29,7 @@ func checkCommands(t *testing.T, dlv string, r *build.Result) {
 		case "docker":
 			return docker(t, command, "--help")
 		case "dlv":
-			out, err := exec.CommandContext(t.Context(), dlv, "help", command).CombinedOutput()
+			out, err := testtool.Command(t, dlv, "help", command).CombinedOutput()
 			if err != nil {
 				t.Fatalf("dlv help %s: %v\n%s", command, err, out)
 			}

@@ -1,7 +1,6 @@
 package build
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"path"
@@ -12,15 +11,15 @@ import (
 	"github.com/thimble-build/thimble/build/internal/publish"
 )
 
-// deliver writes down how the images are used.
-func (d *debugging) deliver(_ context.Context, dist *publish.Dist, units []*unit) error {
+// writeInstructions returns how the images are used, and stages what the commands need.
+func (d *debugging) writeInstructions(dist *publish.Dist, units []*unit) (instructions []Instruction, err error) {
 	if d.toolbox {
 		err := writeSecurityContext(dist, toolboxSpec, map[string]any{
 			"capabilities": map[string]any{"add": []string{"SYS_PTRACE"}},
 			"runAsUser":    0, "runAsGroup": 0, "runAsNonRoot": false,
 		})
 		if err != nil {
-			return err
+			return nil, err
 		}
 	}
 	seen := map[string]bool{}
@@ -31,10 +30,10 @@ func (d *debugging) deliver(_ context.Context, dist *publish.Dist, units []*unit
 		seen[u.image.Name] = true
 		config, err := u.built.ConfigFile()
 		if err != nil {
-			return fmt.Errorf("read the settings of %s: %w", u, err)
+			return nil, fmt.Errorf("read the settings of %s: %w", u, err)
 		}
 		add := func(purpose, command string) {
-			d.done.Instructions = append(d.done.Instructions, Instruction{u.image.Name, purpose, command})
+			instructions = append(instructions, Instruction{u.image.Name, purpose, command})
 		}
 		ref, user := u.image.Reference(), config.Config.User
 		publish := "-p 127.0.0.1:" + debugPort + ":" + debugPort
@@ -55,7 +54,7 @@ func (d *debugging) deliver(_ context.Context, dist *publish.Dist, units []*unit
 			replace = "--container=CONTAINER --image=" + ref + " --custom=" + d.shown(spec)
 			err := writeSecurityContext(dist, spec, map[string]any{"capabilities": map[string]any{"add": containerCapabilities(u.image.Capabilities, d.dlvCapabilities(u))}})
 			if err != nil {
-				return err
+				return nil, err
 			}
 		}
 		add("run the service", "docker run --rm "+publish+" "+capability+"--user="+user+" "+ref)
@@ -64,7 +63,7 @@ func (d *debugging) deliver(_ context.Context, dist *publish.Dist, units []*unit
 		add("run it in place of a container of a pod", "kubectl debug POD --copy-to=POD-debug "+replace)
 		add("reach its debugger", "kubectl port-forward pod/POD-debug "+debugPort)
 	}
-	return nil
+	return instructions, nil
 }
 
 // toolboxSpec is where the part of a container's specification is that a toolbox needs,

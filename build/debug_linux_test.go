@@ -22,10 +22,7 @@ import (
 // image, then from a toolbox that joins the container of the release.
 func TestDebugInDocker(t *testing.T) {
 	requireDocker(t)
-	dlv, err := testtool.Build("github.com/go-delve/delve/cmd/dlv", "v1.27.2", "")
-	if err != nil {
-		t.Fatal(err)
-	}
+	dlv := testtool.Tool(t, "github.com/go-delve/delve/cmd/dlv", "v1.27.2", "")
 	o := build.Options{
 		Config: build.Config{Debian: build.DebianConfig{Mirror: debiantest.Mirror(t), Suite: "bookworm"}},
 		Env:    environment(), Cache: cacheFolder(t), Load: true,
@@ -54,7 +51,7 @@ func TestDebugInDocker(t *testing.T) {
 		checkDebugSBOM(t, result, toolbox)
 		checkCommands(t, dlv, result)
 		ref := result.Images[0].Reference
-		t.Cleanup(func() { _ = exec.Command("docker", "image", "rm", "-f", ref).Run() })
+		t.Cleanup(func() { _ = testtool.Command(t, "docker", "image", "rm", "-f", ref).Run() })
 		return startContainer(t, args(ref)...)
 	}
 
@@ -122,7 +119,7 @@ func loadImageWith(t *testing.T, o build.Options) string {
 		t.Fatal(err)
 	}
 	ref := result.Images[0].Reference
-	t.Cleanup(func() { _ = exec.Command("docker", "image", "rm", "-f", ref).Run() })
+	t.Cleanup(func() { _ = testtool.Command(t, "docker", "image", "rm", "-f", ref).Run() })
 	return ref
 }
 
@@ -131,10 +128,10 @@ func startContainer(t *testing.T, args ...string) string {
 	id := strings.TrimSpace(docker(t, append([]string{"run", "-d"}, args...)...))
 	t.Cleanup(func() {
 		if t.Failed() {
-			out, _ := exec.Command("docker", "logs", "--tail=20", id).CombinedOutput()
+			out, _ := testtool.Command(t, "docker", "logs", "--tail=20", id).CombinedOutput()
 			t.Logf("the container said:\n%s", out)
 		}
-		_ = exec.Command("docker", "rm", "-f", id).Run()
+		_ = testtool.Command(t, "docker", "rm", "-f", id).Run()
 	})
 	return id
 }
@@ -172,8 +169,8 @@ func client(t *testing.T, dlv, container, ready string, commands ...string) stri
 }
 
 func logs(container string) string {
-	out, _ := exec.Command("docker", "logs", container).CombinedOutput()
-	return string(out)
+	out, _ := testtool.Output("", nil, "sh", "-c", `docker logs "$0" 2>&1`, container)
+	return out
 }
 
 // stillTicks wants the service to go on.

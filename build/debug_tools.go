@@ -23,6 +23,7 @@ import (
 	"github.com/thimble-build/thimble/build/internal/describe"
 	"github.com/thimble-build/thimble/build/internal/image"
 	"github.com/thimble-build/thimble/build/internal/license"
+	"github.com/thimble-build/thimble/build/internal/limit"
 	"github.com/thimble-build/thimble/build/internal/resolve"
 	"github.com/thimble-build/thimble/build/internal/tree"
 	"github.com/thimble-build/thimble/build/plan"
@@ -32,7 +33,7 @@ import (
 type debugTools struct {
 	busybox debian.Selection
 
-	dlv      string // its path
+	dlv      *madeFile
 	file     tree.File
 	info     *debug.BuildInfo
 	modules  []resolve.Module
@@ -52,15 +53,23 @@ func (d *debugging) build(ctx context.Context, platform plan.Platform) error {
 		return nil
 	}
 	t := d.tools[platform]
-	return d.stage("delve "+platform.String(), func() (string, error) {
+	return d.Stage("delve "+platform.String(), func() (string, error) {
 		var err error
-		if t.dlv, t.info, err = d.delve.Build(ctx, platform, filepath.Join(d.workFolder(), "tools")); err != nil {
+		dir := filepath.Join(d.workFolder(), "tools")
+		t.dlv, err = d.makeFile(ctx, d.delve.Path(platform, dir), func() (err error) {
+			t.info, err = d.delve.Build(ctx, platform, dir)
+			return err
+		})
+		if err != nil {
+			return "", err
+		}
+		if err := d.modules.Check(ctx, linkedModules(t.info, d.delve.Go.ModMode)); err != nil {
 			return "", err
 		}
 		if t.modules, err = d.delve.Modules(ctx, platform); err != nil {
 			return "", err
 		}
-		if t.file, err = digestFile(t.dlv, debugDlv); err != nil {
+		if t.file, err = t.dlv.digests(ctx, debugDlv); err != nil {
 			return "", err
 		}
 		scanned := []license.Module{license.Standard(d.delve.Go.Root, d.delve.Go.Version)}
@@ -80,14 +89,13 @@ func (d *debugging) build(ctx context.Context, platform plan.Platform) error {
 	})
 }
 
-// digestFile is a file of this machine as it is at a path of the image.
-func digestFile(file, in string) (tree.File, error) {
-	f, err := os.Open(file)
+// digests are those of the file as it is at a path of the image.
+func (m *madeFile) digests(ctx context.Context, in string) (tree.File, error) {
+	content, err := m.open()
 	if err != nil {
-		return tree.File{}, fmt.Errorf("read %s: %w", in, err)
+		return tree.File{}, err
 	}
-	defer f.Close() // only read
-	return digestReader(f, in)
+	return digestReader(limit.Reader(ctx, content), in)
 }
 
 func digestReader(r io.Reader, in string) (tree.File, error) {
@@ -132,7 +140,7 @@ func (d *debugging) layers(ctx context.Context, u *unit) []func(context.Context)
 	u.tools = sync.OnceValues(func() (*tree.Tree, error) { return d.toolTree(ctx, u) })
 	all := []func(context.Context) (image.Layer, error){d.layer("debug", d.key(u), u.tools)}
 	if d.toolbox {
-		all = append(all, d.layer("symbols", u.buildID+u.symbols, func() (*tree.Tree, error) {
+		all = append(all, d.layer("symbols", u.buildID+" "+u.symbols.sha256, func() (*tree.Tree, error) {
 			return d.symbolTree(u)
 		}))
 	}
@@ -143,14 +151,9 @@ func (d *debugging) layers(ctx context.Context, u *unit) []func(context.Context)
 func symbolsIn(u *unit) string { return path.Join("/usr/lib/debug", buildIDPath(u.buildID)) }
 
 func (d *debugging) symbolTree(u *unit) (*tree.Tree, error) {
-	info, err := os.Stat(u.symbols)
-	if err != nil {
-		return nil, fmt.Errorf("read the symbols: %w", err)
-	}
 	t := &tree.Tree{}
 	return t, t.Add(tree.Node{
-		Path: symbolsIn(u)[1:], Mode: 0o644, Size: info.Size(),
-		Open: func() (io.ReadCloser, error) { return os.Open(u.symbols) },
+		Path: symbolsIn(u)[1:], Mode: 0o644, Size: u.symbols.info.Size(), Open: u.symbols.open,
 	})
 }
 
@@ -165,7 +168,7 @@ func (d *debugging) toolTree(ctx context.Context, u *unit) (*tree.Tree, error) {
 	for _, n := range []tree.Node{
 		{
 			Path: debugDlv[1:], Mode: 0o755, Size: t.file.Size, Capabilities: caps,
-			Open: func() (io.ReadCloser, error) { return os.Open(t.dlv) },
+			Open: t.dlv.open,
 		},
 		tree.Bytes(debugLicenses[1:], 0o644, t.texts),
 	} {
@@ -188,11 +191,11 @@ func (d *debugging) busyboxNodes(ctx context.Context, s debian.Selection) (compo
 		return component, nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	from, err := s.Tree(ctx, d.debianMirror(), dir)
+	from, err := s.Tree(ctx, debianMirror(d.Session), dir)
 	if err != nil {
 		return component, nil, err
 	}
-	components, err := from.Components()
+	components, err := from.Components(ctx)
 	if err != nil {
 		return component, nil, err
 	}
@@ -249,7 +252,7 @@ func readNode(n tree.Node) ([]byte, error) {
 }
 
 // components are what Debian's packages bring to a debug image.
-func (d *debugging) components(u *unit) ([]tree.Component, error) {
+func (d *debugging) components(ctx context.Context, u *unit) ([]tree.Component, error) {
 	if d == nil {
 		return nil, nil
 	}
@@ -258,7 +261,7 @@ func (d *debugging) components(u *unit) ([]tree.Component, error) {
 		if err != nil {
 			return nil, err
 		}
-		return t.Components()
+		return t.Components(ctx)
 	})
 }
 
@@ -273,7 +276,7 @@ func (d *debugging) binary(u *unit) string {
 func (u *unit) appPath() string { return tree.AppPath(u.image.Name) }
 
 // describe adds dlv to what an SBOM says, and takes the service out of a toolbox's.
-func (d *debugging) describe(u *unit, in *describe.Input) error {
+func (d *debugging) describe(ctx context.Context, u *unit, in *describe.Input) error {
 	if d == nil {
 		return nil
 	}
@@ -296,7 +299,7 @@ func (d *debugging) describe(u *unit, in *describe.Input) error {
 	if d.toolbox {
 		in.Binary, p.Binary = binary, nil
 		in.Main, in.Modules, in.Std = describe.Module{}, nil, describe.Module{}
-		symbols, err := digestFile(u.symbols, symbolsIn(u))
+		symbols, err := u.symbols.digests(ctx, symbolsIn(u))
 		if err != nil {
 			return err
 		}

@@ -21,6 +21,7 @@ import (
 	cyclonedx "github.com/CycloneDX/cyclonedx-go"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/thimble-build/thimble/build/internal/archive"
 	"github.com/thimble-build/thimble/build/internal/describe"
 	"github.com/thimble-build/thimble/build/internal/image"
 	"github.com/thimble-build/thimble/build/internal/license"
@@ -91,7 +92,7 @@ func (r *run) licenseTexts(modules []license.Module, results []license.Result) (
 }
 
 func (r *run) memo(key string, make func() ([]byte, error)) ([]byte, error) {
-	return r.cache.Value(r.salt+key, make)
+	return r.cache.Value(r.cacheVersion+key, make)
 }
 
 // ownLicenses is the licence of the service itself, as an SPDX expression: what
@@ -161,7 +162,7 @@ func (u *unit) inherited() *image.Base {
 
 // describe takes both SBOMs from the cache or makes them. Their key is what they
 // are made of, as short as it can be said.
-func (r *run) describe(u *unit) error {
+func (r *run) describe(ctx context.Context, u *unit) error {
 	key, err := json.Marshal(struct {
 		Plan               *plan.Plan
 		Image              plan.Image
@@ -177,8 +178,8 @@ func (r *run) describe(u *unit) error {
 	if err != nil {
 		return err
 	}
-	kept, err := r.cache.Value(fmt.Sprintf("%ssbom-%x", r.salt, sha256.Sum256(key)), func() ([]byte, error) {
-		in, err := r.describeInput(u)
+	kept, err := r.cache.Value(fmt.Sprintf("%ssbom-%x", r.cacheVersion, sha256.Sum256(key)), func() ([]byte, error) {
+		in, err := r.describeInput(ctx, u)
 		if err != nil {
 			return nil, err
 		}
@@ -212,8 +213,8 @@ func (r *run) describe(u *unit) error {
 }
 
 // describeInput gathers what the documents are made of.
-func (r *run) describeInput(u *unit) (describe.Input, error) {
-	in, err := r.linked(u)
+func (r *run) describeInput(ctx context.Context, u *unit) (describe.Input, error) {
+	in, err := r.linked(ctx, u)
 	if err != nil {
 		return describe.Input{}, err
 	}
@@ -226,8 +227,8 @@ func (r *run) describeInput(u *unit) (describe.Input, error) {
 		Path: tree.AppPath(u.image.Name), Name: u.image.Name, Size: u.size,
 		SHA1: sums.sha1, SHA256: u.sha256, SHA512: sums.sha512,
 	}
-	if u.bare { // as they lie in the archive
-		in.Binary.Path, licenses = "/"+u.platform.Executable(u.image.Name), "/"+archivedLicenses
+	if u.archiveOnly { // as they lie in the archive
+		in.Binary.Path, licenses = "/"+u.platform.Executable(u.image.Name), "/"+archive.LicensesFile
 	}
 	if len(u.texts) > 0 {
 		h1, h256, h512 := sha1.Sum(u.texts), sha256.Sum256(u.texts), sha512.Sum512(u.texts)
@@ -236,7 +237,7 @@ func (r *run) describeInput(u *unit) (describe.Input, error) {
 			SHA1: hex.EncodeToString(h1[:]), SHA256: hex.EncodeToString(h256[:]), SHA512: hex.EncodeToString(h512[:]),
 		}})
 	}
-	return in, r.debug.describe(u, &in)
+	return in, r.debug.describe(ctx, u, &in)
 }
 
 // describer puts together what a binary's build info, go list and the licence files say of
@@ -257,8 +258,8 @@ func describer(listed []resolve.Module, licenses map[string]license.Result) func
 
 // linked is what an image is made of: the modules are those of the binary's own
 // build info, and go list adds how they hang together.
-func (r *run) linked(u *unit) (describe.Input, error) {
-	components, err := u.components()
+func (r *run) linked(ctx context.Context, u *unit) (describe.Input, error) {
+	components, err := u.components(ctx)
 	if err != nil {
 		return describe.Input{}, err
 	}
@@ -296,12 +297,12 @@ type Component struct{ Name, Version, License string }
 
 // SBOMs reads the SBOMs in the output folder. The error is fs.ErrNotExist when no
 // image was made yet.
-func SBOMs(o Options) ([]Document, error) {
-	s, err := settle(o)
+func SBOMs(ctx context.Context, o Options) ([]Document, error) {
+	s, err := o.session(ctx)
 	if err != nil {
 		return nil, err
 	}
-	b, err := os.ReadFile(filepath.Join(s.dist, "manifest.json"))
+	b, err := os.ReadFile(filepath.Join(s.Dist, "manifest.json"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("read the SBOMs: %s has no image yet; make one with \"mage image\": %w", s.Config.Dist, fs.ErrNotExist)
 	}
@@ -319,10 +320,10 @@ func SBOMs(o Options) ([]Document, error) {
 				continue
 			}
 			d := Document{Image: img.Name, Platform: p.Platform}
-			if d.SPDX, err = os.ReadFile(filepath.Join(s.dist, filepath.FromSlash(p.SBOM.SPDX))); err != nil {
+			if d.SPDX, err = os.ReadFile(filepath.Join(s.Dist, filepath.FromSlash(p.SBOM.SPDX))); err != nil {
 				return nil, fmt.Errorf("read the SBOMs: %w", err)
 			}
-			if d.CycloneDX, err = os.ReadFile(filepath.Join(s.dist, filepath.FromSlash(p.SBOM.CycloneDX))); err != nil {
+			if d.CycloneDX, err = os.ReadFile(filepath.Join(s.Dist, filepath.FromSlash(p.SBOM.CycloneDX))); err != nil {
 				return nil, fmt.Errorf("read the SBOMs: %w", err)
 			}
 			if d.Components, err = listComponents(d.CycloneDX); err != nil {

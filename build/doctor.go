@@ -1,25 +1,9 @@
 package build
 
 import (
-	"cmp"
 	"context"
-	"errors"
-	"fmt"
-	"os"
-	"path"
-	"path/filepath"
-	"runtime"
-	"slices"
-	"strings"
 
-	"golang.org/x/sync/errgroup"
-
-	"github.com/thimble-build/thimble/build/internal/cgroup"
-	"github.com/thimble-build/thimble/build/internal/disk"
-	"github.com/thimble-build/thimble/build/internal/git"
-	"github.com/thimble-build/thimble/build/internal/gocmd"
-	"github.com/thimble-build/thimble/build/internal/process"
-	"github.com/thimble-build/thimble/build/internal/resolve"
+	"github.com/thimble-build/thimble/build/internal/doctor"
 )
 
 // Diagnosis is what Doctor found out, in a fixed order.
@@ -32,7 +16,7 @@ type Finding struct {
 	// Check is what was looked at: "go", "git", "registry" and so on.
 	Check string `json:"check"`
 	State State  `json:"state"`
-	// Detail is what was found, Fix the command, or else the deed, that mends it.
+	// Detail is what was found, Fix the command or the step that fixes it.
 	Detail string `json:"detail"`
 	Fix    string `json:"fix,omitempty"`
 }
@@ -63,263 +47,17 @@ func (d *Diagnosis) Failed() (n int) {
 // registry.Capabilities says. What is not set up is no failure. The error is that of
 // ctx; everything else is a finding.
 func Doctor(ctx context.Context, o Options) (*Diagnosis, error) {
-	s, err := settle(o)
+	s, err := o.session(ctx)
 	if err != nil {
 		return &Diagnosis{[]Finding{{Check: "settings", State: Failed, Detail: err.Error()}}}, nil
 	}
-	d := &doctor{settled: s}
-	settings := ok("settings", "understood")
-	if len(s.notices) > 0 {
-		settings = Finding{Check: "settings", State: Noted, Detail: strings.Join(s.notices, "; ")}
-	}
-	// The module says which repositories there are, and the go command where caches are.
-	golang := d.golang(ctx)
-	module := d.module(ctx)
-	checks := []func(context.Context) []Finding{d.git, d.engine, d.registries, d.signing, d.caches, d.space}
-	found := make([][]Finding, len(checks))
-	g, gctx := errgroup.WithContext(ctx)
-	for i, check := range checks {
-		g.Go(func() error {
-			found[i] = check(gctx)
-			return nil
-		})
-	}
-	_ = g.Wait() // no check returns an error
-	if ctx.Err() != nil {
-		return nil, fmt.Errorf("look at this machine: %w", context.Cause(ctx))
-	}
-	return &Diagnosis{slices.Concat([]Finding{settings, golang}, module, slices.Concat(found...))}, nil
-}
-
-// doctor is what the later checks take from the earlier ones.
-type doctor struct {
-	*settled
-	gocmd    *gocmd.Go         // nil without one
-	resolved *resolve.Resolved // nil without a module that can be built
-}
-
-func ok(check, detail string) Finding { return Finding{Check: check, State: Fine, Detail: detail} }
-
-// failed splits an error into what is wrong and the way out, which comes after "; ".
-func failed(check string, err error, fix string) Finding {
-	detail := err.Error()
-	if before, after, found := strings.Cut(detail, "; "); found && fix == "" && !strings.Contains(detail, "\n") {
-		detail, fix = before, after
-	}
-	return Finding{Check: check, State: Failed, Detail: detail, Fix: fix}
-}
-
-func (d *doctor) golang(ctx context.Context) Finding {
-	dir := filepath.Join(d.Workdir, filepath.FromSlash(d.Config.Dir))
-	var err error
-	if d.gocmd, err = gocmd.Read(ctx, dir, d.Env); err != nil {
-		return failed("go", (&run{settled: d.settled}).unfetched(err), "")
-	}
-	return ok("go", d.gocmd.Version+" in "+d.gocmd.Root)
-}
-
-// module resolves the plan, and looks for modules that are not here.
-func (d *doctor) module(ctx context.Context) []Finding {
-	if d.gocmd == nil {
-		return nil
-	}
-	r := &run{settled: d.settled}
-	var err error
-	if d.resolved, err = resolve.Resolve(ctx, d.input()); err != nil {
-		return []Finding{failed("module", r.unfetched(err), "")}
-	}
-	p := d.resolved.Plan
-	var names []string
-	for _, img := range p.Images {
-		names = append(names, img.Name)
-	}
-	found := []Finding{ok("module", fmt.Sprintf("%s %s: %s", p.Module.Path, p.Version, list(names)))}
-	for _, n := range d.resolved.Notices {
-		f := Finding{Check: "module", State: Noted, Detail: n}
-		if what, fix, ok := strings.Cut(n, ": git fetch"); ok {
-			f.Detail, f.Fix = what, "git fetch"+fix
-		}
-		found = append(found, f)
-	}
-	if p.Toolchain.Mod == "vendor" {
-		return found
-	}
-	missing, err := d.gocmd.Missing()
+	found, err := doctor.Examine(ctx, s)
 	if err != nil {
-		return append(found, failed("modules", err, ""))
+		return nil, err
 	}
-	if n := len(missing); n > 0 {
-		f := Finding{Check: "modules", State: Noted, Detail: count(n, "module") + " will be fetched: " + list(missing[:min(n, 5)]), Fix: "go mod download"}
-		if n > 5 {
-			f.Detail += " …"
-		}
-		if d.Offline {
-			f.State, f.Detail = Failed, strings.Replace(f.Detail, "will be fetched", "cannot be fetched with -offline", 1)
-		}
-		found = append(found, f)
+	d := &Diagnosis{}
+	for _, f := range found {
+		d.Findings = append(d.Findings, Finding{Check: f.Check, State: State(f.State), Detail: f.Detail, Fix: f.Fix})
 	}
-	return found
-}
-
-func (d *doctor) git(ctx context.Context) []Finding {
-	out, err := process.Output(ctx, process.Command{Args: []string{"git", "--version"}, Dir: d.Workdir, Env: d.Env})
-	if err != nil {
-		return []Finding{{Check: "git", State: Failed, Detail: "there is no git: versions are unknown, and nothing can be released", Fix: "install git from https://git-scm.com/downloads and put it into PATH"}}
-	}
-	version := strings.TrimPrefix(strings.TrimSpace(string(out)), "git version ")
-	repo, err := git.Open(filepath.Join(d.Workdir, filepath.FromSlash(d.Config.Dir)), d.Env)
-	if errors.Is(err, git.ErrNone) {
-		return []Finding{{Check: "git", State: Noted, Detail: version + ", and no repository: versions are unknown", Fix: "git init && git add -A && git commit"}}
-	}
-	var state git.State
-	if err == nil {
-		state, err = repo.State(ctx)
-	}
-	switch {
-	case err != nil && strings.Contains(err.Error(), "dubious ownership"):
-		return []Finding{{Check: "git", State: Failed, Detail: "the repository belongs to another user", Fix: "git config --global --add safe.directory " + repo.Root}}
-	case err != nil:
-		return []Finding{failed("git", err, "")}
-	case state.Revision == "":
-		return []Finding{{Check: "git", State: Noted, Detail: version + ", and no commit yet: versions are unknown", Fix: "git add -A && git commit"}}
-	case len(state.Changed) > 0:
-		return []Finding{{Check: "git", State: Noted, Detail: version + "; the tree differs from the commit: " + state.Changed[0], Fix: "git status"}}
-	}
-	return []Finding{ok("git", version+", at "+state.Revision[:min(12, len(state.Revision))])}
-}
-
-func (d *doctor) engine(ctx context.Context) []Finding {
-	engine, err := d.findEngine(ctx)
-	if err != nil {
-		what, _, _ := strings.Cut(strings.TrimPrefix(err.Error(), "find a container engine: "), "; start Docker")
-		return []Finding{{Check: "engine", State: Noted, Detail: what + "; only -load and running an image here need one", Fix: "start Docker, Podman or nerdctl"}}
-	}
-	return []Finding{ok("engine", engine.Name+" "+engine.Version)}
-}
-
-// caches are the folders that make the next run fast.
-func (d *doctor) caches(context.Context) []Finding {
-	const most = 100_000 // files that are counted
-	type folder struct{ name, dir, fix string }
-	folders := []folder{{"cache", d.Cache, "set XDG_CACHE_HOME to a folder that can be written"}}
-	if d.gocmd != nil {
-		for _, name := range []string{"GOCACHE", "GOMODCACHE"} {
-			folders = append(folders, folder{name, d.gocmd.Setting(name), "go env -w " + name + "=FOLDER"})
-		}
-	}
-	found := make([]Finding, len(folders))
-	var g errgroup.Group
-	for i, f := range folders {
-		g.Go(func() error {
-			if err := writable(f.dir); err != nil {
-				found[i] = failed(f.name, fmt.Errorf("%s cannot be written: %w", f.dir, err), f.fix)
-				if f.name == "GOMODCACHE" { // enough, as long as everything is in it
-					found[i].State = Noted
-				}
-				return nil
-			}
-			size, complete, err := disk.Size(f.dir, most)
-			if err != nil {
-				found[i] = failed(f.name, err, f.fix)
-				return nil
-			}
-			text := megabytes(size)
-			if !complete {
-				text = "more than " + text
-			}
-			found[i] = ok(f.name, text+" in "+f.dir)
-			return nil
-		})
-	}
-	_ = g.Wait() // no check returns an error
-	return found
-}
-
-// writable makes a file in the folder, or in the one in which it would be made.
-func writable(dir string) error {
-	f, err := os.CreateTemp(disk.Existing(dir), ".thimble-doctor-*")
-	if err != nil {
-		if file := new(os.PathError); errors.As(err, &file) {
-			return file.Err
-		}
-		return err
-	}
-	return errors.Join(f.Close(), os.Remove(f.Name()))
-}
-
-// What a run needs free: some binaries, their layers, and the go command's work.
-const (
-	leastSpace = 512 << 20
-	goodSpace  = 2 << 30
-)
-
-// space is that of the disk, for all that is written, and of memory.
-func (d *doctor) space(context.Context) []Finding {
-	var found []Finding
-	for _, f := range []struct{ name, dir string }{{"dist", d.dist}, {"cache", d.Cache}, {"temporary files", d.temporary()}} {
-		free, err := disk.Free(disk.Existing(f.dir))
-		finding := ok("disk", fmt.Sprintf("%s free for %s", megabytes(free), f.name))
-		switch {
-		case err != nil:
-			finding = failed("disk", err, "")
-		case free < goodSpace:
-			finding.State, finding.Fix = Noted, "make room: go clean -cache removes what Go has compiled, mage clean removes dist"
-			if free < leastSpace {
-				finding.State = Failed
-			}
-		}
-		if !slices.ContainsFunc(found, func(other Finding) bool {
-			before, _, _ := strings.Cut(other.Detail, " free for ")
-			now, _, _ := strings.Cut(finding.Detail, " free for ")
-			return before == now // the same file system, as a rule
-		}) {
-			found = append(found, finding)
-		}
-	}
-	limit, err := cgroup.MemoryLimit(os.DirFS("/"))
-	if err != nil {
-		return append(found, failed("memory", err, ""))
-	}
-	if limit == 0 {
-		return found
-	}
-	commands, processes := bound(limit, runtime.GOMAXPROCS(0))
-	memory := ok("memory", fmt.Sprintf("%s for this container: %s at once", megabytes(limit), count(commands*cmp.Or(processes, runtime.GOMAXPROCS(0)), "compiler")))
-	if limit < compilerMemory+restMemory {
-		memory.State, memory.Fix = Noted, fmt.Sprintf("give it %s or more: the linker of a large service needs that", megabytes(compilerMemory+restMemory))
-	}
-	return append(found, memory)
-}
-
-func (d *doctor) temporary() string {
-	for _, name := range []string{"GOTMPDIR", "TMPDIR"} {
-		if dir, _ := d.lookupEnv(name); dir != "" {
-			return dir
-		}
-	}
-	return os.TempDir()
-}
-
-func megabytes(n int64) string {
-	if n >= 1e9 {
-		return fmt.Sprintf("%.1f GB", float64(n)/1e9)
-	}
-	return fmt.Sprintf("%.0f MB", float64(n)/1e6)
-}
-
-// repositories are where images go, by the images' names.
-func (d *doctor) repositories() []string {
-	var all []string
-	if d.resolved == nil {
-		return nil
-	}
-	for _, img := range d.resolved.Plan.Images {
-		if img.Repository != "" {
-			all = append(all, img.Repository)
-		}
-		for _, prefix := range d.Config.Release.Repositories {
-			all = append(all, path.Join(prefix, img.Name))
-		}
-	}
-	return all
+	return d, nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/thimble-build/thimble/build"
 	"github.com/thimble-build/thimble/build/internal/registrytest"
+	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
 // finding is the first of a check, and there has to be one.
@@ -41,6 +42,7 @@ func says(t testing.TB, f build.Finding, state build.State, words ...string) {
 
 // TestDoctorRegistry asks real registries, and registries that refuse.
 func TestDoctorRegistry(t *testing.T) {
+	testtool.OnRequest(t, "minutes, and real registries")
 	repo, key := module(t, "hello"), newKey(t)
 	diagnose := func(t *testing.T, host string, change ...func(*build.Options)) *build.Diagnosis {
 		return must(build.Doctor(t.Context(), options(t, repo, append(change, to(host, key))...)))
@@ -103,6 +105,7 @@ func TestDoctorRegistry(t *testing.T) {
 
 // TestDoctorIdentity looks at tokens without asking for a certificate.
 func TestDoctorIdentity(t *testing.T) {
+	testtool.OnRequest(t, "minutes: each case asks the container engines that are there")
 	repo := module(t, "hello")
 	token := func(claims string) string {
 		file := filepath.Join(t.TempDir(), "token")

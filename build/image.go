@@ -9,107 +9,143 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/partial"
 
+	"github.com/thimble-build/thimble/build/internal/artifact"
 	"github.com/thimble-build/thimble/build/internal/atomicfile"
 	"github.com/thimble-build/thimble/build/internal/cache"
 	"github.com/thimble-build/thimble/build/internal/image"
+	"github.com/thimble-build/thimble/build/internal/modsum"
 	"github.com/thimble-build/thimble/build/internal/publish"
+	"github.com/thimble-build/thimble/build/internal/release"
 	"github.com/thimble-build/thimble/build/internal/tree"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
 // Binaries tests and compiles, and leaves the static binaries and a manifest in
 // the output folder.
-func Binaries(ctx context.Context, o Options) (*Result, error) { return produce(ctx, o, job{}) }
+func Binaries(ctx context.Context, o Options) (*Result, error) { return produce(ctx, o, making{}) }
 
 // Image tests, compiles and assembles the images, describes them in SBOMs, and
 // leaves everything in the output folder, which changes only when all of it has
 // succeeded.
 func Image(ctx context.Context, o Options) (*Result, error) {
-	return produce(ctx, o, job{images: true})
+	return produce(ctx, o, making{images: true})
 }
 
-// job is what a run is for. The functions are called in this order and may be nil.
-type job struct {
-	// images asks for more than binaries.
-	images bool
-	// archives asks for the platforms that have nothing but an archive as well.
-	archives bool
-	// debug makes debug images.
-	debug *debugging
-	// prepare is called with the plan, before anything is compiled.
-	prepare func(ctx context.Context, r *run) error
-	// deliver is called when the images are made, and before anything is staged for
-	// the output folder.
-	deliver func(ctx context.Context, dist *publish.Dist, units []*unit) error
-	// finish is called when all is staged, and before the output folder changes.
-	finish func(ctx context.Context) error
-}
-
-func produce(ctx context.Context, o Options, j job) (result *Result, err error) {
-	r, err := start(ctx, o)
+// produce makes what is asked for, and puts it into the output folder.
+func produce(ctx context.Context, o Options, m making) (result *Result, err error) {
+	r, err := begin(ctx, o, m)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = r.unfetched(err) }()
-	r.debug = j.debug
-	r.archives = j.archives && !r.Config.Release.OmitArchives
-	var engine publish.Engine
-	if r.Load {
-		if engine, err = r.findEngine(ctx); err != nil {
-			return nil, err
+	defer func() { err = r.end(err) }()
+	made, err := r.build(ctx)
+	if err != nil {
+		return nil, err
+	}
+	err = r.Stage("publish", func() (string, error) {
+		if result, err = r.stageOutput(ctx, made, nil); err != nil {
+			return "", err
+		}
+		return "", r.commit(ctx, made, result)
+	})
+	return r.finished(result, err)
+}
+
+// making is what a run is to make.
+type making struct {
+	// images asks for more than binaries.
+	images bool
+	// hashAll hashes every file that is used, whatever is remembered of it.
+	hashAll bool
+	// archives asks for the platforms that have nothing but an archive as well.
+	archives bool
+	// debug is what is different for a debug image; nil for any other.
+	debug *debugging
+}
+
+// built is what build has made. Nothing of it is in the output folder yet.
+type built struct {
+	// units have an image each, archiveOnly ones an archive and no image.
+	units, archiveOnly []*unit
+	// indexes are in the plan's order; none where no images were asked for.
+	indexes []artifact.Index
+}
+
+// begin starts a run and makes the plan. Whoever is given the run calls end.
+func begin(ctx context.Context, o Options, m making) (*run, error) {
+	r, err := start(ctx, o, m.hashAll)
+	if err != nil {
+		return nil, err
+	}
+	r.making = m
+	r.archives = m.archives && !r.Config.Release.OmitArchives
+	if r.asked.Load {
+		if r.engine, err = publish.AnsweringEngine(ctx, r.Session); err != nil {
+			return nil, r.unfetched(err)
 		}
 	}
 	if err := r.resolve(ctx); err != nil {
+		return nil, r.unfetched(err)
+	}
+	return r, nil
+}
+
+// build compiles, tests, assembles and describes what the run is to make.
+func (r *run) build(ctx context.Context) (*built, error) {
+	if err := r.openCache(ctx); err != nil {
 		return nil, err
 	}
-	if j.prepare != nil {
-		if err := j.prepare(ctx, r); err != nil {
-			return nil, err
-		}
-	}
-	if err := r.openCache(); err != nil {
-		return nil, err
-	}
-	if j.images {
+	if r.images {
 		if err := r.checkBaseSignatures(ctx); err != nil {
 			return nil, err
 		}
 	}
-	dist, err := publish.Open(ctx, r.dist, r.waiting)
+	var err error
+	if r.dist, err = publish.Open(ctx, r.Dist, waiting(r.Session), r.cache.Sums()); err != nil {
+		return nil, err
+	}
+	r.background.Go(func() { _ = r.dist.Examine(ctx) }) // it saves time, and no more
+	m := &built{units: r.units(), archiveOnly: r.archiveOnlyUnits()}
+	if err := r.make(ctx, slices.Concat(m.units, m.archiveOnly), r.images); err != nil {
+		return nil, err
+	}
+	if r.images {
+		if m.indexes, err = r.buildIndexes(m.units); err != nil {
+			return nil, err
+		}
+	}
+	if err := checkAll(ctx, m.units, m.archiveOnly); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// finished is the outcome of a run.
+func (r *run) finished(result *Result, err error) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		r.closeFiles()
-		r.closeBases()
-		err = errors.Join(err, dist.Close()) // nothing is left to close after a Commit
-	}()
-
-	units := r.units()
-	r.bare = r.bareUnits()
-	if err := r.make(ctx, slices.Concat(units, r.bare), j.images); err != nil {
-		return nil, err
-	}
-	if j.images {
-		if err := r.buildIndexes(units); err != nil {
-			return nil, err
-		}
-	}
-	if j.deliver != nil {
-		if err := j.deliver(ctx, dist, units); err != nil {
-			return nil, err
-		}
-	}
-	if err := r.publish(ctx, dist, engine, units, j); err != nil {
-		return nil, err
-	}
-	if err := cmp.Or(r.cache.Trim(r.debianMirror().Cache), r.trimWork()); err != nil {
+	if err := cmp.Or(r.cache.Trim(debianMirror(r.Session).Cache), r.trimWork()); err != nil {
 		r.Progress.Notice(fmt.Sprintf("the cache was not trimmed: %v", err))
 	}
-	return r.result(), nil
+	result.Stages, result.Elapsed = r.times.ended(), time.Since(r.began)
+	return result, nil
+}
+
+// end closes what the run has open, and completes its error. Without a commit, the output folder
+// is then as it was.
+func (r *run) end(err error) error {
+	r.closeFiles()
+	r.closeBases()
+	if r.dist != nil {
+		err = errors.Join(err, r.dist.Close()) // nothing is left to close after a commit
+	}
+	return r.unfetched(err)
 }
 
 // closeFiles closes the binaries, which were only read.
@@ -121,115 +157,121 @@ func (r *run) closeFiles() {
 }
 
 // openCache opens the cache of layers and documents.
-func (r *run) openCache() error {
+func (r *run) openCache(ctx context.Context) error {
 	var err error
-	if r.cache, err = cache.Open(filepath.Join(r.Cache, "content"), cache.Limits{}); err != nil {
+	if r.cache, err = cache.Open(filepath.Join(r.Cache, "content"), cache.Options{HashAll: r.hashAll}); err != nil {
 		return err
 	}
-	r.salt, err = kitSalt(r.resolved.Plan.Kit)
+	r.modules = modsum.Open(r.resolved.Go.Setting("GOMODCACHE"), r.cache, r.hashAll)
+	r.cacheVersion, err = kitCacheVersion(ctx, r.resolved.Plan.Kit)
 	return err
 }
 
-// publish puts everything in place: the engine and the archive first, because
-// they can fail, then the output folder, whose manifest comes last.
-func (r *run) publish(ctx context.Context, dist *publish.Dist, engine publish.Engine, units []*unit, j job) error {
-	if r.Summary != nil && j.images {
-		r.findPrevious(ctx)
+// stageOutput stages everything for the output folder, and hands the images to the engine and into the
+// archive that were asked for: these can fail. The layouts are those of images that are signed in
+// the output folder.
+func (r *run) stageOutput(ctx context.Context, m *built, layouts []release.Layout) (*Result, error) {
+	result := r.result()
+	if r.asked.Summary != nil && r.images {
+		result.Previous = r.findPrevious(ctx)
 	}
-	return r.stage("publish", func() (string, error) {
-		p := r.resolved.Plan
-		r.done.Plan = p
-		for _, img := range p.Images {
-			made := ImageResult{Name: img.Name, Package: img.Package, Reference: img.Reference(), Tags: img.Tags}
-			mine := of(units, img)
-			for _, u := range mine {
-				if err := dist.Link(ctx, u.binaryPath(), u.path); err != nil {
-					return "", err
-				}
-				if u.symbols != "" {
-					if err := dist.Link(ctx, u.symbolsPath(), u.symbols); err != nil {
-						return "", err
-					}
+	for _, img := range r.resolved.Plan.Images {
+		mine := of(m.units, img)
+		for _, u := range mine {
+			if err := r.dist.Copy(ctx, u.binaryPath(), u.file, u.sha256); err != nil {
+				return nil, err
+			}
+			if u.symbols != nil {
+				if err := r.dist.Copy(ctx, u.symbolsPath(), u.symbols.file, u.symbols.sha256); err != nil {
+					return nil, err
 				}
 			}
-			if j.images {
-				if err := r.publishImage(ctx, dist, engine, img, mine, &made); err != nil {
-					return "", err
-				}
-			}
-			for _, u := range mine {
-				made.Platforms = append(made.Platforms, u.result())
-			}
-			r.done.Images = append(r.done.Images, made)
 		}
-		if j.finish != nil {
-			if err := j.finish(ctx); err != nil {
-				return "", err
+		made := ImageResult{Name: img.Name, Package: img.Package, Reference: img.Reference(), Tags: img.Tags}
+		for _, index := range m.indexes {
+			if index.Image.Name != img.Name {
+				continue
 			}
-		}
-		if r.Summary != nil && j.images {
-			text, err := r.Summary(r.result())
-			if err != nil {
-				return "", err
+			made.Digest, made.Layout = index.Descriptor.Digest.String(), path.Join("oci", img.Name+r.debug.suffix())
+			if err := r.handOver(ctx, img, mine, result); err != nil {
+				return nil, err
 			}
-			if err := dist.Write("summary.md", text); err != nil {
-				return "", err
+			if err := r.stageImage(ctx, made.Layout, index, mine, layouts); err != nil {
+				return nil, err
 			}
 		}
-		manifest, err := r.done.Manifest.JSON()
-		if err != nil {
-			return "", err
+		for _, u := range mine {
+			made.Platforms = append(made.Platforms, u.result())
 		}
-		return "", dist.Commit(ctx, manifest)
-	})
+		result.Images = append(result.Images, made)
+	}
+	return result, nil
 }
 
-// publishImage stages the layout and the SBOMs of one image, and hands it to the
-// engine and into the archive that were asked for.
-func (r *run) publishImage(ctx context.Context, dist *publish.Dist, engine publish.Engine, img plan.Image, units []*unit, made *ImageResult) error {
-	p := r.resolved.Plan
-	index := r.indexes[img.Name]
-	digest, err := index.Digest()
-	if err != nil {
-		return err
-	}
-	made.Digest, made.Layout = digest.String(), path.Join("oci", img.Name+r.debug.suffix())
+// stageImage stages the layout and the SBOMs of one image.
+func (r *run) stageImage(ctx context.Context, layout string, index artifact.Index, units []*unit, layouts []release.Layout) error {
 	for _, u := range units {
-		if err := dist.Write(u.sbom.SPDX, u.spdx); err != nil {
+		if err := r.dist.Write(u.sbom.SPDX, u.spdx); err != nil {
 			return err
 		}
-		if err := dist.Write(u.sbom.CycloneDX, u.cyclonedx); err != nil {
+		if err := r.dist.Write(u.sbom.CycloneDX, u.cyclonedx); err != nil {
 			return err
 		}
 	}
-	if r.Load {
+	content := publish.Content{Reference: index.Image.Reference(), Index: index.V1}
+	for _, l := range layouts {
+		if l.Image == index.Image.Name {
+			content.Annotations, content.Referrers = l.Annotations, l.Referrers
+		}
+	}
+	return r.dist.Layout(ctx, layout, content)
+}
+
+// handOver hands an image to the engine and into the archive that were asked for, and notes that
+// in the result.
+func (r *run) handOver(ctx context.Context, img plan.Image, units []*unit, result *Result) error {
+	if r.asked.Load {
 		u, err := r.native(units)
 		if err != nil {
 			return err
 		}
-		loaded, err := engine.Load(ctx, []string{img.Reference()}, u.built)
+		loaded, err := r.engine.Load(ctx, []string{img.Reference()}, u.built)
 		if err != nil {
 			return err
 		}
-		r.done.Loaded = append(r.done.Loaded, loaded)
+		result.Loaded = append(result.Loaded, loaded)
 	}
-	if r.Archive != "" {
-		if len(p.Images) > 1 || len(units) > 1 {
-			return fmt.Errorf("write docker archive %s: it holds one image for one platform; choose one with -platform and Config.Images", r.Archive)
-		}
-		err := atomicfile.WriteFunc(r.abs(r.Archive), 0o644, func(w io.Writer) error {
-			return publish.Archive(ctx, w, []string{img.Reference()}, units[0].built)
-		})
+	if r.asked.Archive == "" {
+		return nil
+	}
+	if len(r.resolved.Plan.Images) > 1 || len(units) > 1 {
+		return fmt.Errorf("write docker archive %s: it holds one image for one platform; choose one with -platform and Config.Images", r.asked.Archive)
+	}
+	result.Archive = r.asked.Archive
+	return atomicfile.WriteFunc(r.Path(r.asked.Archive), 0o644, func(w io.Writer) error {
+		return publish.Archive(ctx, w, []string{img.Reference()}, units[0].built)
+	})
+}
+
+// commit writes the summary and puts everything in place, the manifest last.
+func (r *run) commit(ctx context.Context, m *built, result *Result) error {
+	if r.asked.Summary != nil && r.images {
+		text, err := r.asked.Summary(result)
 		if err != nil {
 			return err
 		}
-		r.done.Archive = r.Archive
+		if err := r.dist.Write("summary.md", text); err != nil {
+			return err
+		}
 	}
-	content := publish.Content{Reference: img.Reference(), Index: index, Beside: r.beside[img.Name]}
-	if len(content.Beside) > 0 {
-		content.Annotations = map[string]string{cosignKind: cosignIndex}
+	manifest, err := result.Manifest.JSON()
+	if err != nil {
+		return err
 	}
-	return dist.Layout(ctx, made.Layout, content)
+	if err := checkAll(ctx, m.units, m.archiveOnly); err != nil {
+		return err
+	}
+	return r.dist.Commit(ctx, manifest)
 }
 
 // of are the units of one image.
@@ -243,8 +285,8 @@ func of(units []*unit, img plan.Image) (mine []*unit) {
 }
 
 // buildIndexes puts each image's platforms together.
-func (r *run) buildIndexes(units []*unit) error {
-	r.indexes = map[string]v1.ImageIndex{}
+func (r *run) buildIndexes(units []*unit) ([]artifact.Index, error) {
+	var all []artifact.Index
 	for _, img := range r.resolved.Plan.Images {
 		var built []v1.Image
 		mine := of(units, img)
@@ -253,11 +295,15 @@ func (r *run) buildIndexes(units []*unit) error {
 		}
 		index, err := image.Index(r.resolved.Plan.Of(img), img, mine[0].inherited(), built)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		r.indexes[img.Name] = index
+		descriptor, err := partial.Descriptor(index)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, artifact.Index{Image: img, Descriptor: *descriptor, V1: index})
 	}
-	return nil
+	return all, nil
 }
 
 // native is the unit that this machine's engine can run: the only one, or that
@@ -287,7 +333,7 @@ func (u *unit) result() PlatformResult {
 		Binary: Binary{Path: u.binaryPath(), SHA256: u.sha256, Size: u.size, Static: !u.dynamic(), Libraries: u.libraries},
 		Needs:  []Need{},
 	}
-	if u.symbols != "" {
+	if u.symbols != nil {
 		made.Binary.BuildID, made.Binary.Symbols = u.buildID, u.symbolsPath()
 	}
 	if u.base != nil {

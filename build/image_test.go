@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,6 +20,7 @@ import (
 	spdx "github.com/spdx/tools-golang/spdx/v2/v2_3"
 
 	"github.com/thimble-build/thimble/build"
+	"github.com/thimble-build/thimble/build/internal/testtool"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
@@ -64,6 +64,7 @@ func index(t *testing.T, r *build.Result, img build.ImageResult) v1.ImageIndex {
 // TestLayout makes sample-service for three platforms and lets ggcr check every
 // byte of the layout.
 func TestLayout(t *testing.T) {
+	testtool.OnRequest(t, "minutes: it compiles for three platforms")
 	repo := sampleService(t)
 	r := image(t, repo, build.Options{Platforms: []string{"linux/amd64", "linux/arm64", "linux/arm/v7"}})
 	img := r.Images[0]
@@ -112,13 +113,11 @@ func TestLayout(t *testing.T) {
 // TestReproducible builds one commit in two folders under circumstances that
 // must not matter.
 func TestReproducible(t *testing.T) {
-	if testing.Short() {
-		t.Skip("compiles everything twice")
-	}
+	testtool.OnRequest(t, "minutes: the standard library is compiled again")
 	origin := sampleService(t)
 	digest := func(repo, gocache, procs, umask, mage string, env ...string) string {
 		t.Helper()
-		cmd := exec.Command("sh", "-c", "umask "+umask+"; exec \"$0\" image -test=false -json -platform=linux/amd64", mage)
+		cmd := testtool.Command(t, "sh", "-c", "umask "+umask+"; exec \"$0\" image -test=false -json -platform=linux/amd64", mage)
 		cmd.Dir = repo
 		cmd.Env = environment(append([]string{
 			"XDG_CACHE_HOME=" + t.TempDir(), "GOCACHE=" + gocache, "GOMAXPROCS=" + procs,
@@ -135,23 +134,18 @@ func TestReproducible(t *testing.T) {
 		}
 		return m.Images[0].Digest
 	}
-	mage := filepath.Join(t.TempDir(), "mage")
-	compile := exec.Command("go", "tool", "mage", "-d", "testdata/magefile", "-compile", mage)
-	compile.Dir = ".."
-	if out, err := compile.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	mage := must(testtool.Targets(t.Context(), ".."))
 	clone := func(umask string) string {
 		t.Helper()
 		dir := filepath.Join(t.TempDir(), "another", "place")
-		cmd := exec.Command("sh", "-c", "umask "+umask+"; exec git clone -q \"file://$0\" \"$1\"", origin, dir)
+		cmd := testtool.Command(t, "sh", "-c", "umask "+umask+"; exec git clone -q \"file://$0\" \"$1\"", origin, dir)
 		cmd.Env = environment()
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
 		return dir
 	}
-	modcache, err := exec.Command("go", "env", "GOMODCACHE", "GOCACHE").Output()
+	modcache, err := testtool.Command(t, "go", "env", "GOMODCACHE", "GOCACHE").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,7 +191,7 @@ func TestOneVersion(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			repo := sampleService(t)
+			repo := module(t, "hello")
 			prepare(repo)
 			r := image(t, repo, build.Options{})
 			p, img := r.Plan, r.Images[0]
@@ -263,9 +257,10 @@ func TestOneVersion(t *testing.T) {
 // TestModulesOfBinaryAreInSBOMs compares both SBOMs with what `go version -m`
 // shows, in both directions.
 func TestModulesOfBinaryAreInSBOMs(t *testing.T) {
+	testtool.OnRequest(t, "minutes: it compiles sample-service")
 	r := image(t, sampleService(t), build.Options{})
 	made := r.Images[0].Platforms[0]
-	out, err := exec.Command("go", "version", "-m", filepath.Join(r.Dist, made.Binary.Path)).Output()
+	out, err := testtool.Command(t, "go", "version", "-m", filepath.Join(r.Dist, made.Binary.Path)).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -323,6 +318,7 @@ func TestModulesOfBinaryAreInSBOMs(t *testing.T) {
 // TestSize holds the images against the budget: what they weigh beyond the
 // binary, compressed alone as a layer is.
 func TestSize(t *testing.T) {
+	testtool.OnRequest(t, "minutes: it compiles sample-service")
 	repo := filepath.Join(t.TempDir(), "hello")
 	if err := os.CopyFS(repo, os.DirFS("../testdata/modules/hello")); err != nil {
 		t.Fatal(err)

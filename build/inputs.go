@@ -23,13 +23,16 @@ import (
 // findInputs finds out which commit last touched what each image is made of, where
 // digests are stable. The kit, the toolchain and Config are no inputs: they are in the
 // plan, and change the image where they matter to it.
-func (r *run) findInputs(ctx context.Context) error {
+func (r *run) findInputs(ctx context.Context, found *findings) error {
 	p := r.resolved.Plan
 	if !p.StableDigests() {
 		return nil
 	}
-	r.inputs = map[string]*plan.Inputs{}
-	untracked := r.allUntracked(r.listedPlatforms())
+	var dirty []string
+	for _, d := range found.differences {
+		dirty = append(dirty, d.File)
+	}
+	found.inputs = map[string]*plan.Inputs{}
 	states := make([]*plan.Inputs, len(p.Images))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(runtime.GOMAXPROCS(0))
@@ -37,7 +40,7 @@ func (r *run) findInputs(ctx context.Context) error {
 		g.Go(func() error {
 			paths, err := r.inputPaths(img)
 			if err == nil {
-				states[i], err = r.resolved.State(ctx, paths, untracked)
+				states[i], err = r.resolved.State(ctx, paths, dirty)
 			}
 			if err != nil {
 				return fmt.Errorf("image %s: %w", img.Name, err)
@@ -49,18 +52,9 @@ func (r *run) findInputs(ctx context.Context) error {
 		return err
 	}
 	for i, img := range p.Images {
-		r.inputs[img.Name] = states[i]
+		found.inputs[img.Name] = states[i]
 	}
 	return nil
-}
-
-// allUntracked are the files that get into images and that git does not track.
-func (r *run) allUntracked(platforms []plan.Platform) []string {
-	untracked := slices.Clone(r.untracked)
-	for _, platform := range platforms {
-		untracked = append(untracked, r.listed(platform).Untracked...)
-	}
-	return untracked
 }
 
 // inputPaths are the files of the repository that an image is made of, for all the input

@@ -15,7 +15,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -55,7 +54,7 @@ func TestSigners(t *testing.T) {
 	token := filepath.Join(dir, "token")
 	writeFile(t, token, s.Issuer.Token(email))
 	key, pub := newKeyPair(t, dir, "cosign")
-	_, otherPub := newKeyPair(t, dir, "other")
+	other, otherPub := newKeyPair(t, dir, "other")
 	github := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Query().Get("audience") != "sigstore" || r.Header.Get("Authorization") != "Bearer of-the-job" {
 			http.Error(w, "no", http.StatusForbidden)
@@ -127,9 +126,9 @@ func TestSigners(t *testing.T) {
 			stranger := build.Options{Workdir: t.TempDir(), Env: environment()}
 			ref := host + "/acme/hello:" + r.Images[0].Tags[0]
 			keyless := test.config.Keyless != nil
-			want := build.Expected{Keys: []string{pub}}
+			want := build.VerifyOptions{Keys: []string{pub}}
 			if keyless {
-				want = build.Expected{
+				want = build.VerifyOptions{
 					Identity: email, Issuer: s.Issuer.URL, TrustedRoot: trusted, NoCertificateLog: true,
 					// The tags have no place for the log's entry.
 					NoTransparencyLog: test.config.Keyless.NoTransparencyLog || slices.Equal(test.config.Forms, []string{"tag"}),
@@ -138,7 +137,7 @@ func TestSigners(t *testing.T) {
 			if report, err := build.Verify(t.Context(), stranger, ref, want); err != nil {
 				t.Errorf("%v\n%+v", err, report)
 			}
-			refuse := func(reason string, change func(*build.Expected)) {
+			refuse := func(reason string, change func(*build.VerifyOptions)) {
 				t.Helper()
 				other := want
 				change(&other)
@@ -147,12 +146,12 @@ func TestSigners(t *testing.T) {
 				}
 			}
 			if keyless {
-				refuse("not by other@example.com", func(e *build.Expected) { e.Identity = "other@example.com" })
-				refuse("of https://other.example", func(e *build.Expected) { e.Issuer = "https://other.example" })
-				refuse("chain does not end in the trusted root", func(e *build.Expected) { e.TrustedRoot = foreign })
-				refuse("certificate", func(e *build.Expected) { e.NoCertificateLog = false })
+				refuse("not by other@example.com", func(e *build.VerifyOptions) { e.Identity = "other@example.com" })
+				refuse("of https://other.example", func(e *build.VerifyOptions) { e.Issuer = "https://other.example" })
+				refuse("chain does not end in the trusted root", func(e *build.VerifyOptions) { e.TrustedRoot = foreign })
+				refuse("certificate", func(e *build.VerifyOptions) { e.NoCertificateLog = false })
 			} else {
-				refuse("does not verify with the expected key", func(e *build.Expected) { e.Keys = []string{otherPub} })
+				refuse("does not verify with the expected key", func(e *build.VerifyOptions) { e.Keys = []string{otherPub} })
 			}
 
 			if keyless {
@@ -189,6 +188,30 @@ func TestSigners(t *testing.T) {
 		})
 	}
 
+	// Whoever signs the same images after somebody else signs all of them, in every form,
+	// whomever Config trusts besides: the script that comes with each run passes.
+	for name, forms := range map[string][]string{"both": nil, "bundle": {"bundle"}, "tag": {"tag"}} {
+		t.Run("another signer, "+name, func(t *testing.T) {
+			repo := hello(t)
+			host, writes := newRegistry(t, true)
+			keyless := build.ReleaseConfig{Keyless: identity(true), Logs: logs, TimestampAuthorities: stamps, TrustedRoot: trusted, TrustKeys: []string{pub}}
+			for i, config := range []build.ReleaseConfig{{Key: key}, keyless, {Key: other, TrustKeys: []string{pub}}, keyless, {Key: key}} {
+				config.Forms = forms
+				r, err := build.Release(t.Context(), build.Options{
+					Config:  build.Config{Repository: host + "/acme", Release: config},
+					Workdir: repo, Env: environment("COSIGN_PASSWORD=secret"), Cache: cacheFolder(t), SkipTests: true,
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if first := i < 3; len(writes()) == 0 == first {
+					t.Errorf("run %d: it writes something: %v, want %v", i+1, !first, first)
+				}
+				checkScript(t, r.Dist, config.Keyless != nil && name == "tag", clients)
+			}
+		})
+	}
+
 	// Without a registry the same is beside the images.
 	for name, forms := range map[string][]string{"both": nil, "bundle": {"bundle"}, "tag": {"tag"}} {
 		t.Run("layout, "+name, func(t *testing.T) {
@@ -202,7 +225,7 @@ func TestSigners(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := build.Expected{Identity: email, Issuer: s.Issuer.URL, TrustedRoot: trusted, NoCertificateLog: true, NoTransparencyLog: name == "tag"}
+			want := build.VerifyOptions{Identity: email, Issuer: s.Issuer.URL, TrustedRoot: trusted, NoCertificateLog: true, NoTransparencyLog: name == "tag"}
 			if _, err := build.Verify(t.Context(), build.Options{Workdir: r.Dist}, filepath.Join(r.Dist, r.Images[0].Layout), want); err != nil {
 				t.Error(err)
 			}
@@ -386,7 +409,7 @@ func checkScript(t *testing.T, dist string, identityInTag bool, clients []string
 func runScript(t *testing.T, dist, cosign string) (string, error) {
 	t.Helper()
 	home := t.TempDir()
-	cmd := exec.CommandContext(t.Context(), "sh", filepath.Join(dist, "verify", "verify.sh"))
+	cmd := testtool.Command(t, "sh", filepath.Join(dist, "verify", "verify.sh"))
 	cmd.Env = []string{"HOME=" + home, "DOCKER_CONFIG=" + home, "PATH=" + filepath.Dir(cosign) + string(os.PathListSeparator) + os.Getenv("PATH")}
 	out, err := cmd.CombinedOutput()
 	return string(out), err

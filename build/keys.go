@@ -1,6 +1,7 @@
 package build
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,24 +10,26 @@ import (
 	"time"
 
 	"github.com/thimble-build/thimble/build/internal/attest"
+	"github.com/thimble-build/thimble/build/internal/signing"
+	"github.com/thimble-build/thimble/build/internal/store"
 )
 
 // Keys makes a key pair in cosign's format, encrypted with the password: prefix.key
 // and prefix.pub, which must not be there yet. It returns the two paths.
 func Keys(ctx context.Context, o Options, prefix string) (private, public string, err error) {
-	s, err := settle(o)
+	s, err := o.session(ctx)
 	if err != nil {
 		return "", "", err
 	}
 	private, public = prefix+".key", prefix+".pub"
 	for _, file := range []string{private, public} {
-		if _, err := os.Lstat(s.abs(file)); err == nil {
+		if _, err := os.Lstat(s.Path(file)); err == nil {
 			return "", "", fmt.Errorf("make a key pair: %s is there already, and is never overwritten; move it away, or choose another name with -name", file)
 		} else if !errors.Is(err, fs.ErrNotExist) {
 			return "", "", fmt.Errorf("make a key pair: %w", err)
 		}
 	}
-	password, err := s.password()
+	password, err := s.Password()
 	if err != nil {
 		return "", "", err
 	}
@@ -34,11 +37,11 @@ func Keys(ctx context.Context, o Options, prefix string) (private, public string
 	if err != nil {
 		return "", "", err
 	}
-	if err := create(s.abs(private), key); err != nil {
+	if err := create(s.Path(private), key); err != nil {
 		return "", "", fmt.Errorf("make a key pair: %w", err)
 	}
-	if err := create(s.abs(public), pub); err != nil {
-		return "", "", errors.Join(fmt.Errorf("make a key pair: %w", err), os.Remove(s.abs(private)))
+	if err := create(s.Path(public), pub); err != nil {
+		return "", "", errors.Join(fmt.Errorf("make a key pair: %w", err), os.Remove(s.Path(private)))
 	}
 	return private, public, nil
 }
@@ -61,34 +64,37 @@ func create(path string, content []byte) error {
 // signatures; of an index, also each platform's image. It returns how many signatures
 // were made: 0 if all were there already.
 func Sign(ctx context.Context, o Options, ref string) (int, error) {
-	s, err := settle(o)
+	s, err := o.session(ctx)
 	if err != nil {
 		return 0, err
 	}
-	repo, digest, err := s.find(ctx, ref, false)
+	reading, read, done := o.reading(ctx, "sign "+ref)
+	defer done()
+	repo, digest, err := store.Find(reading, s, ref, false)
 	if err != nil {
-		return 0, err
+		return 0, cmp.Or(context.Cause(reading), err)
 	}
 	defer repo.Close()
-	rel := &release{run: &run{settled: s}}
-	if err := rel.useSigner(ctx); err != nil {
-		return 0, err
-	}
-	m, err := materialIn(ctx, repo, repo.Name().Name(), digest, nil)
+	signer, err := signing.OpenSigner(ctx, s)
 	if err != nil {
 		return 0, err
 	}
+	m, err := store.Evidence(reading, repo, repo.Name().Name(), digest, nil)
+	if err != nil {
+		return 0, cmp.Or(context.Cause(reading), err)
+	}
+	read()
 	var subjects []attest.Subject
 	for _, of := range append([]attest.Manifest{m.Root}, m.Children...) {
 		subjects = append(subjects, attest.Subject{Name: m.Name, Descriptor: of.Descriptor, Stored: of.Stored})
 	}
-	signed, err := attest.Sign(ctx, rel.signer, subjects, rel.signOptions(time.Unix(0, 0).UTC()))
+	signed, err := attest.Sign(ctx, signer.Signer, subjects, signer.Options(time.Unix(0, 0).UTC()))
 	if err != nil {
 		return 0, err
 	}
-	list, made, err := artifacts(subjects, signed)
-	if err != nil || made == 0 {
+	missing, made, err := store.Artifacts(subjects, signed)
+	if err != nil || len(missing) == 0 {
 		return 0, err
 	}
-	return made, repo.Attach(ctx, list)
+	return made, repo.Attach(ctx, missing)
 }

@@ -1,6 +1,7 @@
 package build
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/thimble-build/thimble/build/internal/debian"
 	"github.com/thimble-build/thimble/build/internal/layerfs"
+	"github.com/thimble-build/thimble/build/internal/limit"
 	"github.com/thimble-build/thimble/build/internal/lock"
 	"github.com/thimble-build/thimble/build/internal/tree"
 	"github.com/thimble-build/thimble/build/plan"
@@ -18,7 +20,7 @@ import (
 // link finds what a binary that was compiled with cgo is linked with when it starts in
 // its image: on its base, below the user's own files. What is missing there is an error.
 // A static binary, and one that goes onto no base, is linked with nothing.
-func (r *run) link(u *unit, assets *tree.Tree) error {
+func (r *run) link(ctx context.Context, u *unit, assets *tree.Tree) error {
 	if !u.dynamic() || u.base == nil {
 		return nil
 	}
@@ -34,11 +36,13 @@ func (r *run) link(u *unit, assets *tree.Tree) error {
 			return nil, err
 		}
 		if !assets.Empty() {
-			layer, err := scanTree(assets)
+			layer, err := scanTree(ctx, assets)
 			if err != nil {
 				return nil, err
 			}
-			files = files.Above(layer)
+			if files, err = files.Overlay(layer); err != nil {
+				return nil, err
+			}
 		}
 		found, err := files.Link(program)
 		if err != nil {
@@ -48,7 +52,7 @@ func (r *run) link(u *unit, assets *tree.Tree) error {
 		if err != nil {
 			return nil, err
 		}
-		own, err := assets.Components()
+		own, err := assets.Components(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -71,11 +75,11 @@ func (r *run) link(u *unit, assets *tree.Tree) error {
 }
 
 // scanTree is what a tree shows.
-func scanTree(t *tree.Tree) (layerfs.Layer, error) {
+func scanTree(ctx context.Context, t *tree.Tree) (layerfs.Layer, error) {
 	r, w := io.Pipe()
 	written := make(chan error, 1)
 	go func() {
-		err := t.WriteTar(w)
+		err := t.WriteTar(limit.Writer(ctx, w))
 		w.CloseWithError(err)
 		written <- err
 	}()

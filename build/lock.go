@@ -13,6 +13,7 @@ import (
 	"github.com/thimble-build/thimble/build/internal/baseimage"
 	"github.com/thimble-build/thimble/build/internal/debian"
 	"github.com/thimble-build/thimble/build/internal/lock"
+	"github.com/thimble-build/thimble/build/internal/progress"
 	"github.com/thimble-build/thimble/build/internal/resolve"
 	"github.com/thimble-build/thimble/build/plan"
 )
@@ -36,7 +37,7 @@ type LockChange = lock.Change
 // thing that does: a build takes what is pinned. Where nothing has changed, the file
 // stays as it is, byte for byte.
 func Lock(ctx context.Context, o Options) (*LockResult, error) {
-	r, err := start(ctx, o)
+	r, err := start(ctx, o, false)
 	if err != nil {
 		return nil, err
 	}
@@ -103,16 +104,16 @@ func (r *run) lockAll(ctx context.Context, before *plan.Lock, uses []lock.Use) (
 	g, gctx := errgroup.WithContext(ctx)
 	if len(selections) > 0 {
 		g.Go(func() error {
-			return r.stage("lock debian "+r.resolved.Suite, func() (string, error) {
+			return r.Stage("lock debian "+r.resolved.Suite, func() (string, error) {
 				d, err := debian.Lock(gctx, debian.Request{
-					Mirror: r.debianMirror(), Suite: r.resolved.Suite, Selections: selections,
+					Mirror: debianMirror(r.Session), Suite: r.resolved.Suite, Selections: selections,
 					Previous: lock.Suite(before, r.resolved.Suite), Now: time.Now(),
 				})
 				if err != nil {
 					return "", err
 				}
 				after.Debian = append(after.Debian, d)
-				return count(len(d.Packages), "package"), nil
+				return progress.Count(len(d.Packages), "package"), nil
 			})
 		})
 	}
@@ -123,7 +124,7 @@ func (r *run) lockAll(ctx context.Context, before *plan.Lock, uses []lock.Use) (
 	for ref, platforms := range images {
 		to := locked[ref]
 		g.Go(func() error {
-			return r.stage("lock "+ref, func() (string, error) {
+			return r.Stage("lock "+ref, func() (string, error) {
 				l, err := r.lockImage(gctx, ref, platforms)
 				*to = l
 				return l.Digest, err
@@ -142,7 +143,7 @@ func (r *run) lockAll(ctx context.Context, before *plan.Lock, uses []lock.Use) (
 // lockImage pins one image, and checks its signature where Config asks for one. A
 // platform that it has not is for a build to miss, unless it has none of them.
 func (r *run) lockImage(ctx context.Context, ref string, platforms []plan.Platform) (plan.ImageLock, error) {
-	l, err := r.store().Lock(ctx, ref, platforms)
+	l, err := baseImages(r.Session, r.cache).Lock(ctx, ref, platforms)
 	if missing := new(baseimage.MissingError); errors.As(err, &missing) && len(l.Platforms) > 0 {
 		r.Progress.Notice(missing.Error() + ": it is pinned without")
 	} else if err != nil {

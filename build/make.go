@@ -8,106 +8,97 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// make runs everything that can run at once: the tests, the listing of sources,
-// and for each platform the compiler, then the layers of what it gives, and beside
-// them the description.
+// make compiles, and then makes for each platform the layers of what came out, and beside
+// them the description. The tests run beside the compiler, and so does what looks at the
+// source. Assembly waits for all three.
 func (r *run) make(ctx context.Context, units []*unit, images bool) error {
 	commands, err := r.boundMemory()
 	if err != nil {
 		return err
 	}
 	r.resolved.Go.Warm = r.compiledBefore(units)
+	before, err := r.sourceBefore(ctx)
+	if err != nil {
+		return err
+	}
 	g, ctx := errgroup.WithContext(ctx)
-	r.examineBefore(ctx, units, g)
+	r.examineBefore(ctx, units, before.Newest(), g)
 	if images {
 		for _, u := range units {
-			if u.image.Base != plan.BaseScratch && !u.bare {
+			if use, stands := baseUse(u); stands && !u.archiveOnly {
 				g.Go(func() error {
-					_, err := r.baseOf(ctx, u)
+					_, err := r.useBase(ctx, use)
 					return err
 				})
 			}
 		}
 	}
-	if !r.SkipTests && !r.Config.Test.Skip {
-		g.Go(func() error {
-			err := r.test(ctx)
-			if err != nil && r.AllowFailingTests && failedTests(err) {
-				r.Progress.Notice("the tests fail, and the release goes on because it was told to")
-				return nil
-			}
-			return err
-		})
-	}
-	// What the go command cannot list it cannot compile either, and the compiler
-	// says better why: the error of the listing waits for the compiler's.
-	listed := make(chan error, 1)
+	tested := make(chan struct{})
 	g.Go(func() error {
-		if images {
-			listed <- r.list(ctx, units)
-		} else {
-			listed <- r.list(ctx, nil)
+		defer close(tested)
+		if r.asked.SkipTests || r.Config.Test.Skip {
+			return nil
 		}
+		err := r.test(ctx)
+		if err != nil && r.asked.AllowFailingTests && failedTests(err) {
+			r.Progress.Notice("the tests fail, and the release goes on because it was told to")
+			return nil
+		}
+		return err
+	})
+	completed := make(chan struct{})
+	g.Go(func() error {
+		var err error
+		r.found, err = r.compileSource(ctx, compiling{units: units, images: images, commands: commands, before: before, tested: tested})
+		if err != nil {
+			return err
+		}
+		r.noticeDirt()
+		r.noticeGenerated()
+		close(completed)
 		return nil
 	})
-	platforms := r.resolved.Plan.Targets()
-	compiled := make(chan error, len(platforms))
-	compilers := make(chan struct{}, commands)
-	completed := make(chan struct{})
-	for _, platform := range platforms {
+	for _, platform := range r.resolved.Plan.Targets() {
 		g.Go(func() error {
-			var mine []*unit
-			for _, u := range units {
-				if u.platform == platform {
-					mine = append(mine, u)
-				}
+			select {
+			case <-completed:
+			case <-ctx.Done():
+				return context.Cause(ctx)
 			}
-			compilers <- struct{}{}
-			err := r.compile(ctx, platform, mine)
-			<-compilers
-			compiled <- err
-			if err != nil {
-				return err
-			}
+			mine := unitsFor(units, platform)
+			// They are linked by the plan, which is final only now.
 			if err := r.keepSymbols(ctx, platform, mine); err != nil {
 				return err
 			}
 			if err := r.debug.build(ctx, platform); err != nil {
 				return err
 			}
-			select {
-			case <-completed:
-			case <-ctx.Done():
-				return context.Cause(ctx)
-			}
-			if !images {
-				for _, u := range mine {
-					if err := u.hash(); err != nil {
-						return err
-					}
-				}
-				return nil
-			}
 			for _, u := range mine {
-				if err := r.assemble(ctx, u); err != nil {
+				var err error
+				if images {
+					err = r.assemble(ctx, u)
+				} else {
+					err = u.hash()
+				}
+				if err != nil {
 					return err
 				}
 			}
 			return nil
 		})
 	}
-	g.Go(func() error {
-		for range platforms {
-			if err := <-compiled; err != nil {
-				return nil // its own goroutine says so
-			}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return r.copiedUnchanged(r.found)
+}
+
+// unitsFor are those of one platform.
+func unitsFor(units []*unit, platform plan.Platform) (mine []*unit) {
+	for _, u := range units {
+		if u.platform == platform {
+			mine = append(mine, u)
 		}
-		if err := <-listed; err != nil {
-			return err
-		}
-		r.complete(units)
-		close(completed)
-		return nil
-	})
-	return g.Wait()
+	}
+	return mine
 }

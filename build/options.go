@@ -1,15 +1,13 @@
 package build
 
 import (
-	"fmt"
-	"os"
-	"path/filepath"
-	"runtime/debug"
-	"slices"
-	"strconv"
-	"strings"
+	"context"
+	"time"
 
+	"github.com/thimble-build/thimble/build/internal/registry"
+	"github.com/thimble-build/thimble/build/internal/reproduce"
 	"github.com/thimble-build/thimble/build/internal/resolve"
+	"github.com/thimble-build/thimble/build/internal/session"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
@@ -37,7 +35,9 @@ type Options struct {
 	Config Config
 	// Workdir is the repository's root; the current folder if empty.
 	Workdir string
-	// Env is the environment; this process's if nil.
+	// Env is the environment; this process's if nil. What looks like a secret in it is for
+	// this run alone: no process that it starts sees that, but for what Config.ModuleEnv
+	// and Config.Test.Env name.
 	Env []string
 	// Cache is the folder for what later runs can use again; thimble's folder
 	// in os.UserCacheDir if empty.
@@ -62,6 +62,10 @@ type Options struct {
 	// Offline lets nothing connect to any other machine, children included; what would
 	// have been fetched is an error that names it. THIMBLE_OFFLINE sets it too.
 	Offline bool
+	// VerifyWithin is how long Verify, Rebuild and Sign read signatures of an image, or of a
+	// base, and what they are about; zero is ten minutes. Then they give up. Layers of a
+	// signed image may take longer.
+	VerifyWithin time.Duration
 	// Login tells whoever is at the terminal how to log in for a keyless signature;
 	// nil where nobody is.
 	Login func(message string)
@@ -69,8 +73,20 @@ type Options struct {
 	// Summary gives the text of Dist/summary.md for images that were made; nil for none.
 	Summary func(*Result) ([]byte, error)
 
+	// FromPlan says that Config is that of a plan (see [plan.Plan.Config]): nothing is filled
+	// in in its LDFlags.
+	FromPlan bool
+	// Memory is how many bytes this process and its children may use together, 0 for any
+	// number. If nil, it is the limit of the control group.
+	Memory *int64
+
 	// Progress is told what goes on; it may be nil.
 	Progress Progress
+
+	// reachRegistry changes how registries are reached, for tests; it may be nil.
+	reachRegistry func(*registry.Options)
+	// cleanRoom is what tests change of a clean room.
+	cleanRoom reproduce.Changes
 }
 
 // Progress is told what a run does. Its methods are called from several
@@ -83,133 +99,28 @@ type Progress interface {
 	Notice(text string)
 }
 
-// settled is Options with every default filled in and the environment's
-// settings applied: Config, then environment, then flags; the later wins.
-type settled struct {
-	Options
-	dist    string
-	notices []string
-	// archives says that this is a release with archives.
-	archives bool
+// session fills in the defaults and applies the environment's settings.
+func (o Options) session(ctx context.Context) (*session.Session, error) {
+	return session.Open(ctx, session.Settings{
+		Config: o.Config, Workdir: o.Workdir, Env: o.Env, Cache: o.Cache, Platforms: o.Platforms, Offline: o.Offline,
+		Password: o.Password, Login: o.Login, Progress: o.Progress, Memory: o.Memory, Registries: o.reachRegistry,
+	})
 }
 
-func settle(o Options) (*settled, error) {
-	s := &settled{Options: o}
-	if s.Env == nil {
-		s.Env = os.Environ()
+// forAllPlatforms are the options with the platforms of a release, where none are named.
+func (o Options) forAllPlatforms() Options {
+	if len(o.Platforms) == 0 {
+		o.Platforms = []string{"all"}
 	}
-	var err error
-	if s.Workdir, err = filepath.Abs(s.Workdir); err != nil {
-		return nil, fmt.Errorf("find the working folder: %w", err)
-	}
-	if s.Workdir, err = filepath.EvalSymlinks(s.Workdir); err != nil {
-		return nil, fmt.Errorf("find the working folder: %w", err)
-	}
-	if s.Cache == "" {
-		dir, err := os.UserCacheDir()
-		if err != nil {
-			return nil, fmt.Errorf("find the cache folder: %w", err)
-		}
-		s.Cache = filepath.Join(dir, "thimble")
-	}
-	if s.Progress == nil {
-		s.Progress = silent{}
-	}
-	if err := s.environment(); err != nil {
-		return nil, err
-	}
-	s.closeNetwork()
-	cfg := &s.Config
-	for _, dir := range []string{cfg.Dir, cfg.Dist} {
-		if dir != "" && !filepath.IsLocal(filepath.FromSlash(dir)) {
-			return nil, fmt.Errorf("folder %q of Config is not below the working folder; name it relative to the repository's root", dir)
-		}
-	}
-	if cfg.Dist == "" {
-		cfg.Dist = "dist"
-	}
-	if filepath.Clean(cfg.Dist) == "." {
-		return nil, fmt.Errorf("folder %q of Config.Dist would replace the working folder; name a folder of its own", cfg.Dist)
-	}
-	s.dist = filepath.Join(s.Workdir, filepath.FromSlash(cfg.Dist))
-	if len(cfg.Platforms) == 0 {
-		cfg.Platforms = []string{"linux/amd64", "linux/arm64"}
-	}
-	if slices.Equal(s.Platforms, []string{"all"}) {
-		s.Platforms = cfg.Platforms
-	}
-	return s, nil
+	return o
 }
 
-// environment applies the THIMBLE_ variables.
-func (s *settled) environment() error {
-	for _, e := range s.Env {
-		name, value, _ := strings.Cut(e, "=")
-		if !strings.HasPrefix(name, "THIMBLE_") || value == "" {
-			continue
-		}
-		switch name {
-		case "THIMBLE_REPOSITORY":
-			s.Config.Repository = value
-		case "THIMBLE_PLATFORMS":
-			s.Config.Platforms = strings.Split(value, ",")
-		case "THIMBLE_COMPRESSION":
-			s.Config.Compression = plan.Compression(value)
-			if s.Config.Compression != plan.Gzip && s.Config.Compression != plan.Zstd {
-				return fmt.Errorf("THIMBLE_COMPRESSION %q is not known; it is gzip or zstd", value)
-			}
-		case "THIMBLE_BASE":
-			s.Config.Images = slices.Clone(s.Config.Images)
-			for i := range s.Config.Images {
-				s.Config.Images[i].Base = ""
-			}
-			s.Config.Defaults.Base = value
-		case "THIMBLE_DEBIAN_MIRROR":
-			s.Config.Debian.Mirror = value
-		case "THIMBLE_KEY":
-			s.Config.Release.Key = value
-		case "THIMBLE_OFFLINE":
-			off, err := strconv.ParseBool(value)
-			if err != nil {
-				return fmt.Errorf("THIMBLE_OFFLINE %q is not known; it is true or false", value)
-			}
-			s.Offline = s.Offline || off
-		case "THIMBLE_REQUIRE", RoomVariable: // the kit's own tests, and its own processes
-		default:
-			s.notices = append(s.notices, name+" is not a setting of thimble")
-		}
-	}
-	slices.Sort(s.notices)
-	return nil
-}
-
-func (s *settled) input() resolve.Input {
-	in := resolve.Input{Config: s.Config, Workdir: s.Workdir, Dist: s.dist, Env: s.Env, Kit: kit(), Platforms: s.Platforms}
-	if s.archives {
-		in.ArchivePlatforms = s.Config.Release.ArchivePlatforms
+// input is what the plan is resolved from.
+func (r *run) input() resolve.Input {
+	in := resolve.InputOf(r.Session)
+	in.Expanded = r.asked.FromPlan
+	if r.archives {
+		in.ArchivePlatforms = r.Config.Release.ArchivePlatforms
 	}
 	return in
 }
-
-const kitPath = "github.com/thimble-build/thimble"
-
-// kit is this very thimble, as the magefile's build info has it. In a checkout of
-// thimble itself the version is "(devel)".
-func kit() plan.Kit {
-	k := plan.Kit{Path: kitPath, Version: "(devel)"}
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return k
-	}
-	for _, m := range info.Deps {
-		if m.Path == kitPath && m.Replace == nil && m.Version != "" {
-			k.Version = m.Version
-		}
-	}
-	return k
-}
-
-type silent struct{}
-
-func (silent) Start(string) func(string, error) { return func(string, error) {} }
-func (silent) Notice(string)                    {}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -89,7 +88,7 @@ func rewritten(t testing.TB, file, from, to string) string {
 func policyTester(t testing.TB, tester, image, policy string, more []string) (string, error) {
 	t.Helper()
 	home := t.TempDir()
-	cmd := exec.CommandContext(t.Context(), tester, append([]string{"-policy", policy, "-image", image}, more...)...)
+	cmd := testtool.Command(t, tester, append([]string{"-policy", policy, "-image", image}, more...)...)
 	cmd.Env = []string{"HOME=" + home, "DOCKER_CONFIG=" + home, "PATH=" + os.Getenv("PATH")}
 	out, err := cmd.CombinedOutput()
 	return string(out), err
@@ -171,6 +170,7 @@ func strict(schema any) {
 // kyvernoTakes checks a policy against Kyverno's own schema.
 func kyvernoTakes(t testing.TB, file string) {
 	t.Helper()
+	testtool.OnRequest(t, "Kyverno's module")
 	schema, err := kyvernoSchema()
 	testtool.Require(t, err == nil, fmt.Sprintf("Kyverno's module: %v", err))
 	text := must(os.ReadFile(file))
@@ -188,6 +188,7 @@ func kyvernoTakes(t testing.TB, file string) {
 // The schema finds what Kyverno would not take.
 func TestKyvernoSchema(t *testing.T) {
 	t.Parallel()
+	testtool.OnRequest(t, "Kyverno's module")
 	schema, err := kyvernoSchema()
 	testtool.Require(t, err == nil, fmt.Sprintf("Kyverno's module: %v", err))
 	for text, takes := range map[string]bool{

@@ -9,11 +9,13 @@ import (
 
 	"github.com/thimble-build/thimble/build"
 	"github.com/thimble-build/thimble/build/internal/registrytest"
+	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
 // The summary can tell what a release changes: its images are held against those under
 // the tag of the release before.
 func TestPrevious(t *testing.T) {
+	testtool.OnRequest(t, "it releases several times")
 	repo, key, host := module(t, "hello"), newKey(t), registrytest.InProcess(t, true)
 	said := &notices{}
 	o := options(t, repo, to(host, key), func(o *build.Options) {

@@ -4,54 +4,49 @@ import (
 	"context"
 	"errors"
 
-	"github.com/thimble-build/thimble/build/internal/publish"
-	"github.com/thimble-build/thimble/build/internal/registry"
+	"github.com/thimble-build/thimble/build/internal/release"
 )
 
 // Push makes the images for every platform of the release's set, pushes them by
 // digest, and then points one tag at each, the revision's: for previews, unsigned.
-func Push(ctx context.Context, o Options) (*Result, error) {
-	if len(o.Platforms) == 0 {
-		o.Platforms = []string{"all"}
+func Push(ctx context.Context, o Options) (result *Result, err error) {
+	r, err := begin(ctx, o.forAllPlatforms(), making{images: true, hashAll: true})
+	if err != nil {
+		return nil, err
 	}
-	p := &release{}
-	defer p.close()
-	return produce(ctx, o, job{images: true, prepare: p.preparePush, deliver: p.deliverPush, finish: p.finish})
-}
-
-// preparePush logs in, and replaces the tags by the revision.
-func (rel *release) preparePush(ctx context.Context, r *run) error {
-	rel.run = r
-	p := r.resolved.Plan
-	if p.Revision == "" {
-		return errors.New("push: there is no commit to name the image after; commit first, or use \"mage release\" with a version")
+	defer func() { err = r.end(err) }()
+	if r.resolved.Plan.Revision == "" {
+		return nil, errors.New("push: there is no commit to name the image after; commit first, or use \"mage release\" with a version")
 	}
-	rel.Config.Release.MovingTags = nil
-	return rel.stage("preflight", func() (string, error) {
-		if err := rel.openRepositories(ctx); err != nil {
-			return "", err
-		}
-		if len(rel.destinations) == 0 {
-			return "", errors.New("push: there is no repository; set THIMBLE_REPOSITORY, such as ghcr.io/acme")
-		}
-		return "", nil
-	})
-}
+	to, err := release.PreflightPreview(ctx, r.Session, r.resolved.Plan)
+	if err != nil {
+		return nil, err
+	}
+	defer to.Close()
 
-func (rel *release) deliverPush(ctx context.Context, _ *publish.Dist, _ []*unit) error {
-	tag := rel.resolved.Plan.Revision
-	if rel.resolved.Plan.Dirty {
+	made, err := r.build(ctx)
+	if err != nil {
+		return nil, err
+	}
+	tag := r.resolved.Plan.Revision
+	if r.resolved.Plan.Dirty {
 		tag += "-dirty"
 	}
-	for i, d := range rel.destinations {
-		// What a revision gives changes with the toolchain and the settings, and a
-		// preview is the newest of them.
-		rel.destinations[i].tags = []registry.Tag{{Name: tag, Moving: true}}
-		index := rel.indexes[d.image.Name]
-		if err := rel.stage("push "+d.name, func() (string, error) { return "", d.repo.Push(ctx, index) }); err != nil {
-			return err
-		}
+	uploads := to.PreviewUploads(made.indexes, tag)
+	if err := release.Push(ctx, r.Session, uploads); err != nil {
+		return nil, err
 	}
-	rel.pushed = tag
-	return nil
+	err = r.Stage("publish", func() (string, error) {
+		if result, err = r.stageOutput(ctx, made, nil); err != nil {
+			return "", err
+		}
+		if _, err := release.Tag(ctx, uploads); err != nil {
+			return "", err
+		}
+		for i, img := range r.resolved.Plan.Images {
+			result.Images[i].Tags, result.Images[i].Reference = []string{tag}, img.Repository+":"+tag
+		}
+		return "", r.commit(ctx, made, result)
+	})
+	return r.finished(result, err)
 }

@@ -1,7 +1,6 @@
 package build
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +12,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 
 	"github.com/thimble-build/thimble/build/internal/compare"
+	"github.com/thimble-build/thimble/build/internal/store"
 )
 
 // readManifest reads a manifest.json.
@@ -42,6 +42,18 @@ func made(name, file string, m *Manifest) (compare.Build, error) {
 		return b, fmt.Errorf("read manifest %s: %w", file, err)
 	}
 	for _, img := range m.Images {
+		names := []string{img.Layout}
+		for _, p := range img.Platforms {
+			names = append(names, p.Binary.Path)
+			if p.SBOM != nil {
+				names = append(names, p.SBOM.SPDX, p.SBOM.CycloneDX)
+			}
+		}
+		for _, name := range names {
+			if name != "" && !filepath.IsLocal(filepath.FromSlash(name)) {
+				return b, fmt.Errorf("read manifest %s: it names %q, which is not beside it", file, name)
+			}
+		}
 		x := compare.Image{Name: img.Name, Digest: img.Digest}
 		var index v1.ImageIndex
 		if img.Layout != "" {
@@ -89,7 +101,7 @@ func made(name, file string, m *Manifest) (compare.Build, error) {
 // indexInLayout is the index of a digest; nil where there is no layout, or another
 // image in it: a manifest.json is often kept alone.
 func indexInLayout(dir, digest string) (v1.ImageIndex, error) {
-	if !isLayout(dir) {
+	if !store.IsLayout(dir) {
 		return nil, nil
 	}
 	h, err := v1.NewHash(digest)
@@ -122,13 +134,4 @@ func imageIn(index v1.ImageIndex, digest string) (v1.Image, error) {
 		return nil, err
 	}
 	return index.Image(h)
-}
-
-// compact is JSON without white space, as attestations hold it.
-func compact(document []byte) ([]byte, error) {
-	var b bytes.Buffer
-	if err := json.Compact(&b, document); err != nil {
-		return nil, err
-	}
-	return b.Bytes(), nil
 }

@@ -1,36 +1,40 @@
 package build
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"go/version"
-	"net/url"
-	"path"
-	"path/filepath"
 	"slices"
-	"strings"
 	"time"
-
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/layout"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/thimble-build/thimble/build/internal/attest"
 	"github.com/thimble-build/thimble/build/internal/compare"
-	"github.com/thimble-build/thimble/build/internal/describe"
-	"github.com/thimble-build/thimble/build/internal/registry"
+	"github.com/thimble-build/thimble/build/internal/progress"
+	"github.com/thimble-build/thimble/build/internal/reproduce"
+	"github.com/thimble-build/thimble/build/internal/session"
+	"github.com/thimble-build/thimble/build/internal/signing"
+	"github.com/thimble-build/thimble/build/internal/store"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
 // RebuildOptions say what Rebuild trusts, and what it does besides.
 type RebuildOptions struct {
-	// Expected is whose provenance counts.
-	Expected
+	// VerifyOptions say whose provenance counts.
+	VerifyOptions
 	// Mirror is a repository, or a folder, to fetch the source from instead of the one
 	// that the provenance names. The commit is the same.
 	Mirror string
+	// AllowLinkerFlags are linker flags that the plan may have besides those that change
+	// nothing but the binary, such as "-H=windowsgui"; one without "=" allows every value.
+	AllowLinkerFlags []string
+	// RequireSandbox fails where a mechanism of the sandbox does not hold on this machine.
+	RequireSandbox bool
+	// AllowSubmodules fetches submodules from other hosts than the source's as well.
+	AllowSubmodules bool
+	// Before runs Config.Before in the clone, in the sandbox, where provenance names the
+	// same programs.
+	Before bool
 	// Attest signs the outcome with Config.Release's key or identity, the rebuilder's
 	// own, and attaches it to the image.
 	Attest bool
@@ -39,45 +43,37 @@ type RebuildOptions struct {
 // Rebuild starts from nothing but an image: it verifies its provenance, fetches the
 // source and the toolchain that this names, builds the same again in a clean room (see
 // Reproduce), and compares. ref is a tag or digest in a registry, or an OCI layout.
-func Rebuild(ctx context.Context, o Options, ref string, want RebuildOptions, again []string) (*Reproduction, error) {
+func Rebuild(ctx context.Context, o Options, ref string, want RebuildOptions, self []string) (*Reproduction, error) {
 	began := time.Now()
-	s, err := settle(o)
+	s, err := o.session(ctx)
 	if err != nil {
 		return nil, err
 	}
-	r := &rebuild{run: &run{settled: s, began: began}, ref: ref}
-	defer func() {
-		if r.repo != nil {
-			r.repo.Close()
-		}
-	}()
+	var signer signing.Signer
 	if want.Attest {
-		if _, ok := s.layoutOf(ref); ok {
+		if _, ok := store.LayoutOf(s, ref); ok {
 			return nil, fmt.Errorf("reproduce %s: an attestation is attached to an image in a registry, and this is a layout; leave out -attest", ref)
 		}
-		if err := r.openAttester(ctx); err != nil {
+		// Whoever has no key and no identity hears of it before anything is built.
+		if signer, err = signing.OpenSigner(ctx, s); err != nil {
 			return nil, err
 		}
 	}
-	if err := r.stage("verify the provenance", func() (string, error) { return r.read(ctx, want.Expected) }); err != nil {
-		return nil, err
-	}
-	clean, err := r.room(want.Mirror)
+	// What was read stays tied to its context: an attestation is added to those that are there.
+	reading, read, done := o.reading(ctx, "reproduce "+ref)
+	defer done()
+	image, err := findReleased(reading, s, ref, want.VerifyOptions)
 	if err != nil {
-		return nil, fmt.Errorf("reproduce %s: %w", ref, err)
+		return nil, cmp.Or(context.Cause(reading), err)
 	}
-	c, err := clean.reproduce(ctx, again, r.published)
+	read()
+	defer image.Close()
+	c, err := rebuild(ctx, s, o, image, want, self)
 	if c == nil {
 		return nil, fmt.Errorf("reproduce %s: %w", ref, err)
 	}
-	c.Provenance = r.signer
-	if kit := r.found.Plan.Kit; kit != r.kit() {
-		c.Notes = append(c.Notes, fmt.Sprintf("the image was made by thimble %s, and this is %s: go get %s@%s in magefiles brings the same",
-			kit.Version, r.kit().Version, kit.Path, kit.Version))
-	}
-	c.Notes = append(c.Notes, r.notes...)
 	if want.Attest && (err == nil || errors.Is(err, ErrDiffers)) {
-		made, attestErr := r.attest(ctx, c.Comparison)
+		made, attestErr := attestOutcome(ctx, s, signer, image, c.Comparison)
 		c.Attested = made
 		err = errors.Join(err, attestErr)
 	}
@@ -85,264 +81,143 @@ func Rebuild(ctx context.Context, o Options, ref string, want RebuildOptions, ag
 	return c, err
 }
 
-// rebuild is an image that is built again.
-type rebuild struct {
-	*run
-	ref      string
-	repo     *registry.Repository // nil for a layout
-	layout   string
-	material attest.Material
-	trust    attest.Trust
-	found    *describe.Read
-	signer   string
-	// inputs are the digests of the provenance's attestations.
-	inputs []v1.Hash
-	notes  []string
-	// attester signs the outcome.
-	attester *release
+// releasedImage is an image whose provenance was verified.
+type releasedImage struct {
+	*reproduce.Image
+	provenance *reproduce.Provenance
+	trust      attest.Trust
 }
 
-func (r *rebuild) kit() plan.Kit { return kit() }
-
-// read reads the image's manifests and its provenance, which must be of whom we expect.
-func (r *rebuild) read(ctx context.Context, want Expected) (string, error) {
-	var err error
-	if r.trust, err = r.expected(want); err != nil {
-		return "", err
-	}
-	if dir, ok := r.layoutOf(r.ref); ok {
-		r.layout = dir
-		r.material, err = materialInLayout(dir)
-	} else {
-		var digest v1.Hash
-		if r.repo, digest, err = r.find(ctx, r.ref, true); err != nil {
+// findReleased reads an image's manifests and its provenance, which must be of whom we expect.
+func findReleased(ctx context.Context, s *session.Session, ref string, want VerifyOptions) (out releasedImage, err error) {
+	err = s.Stage("verify the provenance", func() (string, error) {
+		if out.trust, err = expected(s, want); err != nil {
 			return "", err
 		}
-		r.material, err = materialIn(ctx, r.repo, r.repo.Name().Name(), digest, nil)
-	}
-	if err != nil {
-		return "", err
-	}
-	root := r.material.Root
-	all, reasons, err := root.Stored.Attested(ctx, root.Descriptor.Digest, r.trust, attest.ProvenanceType)
-	if err != nil {
-		return "", fmt.Errorf("reproduce %s: %w", r.ref, err)
-	}
-	switch {
-	case len(all) == 0 && len(reasons) == 0:
-		return "", fmt.Errorf("reproduce %s: it has no provenance, so that nobody can tell what it was built from; \"mage release\" attaches it to an image, and to the layout in dist", r.ref)
-	case len(all) == 0:
-		slices.Sort(reasons)
-		return "", fmt.Errorf("reproduce %s: its provenance is not signed by whom you expect: %s; name the signer's key with -key, or -identity, -issuer and -trustedRoot",
-			r.ref, strings.Join(slices.Compact(reasons), "; "))
-	}
-	// The image must be what its signer released: signatures and all.
-	policy := attest.Policy{Trust: r.trust, Source: want.Source, Image: []string{attest.ProvenanceType}, Index: []string{attest.ProvenanceType}}
-	report, err := attest.Verify(ctx, r.material, policy)
-	if err != nil {
-		return "", refusal(report, err)
-	}
-	for _, a := range all {
-		found, err := describe.ReadProvenance(a.Predicate)
-		if errors.Is(err, describe.ErrBuildType) {
-			return "", fmt.Errorf("reproduce %s: %w; build it again with the tool that made it", r.ref, err)
+		if out.Image, err = reproduce.FindImage(ctx, s, ref); err != nil {
+			return "", err
 		}
+		if out.provenance, err = verifiedProvenance(ctx, out.Image, out.trust, want.Source); err != nil {
+			out.Close()
+			return "", err
+		}
+		return "by " + out.provenance.Signer, nil
+	})
+	return out, err
+}
+
+// verifiedProvenance is the provenance of an image that is what its signer released:
+// signatures and all.
+func verifiedProvenance(ctx context.Context, image *reproduce.Image, trust attest.Trust, source string) (*reproduce.Provenance, error) {
+	all, err := image.Provenances(ctx, trust)
+	if err != nil {
+		return nil, err
+	}
+	report, err := attest.Verify(ctx, image.Evidence, attest.Policy{
+		Trust: trust, Source: source, Reference: image.Named, Image: []string{attest.ProvenanceType}, Index: []string{attest.ProvenanceType},
+	})
+	if err != nil {
+		return nil, report.Refusal(err)
+	}
+	p, err := reproduce.ReadProvenance(all)
+	if err != nil {
+		return nil, fmt.Errorf("reproduce %s: %w", image.Ref, err)
+	}
+	return p, nil
+}
+
+// rebuild builds an image again in a clean room, and compares.
+func rebuild(ctx context.Context, s *session.Session, o Options, image releasedImage, want RebuildOptions, self []string) (c *Reproduction, err error) {
+	source, notes, err := image.provenance.Source(s, reproduce.Terms{
+		Mirror: want.Mirror, AllowLinkerFlags: want.AllowLinkerFlags, AnySubmodules: want.AllowSubmodules, Before: want.Before,
+	})
+	if err != nil {
+		return nil, err
+	}
+	room, err := reproduce.Open(source, o.cleanRoom)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, room.Close()) }()
+	if err := room.Clone(ctx, s); err != nil {
+		return nil, err
+	}
+	g, err := room.FetchPlanned(ctx, s, fetchBases)
+	if err != nil {
+		return nil, err
+	}
+	held, err := room.Probe(ctx, s, g, self, want.RequireSandbox)
+	if err != nil {
+		return nil, err
+	}
+	built, err := room.Build(ctx, s, g, self, held.Held)
+	if err != nil {
+		return nil, err
+	}
+	var uncompared []string
+	c, err = compared(ctx, s, room, built, func(ctx context.Context) (first compare.Build, err error) {
+		first, uncompared, err = image.Published(ctx, image.trust, image.provenance, source.Plan)
+		return first, err
+	})
+	if c == nil {
+		return nil, err
+	}
+	c.Sandbox, c.Provenance = sandboxed(held), image.provenance.Signer
+	c.Notes = slices.Concat(c.Notes, otherKit(source.Plan.Kit), image.provenance.Notes, notes, uncompared, held.Notes)
+	return c, err
+}
+
+// otherKit is a note where the image was made by another thimble.
+func otherKit(kit plan.Kit) []string {
+	here := session.Kit()
+	if kit == here {
+		return nil
+	}
+	return []string{fmt.Sprintf("the image was made by thimble %s, and this is %s: go get %s@%s in magefiles brings the same",
+		kit.Version, here.Version, kit.Path, kit.Version)}
+}
+
+// sandboxed is a sandbox as a report shows it.
+func sandboxed(s reproduce.Sandbox) *Sandbox {
+	shown := &Sandbox{Held: []string{}}
+	for _, m := range s.Held {
+		shown.Held = append(shown.Held, string(m))
+	}
+	for _, refused := range s.Refused {
+		shown.Refused = append(shown.Refused, refused.String())
+	}
+	return shown
+}
+
+// attestOutcome signs the outcome for the image, and for that of each platform, and attaches
+// it. What is there already is not made again.
+func attestOutcome(ctx context.Context, s *session.Session, signer signing.Signer, image releasedImage, c *Comparison) (made int, err error) {
+	err = s.Stage("attest", func() (string, error) {
+		subjects, err := image.Summaries(s, image.provenance, c)
 		if err != nil {
-			return "", fmt.Errorf("reproduce %s: %w", r.ref, err)
+			return "", err
 		}
-		if r.found == nil {
-			r.found, r.signer = found, a.Signer
-		} else if same, err := samePlan(r.found, found); err != nil {
-			return "", fmt.Errorf("reproduce %s: %w", r.ref, err)
-		} else if !same {
-			r.notes = append(r.notes, "the image has provenance of several builds; the first was taken")
-			continue
-		}
-		if !slices.Contains(r.inputs, a.Digest) {
-			r.inputs = append(r.inputs, a.Digest)
-		}
-	}
-	return "by " + r.signer, nil
-}
-
-func samePlan(a, b *describe.Read) (bool, error) {
-	x, err := json.Marshal(a.Plan)
-	if err != nil {
-		return false, err
-	}
-	y, err := json.Marshal(b.Plan)
-	return string(x) == string(y), err
-}
-
-// room is a clean room for what the provenance tells.
-func (r *rebuild) room(mirror string) (*room, error) {
-	p := *r.found.Plan
-	if err := r.checkSource(&p, mirror); err != nil {
-		return nil, err
-	}
-	if err := errors.Join(checkToolchain(&p), checkLinker(&p)); err != nil {
-		return nil, err
-	}
-	// An image stands for itself; what pins the bases stands for all of a plan's images.
-	if p.Lock == nil {
-		p.Images = slices.DeleteFunc(slices.Clone(p.Images), func(i plan.Image) bool { return i.Name != r.found.Image })
-	}
-	p.Platforms = nil
-	for _, name := range r.found.Platforms {
-		platform, err := plan.ParsePlatform(name)
+		signed, err := attest.Sign(ctx, signer.Signer, subjects, signer.Options(image.provenance.Plan.Created()))
 		if err != nil {
-			return nil, err
+			return "", err
 		}
-		p.Platforms = append(p.Platforms, platform)
-	}
-	if order := r.found.Plan.Platforms; len(order) == len(p.Platforms) {
-		p.Platforms = order // which the index has
-	}
-	cfg := p.Config()
-	cfg.Version = r.found.Version
-	cfg.Before, cfg.CC = r.Config.Before, r.Config.CC
-	cfg.Dist = r.Config.Dist
-	cfg.Debian.Mirror = r.Config.Debian.Mirror // where from is the rebuilder's to say
-	var programs []string
-	for _, command := range cfg.Before {
-		if len(command) > 0 {
-			programs = append(programs, path.Base(filepath.ToSlash(command[0])))
+		list, n, err := store.Artifacts(subjects, signed)
+		if err != nil {
+			return "", err
 		}
-	}
-	if !slices.Equal(programs, r.found.Before) {
-		cfg.Before = nil
-		if len(r.found.Before) > 0 {
-			r.notes = append(r.notes, fmt.Sprintf("before the build, %s ran, with arguments that provenance does not tell; they are in the source's magefile: put them into Config.Before",
-				strings.Join(r.found.Before, ", ")))
+		if len(list) == 0 {
+			return "up to date", nil
 		}
-	}
-	if p.Dirty {
-		r.notes = append(r.notes, fmt.Sprintf("the image was built from a tree that no commit has: %s differs", p.DirtyFile))
-	}
-	clean := &room{
-		run: r.run, job: cfg, commit: r.found.Commit, from: r.found.Repository, shallow: p.Shallow, workdir: p.Workdir, compact: true,
-		settings: p.Settings, elsewhere: "name another copy of the source with -mirror",
-	}
-	if mirror != "" {
-		if clean.from, clean.origin = mirror, r.found.Repository; !strings.Contains(mirror, "://") && !strings.Contains(mirror, "@") {
-			clean.from = r.abs(mirror)
+		repo, err := store.OpenRepository(ctx, s, image.Evidence.Name, nil, false)
+		if err != nil {
+			return "", err
 		}
-	}
-	for _, platform := range p.Platforms {
-		clean.platforms = append(clean.platforms, platform.String())
-	}
-	r.found.Plan = &p
-	return clean, nil
-}
-
-// checkSource says whether the source can be fetched at all.
-func (r *rebuild) checkSource(p *plan.Plan, mirror string) error {
-	from := r.found.Repository
-	switch {
-	case r.found.Commit == "":
-		return errors.New("its provenance names no commit: it was built without git, and cannot be built again")
-	case mirror == "" && from == "":
-		return fmt.Errorf("its provenance names commit %s and no repository; name one that has it with -mirror", r.found.Commit)
-	case mirror == "" && !fetchable(from):
-		return fmt.Errorf("its provenance names the source %q, which is no URL that git is given on somebody's word; name a copy with -mirror", from)
-	}
-	for _, rel := range []string{p.Workdir, p.Module.Dir} {
-		if rel != "" && !filepath.IsLocal(filepath.FromSlash(rel)) {
-			return fmt.Errorf("its provenance names the folder %q, which is not below the repository's root", rel)
+		defer repo.Close()
+		if err := repo.Attach(ctx, list); err != nil {
+			return "", err
 		}
-	}
-	return nil
-}
-
-// checkToolchain refuses a toolchain that nobody can fetch.
-func checkToolchain(p *plan.Plan) error {
-	if !version.IsValid(p.Toolchain.Version) {
-		return fmt.Errorf("it was built with the toolchain %q, which was never released, so that it cannot be had", p.Toolchain.Version)
-	}
-	return nil
-}
-
-// runsPrograms are linker flags that start a program, or write a file, on the machine
-// that links.
-var runsPrograms = []string{"extld", "extldflags", "extar", "linkmode", "tmpdir", "o", "cpuprofile", "memprofile", "memprofilerate", "blockprofile", "mutexprofile", "capturehostobjs", "benchmark", "benchmarkprofile", "outbuf"}
-
-func checkLinker(p *plan.Plan) error {
-	for _, flag := range p.Build.LDFlags {
-		name, _, _ := strings.Cut(strings.TrimLeft(flag, "-"), "=")
-		if strings.HasPrefix(flag, "-") && slices.Contains(runsPrograms, name) {
-			return fmt.Errorf("its provenance has the linker flag %s, which would start a program or write a file here", flag)
-		}
-	}
-	return nil
-}
-
-// published is the image as it was found, for the comparison.
-func (r *rebuild) published(ctx context.Context) (compare.Build, error) {
-	p := r.found.Plan
-	b := compare.Build{Name: r.ref}
-	var err error
-	if b.Plan, err = json.Marshal(p); err != nil {
-		return b, err
-	}
-	x := compare.Image{Name: r.found.Image}
-	children := []attest.Manifest{r.material.Root}
-	if r.material.Root.Descriptor.MediaType.IsIndex() {
-		x.Digest, x.Index, children = r.material.Root.Descriptor.Digest.String(), r.material.Root.Raw, r.material.Children
-	}
-	for i, child := range children {
-		platform := r.found.Platforms[0]
-		if d := child.Descriptor; x.Index != nil {
-			if d.Platform == nil {
-				r.notes = append(r.notes, fmt.Sprintf("%s of the index has no platform, and was not compared", d.Digest))
-				continue
-			}
-			// As an image has it: os/arch/variant, without the version of an OS.
-			parsed, err := plan.ParsePlatform(strings.Trim(path.Join(d.Platform.OS, d.Platform.Architecture, d.Platform.Variant), "/"))
-			if err != nil {
-				return b, fmt.Errorf("read %s: %w", r.ref, err)
-			}
-			platform = parsed.String()
-		}
-		y := compare.Platform{Platform: platform, Digest: child.Descriptor.Digest.String(), Documents: map[string][]byte{}}
-		if y.Image, err = r.image(ctx, child.Descriptor.Digest); err != nil {
-			return b, fmt.Errorf("read %s: %w", r.ref, registry.Plain(err))
-		}
-		for kind, predicateType := range map[string]string{"spdx": attest.SPDXType, "cyclonedx": attest.CycloneDXType} {
-			documents, _, err := children[i].Stored.Attested(ctx, child.Descriptor.Digest, r.trust, predicateType)
-			if err != nil {
-				return b, err
-			}
-			if len(documents) == 0 {
-				continue
-			}
-			if y.Documents[kind], err = compact(documents[0].Predicate); err != nil {
-				return b, err
-			}
-		}
-		x.Platforms = append(x.Platforms, y)
-	}
-	b.Images = []compare.Image{x}
-	return b, nil
-}
-
-// image opens an image where the reference is.
-func (r *rebuild) image(ctx context.Context, digest v1.Hash) (v1.Image, error) {
-	if r.layout == "" {
-		return remote.Image(r.repo.Name().Digest(digest.String()), r.repo.RemoteOptions(ctx)...)
-	}
-	top, err := layout.ImageIndexFromPath(r.layout)
-	if err == nil && digest != r.material.Root.Descriptor.Digest {
-		top, err = top.ImageIndex(r.material.Root.Descriptor.Digest)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return top.Image(digest)
-}
-
-// fetchable says whether a repository's URL is one that git may be given on the word of
-// a provenance: git can be made to start programs by others.
-func fetchable(raw string) bool {
-	u, err := url.Parse(raw)
-	return err == nil && u.Host != "" && slices.Contains([]string{"https", "http", "ssh"}, u.Scheme)
+		made = n
+		return progress.Count(n, "attestation"), nil
+	})
+	return made, err
 }

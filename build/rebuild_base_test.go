@@ -13,13 +13,14 @@ import (
 	"github.com/thimble-build/thimble/build/internal/compare"
 	"github.com/thimble-build/thimble/build/internal/debian/debiantest"
 	"github.com/thimble-build/thimble/build/internal/registrytest"
+	"github.com/thimble-build/thimble/build/internal/testtool"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
 // An image that stands on Debian's packages, or on another image, comes out again: from
 // its commit, and from nothing but its provenance. What pins the base is in both.
 func TestRebuildOnBases(t *testing.T) {
-	warm(t)
+	testtool.OnRequest(t, "minutes: it builds again in clean rooms")
 	bases, requests, _, _ := baseRegistry(t)
 	for _, test := range []struct{ name, base, mirror string }{
 		{"another image", bases + "/acme/base:1", ""},
@@ -28,7 +29,7 @@ func TestRebuildOnBases(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			host, key := registrytest.InProcess(t, true), newKey(t)
 			onMirror := func(o *build.Options) { o.Env = append(o.Env, "THIMBLE_DEBIAN_MIRROR="+test.mirror) }
-			o := options(t, module(t, "hello"), to(host, key), onMirror, func(o *build.Options) { o.Config.Defaults.Base = test.base })
+			o := options(t, module(t, "hello"), to(host, key), onMirror, warm(t), func(o *build.Options) { o.Config.Defaults.Base = test.base })
 			must(build.Lock(t.Context(), o))
 			git(t, o.Workdir, "add", "-A")
 			git(t, o.Workdir, "commit", "-q", "-m", "locked")
@@ -36,12 +37,12 @@ func TestRebuildOnBases(t *testing.T) {
 			must(build.Release(t.Context(), o))
 
 			asked := requests.Load()
-			r, err := build.Reproduce(t.Context(), o, again(t))
+			r, err := build.Reproduce(t.Context(), o, self(t))
 			if err != nil || !r.Same || len(r.Compared) != 2 {
 				t.Errorf("from the commit: %v: %+v", err, r)
 			}
-			want := build.RebuildOptions{Expected: build.Expected{Keys: []string{publicOf(key)}}, Mirror: o.Workdir}
-			r, err = build.Rebuild(t.Context(), stranger(t, onMirror), host+"/acme/hello:v1.2.3", want, again(t))
+			want := build.RebuildOptions{VerifyOptions: build.VerifyOptions{Keys: []string{publicOf(key)}}, Mirror: o.Workdir}
+			r, err = build.Rebuild(t.Context(), stranger(t, onMirror), host+"/acme/hello:v1.2.3", want, self(t))
 			if err != nil || !r.Same || len(r.Compared) != 2 || len(r.Notes) > 0 {
 				t.Errorf("from the image: %v: %+v", err, r)
 			}
@@ -49,7 +50,7 @@ func TestRebuildOnBases(t *testing.T) {
 				t.Error("the clean rooms have the base from a cache")
 			}
 			// Nothing of a base is here before it was fetched.
-			if _, err := build.Rebuild(t.Context(), stranger(t, onMirror, func(o *build.Options) { o.Offline = true }), host+"/acme/hello:v1.2.3", want, again(t)); test.mirror != "" &&
+			if _, err := build.Rebuild(t.Context(), stranger(t, onMirror, func(o *build.Options) { o.Offline = true }), host+"/acme/hello:v1.2.3", want, self(t)); test.mirror != "" &&
 				(err == nil || !strings.Contains(err.Error(), "-offline allows no other")) {
 				t.Errorf("without a network: %v", err)
 			}
@@ -59,6 +60,7 @@ func TestRebuildOnBases(t *testing.T) {
 
 // Causes that are in the base: another one, and the same by name with other content.
 func TestCauseBase(t *testing.T) {
+	testtool.OnRequest(t, "minutes: it builds again in clean rooms")
 	host, _, _, _ := baseRegistry(t)
 	o := options(t, module(t, "hello"), func(o *build.Options) { o.Config.Defaults.Base = host + "/acme/base:1" })
 	locked := func() {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -23,18 +24,20 @@ import (
 	"github.com/thimble-build/thimble/build/internal/registry"
 	"github.com/thimble-build/thimble/build/internal/registrytest"
 	"github.com/thimble-build/thimble/build/internal/sigstoretest"
+	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
-// stranger rebuilds from a folder that has nothing of the service.
+// stranger rebuilds from a folder that has nothing of the service, with this machine's build
+// cache.
 func stranger(t testing.TB, change ...func(*build.Options)) build.Options {
 	t.Helper()
-	return options(t, t.TempDir(), append([]func(*build.Options){func(o *build.Options) { o.Platforms = nil }}, change...)...)
+	return options(t, t.TempDir(), append([]func(*build.Options){warm(t), func(o *build.Options) { o.Platforms = nil }}, change...)...)
 }
 
 // From nothing but an image, its provenance and the signer's public key: the same
 // image, and an attestation of that by somebody else.
 func TestRebuild(t *testing.T) {
-	warm(t)
+	testtool.OnRequest(t, "cosign")
 	host := registrytest.InProcess(t, true)
 	repo, key := module(t, "hello"), newKey(t)
 	o := options(t, repo, to(host, key), func(o *build.Options) { o.Platforms = []string{"linux/amd64", "linux/arm64"} })
@@ -43,9 +46,9 @@ func TestRebuild(t *testing.T) {
 	image, repository := released.Images[0], host+"/acme/hello"
 
 	rebuilder := newKey(t)
-	want := build.RebuildOptions{Expected: build.Expected{Keys: []string{publicOf(key)}}, Mirror: repo, Attest: true}
+	want := build.RebuildOptions{VerifyOptions: build.VerifyOptions{Keys: []string{publicOf(key)}}, Mirror: repo, Attest: true}
 	mine := stranger(t, func(o *build.Options) { o.Config.Release.Key = rebuilder })
-	r, err := build.Rebuild(t.Context(), mine, repository+":v1.2.3", want, again(t))
+	r, err := build.Rebuild(t.Context(), mine, repository+":v1.2.3", want, self(t))
 	ok(t, err)
 	if !r.Same || len(r.Compared) != 3 || len(r.Differences)+len(r.Causes)+len(r.Notes) > 0 || r.Attested != 3 || !strings.Contains(r.Provenance, "key") {
 		t.Errorf("%+v %+v", r, r.Comparison)
@@ -55,13 +58,13 @@ func TestRebuild(t *testing.T) {
 			t.Errorf("a stock client finds %q about %s", got, d)
 		}
 	}
-	r, err = build.Rebuild(t.Context(), mine, repository+":v1.2.3", want, again(t))
+	r, err = build.Rebuild(t.Context(), mine, repository+":v1.2.3", want, self(t))
 	ok(t, err)
 	if r.Attested != 0 {
 		t.Errorf("the second run makes %d attestations again", r.Attested)
 	}
 	// What somebody else says of the image changes nothing for its publisher.
-	if _, err := build.Verify(t.Context(), o, repository+":v1.2.3", build.Expected{Keys: []string{publicOf(key)}}); err != nil {
+	if _, err := build.Verify(t.Context(), o, repository+":v1.2.3", build.VerifyOptions{Keys: []string{publicOf(key)}}); err != nil {
 		t.Error(err)
 	}
 	if _, err := build.Release(t.Context(), o); err != nil {
@@ -69,12 +72,12 @@ func TestRebuild(t *testing.T) {
 	}
 
 	want.Attest = false
-	r, err = build.Rebuild(t.Context(), stranger(t), repository+"@"+image.Platforms[1].Digest, want, again(t))
+	r, err = build.Rebuild(t.Context(), stranger(t), repository+"@"+image.Platforms[1].Digest, want, self(t))
 	ok(t, err)
 	if !r.Same || len(r.Compared) != 1 || r.Compared[0].Platform != "linux/arm64" {
 		t.Errorf("one platform: %+v", r.Comparison)
 	}
-	r, err = build.Rebuild(t.Context(), stranger(t), "oci:"+filepath.Join(released.Dist, image.Layout), want, again(t))
+	r, err = build.Rebuild(t.Context(), stranger(t), "oci:"+filepath.Join(released.Dist, image.Layout), want, self(t))
 	refused(t, err, "it has no provenance") // what was released to a registry is signed there
 	if r != nil {
 		t.Errorf("%+v", r)
@@ -83,7 +86,7 @@ func TestRebuild(t *testing.T) {
 	// A source whose tag is gone gives another version, and no attestation of success.
 	git(t, repo, "tag", "-d", "v1.2.3")
 	want.Attest = true
-	r, err = build.Rebuild(t.Context(), mine, repository+":v1.2.3", want, again(t))
+	r, err = build.Rebuild(t.Context(), mine, repository+":v1.2.3", want, self(t))
 	if !errors.Is(err, build.ErrDiffers) {
 		t.Fatalf("without the tag: %v", err)
 	}
@@ -97,7 +100,7 @@ func TestRebuild(t *testing.T) {
 func summary(t testing.TB, ref, key string) string {
 	t.Helper()
 	home := t.TempDir()
-	cmd := exec.CommandContext(t.Context(), sigstoretest.Cosigns[1].Build(t), "verify-attestation", "--key", key,
+	cmd := testtool.Command(t, sigstoretest.Cosigns[1].Build(t), "verify-attestation", "--key", key,
 		"--type", "https://slsa.dev/verification_summary/v1", "--insecure-ignore-tlog", "--allow-http-registry", ref)
 	cmd.Env = []string{"HOME=" + home, "DOCKER_CONFIG=" + home, "PATH=" + os.Getenv("PATH"), "TUF_ROOT=" + filepath.Join(home, "tuf")}
 	out, err := cmd.Output()
@@ -128,7 +131,7 @@ func summary(t testing.TB, ref, key string) string {
 // Everything that a Config can ask for comes back from provenance: a service below the
 // repository's root, another toolchain, flags, tags, assets, users, an epoch.
 func TestRebuildFromPlan(t *testing.T) {
-	warm(t)
+	testtool.OnRequest(t, "minutes: it builds again in clean rooms")
 	repo := service(t, map[string]string{
 		"README.md":              "the root is no module\n",
 		"team/svc/go.mod":        "module example.com/service\n\ngo 1.26\n",
@@ -156,9 +159,37 @@ func TestRebuildFromPlan(t *testing.T) {
 	if r.Plan.Workdir != "team" || r.Plan.Toolchain.Version != "go1.27.1" {
 		t.Fatalf("%+v", r.Plan)
 	}
-	want := build.RebuildOptions{Expected: build.Expected{Keys: []string{filepath.Join(r.Dist, "verify", "cosign.pub")}}, Mirror: "file://" + repo}
-	found, err := build.Rebuild(t.Context(), stranger(t), "oci:"+filepath.Join(r.Dist, r.Images[0].Layout), want, again(t))
+	want := build.RebuildOptions{VerifyOptions: build.VerifyOptions{Keys: []string{filepath.Join(r.Dist, "verify", "cosign.pub")}}, Mirror: "file://" + repo}
+	found, err := build.Rebuild(t.Context(), stranger(t), "oci:"+filepath.Join(r.Dist, r.Images[0].Layout), want, self(t))
 	if err != nil || !found.Same || found.Toolchain != "go1.27.1" || len(found.Notes) > 0 {
+		t.Fatalf("%v: %+v", err, found)
+	}
+}
+
+// A flag of which nobody here knows what it does: release says that a rebuild refuses it,
+// and a rebuild takes it where it is allowed.
+func TestRebuildLinkerFlags(t *testing.T) {
+	testtool.OnRequest(t, "minutes: it builds again in clean rooms")
+	repo := module(t, "hello")
+	said := &notices{}
+	r, err := build.Release(t.Context(), options(t, repo, func(o *build.Options) {
+		o.Platforms, o.Progress = []string{"linux/amd64"}, said
+		o.Config.LDFlags = []string{"-X=main.version={{.Version}}", "-X", `main.title={{"{{.Tag}}"}}`, "-funcalign=64"}
+	}))
+	ok(t, err)
+	if len(said.with(`reproduce -from) needs -allowLinkerFlag: linker flag "-funcalign=64"`)) != 1 {
+		t.Errorf("release says %q", said.all)
+	}
+	if got := r.Plan.Build.LDFlags; !slices.Equal(got, []string{"-s", "-w", "-X=main.version=1.2.3", "-X", "main.title={{.Tag}}", "-funcalign=64"}) {
+		t.Errorf("the plan has %q", got)
+	}
+	want := build.RebuildOptions{VerifyOptions: build.VerifyOptions{Keys: []string{filepath.Join(r.Dist, "verify", "cosign.pub")}}, Mirror: repo}
+	ref := "oci:" + filepath.Join(r.Dist, r.Images[0].Layout)
+	_, err = build.Rebuild(t.Context(), stranger(t), ref, want, self(t))
+	refused(t, err, "-allowLinkerFlag='-funcalign=64' allows it")
+	want.AllowLinkerFlags = []string{"-funcalign"}
+	found, err := build.Rebuild(t.Context(), stranger(t), ref, want, self(t))
+	if err != nil || !found.Same {
 		t.Fatalf("%v: %+v", err, found)
 	}
 }
@@ -249,10 +280,10 @@ func (m manifestOnly) MediaType() (types.MediaType, error) { return m.mediaType,
 
 // What an image can lack, and the way out.
 func TestRebuildRefuses(t *testing.T) {
-	warm(t)
+	testtool.OnRequest(t, "minutes: it builds again in clean rooms")
 	host, key := registrytest.InProcess(t, true), newKey(t)
 	repo, r := release1(t, host, key)
-	trust := build.Expected{Keys: []string{publicOf(key)}}
+	trust := build.VerifyOptions{Keys: []string{publicOf(key)}}
 	// The provenance of the release, changed.
 	provenance := func(t testing.TB, change func(definition, plan map[string]any)) attest.Statement {
 		t.Helper()
@@ -283,16 +314,16 @@ func TestRebuildRefuses(t *testing.T) {
 	}{
 		{
 			name: "no provenance", ref: func(t testing.TB) string { return attested(t, host+"/bare/hello", r.Dist, r, "") },
-			want: build.RebuildOptions{Expected: trust}, words: []string{"it has no provenance", `"mage release" attaches it`},
+			want: build.RebuildOptions{VerifyOptions: trust}, words: []string{"it has no provenance", `"mage release" attaches it`},
 		},
 		{
 			name: "signed by somebody else", ref: func(testing.TB) string { return host + "/acme/hello:v1.2.3" },
-			want:  build.RebuildOptions{Expected: build.Expected{Keys: []string{publicOf(newKey(t))}}},
+			want:  build.RebuildOptions{VerifyOptions: build.VerifyOptions{Keys: []string{publicOf(newKey(t))}}},
 			words: []string{"its provenance is not signed by whom you expect", "it does not verify with the expected key", "-key"},
 		},
 		{
 			name: "not signed at all", ref: func(t testing.TB) string { return unsigned(t, host+"/acme/hello", host+"/unsigned/hello", r) },
-			want:  build.RebuildOptions{Expected: trust},
+			want:  build.RebuildOptions{VerifyOptions: trust},
 			words: []string{"its provenance is not signed by whom you expect", "-key"},
 		},
 		{
@@ -303,16 +334,16 @@ func TestRebuildRefuses(t *testing.T) {
 			name: "an unknown build type", ref: func(t testing.TB) string {
 				return attested(t, host+"/type/hello", r.Dist, r, key, provenance(t, func(d, _ map[string]any) { d["buildType"] = "https://example.com/make" }))
 			},
-			want: build.RebuildOptions{Expected: trust}, words: []string{`unknown build type "https://example.com/make"`, "build it again with the tool that made it"},
+			want: build.RebuildOptions{VerifyOptions: trust}, words: []string{`unknown build type "https://example.com/make"`, "build it again with the tool that made it"},
 		},
 		{
 			name: "a source that cannot be had", ref: func(testing.TB) string { return host + "/acme/hello:v1.2.3" },
-			want:  build.RebuildOptions{Expected: trust, Mirror: filepath.Join(repo, "nowhere")},
+			want:  build.RebuildOptions{VerifyOptions: trust, Mirror: filepath.Join(repo, "nowhere")},
 			words: []string{"clone ", "nowhere", "does not exist", "name another copy of the source with -mirror"},
 		},
 		{
 			name: "a commit that the source lacks", ref: func(testing.TB) string { return host + "/acme/hello:v1.2.3" },
-			want:  build.RebuildOptions{Expected: trust, Mirror: module(t, "tzdata")},
+			want:  build.RebuildOptions{VerifyOptions: trust, Mirror: module(t, "tzdata")},
 			words: []string{"there is no such commit", "-mirror"},
 		},
 		{
@@ -322,7 +353,7 @@ func TestRebuildRefuses(t *testing.T) {
 					delete(source, "uri")
 				}))
 			},
-			want: build.RebuildOptions{Expected: trust}, words: []string{"and no repository; name one that has it with -mirror"},
+			want: build.RebuildOptions{VerifyOptions: trust}, words: []string{"and no repository; name one that has it with -mirror"},
 		},
 		{
 			name: "a source that runs a program", ref: func(t testing.TB) string {
@@ -330,7 +361,7 @@ func TestRebuildRefuses(t *testing.T) {
 					d["resolvedDependencies"].([]any)[0].(map[string]any)["uri"] = "ext::sh -c date"
 				}))
 			},
-			want: build.RebuildOptions{Expected: trust}, words: []string{`"ext::sh -c date"`, "no URL that git is given", "-mirror"},
+			want: build.RebuildOptions{VerifyOptions: trust}, words: []string{`"ext::sh -c date"`, "provenance may name only https, http and ssh URLs", "-mirror"},
 		},
 		{
 			name: "a linker flag that runs a program", ref: func(t testing.TB) string {
@@ -338,13 +369,37 @@ func TestRebuildRefuses(t *testing.T) {
 					p["build"].(map[string]any)["ldflags"] = []any{"-s", "-w", "-extld=/bin/sh"}
 				}))
 			},
-			want: build.RebuildOptions{Expected: trust, Mirror: repo}, words: []string{"-extld=/bin/sh", "would start a program"},
+			want: build.RebuildOptions{VerifyOptions: trust, Mirror: repo}, words: []string{`linker flag "-extld=/bin/sh"`, "may start a program here", "-allowLinkerFlag='-extld=/bin/sh'"},
+		},
+		{
+			name: "a template in a linker flag", ref: func(t testing.TB) string {
+				return attested(t, host+"/a-template-in-a-linker-flag/hello", r.Dist, r, key, provenance(t, func(_, p map[string]any) {
+					p["build"].(map[string]any)["ldflags"] = []any{"-s", "-w", `{{""}}-o=/tmp/x`}
+				}))
+			},
+			want: build.RebuildOptions{VerifyOptions: trust, Mirror: repo}, words: []string{`{{\"\"}}-o=/tmp/x`, "it is no flag"},
+		},
+		{
+			name: "a response file", ref: func(t testing.TB) string {
+				return attested(t, host+"/a-response-file/hello", r.Dist, r, key, provenance(t, func(_, p map[string]any) {
+					p["build"].(map[string]any)["ldflags"] = []any{"-s", "-w", "-X", "@/tmp/flags"}
+				}))
+			},
+			want: build.RebuildOptions{VerifyOptions: trust, Mirror: repo, AllowLinkerFlags: []string{"@/tmp/flags"}}, words: []string{`"@/tmp/flags"`, "read more flags from that file"},
+		},
+		{
+			name: "a toolchain that is a path", ref: func(t testing.TB) string {
+				return attested(t, host+"/path/hello", r.Dist, r, key, provenance(t, func(_, p map[string]any) {
+					p["toolchain"].(map[string]any)["version"] = "go1.26.8-/../evil"
+				}))
+			},
+			want: build.RebuildOptions{VerifyOptions: trust, Mirror: repo}, words: []string{`"go1.26.8-/../evil"`, "never released"},
 		},
 		{
 			name: "a folder elsewhere", ref: func(t testing.TB) string {
 				return attested(t, host+"/folder/hello", r.Dist, r, key, provenance(t, func(_, p map[string]any) { p["workdir"] = "../.." }))
 			},
-			want: build.RebuildOptions{Expected: trust, Mirror: repo}, words: []string{`"../.."`, "not below the repository's root"},
+			want: build.RebuildOptions{VerifyOptions: trust, Mirror: repo}, words: []string{`"../.."`, "not below the repository's root"},
 		},
 		{
 			name: "a toolchain that was never released", ref: func(t testing.TB) string {
@@ -352,7 +407,7 @@ func TestRebuildRefuses(t *testing.T) {
 					p["toolchain"].(map[string]any)["version"] = "devel"
 				}))
 			},
-			want: build.RebuildOptions{Expected: trust, Mirror: repo}, words: []string{`the toolchain "devel"`, "cannot be had"},
+			want: build.RebuildOptions{VerifyOptions: trust, Mirror: repo}, words: []string{`the toolchain "devel"`, "cannot be had"},
 		},
 		{
 			name: "a toolchain that cannot be had", ref: func(t testing.TB) string {
@@ -360,17 +415,17 @@ func TestRebuildRefuses(t *testing.T) {
 					p["toolchain"].(map[string]any)["version"] = "go1.99.0"
 				}))
 			},
-			want:   build.RebuildOptions{Expected: trust, Mirror: repo},
+			want:   build.RebuildOptions{VerifyOptions: trust, Mirror: repo},
 			change: func(o *build.Options) { o.Env = append(o.Env, "GOPROXY=off") },
 			words:  []string{"go1.99.0", "GOPROXY"},
 		},
 		{
 			name: "an attestation of a layout", ref: func(testing.TB) string { return "oci:" + filepath.Join(r.Dist, r.Images[0].Layout) },
-			want: build.RebuildOptions{Expected: trust, Attest: true}, words: []string{"this is a layout; leave out -attest"},
+			want: build.RebuildOptions{VerifyOptions: trust, Attest: true}, words: []string{"this is a layout; leave out -attest"},
 		},
 		{
 			name: "an attestation without a key", ref: func(testing.TB) string { return host + "/acme/hello:v1.2.3" },
-			want: build.RebuildOptions{Expected: trust, Attest: true}, words: []string{"there is no key and no identity"},
+			want: build.RebuildOptions{VerifyOptions: trust, Attest: true}, words: []string{"there is no key and no identity"},
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -378,7 +433,7 @@ func TestRebuildRefuses(t *testing.T) {
 			if test.change != nil {
 				test.change(&o)
 			}
-			_, err := build.Rebuild(t.Context(), o, test.ref(t), test.want, again(t))
+			_, err := build.Rebuild(t.Context(), o, test.ref(t), test.want, self(t))
 			refused(t, err, test.words...)
 		})
 	}
@@ -387,7 +442,7 @@ func TestRebuildRefuses(t *testing.T) {
 	ref := attested(t, host+"/kit/hello", r.Dist, r, key, provenance(t, func(_, p map[string]any) {
 		p["kit"].(map[string]any)["version"] = "v0.1.0"
 	}))
-	c, err := build.Rebuild(t.Context(), stranger(t), ref, build.RebuildOptions{Expected: trust, Mirror: repo}, again(t))
+	c, err := build.Rebuild(t.Context(), stranger(t), ref, build.RebuildOptions{VerifyOptions: trust, Mirror: repo}, self(t))
 	ok(t, err) // its digests are the same all the same
 	if len(c.Notes) != 1 || !strings.Contains(c.Notes[0], "made by thimble v0.1.0, and this is (devel): go get github.com/thimble-build/thimble@v0.1.0") {
 		t.Errorf("notes: %q", c.Notes)

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,6 +18,7 @@ import (
 
 	"github.com/thimble-build/thimble/build"
 	"github.com/thimble-build/thimble/build/internal/registrytest"
+	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
 // writes are the requests that leave something in a registry. The start of an upload
@@ -145,6 +147,39 @@ func TestReleaseTags(t *testing.T) {
 	}
 }
 
+// A pre-release leaves latest where it is, and says so, unless Config wants it moved.
+func TestReleaseOfAPrerelease(t *testing.T) {
+	t.Parallel()
+	testtool.OnRequest(t, "it releases several times")
+	host := registrytest.InProcess(t, true)
+	repo := module(t, "hello")
+	said := &notices{}
+	o := options(t, repo, to(host, newKey(t)), func(o *build.Options) {
+		o.Config.Release.MovingTags, o.Progress = []string{"latest"}, said
+	})
+	final, err := build.Release(t.Context(), o)
+	ok(t, err)
+	git(t, repo, "commit", "-q", "--allow-empty", "-m", "second")
+	git(t, repo, "tag", "v1.3.0-rc.1")
+	r, err := build.Release(t.Context(), o)
+	ok(t, err)
+	if got := tagsOf(t, host+"/acme/hello"); got["latest"] != final.Images[0].Digest || got["v1.3.0-rc.1"] != r.Images[0].Digest {
+		t.Errorf("the tags are %v", got)
+	}
+	if slices.Contains(r.Images[0].Tags, "latest") {
+		t.Errorf("the manifest has the tags %q", r.Images[0].Tags)
+	}
+	if len(said.with("latest stays where it is: v1.3.0-rc.1 is a pre-release; Config.Release.MoveTagsForPrereleases")) != 1 {
+		t.Errorf("it said %q", said.with("latest"))
+	}
+	o.Config.Release.MoveTagsForPrereleases = true
+	r, err = build.Release(t.Context(), o)
+	ok(t, err)
+	if got := tagsOf(t, host+"/acme/hello"); got["latest"] != r.Images[0].Digest || !slices.Contains(r.Images[0].Tags, "latest") {
+		t.Errorf("the tags are %v, in the manifest %q", got, r.Images[0].Tags)
+	}
+}
+
 // Bad input: a clear error with the way out, and nothing changed.
 func TestReleaseRefuses(t *testing.T) {
 	t.Parallel()
@@ -257,16 +292,16 @@ func TestVerifyRefuses(t *testing.T) {
 	ok(t, err)
 	o.Config = build.Config{} // a stranger has none of it
 	ref := host + "/acme/hello:v1.2.3"
-	expected := build.Expected{Keys: []string{publicOf(key)}}
+	expected := build.VerifyOptions{Keys: []string{publicOf(key)}}
 	_, err = build.Verify(t.Context(), o, host+"/acme/hello:v9", expected)
 	refused(t, err, "there is no such image")
 	_, err = build.Verify(t.Context(), o, host+"/acme/hello@sha256:"+strings.Repeat("ab", 32), expected)
 	refused(t, err, "there is no such image")
 	_, err = build.Verify(t.Context(), o, "Not A Reference", expected)
 	refused(t, err, "it is no reference")
-	_, err = build.Verify(t.Context(), o, ref, build.Expected{})
+	_, err = build.Verify(t.Context(), o, ref, build.VerifyOptions{})
 	refused(t, err, "whose signature is expected", "-key")
-	for says, want := range map[string]build.Expected{
+	for says, want := range map[string]build.VerifyOptions{
 		"with -trustedRoot": {Identity: "a@example.com", Issuer: "https://issuer.example.com"},
 		"with -issuer":      {Identity: "a@example.com"},
 		"with -identity":    {Issuer: "https://issuer.example.com"},
@@ -285,7 +320,7 @@ func TestVerifyRefuses(t *testing.T) {
 		}
 	}
 
-	check := func(want build.Expected, outcomes map[string]string) {
+	check := func(want build.VerifyOptions, outcomes map[string]string) {
 		t.Helper()
 		report, err := build.Verify(t.Context(), o, ref, want)
 		refused(t, err, "verification failed")
@@ -304,10 +339,10 @@ func TestVerifyRefuses(t *testing.T) {
 			}
 		}
 	}
-	check(build.Expected{Keys: []string{publicOf(newKey(t))}}, map[string]string{"signature": "failed", "provenance": "failed", "spdx": "failed", "cyclonedx": "failed"})
-	check(build.Expected{Keys: []string{publicOf(key)}, Source: "https://git.example.com/acme/other"}, map[string]string{"source": "failed", "signature": ""})
+	check(build.VerifyOptions{Keys: []string{publicOf(newKey(t))}}, map[string]string{"signature": "failed", "provenance": "failed", "spdx": "failed", "cyclonedx": "failed"})
+	check(build.VerifyOptions{Keys: []string{publicOf(key)}, Source: "https://git.example.com/acme/other"}, map[string]string{"source": "failed", "signature": ""})
 	// While keys are rotated, any of them counts.
-	_, err = build.Verify(t.Context(), o, ref, build.Expected{Keys: []string{publicOf(newKey(t)), publicOf(key)}})
+	_, err = build.Verify(t.Context(), o, ref, build.VerifyOptions{Keys: []string{publicOf(newKey(t)), publicOf(key)}})
 	ok(t, err)
 
 	// An image under the tag that was never released.

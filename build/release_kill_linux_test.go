@@ -15,9 +15,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/thimble-build/thimble/build"
 	"github.com/thimble-build/thimble/build/internal/registrytest"
+	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
 // releaseVariable tells this test's own program to release, with the options that the
@@ -52,7 +54,7 @@ type processOptions struct {
 // releaseProcess is a release in a process of its own.
 func releaseProcess(t testing.TB, o build.Options) *exec.Cmd {
 	t.Helper()
-	cmd := exec.Command(must(os.Executable()))
+	cmd := testtool.Command(t, must(os.Executable()))
 	p := processOptions{Config: o.Config, Workdir: o.Workdir, Cache: o.Cache, Platforms: o.Platforms, SkipTests: o.SkipTests}
 	cmd.Env = append(slices.Clone(o.Env), releaseVariable+"="+string(must(json.Marshal(p))))
 	return cmd
@@ -99,6 +101,7 @@ func killed(t testing.TB, o build.Options, p *registrytest.Proxy, kill func(n in
 // other registries.
 func TestKilledAtEveryRequest(t *testing.T) {
 	t.Parallel()
+	testtool.OnRequest(t, "minutes: it releases once for every request")
 	var store http.Handler
 	host := registrytest.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { store.ServeHTTP(w, r) }))
 	o, p := killable(t, host)
@@ -120,6 +123,7 @@ func TestKilledAtEveryRequest(t *testing.T) {
 // A release is killed when half of its largest blob is sent.
 func TestKilledInMidBlob(t *testing.T) {
 	t.Parallel()
+	testtool.OnRequest(t, "minutes: it releases once for every request")
 	for _, kind := range registries {
 		t.Run(kind.name, func(t *testing.T) {
 			t.Parallel()
@@ -145,4 +149,50 @@ func TestKilledInMidBlob(t *testing.T) {
 			afterwards(t, o, p, host, "killed in mid-blob")
 		})
 	}
+}
+
+// A release is killed at a hundred moments (registrytest.Sample), wherever it is.
+func TestKilledAtRandom(t *testing.T) {
+	testtool.OnRequest(t, "it releases many times")
+	store := registrytest.Handler(false)
+	host := registrytest.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { store.ServeHTTP(w, r) }))
+	f, p := faultedRelease(t, host)
+	fresh := func() {
+		store = registrytest.Handler(false)
+		ok(t, os.RemoveAll(filepath.Join(f.options.Workdir, "dist")))
+		p.Rest()
+	}
+	fresh()
+	begin := time.Now()
+	ok(t, releaseProcess(t, f.options).Run())
+	whole := time.Since(begin)
+	ended, tagged := 0, 0
+	for _, n := range registrytest.Sample(100, 5, 1) {
+		fresh()
+		cmd := releaseProcess(t, f.options)
+		ok(t, cmd.Start())
+		kill := time.AfterFunc(whole*time.Duration(n)/100, func() { _ = cmd.Process.Kill() })
+		if cmd.Wait() == nil {
+			ended++
+		}
+		kill.Stop()
+		c, err := registrytest.Inspect(host, f.repository)
+		if err != nil {
+			t.Errorf("killed after %d %%: %v", n, err)
+		}
+		for _, tag := range f.tags {
+			if at, there := c.Tags[tag]; there {
+				tagged++
+				if err := f.has(c, at); err != nil {
+					t.Errorf("killed after %d %%: %s is there, and %v", n, tag, err)
+				}
+			}
+		}
+		if _, err := build.Release(t.Context(), f.options); err != nil {
+			t.Errorf("killed after %d %%: the next run: %v", n, err)
+		} else if err := f.look(t, nil); err != nil {
+			t.Errorf("killed after %d %%, after the next run: %v", n, err)
+		}
+	}
+	t.Logf("a release takes %v; %d ended before, and %d tags were there", whole, ended, tagged)
 }

@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -17,12 +16,14 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 
 	"github.com/thimble-build/thimble/build"
+	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
 // Without a repository and a key the release stays in dist, says so in one line, and
 // can be verified all the same.
 func TestReleaseToLayout(t *testing.T) {
 	t.Parallel()
+	testtool.OnRequest(t, "cosign")
 	repo := module(t, "hello")
 	said := &notices{}
 	o := options(t, repo, func(o *build.Options) {
@@ -37,16 +38,16 @@ func TestReleaseToLayout(t *testing.T) {
 	ok(t, verifyScript(t, r.Dist))
 	dir := filepath.Join(r.Dist, r.Images[0].Layout)
 	public := filepath.Join(r.Dist, "verify", "cosign.pub")
-	report, err := build.Verify(t.Context(), o, dir, build.Expected{Keys: []string{public}})
+	report, err := build.Verify(t.Context(), o, dir, build.VerifyOptions{Keys: []string{public}})
 	if err != nil || report.Digest != r.Images[0].Digest {
 		t.Errorf("Verify: %v %+v", err, report)
 	}
-	_, err = build.Verify(t.Context(), o, dir, build.Expected{Keys: []string{publicOf(newKey(t))}})
+	_, err = build.Verify(t.Context(), o, dir, build.VerifyOptions{Keys: []string{publicOf(newKey(t))}})
 	refused(t, err, "verification failed", "it does not verify with the expected key")
 	sameBinaries(t, r)
 
 	archives := filepath.Join(r.Dist, "archives")
-	cmd := exec.Command("sha256sum", "--strict", "-c", "checksums.txt")
+	cmd := testtool.Command(t, "sha256sum", "--strict", "-c", "checksums.txt")
 	cmd.Dir = archives
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -65,7 +66,7 @@ func TestReleaseToLayout(t *testing.T) {
 	content[len(content)/2] ^= 1
 	ok(t, os.Remove(blob))
 	ok(t, os.WriteFile(blob, content, 0o644))
-	if _, err := build.Verify(t.Context(), o, dir, build.Expected{Keys: []string{public}}); err == nil {
+	if _, err := build.Verify(t.Context(), o, dir, build.VerifyOptions{Keys: []string{public}}); err == nil {
 		t.Error("Verify takes a layer that was tampered with")
 	}
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/thimble-build/thimble/build"
 	"github.com/thimble-build/thimble/build/internal/registrytest"
+	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
 // What others have attached to an image, of whatever size, is neither read nor in the
@@ -51,7 +52,7 @@ func TestReferrersOfOthers(t *testing.T) {
 			test.change(t, repository, r.Images[0].Digest)
 			// The other form has all that a stranger wants.
 			stranger := build.Options{Workdir: t.TempDir(), Env: environment()}
-			_, err = build.Verify(t.Context(), stranger, host+"/acme/hello:v1.2.3", build.Expected{Keys: []string{publicOf(key)}})
+			_, err = build.Verify(t.Context(), stranger, host+"/acme/hello:v1.2.3", build.VerifyOptions{Keys: []string{publicOf(key)}})
 			ok(t, err)
 			_, err = build.Release(t.Context(), o)
 			ok(t, err)
@@ -72,6 +73,7 @@ func TestReferrersOfOthers(t *testing.T) {
 // changes nothing.
 func TestMediaTypeOfProxies(t *testing.T) {
 	t.Parallel()
+	testtool.OnRequest(t, "it releases several times")
 	key := newKey(t)
 	repo := module(t, "hello")
 	for _, mediaType := range []string{"%s; charset=utf-8", ""} {
@@ -87,7 +89,7 @@ func TestMediaTypeOfProxies(t *testing.T) {
 		})
 		_, err := build.Release(t.Context(), options(t, repo, to(host, key)))
 		ok(t, err)
-		report, err := build.Verify(t.Context(), options(t, t.TempDir()), host+"/acme/hello:v1.2.3", build.Expected{Keys: []string{publicOf(key)}})
+		report, err := build.Verify(t.Context(), options(t, t.TempDir()), host+"/acme/hello:v1.2.3", build.VerifyOptions{Keys: []string{publicOf(key)}})
 		ok(t, err)
 		if !slices.ContainsFunc(report.Checks, func(c build.Check) bool { return c.Platform == "linux/amd64" && c.Check == "signature" }) {
 			t.Errorf("the platforms were not looked at: %+v", report)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/thimble-build/thimble/build"
 	"github.com/thimble-build/thimble/build/internal/registrytest"
+	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
 // One build of several images goes to several repositories, of one registry and of
@@ -20,6 +21,7 @@ import (
 // what a registry has already is mounted.
 func TestReleaseSeveral(t *testing.T) {
 	t.Parallel()
+	testtool.OnRequest(t, "minutes: it releases for several platforms")
 	// Its repositories do not share their blobs, as those of go-containerregistry's do.
 	p, first := registrytest.Before(t, registries[0].start(t))
 	mounted := map[string]bool{} // path, and the digest
@@ -40,7 +42,7 @@ func TestReleaseSeveral(t *testing.T) {
 		t.Fatalf("the module has %d images", len(r.Images))
 	}
 	stranger := build.Options{Workdir: t.TempDir(), Env: environment()}
-	expected := build.Expected{Keys: []string{publicOf(key)}}
+	expected := build.VerifyOptions{Keys: []string{publicOf(key)}}
 	var repositories []string
 	for _, img := range r.Images {
 		for _, prefix := range []string{first + "/acme", first + "/mirror", second + "/acme"} {
@@ -52,7 +54,7 @@ func TestReleaseSeveral(t *testing.T) {
 			}
 			for _, d := range []string{img.Digest, img.Platforms[0].Digest} {
 				list := must(must(remote.Referrers(must(name.NewDigest(repository+"@"+d, name.Insecure)))).IndexManifest())
-				if len(list.Manifests) != 5 {
+				if len(list.Manifests) != 6 {
 					t.Errorf("%s@%s has %d bundles", repository, d, len(list.Manifests))
 				}
 			}

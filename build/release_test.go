@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -58,8 +57,14 @@ func refused(t testing.TB, err error, words ...string) {
 // v1.2.3.
 func module(t testing.TB, name string) string {
 	t.Helper()
+	return repositoryOf(t, name, filepath.Join("..", "testdata", "modules", name))
+}
+
+// repositoryOf makes a repository of a folder, with a commit and a version.
+func repositoryOf(t testing.TB, name, folder string) string {
+	t.Helper()
 	repo := filepath.Join(t.TempDir(), name)
-	ok(t, os.CopyFS(repo, os.DirFS(filepath.Join("..", "testdata", "modules", name))))
+	ok(t, os.CopyFS(repo, os.DirFS(folder)))
 	git(t, repo, "init", "-q", "-b", "main")
 	git(t, repo, "add", "-A")
 	git(t, repo, "commit", "-q", "-m", "a commit")
@@ -162,7 +167,7 @@ func verifyScript(t testing.TB, dist string) error {
 	for _, c := range sigstoretest.Cosigns {
 		program := c.Build(t)
 		home := t.TempDir()
-		cmd := exec.CommandContext(t.Context(), "sh", filepath.Join(dist, "verify", "verify.sh"))
+		cmd := testtool.Command(t, "sh", filepath.Join(dist, "verify", "verify.sh"))
 		cmd.Env = []string{"HOME=" + home, "DOCKER_CONFIG=" + home, "PATH=" + filepath.Dir(program) + ":/usr/bin:/bin", "TUF_ROOT=" + filepath.Join(home, "tuf")}
 		if out, err := cmd.CombinedOutput(); err != nil {
 			errs = append(errs, fmt.Errorf("verify.sh with cosign %s: %w\n%s", c.Version, err, out))
@@ -181,6 +186,7 @@ func allRefuse(err error) bool {
 // with, nobody takes it.
 func TestReleaseToRegistry(t *testing.T) {
 	t.Parallel()
+	testtool.OnRequest(t, "cosign, oras, Docker and real registries")
 	for _, kind := range registries {
 		t.Run(kind.name, func(t *testing.T) {
 			t.Parallel()
@@ -199,7 +205,7 @@ func TestReleaseToRegistry(t *testing.T) {
 				t.Errorf("the tags are %v, want v1.2.3 and latest at %s", got, digest)
 			}
 			ok(t, verifyScript(t, r.Dist))
-			report, err := build.Verify(t.Context(), o, through+"/acme/hello:v1.2.3", build.Expected{Keys: []string{publicOf(key)}, Source: "https://git.example.com/acme/hello"})
+			report, err := build.Verify(t.Context(), o, through+"/acme/hello:v1.2.3", build.VerifyOptions{Keys: []string{publicOf(key)}, Source: "https://git.example.com/acme/hello"})
 			if err != nil || report.Digest != digest {
 				t.Errorf("Verify: %v, %+v", err, report)
 			}
@@ -219,9 +225,11 @@ func TestReleaseToRegistry(t *testing.T) {
 			if got := p.Requests(http.MethodPut, http.MethodPatch, http.MethodPost); len(got) != 1 || got[0] != "POST /v2/acme/hello/blobs/uploads/" {
 				t.Errorf("the second run uploads: %q", got)
 			}
-			read := p.Requests(http.MethodGet)
+			// The configuration in a signature's manifest says nothing: it must be there, and need not be read.
+			read, asked := p.Requests(http.MethodGet), p.Requests(http.MethodHead)
 			for _, d := range digests(t, host+"/acme/hello") {
-				if !slices.ContainsFunc(read, func(s string) bool { return strings.HasSuffix(s, "/"+d) }) {
+				named := func(s string) bool { return strings.HasSuffix(s, "/"+d) }
+				if !slices.ContainsFunc(read, named) && !slices.ContainsFunc(asked, named) {
 					t.Errorf("%s was not read back", d)
 				}
 			}
@@ -239,12 +247,12 @@ func TestReleaseToRegistry(t *testing.T) {
 			if err := verifyScript(t, r.Dist); !allRefuse(err) {
 				t.Errorf("verify.sh takes signatures by another key: %v", err)
 			}
-			report, err = build.Verify(t.Context(), o, through+"/acme/hello@"+digest, build.Expected{Keys: []string{publicOf(key)}})
+			report, err = build.Verify(t.Context(), o, through+"/acme/hello@"+digest, build.VerifyOptions{Keys: []string{publicOf(key)}})
 			refused(t, err, "verification failed", "it does not verify with the expected key")
 			if report == nil || len(report.Checks) == 0 {
 				t.Error("Verify gives no report")
 			}
-			// The next release mends it.
+			// The next release repairs it.
 			_, err = build.Release(t.Context(), o)
 			ok(t, err)
 			ok(t, verifyScript(t, r.Dist))
@@ -281,7 +289,7 @@ func complete(t testing.TB, r *build.Result, repositories ...string) {
 		}
 		for i, s := range subjects {
 			for _, form := range []string{"bundle", "tag"} {
-				for _, of := range []string{"signature", "spdx", "cyclonedx", "provenance", "test-result"} {
+				for _, of := range []string{"signature", "spdx", "cyclonedx", "provenance", "test-result", "release"} {
 					n := 1
 					if i == 0 && (of == "spdx" || of == "cyclonedx") {
 						n = len(img.Platforms)
@@ -295,9 +303,9 @@ func complete(t testing.TB, r *build.Result, repositories ...string) {
 	for _, s := range slices.Concat(m.Signatures, m.Attestations) {
 		got[strings.Join([]string{s.Repository, s.Subject, s.Form, s.Type}, " ")]++
 	}
-	for s := range want {
-		if got[s] == 0 {
-			t.Errorf("manifest.json lacks %s", s)
+	for s, n := range want {
+		if got[s] != n {
+			t.Errorf("manifest.json has %s %d times, want %d", s, got[s], n)
 		}
 	}
 	for s := range got {
@@ -315,7 +323,7 @@ func referrers(t testing.TB, repository string, r *build.Result) {
 	t.Helper()
 	oras := testtool.Tool(t, "oras.land/oras/cmd/oras", "v1.3.6", "")
 	for _, digest := range []string{r.Images[0].Digest, r.Images[0].Platforms[0].Digest} {
-		out, err := exec.CommandContext(t.Context(), oras, "discover", "--plain-http", "--format=json", repository+"@"+digest).Output()
+		out, err := testtool.Command(t, oras, "discover", "--plain-http", "--format=json", repository+"@"+digest).Output()
 		ok(t, err)
 		var found struct {
 			Referrers []struct {
@@ -331,7 +339,7 @@ func referrers(t testing.TB, repository string, r *build.Result) {
 			}
 			types[f.Annotations["dev.sigstore.bundle.predicateType"]] = true
 		}
-		if len(types) != 5 {
+		if len(types) != 6 {
 			t.Errorf("oras finds %v about %s: %s", types, digest, out)
 		}
 	}
@@ -340,11 +348,11 @@ func referrers(t testing.TB, repository string, r *build.Result) {
 // runs pulls an image by its tag with the engine, and runs it.
 func runs(t testing.TB, ref, want string) {
 	t.Helper()
-	testtool.Require(t, exec.Command("docker", "info").Run() == nil, "docker")
+	testtool.Docker(t)
 	docker := func(args ...string) string {
 		t.Helper()
 		var stderr bytes.Buffer
-		cmd := exec.CommandContext(t.Context(), "docker", args...)
+		cmd := testtool.Command(t, "docker", args...)
 		cmd.Stderr = &stderr
 		out, err := cmd.Output()
 		if err != nil {
@@ -353,7 +361,7 @@ func runs(t testing.TB, ref, want string) {
 		return string(out)
 	}
 	docker("pull", "-q", ref)
-	t.Cleanup(func() { _ = exec.Command("docker", "rmi", ref).Run() })
+	t.Cleanup(func() { _ = testtool.Command(t, "docker", "rmi", ref).Run() })
 	if out := docker("run", "--rm", ref); out != want {
 		t.Errorf("%s says %q, want %q", ref, out, want)
 	}

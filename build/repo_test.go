@@ -4,13 +4,13 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/thimble-build/thimble/build"
+	"github.com/thimble-build/thimble/build/internal/cleanroom"
+	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
 // sampleService is a copy of sample-service in a git repository of its own.
@@ -29,7 +29,7 @@ func sampleService(t testing.TB) string {
 
 func git(t testing.TB, dir string, args ...string) {
 	t.Helper()
-	cmd := exec.Command("git", args...)
+	cmd := testtool.Command(t, "git", args...)
 	cmd.Dir, cmd.Env = dir, environment()
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("git %s: %v\n%s", strings.Join(args, " "), err, out)
@@ -58,8 +58,8 @@ func cacheFolder(t testing.TB) string {
 }
 
 func TestMain(m *testing.M) {
-	if job := os.Getenv(build.RoomVariable); job != "" { // see Reproduce
-		if err := build.Room(context.Background(), job); err != nil {
+	if cleanroom.Asked() { // see Reproduce
+		if err := cleanroom.Enter(context.Background()); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}

@@ -7,12 +7,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/thimble-build/thimble/build/internal/compare"
-	"github.com/thimble-build/thimble/build/internal/git"
+	"github.com/thimble-build/thimble/build/internal/reproduce"
+	"github.com/thimble-build/thimble/build/internal/session"
 )
 
 // ErrDiffers is the error of Reproduce and Rebuild when the second build is not equal
@@ -30,12 +29,23 @@ type Reproduction struct {
 	Toolchain string `json:"toolchain"`
 	// Room is what was not as in the first build.
 	Room []string `json:"room"`
+	// Sandbox is what kept a stranger's build from everything else on this machine; nil
+	// for this repository's own.
+	Sandbox *Sandbox `json:"sandbox,omitempty"`
 	// Provenance says who vouches for what was built from; Attested how many
 	// attestations of the outcome were made. Both are of Rebuild.
 	Provenance string `json:"provenance,omitempty"`
 	Attested   int    `json:"attested,omitempty"`
 	// Elapsed is the time of the whole run.
 	Elapsed time.Duration `json:"-"`
+}
+
+// Sandbox says which mechanisms kept a stranger's build from the rest of the machine.
+type Sandbox struct {
+	// Held are the mechanisms that hold on this machine, by a child that tried.
+	Held []string `json:"held"`
+	// Refused are the others, each with the reason.
+	Refused []string `json:"refused,omitempty"`
 }
 
 // Reproduce builds what the output folder's manifest.json lists again, from a clone of
@@ -45,15 +55,16 @@ type Reproduction struct {
 // they differ, everything down to the bytes. Without a manifest.json, the tree is built
 // first.
 //
-// again is a program, with its arguments, that calls Room: usually this one. The
-// reproduction comes with an ErrDiffers as well.
-func Reproduce(ctx context.Context, o Options, again []string) (*Reproduction, error) {
+// self is a program, with its arguments, that imports build/targets: usually this one. It is
+// started anew, so that nothing of this process is left in it. The reproduction comes with an
+// ErrDiffers as well.
+func Reproduce(ctx context.Context, o Options, self []string) (c *Reproduction, err error) {
 	began := time.Now()
-	s, err := settle(o)
+	s, err := o.session(ctx)
 	if err != nil {
 		return nil, err
 	}
-	file := filepath.Join(s.dist, "manifest.json")
+	file := filepath.Join(s.Dist, "manifest.json")
 	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
 		s.Progress.Notice(s.Config.Dist + " has no manifest.json; building the tree first")
 		o.SkipTests = true
@@ -65,38 +76,32 @@ func Reproduce(ctx context.Context, o Options, again []string) (*Reproduction, e
 	if err != nil {
 		return nil, err
 	}
-	p := m.Plan
-	if p.Revision == "" {
-		return nil, errors.New("reproduce: the build has no commit, so that nobody else can build it; commit the tree, and build it again")
-	}
-	repo, err := git.Open(filepath.Join(s.Workdir, filepath.FromSlash(s.Config.Dir)), s.Env)
+	own, err := reproduce.OwnSource(s, m.Plan)
 	if err != nil {
-		return nil, fmt.Errorf("reproduce: %w", err)
+		return nil, err
 	}
-	workdir, err := filepath.Rel(repo.Root, s.Workdir)
+	room, err := reproduce.Open(own.Source, o.cleanRoom)
 	if err != nil {
-		return nil, fmt.Errorf("reproduce: %w", err)
+		return nil, err
 	}
-	r := &room{
-		run: &run{settled: s, began: began}, job: s.Config, commit: p.Revision, from: repo.Root, workdir: filepath.ToSlash(workdir),
-		settings: func(string) []string { return s.epoch() }, elsewhere: "a commit that was built and is gone can be found with git reflog",
+	defer func() { err = errors.Join(err, room.Close()) }()
+	if err := room.Clone(ctx, s); err != nil {
+		return nil, err
 	}
-	if r.job.Source == "" {
-		r.job.Source = p.Source // the clone's own remote is a folder
+	g, err := room.Fetch(ctx, s, resolveOnly)
+	if err != nil {
+		return nil, err
 	}
-	for _, platform := range p.Platforms {
-		r.platforms = append(r.platforms, platform.String())
+	built, err := room.Build(ctx, s, g, self, nil)
+	if err != nil {
+		return nil, err
 	}
-	c, err := r.reproduce(ctx, again, func(ctx context.Context) (compare.Build, error) {
-		b, err := made(filepath.Join(s.Config.Dist, "manifest.json"), file, m)
-		if err != nil {
-			return b, err
+	c, err = compared(ctx, s, room, built, func(ctx context.Context) (compare.Build, error) {
+		first, err := made(filepath.Join(s.Config.Dist, "manifest.json"), file, m)
+		if err == nil {
+			first.Files, err = own.Generated(ctx, built)
 		}
-		state, err := repo.State(ctx)
-		if err == nil && state.Revision == p.Revision {
-			_, b.Files, err = r.files(ctx, repo.Root)
-		}
-		return b, err
+		return first, err
 	})
 	if c != nil {
 		c.Elapsed = time.Since(began)
@@ -104,78 +109,24 @@ func Reproduce(ctx context.Context, o Options, again []string) (*Reproduction, e
 	return c, err
 }
 
-// epoch is SOURCE_DATE_EPOCH, which is asked of a build as Config is.
-func (r *settled) epoch() []string {
-	if v, ok := r.lookupEnv("SOURCE_DATE_EPOCH"); ok {
-		return []string{"SOURCE_DATE_EPOCH=" + v}
-	}
-	return nil
+// resolveOnly resolves a plan, for which the go command fetches what a build needs.
+func resolveOnly(ctx context.Context, job reproduce.Job) error {
+	_, err := Plan(ctx, Options{Config: job.Config, Workdir: job.Workdir, Env: job.Env, Cache: job.Cache, Platforms: job.Platforms, Offline: job.Offline})
+	return err
 }
 
-// reproduce builds in the room and compares what came of it with the first build.
-func (r *room) reproduce(ctx context.Context, again []string, first func(context.Context) (compare.Build, error)) (c *Reproduction, err error) {
-	if err := r.open(); err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, r.close()) }()
-	file, err := r.build(ctx, again)
+// compared is how what was built in a clean room compares with the first build.
+func compared(ctx context.Context, s *session.Session, room *reproduce.Room, built reproduce.Built, first func(context.Context) (compare.Build, error)) (*Reproduction, error) {
+	m, err := readManifest(built.Manifest)
 	if err != nil {
 		return nil, err
 	}
-	m, err := readManifest(file)
+	report, err := room.Compare(ctx, s, built, first, func() (compare.Build, error) { return made("the clean room", built.Manifest, m) })
 	if err != nil {
 		return nil, err
 	}
-	c = &Reproduction{Revision: r.commit, Toolchain: m.Plan.Toolchain.Version, Room: r.differs}
-	err = r.stage("compare", func() (string, error) {
-		a, err := first(ctx)
-		if err != nil {
-			return "", err
-		}
-		b, err := made("the clean room", file, m)
-		if err != nil {
-			return "", err
-		}
-		if b.Files, _, err = r.files(ctx, ""); err != nil {
-			return "", err
-		}
-		if err := r.align(&a, &b); err != nil {
-			return "", err
-		}
-		if c.Comparison, err = compare.Compare(ctx, a, b, filepath.Join(r.dir, "tmp")); err != nil {
-			return "", err
-		}
-		if c.Same {
-			return "equal", nil
-		}
-		return "different", nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return c, differs(c.Comparison)
-}
-
-// align leaves out of the second build what the first has nothing of, and gives its
-// documents the form that attestations have, where those of the first have no other.
-func (r *room) align(a, b *compare.Build) error {
-	b.Images = slices.DeleteFunc(b.Images, func(y compare.Image) bool {
-		return !slices.ContainsFunc(a.Images, func(x compare.Image) bool { return x.Name == y.Name })
-	})
-	for i := range b.Images {
-		for j := range b.Images[i].Platforms {
-			documents := b.Images[i].Platforms[j].Documents
-			for kind, d := range documents {
-				if r.compact {
-					var err error
-					if documents[kind], err = compact(d); err != nil {
-						return fmt.Errorf("read the document %s: %w", kind, err)
-					}
-				}
-			}
-		}
-	}
-	return nil
+	c := &Reproduction{Comparison: report, Revision: room.Commit(), Toolchain: m.Plan.Toolchain.Version, Room: built.Differs}
+	return c, differs(report)
 }
 
 // differs is the error of a comparison that found a difference.
@@ -188,34 +139,4 @@ func differs(c *Comparison) error {
 		cause = fmt.Sprintf("; the cause: %s: %s", c.Causes[0].Kind, c.Causes[0].Detail)
 	}
 	return fmt.Errorf("%w: %s and %s differ%s", ErrDiffers, c.A, c.B, cause)
-}
-
-// Between compares two builds by their manifest.json files, and by the layouts, the
-// binaries and the documents where they lie beside them. That the builds differ is an
-// answer, and no error.
-func Between(ctx context.Context, o Options, a, b string) (*Comparison, error) {
-	s, err := settle(o)
-	if err != nil {
-		return nil, err
-	}
-	var builds [2]compare.Build
-	for i, name := range []string{a, b} {
-		file := s.abs(name)
-		if info, err := os.Stat(file); err == nil && info.IsDir() {
-			file = filepath.Join(file, "manifest.json")
-		}
-		m, err := readManifest(file)
-		if err != nil {
-			return nil, err
-		}
-		if builds[i], err = made(name, file, m); err != nil {
-			return nil, err
-		}
-	}
-	tmp, err := os.MkdirTemp("", "thimble-compare-")
-	if err != nil {
-		return nil, fmt.Errorf("compare %s: %w", strings.Join([]string{a, b}, " and "), err)
-	}
-	c, err := compare.Compare(ctx, builds[0], builds[1], tmp)
-	return c, errors.Join(err, os.RemoveAll(tmp))
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,10 +20,11 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/thimble-build/thimble/build"
+	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
-// again is this test as the program that builds in a clean room: see TestMain.
-func again(t testing.TB) []string {
+// self is this test as the program that builds in a clean room: see TestMain.
+func self(t testing.TB) []string {
 	t.Helper()
 	program, err := os.Executable()
 	ok(t, err)
@@ -33,12 +33,11 @@ func again(t testing.TB) []string {
 
 // warm lets clean rooms use this machine's build cache: compiling the standard library
 // again shows nothing that one test does not show already.
-func warm(t testing.TB) {
+func warm(t testing.TB) func(*build.Options) {
 	t.Helper()
-	out, err := exec.Command("go", "env", "GOCACHE").Output()
+	out, err := testtool.Command(t, "go", "env", "GOCACHE").Output()
 	ok(t, err)
-	build.SetRoom("GOCACHE=" + strings.TrimSpace(string(out)))
-	t.Cleanup(func() { build.SetRoom() })
+	return func(o *build.Options) { build.SetRoom(o, "GOCACHE="+strings.TrimSpace(string(out))) }
 }
 
 // service is a small service of these files in a repository of its own, at v1.2.3.
@@ -119,6 +118,7 @@ func at(c *build.Comparison, depth string) string {
 
 // Causes injected one by one: what the report of two builds names.
 func TestCauses(t *testing.T) {
+	testtool.OnRequest(t, "minutes, and another version of Go")
 	asset := func(mode uint32) func(*build.Options) {
 		return func(o *build.Options) {
 			o.Config.Defaults.Assets = []build.Asset{{Source: "conf/a.conf", Target: "/etc/a.conf", Mode: mode}}
@@ -137,7 +137,7 @@ func TestCauses(t *testing.T) {
 			name: "a time by go:generate", files: byTime,
 			one: func(o *build.Options) { o.Config.Before = generate }, other: func(o *build.Options) { o.Config.Before = generate },
 			kind: "time", words: "a time was compiled into /app/service: 20",
-			depths: map[string]string{"layer": "binary|digest|", "file": "/app/service|content|", "section": "|byte 0x", "plan": ""},
+			depths: map[string]string{"layer": "binary|digest|", "file": "/app/service|content|", "section": "|byte 0x", "plan": "/generated/generated.go/sha256|"},
 		},
 		{
 			name: "-X with the date", files: plain,
@@ -149,7 +149,7 @@ func TestCauses(t *testing.T) {
 		{
 			name: "the order of a map", files: byMap,
 			one: func(o *build.Options) { o.Config.Before = generate }, other: func(o *build.Options) { o.Config.Before = generate },
-			kind: "source", words: "the build info of both binaries is the same and their code is not",
+			kind: "source", words: "what Config.Before made, by its SHA-256, is ",
 			depths: map[string]string{"section": ".rodata|byte", "build info": ""},
 		},
 		{
@@ -188,12 +188,14 @@ func TestCauses(t *testing.T) {
 		},
 		{
 			name: "an executable bit", files: plain, one: asset(0), other: asset(0),
-			between: func(repo string) {
-				git(t, repo, "config", "core.fileMode", "false") // nobody sees it
-				ok(t, os.Chmod(filepath.Join(repo, "conf", "a.conf"), 0o755))
+			between: func(repo string) { // the commit's counts
+				git(t, repo, "update-index", "--chmod=+x", "conf/a.conf")
+				git(t, repo, "commit", "-q", "-m", "executable")
+				git(t, repo, "tag", "-f", "v1.2.3")
+				ok(t, os.Chmod(filepath.Join(repo, "conf", "a.conf"), 0o755)) // for git's status
 			},
-			kind: "mode", words: "/etc/a.conf has another mode: 0644 / 0755",
-			depths: map[string]string{"plan": "", "file": "/etc/a.conf|mode|0644|0755"},
+			kind: "VCS state", words: "the commit is ",
+			depths: map[string]string{"file": "/etc/a.conf|mode|0644|0755"},
 		},
 		{
 			name: "another compression", files: plain, one: nothing,
@@ -308,7 +310,7 @@ func recompress(t *testing.T, dist string, r *build.Result, level int) {
 // What a clean room finds that two builds in one folder would not: it knows what the
 // build generated, and has none of this machine's settings.
 func TestReproduceCauses(t *testing.T) {
-	warm(t)
+	testtool.OnRequest(t, "minutes: it builds again in clean rooms")
 	for _, test := range []struct {
 		name        string
 		files       map[string]string
@@ -347,7 +349,7 @@ func TestReproduceCauses(t *testing.T) {
 			if test.repo != nil {
 				test.repo(repo)
 			}
-			r, err := build.Reproduce(t.Context(), options(t, repo, test.change), again(t))
+			r, err := build.Reproduce(t.Context(), options(t, repo, test.change, warm(t)), self(t))
 			if !errors.Is(err, build.ErrDiffers) || !strings.Contains(err.Error(), "the cause: "+test.kind+": ") {
 				t.Fatalf("the error is %v", err)
 			}
@@ -358,13 +360,16 @@ func TestReproduceCauses(t *testing.T) {
 
 // The same commit in a clean room with empty caches, equal to the bit.
 func TestReproduce(t *testing.T) {
+	testtool.OnRequest(t, "minutes: it builds again in clean rooms")
 	repo := module(t, "subfolder")
 	o := options(t, repo, func(o *build.Options) {
 		o.Config.Dir, o.Platforms = "service", []string{"linux/amd64", "linux/arm64"}
 	})
 	said := &notices{}
 	o.Progress = said
-	r, err := build.Reproduce(t.Context(), o, again(t))
+	before, err := filepath.Glob(filepath.Join(os.TempDir(), "thimble-reproduce-*"))
+	ok(t, err)
+	r, err := build.Reproduce(t.Context(), o, self(t))
 	ok(t, err)
 	if !r.Same || len(r.Compared) != 3 || len(r.Differences)+len(r.Causes) > 0 {
 		t.Errorf("%+v", r.Comparison)
@@ -377,7 +382,9 @@ func TestReproduce(t *testing.T) {
 	if len(said.with("has no manifest.json; building the tree first")) != 1 {
 		t.Errorf("%q", said.all)
 	}
-	if left, _ := filepath.Glob(filepath.Join(os.TempDir(), "thimble-reproduce-*")); len(left) > 0 {
+	left, err := filepath.Glob(filepath.Join(os.TempDir(), "thimble-reproduce-*"))
+	ok(t, err)
+	if left = slices.DeleteFunc(left, func(dir string) bool { return slices.Contains(before, dir) }); len(left) > 0 {
 		t.Errorf("rooms are left behind: %q", left)
 	}
 	// It is equal to what is in dist, not to what the tree would give now.
@@ -385,8 +392,8 @@ func TestReproduce(t *testing.T) {
 	ok(t, json.Unmarshal(manifestOf(t, filepath.Join(repo, "dist")), &m))
 	ok(t, os.WriteFile(filepath.Join(repo, "README.md"), []byte("changed since"), 0o644))
 	git(t, repo, "commit", "-q", "-am", "later")
-	warm(t)
-	r, err = build.Reproduce(t.Context(), o, again(t))
+	warm(t)(&o)
+	r, err = build.Reproduce(t.Context(), o, self(t))
 	ok(t, err)
 	if r.Revision != m.Plan.Revision {
 		t.Errorf("it builds %s again, want %s", r.Revision, m.Plan.Revision)
@@ -397,13 +404,13 @@ func TestReproduceRefuses(t *testing.T) {
 	t.Parallel()
 	repo := filepath.Join(t.TempDir(), "hello")
 	ok(t, os.CopyFS(repo, os.DirFS("../testdata/modules/hello")))
-	_, err := build.Reproduce(t.Context(), options(t, repo), again(t))
+	_, err := build.Reproduce(t.Context(), options(t, repo), self(t))
 	refused(t, err, "the build has no commit", "commit the tree")
 
 	repo = module(t, "hello")
 	ok(t, os.MkdirAll(filepath.Join(repo, "dist"), 0o755))
 	ok(t, os.WriteFile(filepath.Join(repo, "dist", "manifest.json"), []byte("{}"), 0o644))
-	_, err = build.Reproduce(t.Context(), options(t, repo), again(t))
+	_, err = build.Reproduce(t.Context(), options(t, repo), self(t))
 	refused(t, err, "manifest.json", "it has no plan and no images")
 	_, err = build.Between(t.Context(), options(t, repo), "dist", "nowhere.json")
 	refused(t, err, "manifest.json")

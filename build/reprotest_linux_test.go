@@ -3,8 +3,6 @@ package build_test
 import (
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -20,17 +18,12 @@ func TestReprotest(t *testing.T) {
 	_, err := os.Stat("/dev/fuse")
 	testtool.Require(t, err == nil && os.Getuid() == 0, "root with /dev/fuse")
 	repo := module(t, "hello")
-	mage := filepath.Join(t.TempDir(), "mage")
-	compile := exec.Command("go", "tool", "mage", "-d", "testdata/magefile", "-compile", mage)
-	compile.Dir = ".."
-	if out, err := compile.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	modules := strings.TrimSpace(string(must(exec.Command("go", "env", "GOMODCACHE").Output())))
+	mage := must(testtool.Targets(t.Context(), ".."))
+	modules := strings.TrimSpace(string(must(testtool.Command(t, "go", "env", "GOMODCACHE").Output())))
 	// The first build's home is the tree itself, and the go command keeps its counters
 	// in it, unless it is told another place.
 	script := fmt.Sprintf("export GOENV=off GOFLAGS= GOTOOLCHAIN=local GOMODCACHE=%q GOCACHE=$PWD/../gocache XDG_CACHE_HOME=$PWD/../cache XDG_CONFIG_HOME=$PWD/../config; %q image -test=false", modules, mage)
-	cmd := exec.CommandContext(t.Context(), "reprotest", "--no-diffoscope", "-v", "-c", script, repo,
+	cmd := testtool.Command(t, "reprotest", "--no-diffoscope", "-v", "-c", script, repo,
 		"dist/oci/hello/index.json dist/oci/hello/blobs/sha256/* dist/manifest.json dist/sbom/*")
 	cmd.Env = environment()
 	out, err := cmd.CombinedOutput()

@@ -19,7 +19,6 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -133,8 +132,7 @@ func TestServiceInDocker(t *testing.T) {
 
 func requireDocker(t *testing.T) {
 	t.Helper()
-	err := exec.Command("docker", "version").Run()
-	testtool.Require(t, err == nil, "Docker engine that answers")
+	testtool.Docker(t)
 }
 
 // loadImage makes the image, loads it into Docker and returns its reference.
@@ -154,7 +152,7 @@ func loadImage(t *testing.T, repo string, config build.Config) string {
 	return ref
 }
 
-func removeImage(ref string) { _ = exec.Command("docker", "image", "rm", "-f", ref).Run() }
+func removeImage(ref string) { _, _ = testtool.Output("", nil, "docker", "image", "rm", "-f", ref) }
 
 // container is a running container of sample-service on the host's network.
 type container struct{ id, address string }
@@ -173,10 +171,10 @@ func runContainer(t *testing.T, ref string, options ...string) container {
 	c := container{strings.TrimSpace(docker(t, args...)), address}
 	t.Cleanup(func() {
 		if t.Failed() {
-			out, _ := exec.Command("docker", "logs", c.id).CombinedOutput()
+			out, _ := testtool.Command(t, "docker", "logs", c.id).CombinedOutput()
 			t.Logf("the container said:\n%s", out)
 		}
-		_ = exec.Command("docker", "rm", "-f", c.id).Run()
+		_ = testtool.Command(t, "docker", "rm", "-f", c.id).Run()
 	})
 	for range 200 {
 		if conn, err := net.Dial("tcp", address); err == nil {
@@ -185,7 +183,7 @@ func runContainer(t *testing.T, ref string, options ...string) container {
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	out, _ := exec.Command("docker", "logs", c.id).CombinedOutput()
+	out, _ := testtool.Command(t, "docker", "logs", c.id).CombinedOutput()
 	t.Fatalf("the container does not listen:\n%s", out)
 	return c
 }
@@ -193,7 +191,7 @@ func runContainer(t *testing.T, ref string, options ...string) container {
 func docker(t *testing.T, args ...string) string {
 	t.Helper()
 	var stderr bytes.Buffer
-	cmd := exec.Command("docker", args...)
+	cmd := testtool.Command(t, "docker", args...)
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {

@@ -1,17 +1,21 @@
 package build
 
 import (
-	"cmp"
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/thimble-build/thimble/build/internal/atomicfile"
 	"github.com/thimble-build/thimble/build/internal/resolve"
-	"github.com/thimble-build/thimble/build/internal/tree"
+	"github.com/thimble-build/thimble/build/internal/source"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
@@ -19,21 +23,40 @@ import (
 type sources struct {
 	// Modules are the linked modules by main package.
 	Modules map[string][]resolve.Module
-	// Untracked are the compiled files that git does not track.
-	Untracked []string
 	// Inputs are those of each main package, where digests are stable.
 	Inputs map[string]resolve.Inputs
-	// Outside says that they depend on more than the repository.
-	Outside bool
+	// Compiled is what was read of working trees, Seen what the list depends on.
+	Compiled resolve.Compiled
+	Seen     resolve.Seen
 }
 
-// list finds out what is compiled for each platform, and the licences of that and
-// of the service itself.
+// findings are what was found out of the source while it was compiled.
+type findings struct {
+	// compiled are the absolute paths of what is compiled and embedded, copied those of what
+	// is copied; copiedBefore is the stat data of these before they were compared.
+	compiled, copied []string
+	copiedBefore     source.Snapshot
+	// differences are those of all these files that are not as the commit has them.
+	differences []source.Difference
+	// generated are the files that Config.Before made, in the order of their names.
+	generated []plan.GeneratedFile
+	// executable says which copied files are executable in the commit, by their paths
+	// relative to the module's folder.
+	executable map[string]bool
+	// licenses is the service's own licence; inputs are the states of the images' inputs by
+	// name, where digests are stable.
+	licenses string
+	inputs   map[string]*plan.Inputs
+}
+
+// list finds out what is compiled for each platform, the licences of that and of the
+// service itself, and whether all that goes into the images is as the commit has it.
 //
-// What the go command lists depends on the tree alone, so it is asked only when
-// the tree has changed, and then beside the compiler.
-func (r *run) list(ctx context.Context, units []*unit) error {
-	return r.stage("list sources", func() (string, error) {
+// The go command is asked only when something has changed that its list depends on, and
+// then beside the compiler.
+func (r *run) list(ctx context.Context, units []*unit) (*findings, error) {
+	found := &findings{}
+	err := r.Stage("compare sources", func() (string, error) {
 		g, gctx := errgroup.WithContext(ctx)
 		for _, platform := range r.listedPlatforms() {
 			g.Go(func() error {
@@ -52,18 +75,23 @@ func (r *run) list(ctx context.Context, units []*unit) error {
 			})
 		}
 		g.Go(func() (err error) {
-			r.licenses, err = r.ownLicenses(gctx)
+			found.licenses, err = r.ownLicenses(gctx)
 			return err
 		})
+		var commit *source.Commit
 		g.Go(func() (err error) {
-			r.untracked, err = r.untrackedAssets(gctx)
+			commit, err = r.resolved.Commit(gctx)
 			return err
 		})
 		if err := g.Wait(); err != nil {
 			return "", err
 		}
-		return "", r.findInputs(ctx)
+		if err := r.compareSource(ctx, commit, found); err != nil {
+			return "", err
+		}
+		return "", r.findInputs(ctx, found)
 	})
+	return found, err
 }
 
 // listedPlatforms are those whose sources are listed.
@@ -78,50 +106,28 @@ func (r *run) listedPlatforms() []plan.Platform {
 	return all
 }
 
-// complete writes what list found out into the plan: the service's licence, and
-// that a file which git does not track makes the tree dirty. It is called when
-// the compiler is done, and nothing else uses the plan meanwhile.
-func (r *run) complete(units []*unit) {
-	p := r.resolved.Plan
-	for i := range p.Images {
-		p.Images[i].Licenses = cmp.Or(p.Images[i].Licenses, r.licenses)
-		p.Images[i].Inputs = r.inputs[p.Images[i].Name]
+// listPlatform takes the list of an earlier run if it still holds, else asks the go command.
+func (r *run) listPlatform(ctx context.Context, platform plan.Platform) error {
+	s, err := r.readList(platform)
+	if err != nil {
+		return err
 	}
-	if untracked := r.allUntracked(p.Targets()); len(untracked) > 0 {
-		r.resolved.MarkDirty(untracked[0])
-	}
-	r.debug.tag(p)
-	if p.Dirty {
-		r.Progress.Notice("the tree differs from the commit: " + p.DirtyFile)
-	}
-	for _, u := range units {
-		for _, img := range p.Images {
-			if img.Name == u.image.Name {
-				u.image = img
-			}
+	if s != nil {
+		same, err := s.Seen.Same(ctx, s.Compiled)
+		if err != nil {
+			return err
+		}
+		if !same {
+			s = nil
 		}
 	}
-}
-
-func (r *run) listPlatform(ctx context.Context, platform plan.Platform) error {
-	key, err := r.sourcesKey(platform)
-	if err != nil {
-		return err
-	}
-	var s *sources
-	asked := false
-	ask := func() (*sources, error) {
-		asked = true
-		return r.askGo(ctx, platform)
-	}
-	if key != "" {
-		s, err = value(r, key, ask)
-	}
-	if !asked && (s == nil || s.Outside) && err == nil {
-		s, err = ask()
-	}
-	if err != nil {
-		return err
+	if s == nil {
+		if s, err = r.askGo(ctx, platform); err != nil {
+			return err
+		}
+		if err := r.writeList(platform, s); err != nil {
+			return err
+		}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -152,18 +158,26 @@ func (r *run) askGo(ctx context.Context, platform plan.Platform) (*sources, erro
 			}
 		}
 	}
-	s.Outside = r.resolved.Outside(listed)
-	s.Untracked, err = r.resolved.Untracked(ctx, listed)
+	if s.Compiled, err = r.resolved.Compiled(listed); err != nil {
+		return nil, err
+	}
+	s.Seen, err = s.Compiled.See(ctx)
 	return s, err
 }
 
-// sourcesKey is everything that the sources of a platform depend on; empty where
-// something of it is not known.
-func (r *run) sourcesKey(platform plan.Platform) (string, error) {
+// keptList is a list in the compiler's folder. Key says what it was asked for.
+type keptList struct {
+	Key     string
+	Sources *sources
+}
+
+func (r *run) listFile(platform plan.Platform) string {
+	return filepath.Join(r.workFolder(), "sources", platform.Key()+".json")
+}
+
+// listKey is everything that a list depends on besides the files.
+func (r *run) listKey(platform plan.Platform) (string, error) {
 	p := r.resolved.Plan
-	if r.resolved.TreeState == "" {
-		return "", nil
-	}
 	var packages, cgo []string
 	for _, img := range p.Images {
 		packages = append(packages, img.Package)
@@ -172,28 +186,55 @@ func (r *run) sourcesKey(platform plan.Platform) (string, error) {
 		}
 	}
 	key, err := json.Marshal(struct {
-		Platform                    plan.Platform
-		Toolchain                   plan.Toolchain
-		Build                       plan.Build
-		Packages, Cgo               []string
-		ModuleCache, Dir, TreeState string
-		Stable                      bool
-	}{platform, p.Toolchain, p.Build, packages, cgo, r.resolved.Go.Setting("GOMODCACHE"), r.resolved.Dir, r.resolved.TreeState, p.StableDigests()})
-	return "sources-" + string(key), err
+		Salt             string
+		Platform         plan.Platform
+		Toolchain        plan.Toolchain
+		Tags             []string
+		Packages, Cgo    []string
+		ModuleCache, Dir string
+		Stable           bool
+	}{r.cacheVersion, platform, p.Toolchain, p.Build.Tags, packages, cgo, r.resolved.Go.Setting("GOMODCACHE"), r.resolved.Dir, p.StableDigests()})
+	return string(key), err
 }
 
-// untrackedAssets are the files that are copied into images and that git does
-// not track.
-func (r *run) untrackedAssets(ctx context.Context) ([]string, error) {
-	var files []string
-	for _, img := range r.resolved.Plan.Images {
-		names, err := tree.AssetFiles(r.resolved.Dir, img.CACertificates, img.Assets)
-		if err != nil {
-			return nil, fmt.Errorf("image %s: %w", img.Name, err)
-		}
-		for _, name := range names {
-			files = append(files, filepath.Join(r.resolved.Dir, filepath.FromSlash(name)))
-		}
+// readList is the list that an earlier run has kept; nil if there is none for the same
+// question, or if it is not whole. It may not hold any more.
+func (r *run) readList(platform plan.Platform) (*sources, error) {
+	key, err := r.listKey(platform)
+	if err != nil {
+		return nil, err
 	}
-	return r.resolved.UntrackedFiles(ctx, files)
+	content, err := os.ReadFile(r.listFile(platform))
+	if err != nil {
+		return nil, nil // it is made again, and an error there is one
+	}
+	sum, list, _ := bytes.Cut(content, []byte("\n"))
+	if hash := sha256.Sum256(list); hex.EncodeToString(hash[:]) != string(sum) {
+		return nil, nil
+	}
+	var kept keptList
+	if err := json.Unmarshal(list, &kept); err != nil || kept.Key != key {
+		return nil, nil
+	}
+	return kept.Sources, nil
+}
+
+func (r *run) writeList(platform plan.Platform, s *sources) error {
+	key, err := r.listKey(platform)
+	if err != nil {
+		return err
+	}
+	list, err := json.Marshal(keptList{key, s})
+	if err != nil {
+		return err
+	}
+	file := r.listFile(platform)
+	if err = os.MkdirAll(filepath.Dir(file), 0o755); err == nil {
+		sum := sha256.Sum256(list)
+		err = atomicfile.Write(file, fmt.Appendf(nil, "%x\n%s", sum, list), 0o644)
+	}
+	if err != nil {
+		return fmt.Errorf("keep the list of sources: %w", err)
+	}
+	return nil
 }

@@ -3,7 +3,6 @@ package build_test
 import (
 	"encoding/json"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -17,8 +16,8 @@ import (
 
 func scanned(t *testing.T, r *build.Result) {
 	t.Helper()
-	syft := must(testtool.Build("github.com/anchore/syft/cmd/syft", "v1.57.0", ""))
-	scan := exec.Command(syft, "scan", "-q", "-o", "json", "oci-dir:"+filepath.Join(r.Dist, r.Images[0].Layout))
+	syft := testtool.Tool(t, "github.com/anchore/syft/cmd/syft", "v1.57.0", "")
+	scan := testtool.Command(t, syft, "scan", "-q", "-o", "json", "oci-dir:"+filepath.Join(r.Dist, r.Images[0].Layout))
 	scan.Env = append(os.Environ(), "SYFT_CHECK_FOR_APP_UPDATE=false")
 	out, err := scan.Output()
 	if err != nil {

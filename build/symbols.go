@@ -14,10 +14,13 @@ func (r *run) keepSymbols(ctx context.Context, platform plan.Platform, units []*
 	if !(r.Config.DebugSymbols || r.debug.isToolbox()) || platform.OS != "linux" || len(units) == 0 {
 		return nil
 	}
-	return r.stage("symbols "+platform.String(), func() (string, error) {
+	return r.Stage("symbols "+platform.String(), func() (string, error) {
 		for _, u := range units {
 			var err error
-			u.symbols, u.buildID, err = compile.Symbols(ctx, r.resolved.Go, r.resolved.Plan, platform, u.image, u.file)
+			u.symbols, err = r.makeFile(ctx, compile.SymbolsPath(u.path), func() (err error) {
+				u.buildID, err = compile.Symbols(ctx, r.resolved.Go, r.resolved.Plan, platform, u.image, u.file)
+				return err
+			})
 			if err != nil {
 				return "", err
 			}

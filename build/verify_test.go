@@ -29,7 +29,7 @@ func TestVerifyLayoutContent(t *testing.T) {
 	o := options(t, repo)
 	r, err := build.Release(t.Context(), o)
 	ok(t, err)
-	expected := build.Expected{Keys: []string{filepath.Join(r.Dist, "verify", "cosign.pub")}}
+	expected := build.VerifyOptions{Keys: []string{filepath.Join(r.Dist, "verify", "cosign.pub")}}
 	img := r.Images[0]
 	layers := img.Platforms[0].Layers
 	binary := layers[len(layers)-1].Digest
@@ -122,9 +122,9 @@ func TestVerifyMeansWhatIsNamed(t *testing.T) {
 	ok(t, err)
 	o.Config = build.Config{Release: build.ReleaseConfig{TrustKeys: []string{publicOf(old)}}}
 	ref := host + "/acme/hello:v1.2.3"
-	_, err = build.Verify(t.Context(), o, ref, build.Expected{})
+	_, err = build.Verify(t.Context(), o, ref, build.VerifyOptions{})
 	ok(t, err)
-	_, err = build.Verify(t.Context(), o, ref, build.Expected{Keys: []string{publicOf(key)}})
+	_, err = build.Verify(t.Context(), o, ref, build.VerifyOptions{Keys: []string{publicOf(key)}})
 	refused(t, err, "does not verify with the expected key")
 
 	ok(t, remote.Write(must(name.NewTag(ref, name.Insecure)), must(random.Image(100, 1))))
@@ -133,15 +133,15 @@ func TestVerifyMeansWhatIsNamed(t *testing.T) {
 	signed, err := build.Release(t.Context(), local)
 	ok(t, err)
 	ok(t, os.CopyFS(lure, os.DirFS(filepath.Join(signed.Dist, signed.Images[0].Layout))))
-	_, err = build.Verify(t.Context(), o, ref, build.Expected{Keys: []string{publicOf(old)}})
+	_, err = build.Verify(t.Context(), o, ref, build.VerifyOptions{Keys: []string{publicOf(old)}})
 	refused(t, err, "signature of", "there is none")
 	for _, layout := range []string{"oci:" + ref, "./" + ref, lure} {
-		report, err := build.Verify(t.Context(), o, layout, build.Expected{Keys: []string{publicOf(old)}})
+		report, err := build.Verify(t.Context(), o, layout, build.VerifyOptions{Keys: []string{publicOf(old)}})
 		ok(t, err)
 		if report.Digest != r.Images[0].Digest {
 			t.Errorf("%s is %s", layout, report.Digest)
 		}
 	}
-	_, err = build.Verify(t.Context(), o, "oci:"+t.TempDir(), build.Expected{Keys: []string{publicOf(old)}})
+	_, err = build.Verify(t.Context(), o, "oci:"+t.TempDir(), build.VerifyOptions{Keys: []string{publicOf(old)}})
 	refused(t, err, "read layout")
 }

@@ -5,10 +5,13 @@ import (
 	"embed"
 	"fmt"
 	goversion "go/version"
+	"net/url"
 	"path"
 	"regexp"
 	"strings"
 	"text/template"
+
+	"github.com/thimble-build/thimble/build/internal/plaintext"
 )
 
 //go:embed templates/github.yml.tmpl templates/gitlab.yml.tmpl templates/Taskfile.yml.tmpl
@@ -41,11 +44,12 @@ func (p *planned) planCI(system string) error {
 	if strings.ContainsAny(tags, " ~^:?*[\\") {
 		return fmt.Errorf("write %s: a release of %s is tagged %s1.2.3, and git takes no such tag; rename the folder, or leave -ci out", name, p.repo.module, tags)
 	}
+	manifest := path.Join(p.repo.prefix, "dist", "manifest.json")
 	text, err := render(system+".yml.tmpl", map[string]string{
 		"Name": title, "Launcher": typed("./" + path.Join(p.repo.prefix, "magefiles", "mage.go")), "Target": p.target(""),
 		"Branch": p.repo.branch, "TagPrefix": tags, "TagPattern": strings.ReplaceAll(regexp.QuoteMeta(tags), "/", `\/`), "GoMod": gomod, "Go": minor,
-		"Summary": path.Join(p.repo.prefix, "dist", "summary.md"),
-		"GoSum":   path.Join(p.repo.prefix, "magefiles", "go.sum"),
+		"Summary": path.Join(p.repo.prefix, "dist", "summary.md"), "Manifest": manifest, "ManifestTyped": typed(manifest),
+		"GoSum": path.Join(p.repo.prefix, "magefiles", "go.sum"),
 	})
 	if err != nil {
 		return err
@@ -59,7 +63,32 @@ func (p *planned) planCI(system string) error {
 		p.notes = append(p.notes, "releases in CI are signed with the job's identity; get what tells its certificates from forged ones, and commit it:\n\n    "+
 			getRoot+p.here("magefiles/trusted_root.json"))
 	}
+	p.notes = append(p.notes, p.protection(system, tags))
 	return p.want(up+name, text)
+}
+
+// protection says how the environment of the release job is protected, and what the
+// token of that job then says.
+func (p *planned) protection(system, tags string) string {
+	host := map[string]string{"github": "https://github.com/", "gitlab": "https://gitlab.com/"}[system]
+	project, found := strings.CutPrefix(plaintext.Line(strings.TrimSuffix(p.repo.remote, ".git")), host)
+	if !found || project == "" {
+		project = "OWNER/REPOSITORY"
+	}
+	if system == "gitlab" {
+		at := "projects/" + url.PathEscape(project)
+		return "the release job runs in the environment release. Let only maintainers create version tags, and (GitLab Premium) deploy to it:\n\n" +
+			"    glab api -X POST " + at + "/protected_tags -f name='" + tags + "*'\n" +
+			"    glab api -X POST " + at + "/protected_environments -f name=release -f 'deploy_access_levels[][access_level]=40'\n\n" +
+			"The subject of the job's token stays project_path:" + project + ":ref_type:tag:ref:TAG; its claim environment_protected becomes true."
+	}
+	at := "repos/" + project + "/environments/release"
+	return "the release job runs in the environment release. Protect it: you approve each release, and only version tags get there:\n\n" +
+		"    gh api -X PUT " + at + " -F 'reviewers[][type]=User' -F \"reviewers[][id]=$(gh api user -q .id)\" \\\n" +
+		"      -F 'deployment_branch_policy[protected_branches]=false' -F 'deployment_branch_policy[custom_branch_policies]=true' &&\n" +
+		"    gh api -X POST " + at + "/deployment-branch-policies -f name='" + tags + "*' -f type=tag\n\n" +
+		"The subject of the job's token becomes repo:" + project + ":environment:release, which the trust of a cloud has to name.\n" +
+		"The certificate that signs images still names the workflow and the tag."
 }
 
 // target is a target's name as it is typed.

@@ -10,6 +10,8 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+
+	"github.com/thimble-build/thimble/build/internal/plaintext"
 )
 
 // kitPath is the module of the targets.
@@ -33,10 +35,24 @@ func main() {
 		os.Exit(2)
 	}
 	if err := setUp(ctx, o, os.Stdout); err != nil {
-		fmt.Fprintln(os.Stderr, "init:", err)
+		fmt.Fprintln(os.Stderr, "init:", shown(err))
 		stop()
 		os.Exit(1)
 	}
+}
+
+// advice is an error of our own words, and of commands to be typed.
+type advice string
+
+func (a advice) Error() string { return string(a) }
+
+// shown is an error without what names and files of a stranger's repository could do to a
+// terminal or to a CI server.
+func shown(err error) error {
+	if own := advice(""); errors.As(err, &own) {
+		return err
+	}
+	return plaintext.Error(err)
 }
 
 func parse(args []string, stderr io.Writer) (options, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	goversion "go/version"
 	"io/fs"
 	"maps"
 	"os"
@@ -36,7 +37,12 @@ func workOut(ctx context.Context, r *repository, k *kit, own map[string][]byte) 
 	}
 	defer os.RemoveAll(temp)
 	magefiles := filepath.Join(r.root, "magefiles")
-	gomod, gosum := fresh(r, k), string(k.gosum)
+	version, err := goCommand(ctx, temp, "env", "GOVERSION")
+	if err != nil {
+		return nil, err
+	}
+	toolchain, _, _ := strings.Cut(strings.TrimSpace(string(version)), " ")
+	gomod, gosum := fresh(r, k, toolchain), string(k.gosum)
 	name := "" // of a new module, for packages that others than the kit bring
 	text, err := os.ReadFile(filepath.Join(magefiles, "go.mod"))
 	switch {
@@ -100,20 +106,26 @@ func moduleName(r *repository) string {
 	return name
 }
 
-// fresh is the go.mod to start from. The tool is what the launcher calls.
-func fresh(r *repository, k *kit) *modfile.File {
+// fresh is the go.mod to start from. The tool is what the launcher calls. The toolchain is
+// the least one that compiles the targets on any machine: that of this machine, where it
+// is newer than the kit asks for.
+func fresh(r *repository, k *kit, toolchain string) *modfile.File {
+	line := ""
+	if goversion.Compare(toolchain, "go"+k.goVersion) > 0 && !strings.Contains(toolchain, "-") { // else nobody can fetch it
+		line = "\ntoolchain " + toolchain + "\n"
+	}
 	text := fmt.Sprintf(`// The targets of this repository: a module of its own, so that what they need does
 // not enter the service's.
 module %s
 
 go %s
-
+%s
 tool %s
 
 require %s %s
 
 require %s %s // indirect
-`, moduleName(r), k.goVersion, magePath, kitPath, k.version, magePath, k.mage)
+`, moduleName(r), k.goVersion, line, magePath, kitPath, k.version, magePath, k.mage)
 	f, err := modfile.Parse("go.mod", []byte(text), nil)
 	if err != nil {
 		panic(err) // of our own making

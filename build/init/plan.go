@@ -17,6 +17,7 @@ import (
 	"golang.org/x/mod/modfile"
 
 	"github.com/thimble-build/thimble/build/internal/atomicfile"
+	"github.com/thimble-build/thimble/build/internal/plaintext"
 )
 
 // planned is what is to be written.
@@ -90,7 +91,7 @@ func (p *planned) want(name string, text []byte) error {
 		was = []byte{}
 	}
 	if at := filepath.Join(p.repo.root, filepath.FromSlash(name)); err != nil && exists(at) {
-		return fmt.Errorf("read %s: it is a symlink to nothing; remove it, or mend what it points to", at)
+		return fmt.Errorf("read %s: it is a symlink to nothing; remove it, or repair what it points to", at)
 	}
 	p.files = append(p.files, file{path: name, text: text, was: was})
 	return nil
@@ -243,17 +244,17 @@ func (p *planned) checkClean() error {
 // show says what is about to happen; in a dry run with the content.
 func (p *planned) show(w io.Writer, dry bool) error {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "thimble %s for %s in %s\n\n", p.kit.version, p.repo.module, p.repo.root)
+	plaintext.Fprintf(&b, "thimble %s for %s in %s\n\n", p.kit.version, p.repo.module, p.repo.root)
 	for _, f := range p.files {
 		switch {
 		case f.create():
-			fmt.Fprintf(&b, "  create  %s\n", f.path)
+			plaintext.Fprintf(&b, "  create  %s\n", f.path)
 		case f.writes():
-			fmt.Fprintf(&b, "  append  %s\n", f.path)
+			plaintext.Fprintf(&b, "  append  %s\n", f.path)
 		case f.differs():
-			fmt.Fprintf(&b, "  keep    %s, which differs from what init would write\n", f.path)
+			plaintext.Fprintf(&b, "  keep    %s, which differs from what init would write\n", f.path)
 		default:
-			fmt.Fprintf(&b, "  keep    %s\n", f.path)
+			plaintext.Fprintf(&b, "  keep    %s\n", f.path)
 		}
 	}
 	for _, f := range p.files {
@@ -262,7 +263,14 @@ func (p *planned) show(w io.Writer, dry bool) error {
 			if f.create() {
 				was = os.DevNull
 			}
-			fmt.Fprintf(&b, "\n%s", diff.Diff(was, f.was, f.path, f.text))
+			b.WriteString("\n")
+			for line := range strings.Lines(string(diff.Diff(was, f.was, f.path, f.text))) {
+				cells := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+				for i, cell := range cells {
+					cells[i] = plaintext.Line(cell)
+				}
+				b.WriteString(strings.Join(cells, "\t") + "\n")
+			}
 		}
 	}
 	_, err := w.Write(b.Bytes())
@@ -326,7 +334,7 @@ func (p *planned) end(w io.Writer, dry bool) error {
 		if _, err := w.Write(b.Bytes()); err != nil {
 			return err
 		}
-		return errors.New(strings.Join(p.missing, "\n"))
+		return advice(strings.Join(p.missing, "\n"))
 	}
 	if dry {
 		fmt.Fprintf(&b, "\nNothing was written: this was a dry run.\n")
@@ -338,7 +346,9 @@ func (p *planned) end(w io.Writer, dry bool) error {
 }
 
 // here is a path as it is typed in the working folder.
-func (p *planned) here(name string) string {
+func (p *planned) here(name string) string { return plaintext.Line(p.relative(name)) }
+
+func (p *planned) relative(name string) string {
 	at := filepath.Join(p.repo.root, filepath.FromSlash(name))
 	wd, err := os.Getwd()
 	if err == nil {

@@ -222,7 +222,14 @@ func (r *repository) askGit(ctx context.Context) error {
 	if prefix != "." {
 		r.prefix = filepath.ToSlash(prefix)
 	}
-	for _, name := range state.Changed {
+	untracked, err := g.Untracked(ctx) // by their names, which the status of a new folder hides
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Concat(state.Changed, untracked) {
+		if strings.HasSuffix(name, "/") {
+			continue
+		}
 		if rel, ok := strings.CutPrefix("/"+name, path.Clean("/"+r.prefix+"/")); ok {
 			r.changed = append(r.changed, strings.TrimPrefix(rel, "/"))
 		}
@@ -234,7 +241,7 @@ func (r *repository) askGit(ctx context.Context) error {
 		{"git", "rev-parse", "--verify", "--quiet", "--symbolic-full-name", "refs/heads/master"},
 		{"git", "symbolic-ref", "--short", "HEAD"},
 	} {
-		out, err := process.Output(ctx, process.Command{Args: args, Dir: g.Root, Env: os.Environ()})
+		out, err := process.Output(ctx, process.Command{Args: args, Dir: g.Root, Env: git.Env(os.Environ())})
 		if branch := strings.TrimPrefix(strings.TrimPrefix(strings.TrimSpace(string(out)), "refs/heads/"), "origin/"); err == nil && branch != "" {
 			r.branch = branch
 			break

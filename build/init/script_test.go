@@ -2,11 +2,13 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -26,10 +28,15 @@ var published struct {
 	env     []string
 	// bin holds init, installed from there; checkout is init, built here.
 	bin, checkout string
+	// goCommand is the path of the go command.
+	goCommand string
 }
 
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
+		if !testtool.Asked() {
+			return m.Run()
+		}
 		temp, err := os.MkdirTemp("", "thimble-init-test")
 		if err == nil {
 			defer os.RemoveAll(temp)
@@ -52,37 +59,50 @@ func publish(temp string) error {
 	if published.env, err = fileproxy.Environment(proxy, filepath.Join(temp, "modcache")); err != nil {
 		return err
 	}
-	gocache, err := exec.Command("go", "env", "GOCACHE").Output()
+	if published.goCommand, err = exec.LookPath("go"); err != nil {
+		return err
+	}
+	gocache, err := testtool.Output("", nil, "go", "env", "GOCACHE")
 	if err != nil {
 		return err
 	}
 	published.version, published.bin = kit.Version, filepath.Join(temp, "bin")
 	published.env = append(published.env,
-		"GOCACHE="+strings.TrimSpace(string(gocache)), "GOWORK=", "SOURCE_DATE_EPOCH=",
+		"GOCACHE="+strings.TrimSpace(gocache), "GOWORK=", "SOURCE_DATE_EPOCH=",
 		"XDG_CACHE_HOME="+filepath.Join(temp, "cache"),
 		"GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1",
 		"GIT_AUTHOR_NAME=A", "GIT_AUTHOR_EMAIL=a@example.com", "GIT_COMMITTER_NAME=C", "GIT_COMMITTER_EMAIL=c@example.com",
 	)
-	install := exec.Command("go", "install", kitPath+"/build/init@"+kit.Version)
-	install.Env = append(append(os.Environ(), published.env...), "GOBIN="+published.bin)
-	if out, err := install.CombinedOutput(); err != nil {
-		return fmt.Errorf("%w\n%s", err, out)
+	if _, err := testtool.Output("", append(slices.Clone(published.env), "GOBIN="+published.bin), "go", "install", kitPath+"/build/init@"+kit.Version); err != nil {
+		return err
 	}
 	published.checkout = exe(filepath.Join(temp, "checkout"))
-	if out, err := exec.Command("go", "build", "-o", published.checkout, ".").CombinedOutput(); err != nil {
-		return fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	return nil
+	_, err = testtool.Output("", nil, "go", "build", "-o", published.checkout, ".")
+	return err
 }
 
 // TestScripts runs what a user types. "commit" makes a git repository of what is there,
 // "actionlint" and "task" are the real ones, "gitlab" reads a workflow of GitLab's.
 func TestScripts(t *testing.T) {
+	testtool.OnRequest(t, "minutes: the kit is compiled as its users get it")
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script"),
+		Condition: func(name string) (bool, error) {
+			if name != "root" {
+				return false, fmt.Errorf("unknown condition %q", name)
+			}
+			if os.Geteuid() != 0 {
+				return false, errors.New("this needs root, which gives files away")
+			}
+			return true, nil
+		},
 		Setup: func(env *testscript.Env) error {
 			env.Vars = append(env.Vars, published.env...)
-			env.Vars = append(env.Vars, "CHECKOUT="+published.checkout, "VERSION="+published.version, "PATH="+published.bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
+			launcher, err := filepath.Abs(filepath.Join("launcher", "mage.go"))
+			if err != nil {
+				return err
+			}
+			env.Vars = append(env.Vars, "LAUNCHER="+launcher, "ABOVE="+filepath.Dir(env.WorkDir), "CHECKOUT="+published.checkout, "VERSION="+published.version, "GO="+published.goCommand, "PATH="+published.bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -120,7 +140,9 @@ func gitlab(ts *testscript.TestScript, _ bool, args []string) {
 		Script  []string
 		Tokens  map[string]struct{ Aud string } `yaml:"id_tokens"`
 
-		Artifacts struct{ Paths []string }
+		Artifacts   struct{ Paths []string }
+		Needs       []string
+		Environment string
 	}
 	var jobs map[string]job
 	ts.Check(yaml.Unmarshal([]byte(ts.ReadFile(args[0])), &jobs))
@@ -134,6 +156,14 @@ func gitlab(ts *testscript.TestScript, _ bool, args []string) {
 	if len(release.Rules) != 1 || !strings.HasPrefix(release.Rules[0].If, "$CI_COMMIT_TAG =~ ") {
 		ts.Fatalf("job release runs on %+v", release.Rules)
 	}
+	if release.Environment != "release" || !slices.Equal(release.Needs, []string{"image"}) || !slices.ContainsFunc(image.Artifacts.Paths, func(p string) bool { return path.Base(p) == "manifest.json" }) {
+		ts.Fatalf("release: %+v, image: %+v", release, image)
+	}
+	for _, line := range release.Script {
+		if strings.Contains(line, "mage.go ") && !strings.Contains(line, "reproduce -exitCode -between=") && !strings.Contains(line, "-test=false") {
+			ts.Fatalf("the release job runs tests: %s", line)
+		}
+	}
 	if len(image.Tokens) > 0 || release.Tokens["SIGSTORE_ID_TOKEN"].Aud != "sigstore" {
 		ts.Fatalf("tokens: %+v of image, %+v of release", image.Tokens, release.Tokens)
 	}
@@ -141,32 +171,56 @@ func gitlab(ts *testscript.TestScript, _ bool, args []string) {
 
 // TestLauncherIsPortable vets the launcher, which no pattern of packages matches.
 func TestLauncherIsPortable(t *testing.T) {
-	for _, goos := range []string{"linux", "darwin", "windows"} {
-		cmd := exec.Command("go", "vet", "mage.go")
+	systems := []string{runtime.GOOS}
+	if testtool.Part(t, "minutes: the standard library is compiled for two more systems") {
+		systems = []string{"linux", "darwin", "windows"}
+	}
+	for _, goos := range systems {
+		cmd := testtool.Command(t, "go", "vet", "mage.go")
 		cmd.Dir, cmd.Env = "launcher", append(os.Environ(), "GOOS="+goos)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Errorf("%s: %v\n%s", goos, err, out)
 		}
 	}
-	out, err := exec.Command("gofmt", "-l", "launcher").CombinedOutput()
+	out, err := testtool.Command(t, "gofmt", "-l", "launcher").CombinedOutput()
 	if err != nil || len(out) > 0 {
 		t.Errorf("gofmt: %v\n%s", err, out)
 	}
-	deps, err := exec.Command("go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", filepath.Join("launcher", "mage.go")).Output()
+	deps, err := testtool.Command(t, "go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", filepath.Join("launcher", "mage.go")).Output()
 	if err != nil || string(bytes.TrimSpace(deps)) != "command-line-arguments" {
 		t.Errorf("the launcher imports %q, %v", deps, err)
+	}
+}
+
+// TestLauncherKnowsSecrets wants the launcher, which imports nothing of the kit, to have the
+// kit's patterns for secrets.
+func TestLauncherKnowsSecrets(t *testing.T) {
+	patterns := func(file, before string) []string {
+		text, err := os.ReadFile(filepath.FromSlash(file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all []string
+		for _, m := range regexp.MustCompile(before+"`([^`]+)`").FindAllSubmatch(text, -1) {
+			all = append(all, string(m[1]))
+		}
+		return all
+	}
+	kit := patterns("../internal/secret/secret.go", "(?:names|keys|urls|wires) *= ")
+	if launcher := patterns("launcher/mage.go", `(?:secretName|secretKey|secretURL|wireName) *= regexp.MustCompile\(`); len(kit) != 4 || !slices.Equal(launcher, kit) {
+		t.Errorf("the launcher has %q, the kit %q", launcher, kit)
 	}
 }
 
 // TestInitIsLight wants init to link next to nothing: all that it links is compiled before
 // the first image, and again for the targets, which are compiled with -trimpath.
 func TestInitIsLight(t *testing.T) {
-	out, err := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}", ".").Output()
+	out, err := testtool.Command(t, "go", "list", "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}", ".").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
 	modules := slices.Compact(slices.Sorted(strings.FieldsSeq(string(out))))
-	if want := []string{"github.com/rogpeppe/go-internal", kitPath, "golang.org/x/mod", "golang.org/x/sync"}; !slices.Equal(modules, want) {
+	if want := []string{"github.com/rogpeppe/go-internal", kitPath, "golang.org/x/mod", "golang.org/x/sync", "golang.org/x/sys"}; !slices.Equal(modules, want) {
 		t.Errorf("init links %q, want %q", modules, want)
 	}
 }

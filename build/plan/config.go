@@ -60,8 +60,17 @@ type Config struct {
 	Test    TestConfig
 	Release ReleaseConfig
 	// Before are commands to run in the module's folder before anything is
-	// read, such as {"go", "generate", "./..."}.
+	// read, such as {"go", "generate", "./..."}. What they make and no commit has goes by
+	// name and SHA-256 into the provenance. A release removes what an earlier run made
+	// first, unless it was changed since.
 	Before [][]string
+	// RefuseGenerated refuses images that contain what Before makes and no commit has.
+	RefuseGenerated bool
+	// ModuleEnv names the secrets of the environment that the go command sees while it
+	// fetches modules, such as "GITHUB_TOKEN" where a credential helper of git reads that;
+	// "ARTIFACTS_*" names all that begin so. Compilers, tests and Before never see secrets.
+	// THIMBLE_MODULE_ENV overrides it.
+	ModuleEnv []string
 }
 
 // ImageConfig is what is asked of one image.
@@ -181,6 +190,13 @@ type TestConfig struct {
 	Race     bool
 	// Args are further arguments of `go test`, such as "-count=1".
 	Args []string
+	// Privileged lets tests and commands of Before gain rights, such as by sudo or with
+	// rootless Podman, also where there is a secret to sign with. They can then read the
+	// environment of the processes above the kit: see SECURITY.md.
+	Privileged bool
+	// Env names variables that tests see although they look like secrets, such as
+	// "DB_PASSWORD"; "DB_*" names all that begin so.
+	Env []string
 	// CoverProfile and JUnit are files to write, relative to the working
 	// directory.
 	CoverProfile string

@@ -12,7 +12,9 @@ package plan
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -23,19 +25,25 @@ type Plan struct {
 	Kit    Kit    `json:"kit"`
 	Module Module `json:"module"`
 
-	// Version is the tag at HEAD as it was written, else ModuleVersion, else
-	// "unknown". ModuleVersion is what the go command stamps into the binary as
-	// the version of the main module, "(devel)" where it stamps none.
+	// Version is the tag at HEAD as it was written, else the pseudo-version of the commit,
+	// else "unknown". "+dirty" is added where the tree is dirty. ModuleVersion is what the
+	// go command stamped into the binary as the version of the main module; it is read from
+	// the binary, and empty until one is compiled.
 	Version       string `json:"version"`
 	ModuleVersion string `json:"moduleVersion"`
 
 	// Revision is the commit's full hash; empty where there is no git.
 	Revision string `json:"revision"`
-	// Dirty says that the tree holds something that the revision does not.
-	// DirtyFile is the first such file, relative to the repository's root; files
-	// that git ignores count when they are compiled in, embedded or copied.
-	Dirty     bool   `json:"dirty"`
-	DirtyFile string `json:"dirtyFile,omitempty"`
+	// Dirty says that something which is compiled, embedded or copied is not as the
+	// revision has it, or that the go command stamped so. DirtyFile is the first such file,
+	// relative to the repository's root; "../" begins one outside of it. DirtyCause says what
+	// is wrong with it; empty where only git says that it changed.
+	Dirty      bool   `json:"dirty"`
+	DirtyFile  string `json:"dirtyFile,omitempty"`
+	DirtyCause string `json:"dirtyCause,omitempty"`
+	// Generated are the files that Config.Before made and that no commit has, as far as they
+	// are compiled, embedded or copied.
+	Generated []GeneratedFile `json:"generated,omitempty"`
 	// Shallow says that history is missing, so that the version may differ from
 	// a full clone's.
 	Shallow bool `json:"shallow,omitempty"`
@@ -80,7 +88,7 @@ func (p *Plan) Of(img Image) *Plan {
 	}
 	own, in := *p, img.Inputs
 	own.Revision, own.Version, own.SourceDateEpoch = in.Revision, in.Version, in.SourceDateEpoch
-	own.Dirty, own.DirtyFile = in.DirtyFile != "", in.DirtyFile
+	own.Dirty, own.DirtyFile, own.DirtyCause = in.DirtyFile != "", in.DirtyFile, ""
 	return &own
 }
 
@@ -94,6 +102,31 @@ func (p *Plan) JSON() ([]byte, error) {
 		return nil, err
 	}
 	return append(b, '\n'), nil
+}
+
+// GeneratedFile is a file that a command made before the build.
+type GeneratedFile struct {
+	// Name is relative to the repository's root, with slashes.
+	Name   string `json:"name"`
+	SHA256 string `json:"sha256"`
+}
+
+// GeneratedText says that the build contains generated files, and names the first of them;
+// "" if it contains none.
+func (p *Plan) GeneratedText() string {
+	const shown = 3
+	if len(p.Generated) == 0 {
+		return ""
+	}
+	var names []string
+	for _, g := range p.Generated[:min(shown, len(p.Generated))] {
+		names = append(names, g.Name)
+	}
+	text := "contains generated files: " + strings.Join(names, ", ")
+	if more := len(p.Generated) - shown; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
 }
 
 // Kit is the thimble that made the plan.
@@ -146,11 +179,10 @@ type Build struct {
 	// "all=-N -l" of a debug image.
 	GCFlags []string `json:"gcflags,omitempty"`
 	// Stamp says that the go command writes the version control state into the
-	// binary: the build info's vcs settings must then equal the plan's.
+	// binary: the build info's vcs settings are then those of the revision.
 	Stamp bool `json:"stamp"`
-	// VCSModified is the vcs.modified that the go command stamps. It can be
-	// false in a Dirty tree: git, and with it the go command, overlooks files
-	// that are ignored.
+	// VCSModified is the vcs.modified that the go command stamped, read from the binary.
+	// It can be false in a Dirty tree: git overlooks files that are ignored, and more.
 	VCSModified bool `json:"vcsModified"`
 	// VCSTime is the vcs.time that the go command stamps, in RFC 3339.
 	VCSTime string `json:"vcsTime,omitempty"`

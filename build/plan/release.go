@@ -18,16 +18,19 @@ type ReleaseConfig struct {
 	// TrustedRoot is a file (Sigstore's trusted_root.json) that verifies the
 	// certificates, log entries and timestamps of all these services.
 	TrustedRoot string
-	// TrustKeys are files with further public keys that count when a release is
-	// verified, such as the key before the present one.
+	// TrustKeys are files with further public keys that count when an image is verified, and
+	// in policies for clusters, such as the key before the present one. A release is signed
+	// with the present one in any case.
 	TrustKeys []string
 
 	// Forms in which signatures are stored: "bundle" (Sigstore bundles as OCI 1.1
 	// referrers), "tag" (cosign's tags .sig and .att); both if empty.
 	Forms []string
 	// MovingTags are set with every release, wherever they pointed before, such as
-	// "latest". All other tags never move.
-	MovingTags []string
+	// "latest". All other tags never move. A pre-release, such as v1.2.3-rc.1 or the version
+	// of a commit without a tag, moves them only with MoveTagsForPrereleases.
+	MovingTags             []string
+	MoveTagsForPrereleases bool
 	// Repositories are further prefixes that the same images are released to.
 	Repositories []string
 	// Insecure allows plain HTTP to registries that are not on this machine.

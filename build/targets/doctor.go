@@ -9,9 +9,10 @@ import (
 	"os"
 
 	"github.com/thimble-build/thimble/build"
+	"github.com/thimble-build/thimble/build/internal/plaintext"
 )
 
-// Doctor says what this machine and this repository lack, and what mends it
+// Doctor says what this machine and this repository lack, and how to fix it
 func Doctor(ctx context.Context,
 	json *bool, // prints the findings for programs
 	offline *bool, // connects to no other machine
@@ -34,7 +35,7 @@ func Doctor(ctx context.Context,
 	})
 }
 
-// diagnosis shows the findings, each with what mends it on a line of its own.
+// diagnosis shows the findings, each with its fix on a line of its own.
 func (s *session) diagnosis(out io.Writer, d *build.Diagnosis) error {
 	if s.json {
 		b, err := json.MarshalIndent(d, "", "  ")
@@ -46,9 +47,9 @@ func (s *session) diagnosis(out io.Writer, d *build.Diagnosis) error {
 	}
 	w := bufio.NewWriter(out)
 	for _, f := range d.Findings {
-		fmt.Fprintf(w, "%-6s  %-10s  %s\n", f.State, f.Check, f.Detail)
+		plaintext.Fprintf(w, "%-6s  %-10s  %s\n", f.State, f.Check, f.Detail)
 		if f.Fix != "" {
-			fmt.Fprintf(w, "        %-10s  mend it: %s\n", "", f.Fix)
+			plaintext.Fprintf(w, "        %-10s  fix: %s\n", "", f.Fix)
 		}
 	}
 	return w.Flush()

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/thimble-build/thimble/build"
+	"github.com/thimble-build/thimble/build/internal/plaintext"
 )
 
 // inCI says whether a CI server runs this: then there is a summary in Markdown, in
@@ -46,14 +47,14 @@ func jobSummary(env func(string) string, r *build.Result) (err error) {
 func markdown(r *build.Result) ([]byte, error) {
 	var b strings.Builder
 	for _, img := range r.Images {
-		fmt.Fprintf(&b, "### `%s`\n\n`%s`\n\n", img.Reference, img.Digest)
+		fmt.Fprintf(&b, "### %s\n\n%s\n\n", plaintext.Code(img.Reference), plaintext.Code(img.Digest))
 		before, known := r.Previous[img.Name]
 		if known && before.Digest == img.Digest {
-			fmt.Fprintf(&b, "The same image as `%s`.\n\n", before.Tag)
+			fmt.Fprintf(&b, "The same image as %s.\n\n", plaintext.Code(before.Tag))
 		}
 		since, align := "", ""
 		if known {
-			since, align = fmt.Sprintf(" since `%s` |", before.Tag), " ---: |"
+			since, align = fmt.Sprintf(" since %s |", plaintext.Code(before.Tag)), " ---: |"
 		}
 		fmt.Fprintf(&b, "| platform | size |%s SBOM components | digest |\n| --- | ---: |%s ---: | --- |\n", since, align)
 		for _, p := range img.Platforms {
@@ -65,13 +66,17 @@ func markdown(r *build.Result) ([]byte, error) {
 			if known {
 				changed = " " + change(p, before) + " |"
 			}
-			fmt.Fprintf(&b, "| %s | %s |%s %d | `%s` |\n", p.Platform, size(p.Size), changed, components, p.Digest)
+			fmt.Fprintf(&b, "| %s | %s |%s %d | %s |\n", plaintext.Markdown(p.Platform.String()), size(p.Size), changed, components, plaintext.Code(p.Digest))
 		}
 		b.WriteString("\n")
 	}
 	if len(r.Signatures) > 0 {
-		fmt.Fprintf(&b, "%d signatures and %d attestations were verified. To verify them, in `%s`:\n\n```sh\n%s\n```\n\n",
-			len(r.Signatures), len(r.Attestations), filepath.ToSlash(filepath.Join(relative(r.Dist), "verify")), strings.Join(r.VerifyCommands, "\n"))
+		fmt.Fprintf(&b, "%d signatures and %d attestations were verified. To verify them, in %s:\n\n```sh\n",
+			len(r.Signatures), len(r.Attestations), plaintext.Code(filepath.ToSlash(filepath.Join(relative(r.Dist), "verify"))))
+		for _, c := range r.VerifyCommands {
+			fmt.Fprintf(&b, "%s\n", plaintext.Line(c))
+		}
+		b.WriteString("```\n\n")
 	}
 	return []byte(b.String()), nil
 }

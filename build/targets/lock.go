@@ -2,10 +2,10 @@ package targets
 
 import (
 	"encoding/json"
-	"fmt"
 	"os"
 
 	"github.com/thimble-build/thimble/build"
+	"github.com/thimble-build/thimble/build/internal/plaintext"
 )
 
 // locked shows what was pinned otherwise than before, as a diff or as JSON.
@@ -18,14 +18,14 @@ func (s *session) locked(l *build.LockResult) error {
 		return e.Encode(l)
 	}
 	if len(l.Changes) == 0 {
-		_, err := fmt.Printf("%s is up to date\n", l.File)
+		_, err := plaintext.Fprintf(os.Stdout, "%s is up to date\n", l.File)
 		return err
 	}
 	for _, c := range l.Changes {
-		if _, err := fmt.Println(c); err != nil {
+		if _, err := plaintext.Fprintf(os.Stdout, "%s\n", c); err != nil {
 			return err
 		}
 	}
-	_, err := fmt.Printf("\n%s has changed; commit it\n", l.File)
+	_, err := plaintext.Fprintf(os.Stdout, "\n%s has changed; commit it\n", l.File)
 	return err
 }

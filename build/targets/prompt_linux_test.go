@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -21,6 +20,7 @@ import (
 
 	"github.com/thimble-build/thimble/build"
 	"github.com/thimble-build/thimble/build/internal/sigstoretest"
+	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
 // TestPasswordPrompt types at a terminal: the password is asked for, twice for a new
@@ -31,7 +31,7 @@ func TestPasswordPrompt(t *testing.T) {
 		t.Helper()
 		terminal := openTerminal(t)
 		var said buffer
-		cmd := exec.CommandContext(t.Context(), filepath.Join(tools, "mage"), target...)
+		cmd := testtool.Command(t, filepath.Join(tools, "mage"), target...)
 		cmd.Dir, cmd.Env = dir, append(environment(), "PATH="+os.Getenv("PATH"), "XDG_CACHE_HOME="+t.TempDir(), "THIMBLE_KEY=cosign.key")
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = terminal.slave, &said, &said
 		if err := cmd.Start(); err != nil {
@@ -108,7 +108,7 @@ func TestLogin(t *testing.T) {
 		defer close(read)
 		_, _ = io.Copy(&said, terminal.master) // ends with an error, when nobody else has it open
 	}()
-	cmd := exec.CommandContext(t.Context(), filepath.Join(tools, "mage"), "release", "-allowUntagged", "-allowDirty")
+	cmd := testtool.Command(t, filepath.Join(tools, "mage"), "release", "-allowUntagged", "-allowDirty")
 	cmd.Dir, cmd.Env = repo, append(environment(), "PATH="+os.Getenv("PATH"), "XDG_CACHE_HOME="+t.TempDir(), "TERM=xterm")
 	cmd.Stderr = terminal.slave
 	err = cmd.Run()

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/thimble-build/thimble/build"
+	"github.com/thimble-build/thimble/build/internal/plaintext"
 )
 
 // Release makes, signs, verifies and tags every image, for every platform
@@ -55,9 +56,9 @@ func Sign(ctx context.Context, ref string,
 			return err
 		}
 		if made == 0 {
-			_, err = fmt.Printf("%s is signed already\n", ref)
+			_, err = plaintext.Fprintf(os.Stdout, "%s is signed already\n", ref)
 		} else {
-			_, err = fmt.Printf("signed %s\n", ref)
+			_, err = plaintext.Fprintf(os.Stdout, "signed %s\n", ref)
 		}
 		return err
 	})
@@ -114,7 +115,7 @@ func Keys(ctx context.Context,
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Printf("private   %s (keep it, and its password, secret)\npublic    %s\nuse it    THIMBLE_KEY=%s mage release\n", private, public, private)
+		_, err = plaintext.Fprintf(os.Stdout, "private   %s (keep it, and its password, secret)\npublic    %s\nuse it    THIMBLE_KEY=%s mage release\n", private, public, private)
 		return err
 	})
 }
@@ -133,7 +134,7 @@ func (s *session) report(r *build.Report) error {
 		_, err = os.Stdout.Write(append(b, '\n'))
 		return err
 	}
-	fmt.Printf("%s@%s\n\n", r.Name, r.Digest)
+	plaintext.Fprintf(os.Stdout, "%s@%s\n\n", r.Name, r.Digest)
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	for _, c := range r.Checks {
 		of := c.Platform
@@ -143,7 +144,7 @@ func (s *session) report(r *build.Report) error {
 				of = c.Subject
 			}
 		}
-		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\n", c.Outcome, of, c.Check, c.Form, c.Detail)
+		plaintext.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\n", c.Outcome, of, c.Check, c.Form, c.Detail)
 	}
 	return w.Flush()
 }

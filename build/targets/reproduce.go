@@ -12,16 +12,18 @@ import (
 	"text/tabwriter"
 
 	"github.com/thimble-build/thimble/build"
+	"github.com/thimble-build/thimble/build/internal/cleanroom"
+	"github.com/thimble-build/thimble/build/internal/plaintext"
 	"github.com/thimble-build/thimble/build/internal/progress"
 )
 
 // init makes this program the one that builds in a clean room, whatever the magefile
 // calls the target.
 func init() {
-	if job := os.Getenv(build.RoomVariable); job != "" {
-		err := run(context.Background(), nil, nil, func(ctx context.Context, _ *session) error { return build.Room(ctx, job) })
+	if cleanroom.Asked() {
+		err := run(context.Background(), nil, nil, func(ctx context.Context, _ *session) error { return cleanroom.Enter(ctx) })
 		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
+			fmt.Fprintln(os.Stderr, plaintext.Error(err))
 			os.Exit(1)
 		}
 		os.Exit(0)
@@ -32,7 +34,12 @@ func init() {
 func Reproduce(ctx context.Context,
 	from *string, // an image or OCI layout, to build again from its provenance
 	between *string, // two manifest.json files A,B to compare instead
+	exitCode *bool, // with -between: fails where the two differ
 	mirror *string, // with -from: where to fetch the source instead
+	allowLinkerFlag *string, // with -from: linker flags to allow besides harmless ones, separated by commas
+	requireSandbox *bool, // with -from: fails where this machine refuses a part of the sandbox
+	allowSubmodules *bool, // with -from: fetches submodules from other hosts as well
+	before *bool, // with -from: runs Config.Before in the source, in the sandbox
 	attest *bool, // with -from: signs the outcome and attaches it to the image
 	key *string, // with -from: files with public keys, of which any may have signed
 	identity *string, // the certificate's subject
@@ -48,8 +55,9 @@ func Reproduce(ctx context.Context,
 ) error {
 	return run(ctx, json, offline, func(ctx context.Context, s *session) error {
 		want := build.RebuildOptions{
-			Expected: expected(key, identity, identityRegexp, issuer, issuerRegexp, trustedRoot, source, noTransparencyLog, noCertificateLog),
-			Mirror:   value(mirror), Attest: is(attest),
+			VerifyOptions: expected(key, identity, identityRegexp, issuer, issuerRegexp, trustedRoot, source, noTransparencyLog, noCertificateLog),
+			Mirror:        value(mirror), Attest: is(attest), AllowLinkerFlags: list(allowLinkerFlag),
+			RequireSandbox: is(requireSandbox), AllowSubmodules: is(allowSubmodules), Before: is(before),
 		}
 		a, b, two := strings.Cut(value(between), ",")
 		switch {
@@ -57,24 +65,27 @@ func Reproduce(ctx context.Context,
 			return errors.New("reproduce: -from builds an image again, and -between compares two builds; choose one")
 		case value(between) != "" && (!two || a == "" || b == "" || strings.Contains(b, ",")):
 			return errors.New("reproduce: -between takes two files, such as -between=old/manifest.json,dist/manifest.json")
-		case value(from) == "" && (want.Attest || want.Mirror != ""):
-			return errors.New("reproduce: -attest and -mirror are for an image; name it with -from")
+		case value(from) == "" && (want.Attest || want.Before || want.RequireSandbox || want.AllowSubmodules || want.Mirror != "" || want.AllowLinkerFlags != nil):
+			return errors.New("reproduce: -attest, -mirror, -before, -requireSandbox, -allowLinkerFlag and -allowSubmodules are for an image; name it with -from")
 		case two:
 			c, err := build.Between(ctx, s.options, a, b)
 			if err != nil {
 				return err
 			}
-			return s.compared(c, nil)
+			if err := s.compared(c, nil); err != nil || c.Same || !is(exitCode) {
+				return err
+			}
+			return fmt.Errorf("reproduce: %s and %s are not the same", a, b)
 		}
-		again, err := os.Executable()
+		self, err := os.Executable()
 		if err != nil {
 			return fmt.Errorf("find thimble's own executable: %w", err)
 		}
 		var r *build.Reproduction
 		if ref := value(from); ref != "" {
-			r, err = build.Rebuild(ctx, s.options, ref, want, []string{again})
+			r, err = build.Rebuild(ctx, s.options, ref, want, []string{self})
 		} else {
-			r, err = build.Reproduce(ctx, s.options, []string{again})
+			r, err = build.Reproduce(ctx, s.options, []string{self})
 		}
 		if r == nil {
 			return err
@@ -83,17 +94,21 @@ func Reproduce(ctx context.Context,
 	})
 }
 
+// list splits a flag's value at commas; nil if it is not set.
+func list(flag *string) []string {
+	if v := value(flag); v != "" {
+		return strings.Split(v, ",")
+	}
+	return nil
+}
+
 // expected are the flags by which verify and reproduce are told whom to trust.
-func expected(key, identity, identityRegexp, issuer, issuerRegexp, trustedRoot, source *string, noTransparencyLog, noCertificateLog *bool) build.Expected {
-	want := build.Expected{
-		Identity: value(identity), IdentityRegexp: value(identityRegexp), Issuer: value(issuer), IssuerRegexp: value(issuerRegexp),
+func expected(key, identity, identityRegexp, issuer, issuerRegexp, trustedRoot, source *string, noTransparencyLog, noCertificateLog *bool) build.VerifyOptions {
+	return build.VerifyOptions{
+		Keys: list(key), Identity: value(identity), IdentityRegexp: value(identityRegexp), Issuer: value(issuer), IssuerRegexp: value(issuerRegexp),
 		TrustedRoot: value(trustedRoot), Source: value(source),
 		NoTransparencyLog: is(noTransparencyLog), NoCertificateLog: is(noCertificateLog),
 	}
-	if k := value(key); k != "" {
-		want.Keys = strings.Split(k, ",")
-	}
-	return want
 }
 
 // compared shows a comparison, and how it was come to; r is nil where nothing was
@@ -119,13 +134,23 @@ func (s *session) compared(c *build.Comparison, r *build.Reproduction) error {
 // inside, and the causes.
 func writeComparison(out io.Writer, c *build.Comparison, r *build.Reproduction) error {
 	w := bufio.NewWriter(out)
-	fmt.Fprintf(w, "\na  %s\nb  %s\n", c.A, c.B)
+	plaintext.Fprintf(w, "\na  %s\nb  %s\n", c.A, c.B)
 	if r != nil {
-		fmt.Fprintf(w, "\ncommit     %s\ntoolchain  %s\n", r.Revision, r.Toolchain)
+		plaintext.Fprintf(w, "\ncommit     %s\ntoolchain  %s\n", r.Revision, r.Toolchain)
 		if r.Provenance != "" {
-			fmt.Fprintf(w, "signed by  %s\n", r.Provenance)
+			plaintext.Fprintf(w, "signed by  %s\n", r.Provenance)
 		}
-		fmt.Fprintf(w, "another    %s\n", strings.Join(r.Room, ", "))
+		plaintext.Fprintf(w, "another    %s\n", strings.Join(r.Room, ", "))
+		if r.Sandbox != nil {
+			held := strings.Join(r.Sandbox.Held, ", ")
+			if held == "" {
+				held = "nothing held"
+			}
+			plaintext.Fprintf(w, "sandbox    %s\n", held)
+			for _, refused := range r.Sandbox.Refused {
+				plaintext.Fprintf(w, "lacks      %s\n", refused)
+			}
+		}
 	}
 	fmt.Fprintln(w)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -135,9 +160,9 @@ func writeComparison(out io.Writer, c *build.Comparison, r *build.Reproduction) 
 			of = "index"
 		}
 		if d.A == d.B {
-			fmt.Fprintf(t, "same\t%s\t%s\t%s\n", d.Image, of, d.A)
+			plaintext.Fprintf(t, "same\t%s\t%s\t%s\n", d.Image, of, d.A)
 		} else {
-			fmt.Fprintf(t, "differs\t%s\t%s\ta  %s\n\t\t\tb  %s\n", d.Image, of, d.A, d.B)
+			plaintext.Fprintf(t, "differs\t%s\t%s\ta  %s\n\t\t\tb  %s\n", d.Image, of, d.A, d.B)
 		}
 	}
 	_ = t.Flush() // into a bufio.Writer, which keeps the error
@@ -145,7 +170,7 @@ func writeComparison(out io.Writer, c *build.Comparison, r *build.Reproduction) 
 	for _, d := range c.Differences {
 		if where := strings.TrimSpace(d.Image + " " + d.Platform); where != of {
 			of = where
-			fmt.Fprintf(w, "\n%s\n", of)
+			plaintext.Fprintf(w, "\n%s\n", of)
 		} else if where == "" && d == c.Differences[0] {
 			fmt.Fprintln(w)
 		}
@@ -153,23 +178,23 @@ func writeComparison(out io.Writer, c *build.Comparison, r *build.Reproduction) 
 		if d.What != "" {
 			where += ", " + d.What
 		}
-		fmt.Fprintf(w, "  %-10s  %s\n              a  %s\n              b  %s\n", d.Depth, where, d.A, d.B)
+		plaintext.Fprintf(w, "  %-10s  %s\n              a  %s\n              b  %s\n", d.Depth, where, d.A, d.B)
 	}
 	if len(c.Causes) > 0 {
 		fmt.Fprintln(w)
 	}
 	for _, cause := range c.Causes {
-		fmt.Fprintf(w, "cause: %s: %s\n", cause.Kind, cause.Detail)
+		plaintext.Fprintf(w, "cause: %s: %s\n", cause.Kind, cause.Detail)
 	}
 	for _, n := range c.Notes {
-		fmt.Fprintf(w, "note: %s\n", n)
+		plaintext.Fprintf(w, "note: %s\n", n)
 	}
 	if r == nil {
 		return w.Flush()
 	}
 	if r.Attested > 0 {
-		fmt.Fprintf(w, "\nattested  %d statements are signed and attached\n", r.Attested)
+		plaintext.Fprintf(w, "\nattested  %d statements are signed and attached\n", r.Attested)
 	}
-	fmt.Fprintf(w, "\n%s in all\n", progress.Duration(r.Elapsed))
+	plaintext.Fprintf(w, "\n%s in all\n", progress.Duration(r.Elapsed))
 	return w.Flush()
 }

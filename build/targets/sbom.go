@@ -1,16 +1,18 @@
 package targets
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"text/tabwriter"
 
 	"github.com/thimble-build/thimble/build"
+	"github.com/thimble-build/thimble/build/internal/plaintext"
 )
 
 // sbom lists the components of the images in dist, or prints one document.
-func sbom(o build.Options, format, platform string) error {
-	documents, err := build.SBOMs(o)
+func sbom(ctx context.Context, o build.Options, format, platform string) error {
+	documents, err := build.SBOMs(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -44,14 +46,14 @@ func sbom(o build.Options, format, platform string) error {
 }
 
 func components(d build.Document) error {
-	fmt.Printf("%s %s\n", d.Image, d.Platform)
+	plaintext.Fprintf(os.Stdout, "%s %s\n", d.Image, d.Platform)
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	for _, c := range d.Components {
 		license := c.License
 		if license == "" {
 			license = "unknown"
 		}
-		fmt.Fprintf(w, "  %s\t%s\t%s\n", c.Name, c.Version, license)
+		plaintext.Fprintf(w, "  %s\t%s\t%s\n", c.Name, c.Version, license)
 	}
 	fmt.Fprintln(w)
 	return w.Flush()

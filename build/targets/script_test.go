@@ -1,6 +1,7 @@
 package targets_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -17,28 +18,33 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/thimble-build/thimble/build/internal/debian/debiantest"
+	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
 // tools is a folder with a program called mage: the targets, compiled from
 // testdata/magefile.
 var tools string
 
+// cache is the cache folder of all scripts, as a user has one for all repositories.
+var cache string
+
 func TestMain(m *testing.M) {
-	os.Exit(func() int {
-		var err error
-		if tools, err = os.MkdirTemp("", "thimble-tools"); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		defer os.RemoveAll(tools)
-		cmd := exec.Command("go", "tool", "mage", "-d", "testdata/magefile", "-compile", exe(filepath.Join(tools, "mage")))
-		cmd.Dir = filepath.Join("..", "..")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			fmt.Fprintf(os.Stderr, "compile the targets: %v\n%s", err, out)
-			return 1
-		}
-		return m.Run()
-	}())
+	program, err := testtool.Targets(context.Background(), filepath.Join("..", ".."))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	tools = filepath.Dir(program)
+	if cache, err = os.MkdirTemp("", "thimble-cache-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	if err := os.RemoveAll(cache); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
 }
 
 func exe(path string) string {
@@ -58,8 +64,8 @@ func TestScripts(t *testing.T) {
 	}
 	params := testscript.Params{
 		Dir:       filepath.Join("testdata", "script"),
-		Condition: condition,
-		Setup:     func(env *testscript.Env) error { return setup(env, t.TempDir()) },
+		Condition: func(name string) (bool, error) { return condition(t, name) },
+		Setup:     setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"module": func(ts *testscript.TestScript, neg bool, args []string) {
 				copyModule(ts, modules, args)
@@ -77,27 +83,28 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, params)
 }
 
-// condition is for [network-namespace], [docker-registry], [strace], [c-compiler],
-// [debian-mirror], [memory-group]: programs, rights and servers that a script needs. Where everything must be
-// there, what is missing is an error.
-func condition(name string) (bool, error) {
+// condition reports whether a script may use [network-namespace], [docker-registry],
+// [strace], [c-compiler], [debian-mirror] or [memory-group]: programs, rights and servers,
+// which are used on request, as [minutes] are. What is missing then is an error.
+func condition(t *testing.T, name string) (bool, error) {
+	if !testtool.Part(t, name) {
+		return false, nil
+	}
 	var probe []string
 	switch name {
+	case "minutes":
+		return true, nil
 	case "debian-mirror":
-		_, ok := debiantest.Find()
-		if !ok && os.Getenv("THIMBLE_REQUIRE") != "" {
+		if _, ok := debiantest.Find(); !ok {
 			return false, errors.New("apt is not set up here to read Debian's archive from a mirror")
 		}
-		return ok, nil
+		return true, nil
 	case "memory-group":
 		dir, err := newMemoryGroup(1 << 30)
 		if err == nil {
 			err = os.Remove(dir)
 		}
-		if err != nil && os.Getenv("THIMBLE_REQUIRE") != "" {
-			return false, err
-		}
-		return err == nil, nil
+		return err == nil, err
 	case "network-namespace":
 		probe = []string{"unshare", "-n", "ip", "link", "set", "lo", "up"}
 	case "docker-registry":
@@ -109,11 +116,8 @@ func condition(name string) (bool, error) {
 	default:
 		return false, fmt.Errorf("unknown condition %q", name)
 	}
-	err := exec.Command(probe[0], probe[1:]...).Run()
-	if err != nil && os.Getenv("THIMBLE_REQUIRE") != "" {
-		return false, fmt.Errorf("%s: %w", strings.Join(probe, " "), err)
-	}
-	return err == nil, nil
+	_, err := testtool.Output("", nil, probe[0], probe[1:]...)
+	return err == nil, err
 }
 
 var internetAddress = regexp.MustCompile(`sa_family=AF_INET6?,.*?(?:inet_addr\("([^"]*)"\)|inet_pton\(AF_INET6, "([^"]*)")`)
@@ -133,11 +137,11 @@ func loopback(ts *testscript.TestScript, neg bool, args []string) {
 // environment is what the go command and git must have in every test: this
 // machine's caches, and nobody's settings.
 func environment() []string {
-	out, err := exec.Command("go", "env", "GOCACHE", "GOMODCACHE", "GOPROXY").Output()
+	out, err := testtool.Output("", nil, "go", "env", "GOCACHE", "GOMODCACHE", "GOPROXY")
 	if err != nil {
 		panic(err)
 	}
-	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	lines := strings.Split(strings.TrimSpace(out), "\n")
 	return []string{
 		"GOCACHE=" + lines[0], "GOMODCACHE=" + lines[1], "GOPROXY=" + lines[2],
 		"GOENV=off", "GOFLAGS=", "GOWORK=", "GOTOOLCHAIN=local", "SOURCE_DATE_EPOCH=",
@@ -147,7 +151,7 @@ func environment() []string {
 	}
 }
 
-func setup(env *testscript.Env, cache string) error {
+func setup(env *testscript.Env) error {
 	env.Vars = append(env.Vars, environment()...)
 	env.Vars = append(env.Vars, "XDG_CACHE_HOME="+cache, "PATH="+tools+string(filepath.ListSeparator)+os.Getenv("PATH"))
 	for name, program := range map[string]string{"GO": "go", "GIT": "git"} { // for a PATH with nothing else

@@ -12,7 +12,6 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -68,7 +67,7 @@ func TestSecrets(t *testing.T) {
 		{"init", "-q", "-b", "main"}, {"add", "-A"}, {"commit", "-q", "-m", "a commit"}, {"tag", "v1.2.3"},
 		{"remote", "add", "origin", "https://me:" + plant("git remote") + "@git.example.com/acme/hello.git?token=" + planted["git remote"]},
 	} {
-		cmd := exec.Command("git", args...)
+		cmd := testtool.Command(t, "git", args...)
 		cmd.Dir, cmd.Env = repo, append(os.Environ(), environment()...)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("git: %v\n%s", err, out)
@@ -88,7 +87,7 @@ func TestSecrets(t *testing.T) {
 	mage := func(extra []string, args ...string) (string, error) {
 		t.Helper()
 		trace := filepath.Join(t.TempDir(), "trace")
-		cmd := exec.Command(strace, append([]string{"-f", "-qq", "-e", "trace=execve", "-e", "signal=none", "-s", "100000", "-o", trace, filepath.Join(tools, "mage")}, args...)...)
+		cmd := testtool.Command(t, strace, append([]string{"-f", "-qq", "-e", "trace=execve", "-e", "signal=none", "-s", "100000", "-o", trace, filepath.Join(tools, "mage")}, args...)...)
 		cmd.Dir, cmd.Env = repo, append(env[:len(env):len(env)], extra...)
 		out, err := cmd.CombinedOutput()
 		search(t, "the output of "+args[0], out)

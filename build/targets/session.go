@@ -16,6 +16,7 @@ import (
 
 	"github.com/thimble-build/thimble/build"
 	"github.com/thimble-build/thimble/build/internal/offline"
+	"github.com/thimble-build/thimble/build/internal/plaintext"
 	"github.com/thimble-build/thimble/build/internal/process"
 	"github.com/thimble-build/thimble/build/internal/progress"
 )
@@ -54,7 +55,7 @@ func run(ctx context.Context, json, noNetwork *bool, work func(context.Context, 
 	}()
 
 	s := &session{json: json != nil && *json, progress: progress.New(os.Stderr, os.Getenv)}
-	s.options = build.Options{Config: Config, Progress: s.progress, Password: password, Offline: is(noNetwork)}
+	s.options = build.Options{Config: Config, Env: Environ(), Progress: s.progress, Password: password, Offline: is(noNetwork)}
 	if on, err := strconv.ParseBool(os.Getenv("THIMBLE_OFFLINE")); s.options.Offline || err == nil && on {
 		offline.Process()
 	}
@@ -68,11 +69,11 @@ func run(ctx context.Context, json, noNetwork *bool, work func(context.Context, 
 	s.progress.Close()
 	if sig := (stopped{}); errors.As(err, &sig) {
 		if number, ok := sig.Signal.(syscall.Signal); ok && number != syscall.SIGINT { // of which mage makes 1
-			return mg.Fatal(128+int(number), "thimble: ", err)
+			return mg.Fatal(128+int(number), "thimble: ", plaintext.Error(err))
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("thimble: %w", err)
+		return plaintext.Error(fmt.Errorf("thimble: %w", err))
 	}
 	return nil
 }

@@ -4,18 +4,20 @@ import (
 	"bytes"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
 // TestStopped sends signals to the outermost process while a test of the service
 // hangs, and wants everything that was started to end, and no trace of dist.
 func TestStopped(t *testing.T) {
+	testtool.OnRequest(t, "minutes: the targets are compiled for every case")
 	root, err := filepath.Abs(filepath.Join("..", ".."))
 	if err != nil {
 		t.Fatal(err)
@@ -47,7 +49,7 @@ func TestStopped(t *testing.T) {
 			}
 			mark := fmt.Sprintf("THIMBLE_STOP_TEST=%d.%d", os.Getpid(), time.Now().UnixNano())
 			temp := t.TempDir()
-			cmd := exec.Command(test.args[0], test.args[1:]...)
+			cmd := testtool.Command(t, test.args[0], test.args[1:]...)
 			cmd.Env = append(append(os.Environ(), environment()...), "XDG_CACHE_HOME="+t.TempDir(), "TMPDIR="+temp, mark)
 			cmd.Dir = root
 			if test.args[0] != "go" {
@@ -103,13 +105,12 @@ func TestStopped(t *testing.T) {
 // wait fails the test when something has not happened after a long time.
 func wait(t *testing.T, what string, happened func() bool) {
 	t.Helper()
-	for range 1200 {
+	for began := time.Now(); time.Since(began) < testtool.Limit(); time.Sleep(50 * time.Millisecond) {
 		if happened() {
 			return
 		}
-		time.Sleep(50 * time.Millisecond)
 	}
-	t.Fatalf("waited in vain for %s", what)
+	t.Fatalf("waited %v for %s", testtool.Limit(), what)
 }
 
 // marked are the processes that have a variable in their environment, but for

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/thimble-build/thimble/build"
+	"github.com/thimble-build/thimble/build/internal/plaintext"
 	"github.com/thimble-build/thimble/build/internal/progress"
 	"github.com/thimble-build/thimble/build/plan"
 )
@@ -26,9 +27,9 @@ func summarize(out io.Writer, r *build.Result) error {
 	for _, img := range r.Images {
 		fmt.Fprintln(w)
 		if img.Digest == "" {
-			fmt.Fprintf(w, "%s %s\n", img.Name, r.Plan.Version)
+			plaintext.Fprintf(w, "%s %s\n", img.Name, r.Plan.Version)
 		} else {
-			fmt.Fprintf(w, "%s\n  digest  %s\n  layout  %s\n", img.Reference, img.Digest, filepath.Join(dist, filepath.FromSlash(img.Layout)))
+			plaintext.Fprintf(w, "%s\n  digest  %s\n  layout  %s\n", img.Reference, img.Digest, filepath.Join(dist, filepath.FromSlash(img.Layout)))
 			inputs(w, r, img.Name)
 		}
 		for _, p := range img.Platforms {
@@ -36,27 +37,30 @@ func summarize(out io.Writer, r *build.Result) error {
 		}
 	}
 	if r.Archive != "" {
-		fmt.Fprintf(w, "\narchive   %s\n", r.Archive)
+		plaintext.Fprintf(w, "\narchive   %s\n", r.Archive)
 	}
 	for i, l := range r.Loaded {
-		fmt.Fprintf(w, "\nloaded    into %s %s as %s\n", l.Engine, l.Version, l.ID)
-		fmt.Fprintf(w, "run it    %s run --rm %s\n", l.Engine, r.Images[i].Reference)
+		plaintext.Fprintf(w, "\nloaded    into %s %s as %s\n", l.Engine, l.Version, l.ID)
+		plaintext.Fprintf(w, "run it    %s run --rm %s\n", l.Engine, r.Images[i].Reference)
 	}
 	for i, c := range r.Instructions {
 		if i == 0 || r.Instructions[i-1].Image != c.Image {
-			fmt.Fprintf(w, "\nhow to use %s\n", c.Image)
+			plaintext.Fprintf(w, "\nhow to use %s\n", c.Image)
 		}
-		fmt.Fprintf(w, "  %s\n    %s\n", c.Purpose, c.Command)
+		plaintext.Fprintf(w, "  %s\n    %s\n", c.Purpose, c.Command)
+	}
+	if text := r.Plan.GeneratedText(); text != "" {
+		plaintext.Fprintf(w, "\n%s\n", text)
 	}
 	released(w, dist, r)
 	fmt.Fprintln(w)
-	fmt.Fprintf(w, "%s in all", progress.Duration(r.Elapsed))
+	plaintext.Fprintf(w, "%s in all", progress.Duration(r.Elapsed))
 	stages := slices.SortedFunc(slices.Values(r.Stages), func(a, b build.Stage) int { return int(b.Elapsed - a.Elapsed) })
 	for i, s := range stages {
 		if i == 3 || s.Elapsed < 10*time.Millisecond {
 			break
 		}
-		fmt.Fprintf(w, " · %s %s", s.Name, progress.Duration(s.Elapsed))
+		plaintext.Fprintf(w, " · %s %s", s.Name, progress.Duration(s.Elapsed))
 	}
 	fmt.Fprintln(w)
 	return w.Flush()
@@ -70,7 +74,7 @@ func inputs(w io.Writer, r *build.Result, name string) {
 			if changed == "" {
 				changed = in.Revision[:min(12, len(in.Revision))]
 			}
-			fmt.Fprintf(w, "  inputs  last changed by %s, %s\n", changed, time.Unix(in.SourceDateEpoch, 0).UTC().Format(time.DateOnly))
+			plaintext.Fprintf(w, "  inputs  last changed by %s, %s\n", changed, time.Unix(in.SourceDateEpoch, 0).UTC().Format(time.DateOnly))
 		}
 	}
 }
@@ -80,23 +84,23 @@ func released(w io.Writer, dist string, r *build.Result) {
 	if len(r.Signatures) == 0 {
 		return
 	}
-	fmt.Fprintf(w, "\nverified  %d signatures, %d attestations\n", len(r.Signatures), len(r.Attestations))
+	plaintext.Fprintf(w, "\nverified  %d signatures, %d attestations\n", len(r.Signatures), len(r.Attestations))
 	for _, a := range r.Archives {
-		fmt.Fprintf(w, "archive   %s  %s\n", filepath.Join(dist, filepath.FromSlash(a.Path)), size(a.Size))
+		plaintext.Fprintf(w, "archive   %s  %s\n", filepath.Join(dist, filepath.FromSlash(a.Path)), size(a.Size))
 	}
-	fmt.Fprintf(w, "\nTo verify this release with cosign, in %s:\n\n", filepath.Join(dist, "verify"))
+	plaintext.Fprintf(w, "\nTo verify this release with cosign, in %s:\n\n", filepath.Join(dist, "verify"))
 	for _, c := range r.VerifyCommands {
-		fmt.Fprintf(w, "    %s\n", c)
+		plaintext.Fprintf(w, "    %s\n", c)
 	}
-	fmt.Fprintf(w, "\nwhich is what sh %s does.\n", filepath.Join(dist, "verify", "verify.sh"))
+	plaintext.Fprintf(w, "\nwhich is what sh %s does.\n", filepath.Join(dist, "verify", "verify.sh"))
 }
 
 func platform(w io.Writer, dist string, p build.PlatformResult) {
 	if p.Digest == "" {
-		fmt.Fprintf(w, "  %-14s %9s  %s\n", p.Platform, size(p.Binary.Size), filepath.Join(dist, filepath.FromSlash(p.Binary.Path)))
+		plaintext.Fprintf(w, "  %-14s %9s  %s\n", p.Platform, size(p.Binary.Size), filepath.Join(dist, filepath.FromSlash(p.Binary.Path)))
 		return
 	}
-	fmt.Fprintf(w, "\n  %s  %s\n", p.Platform, size(p.Size))
+	plaintext.Fprintf(w, "\n  %s  %s\n", p.Platform, size(p.Size))
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, l := range p.Layers {
 		holds := ""
@@ -117,10 +121,10 @@ func platform(w io.Writer, dist string, p build.PlatformResult) {
 		case "assets":
 			holds = "your files"
 		}
-		fmt.Fprintf(t, "    %s\t%s\t%s\n", l.Name, size(l.Size), holds)
+		plaintext.Fprintf(t, "    %s\t%s\t%s\n", l.Name, size(l.Size), holds)
 	}
 	if p.SBOM != nil {
-		fmt.Fprintf(t, "    sbom\t%d parts\t%s\n", p.SBOM.Components, filepath.Join(dist, filepath.FromSlash(p.SBOM.SPDX)))
+		plaintext.Fprintf(t, "    sbom\t%d parts\t%s\n", p.SBOM.Components, filepath.Join(dist, filepath.FromSlash(p.SBOM.SPDX)))
 	}
 	_ = t.Flush() // into a bufio.Writer, which keeps the error
 	if len(p.Needs) == 0 {
@@ -136,7 +140,7 @@ func platform(w io.Writer, dist string, p build.PlatformResult) {
 		case n.Embedded:
 			why = "the binary brings its own: " + why
 		}
-		fmt.Fprintf(t, "      %s\t%s\n", n.Name, why)
+		plaintext.Fprintf(t, "      %s\t%s\n", n.Name, why)
 	}
 	_ = t.Flush()
 }

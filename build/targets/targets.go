@@ -86,7 +86,7 @@ func Sbom(ctx context.Context,
 	offline *bool, // connects to no other machine
 ) error {
 	return run(ctx, nil, offline, func(ctx context.Context, s *session) error {
-		return sbom(s.options, value(format), value(platform))
+		return sbom(ctx, s.options, value(format), value(platform))
 	})
 }
 

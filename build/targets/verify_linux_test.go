@@ -8,7 +8,6 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/thimble-build/thimble/build"
 	"github.com/thimble-build/thimble/build/internal/sigstoretest"
+	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
 // TestVerifyWithoutSigstore verifies what an identity has released after its Sigstore and
@@ -47,7 +47,7 @@ func TestVerifyWithoutSigstore(t *testing.T) {
 	write(trusted, s.TrustedRoot(s.CA))
 	command := func(name string, args ...string) (string, error) {
 		t.Helper()
-		cmd := exec.CommandContext(t.Context(), name, args...)
+		cmd := testtool.Command(t, name, args...)
 		cmd.Dir = repo
 		cmd.Env = append(environment(), "PATH="+os.Getenv("PATH"), "HOME="+dir, "XDG_CACHE_HOME="+filepath.Join(dir, "cache"), "SIGSTORE_ID_TOKEN="+s.Issuer.Token(email))
 		out, err := cmd.CombinedOutput()

@@ -9,6 +9,10 @@
 // the environment as it was, in the folder above this one, and, where the system can
 // do that, as the same process, so that signals and exit codes are the program's own.
 //
+// Secrets of the environment, such as COSIGN_PASSWORD, are for that program alone: they
+// reach it through a pipe, and no compiler sees them. Where the module of the targets
+// itself takes one to fetch, THIMBLE_MODULE_ENV names it (GITHUB_TOKEN,ARTIFACTS_*).
+//
 // "go run" makes every failure exit code 1 and passes no signal on; the targets end
 // when it does. Where that is not enough, build this file once and call the result:
 //
@@ -22,11 +26,16 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"reflect"
+	"regexp"
 	"runtime"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -43,13 +52,32 @@ func main() {
 		os.Exit(status(run(cmd, true)))
 	}
 	check(os.Args[1:])
-	if err := launch(); err != nil {
+	err := hide()
+	if err == nil {
+		err = launch()
+	}
+	if err != nil {
 		var ended *exec.ExitError
 		if !errors.As(err, &ended) { // else whoever ended has said why
-			fmt.Fprintln(os.Stderr, "Error: mage.go:", err)
+			fmt.Fprintln(os.Stderr, "Error: mage.go:", visible(err.Error()))
 		}
 		os.Exit(status(err))
 	}
+}
+
+// visible is a text in one line without what a terminal or a CI server would obey: names of
+// files that are refused are a stranger's.
+func visible(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		if strconv.IsPrint(r) {
+			b.WriteRune(r)
+		} else {
+			quoted := strconv.QuoteRune(r)
+			b.WriteString(quoted[1 : len(quoted)-1])
+		}
+	}
+	return strings.NewReplacer("::", `:\:`, "##", `#\#`).Replace(b.String())
 }
 
 // check refuses flags that the compiled program does not know: it would complain and
@@ -81,19 +109,27 @@ func launch() error {
 	if runtime.GOOS == "windows" {
 		program += ".exe"
 	}
+	if err := trust(dir); err != nil {
+		return err
+	}
 	if err := compile(dir, program); err != nil {
 		return err
 	}
 	if err := os.Chdir(filepath.Dir(dir)); err != nil {
 		return err
 	}
-	env := environ()
+	open, secrets := environ()
 	if runtime.GOOS != "windows" {
-		err := syscall.Exec(program, append([]string{"mage"}, os.Args[1:]...), env)
+		if secrets != nil {
+			if open, err = throughPipe(open, secrets); err != nil {
+				return err
+			}
+		}
+		err := syscall.Exec(program, append([]string{"mage"}, os.Args[1:]...), open)
 		return fmt.Errorf("start %s: %w", program, err)
 	}
 	cmd := exec.Command(program, os.Args[1:]...)
-	cmd.Env, cmd.Stdout = env, os.Stdout
+	cmd.Env, cmd.Stdout = append(open, secrets...), os.Stdout
 	return run(cmd, false)
 }
 
@@ -130,13 +166,214 @@ func folder() (string, error) {
 	return "", fmt.Errorf("find the targets: no magefiles folder with a go.mod in %s or above", wd)
 }
 
-// environ is the environment without what a go command that changed to another
-// toolchain says to itself: the module of the targets may need a third one.
-func environ() []string {
-	var env []string
+// trust refuses targets that somebody else could have put there: the folder and all files
+// in it have to belong to this user, or, where root was called by sudo, to the user who
+// called it. As with git, a folder of somebody else is named in safe.directory of the
+// system's or the user's git configuration; the repository's own does not count. Windows
+// tells no owner here.
+func trust(dir string) error {
+	users := []string{strconv.Itoa(os.Geteuid())}
+	if sudo := os.Getenv("SUDO_UID"); sudo != "" && os.Geteuid() == 0 {
+		users = append(users, sudo)
+	}
+	var foreign error
+	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		for _, stat := range []func(string) (os.FileInfo, error){os.Lstat, os.Stat} {
+			info, err := stat(path)
+			if err != nil && d.Type()&os.ModeSymlink != 0 {
+				continue // to nothing
+			}
+			if err != nil {
+				return err
+			}
+			uid := reflect.Indirect(reflect.ValueOf(info.Sys())).FieldByName("Uid")
+			if uid.IsValid() && !slices.Contains(users, strconv.FormatUint(uid.Uint(), 10)) {
+				foreign = fmt.Errorf("%s is owned by user %d, and this is user %s", path, uid.Uint(), users[0])
+				return filepath.SkipAll
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("look who owns the targets: %w", err)
+	}
+	if foreign == nil {
+		return nil
+	}
+	top := filepath.Dir(dir)
+	for at := top; at != filepath.Dir(at); at = filepath.Dir(at) {
+		if _, err := os.Lstat(filepath.Join(at, ".git")); err == nil {
+			top = at
+			break
+		}
+	}
+	safe, err := safeFolders()
+	if err != nil {
+		return fmt.Errorf("run the targets of %s: %w; %w", dir, foreign, err)
+	}
+	for _, folder := range []string{dir, top} {
+		for _, s := range safe {
+			below, all := strings.CutSuffix(s, "/*")
+			if resolved, err := filepath.EvalSymlinks(s); err == nil {
+				s = resolved
+			}
+			if s == "*" || s == folder || all && strings.HasPrefix(folder, below+"/") {
+				return nil
+			}
+		}
+	}
+	return fmt.Errorf("run the targets of %s: %w; if you trust them: git config --global --add safe.directory %s", dir, foreign, top)
+}
+
+// safeFolders are the values of safe.directory, outside of any repository. An empty one
+// takes back those before it.
+func safeFolders() ([]string, error) {
+	cmd := exec.Command("git", "config", "--show-scope", "-z", "--type=path", "--get-all", "safe.directory")
+	open, _ := environ()
+	cmd.Dir, cmd.Env = string(filepath.Separator), append(open, "GIT_DIR="+os.DevNull) // in no repository
+	out, err := cmd.Output()
+	var none *exec.ExitError
+	if err != nil && (!errors.As(err, &none) || none.ExitCode() != 1) { // 1: it is not set
+		return nil, fmt.Errorf("ask git for safe.directory: %w", err)
+	}
+	var all []string
+	fields := strings.Split(string(out), "\x00")
+	for i := 0; i+1 < len(fields); i += 2 {
+		switch {
+		case fields[i+1] == "":
+			all = nil
+		case fields[i] != "local" && fields[i] != "worktree":
+			all = append(all, fields[i+1])
+		}
+	}
+	return all, nil
+}
+
+// What a variable that holds a secret is called, and what it holds.
+var (
+	secretName = regexp.MustCompile(`(?i)TOKEN(S|_.*)?$|PASSW(OR)?D|PASSPHRASE|SECRET|CREDENTIAL|(^|_)(PASS|PAT|JWT|AUTH)$|JWT_|(^|_)(SSH|GPG|AGE|DEPLOY|ENCRYPTION|MASTER)_KEY$|(PRIVATE|ACCESS|ACCOUNT|SIGNING|API)_?KEY|_(PWD|CREDS|DSN)$|^SSHPASS$|^(AWS|AZURE|GOOGLE)_|^(THIMBLE_KEY|COSIGN_KEY|DOCKER_AUTH_CONFIG|CI_REPOSITORY_URL)$`)
+	secretKey  = regexp.MustCompile(`-----BEGIN [A-Z ]*PRIVATE KEY-----|LS0tLS1CRUdJTi[\w+/]*(UFJJVkFURSBLRV|BSSVZBVEUgS0VZ|QUklWQVRFIEtFW)`)
+	secretURL  = regexp.MustCompile(`(?i)https?://[^/?#\s@]+@|://[^/?#\s@]*:[^/?#\s@]+@`)
+	// What says how programs reach other machines, perhaps with a password.
+	wireName = regexp.MustCompile(`(?i)^(GOPROXY|GOSUMDB|(HTTPS?|ALL|FTP)_PROXY)$`)
+)
+
+// piped names the descriptor of a pipe that holds the secrets. The program that is
+// launched reads it.
+const piped = "THIMBLE_SECRETS"
+
+// received are the secrets that came through a pipe.
+var received []string
+
+// hide takes the secrets out of the environment that the system shows to other processes:
+// the launcher executes itself again without them, and takes them from a pipe.
+func hide() error {
+	if fd, ok := os.LookupEnv(piped); ok {
+		n, err := strconv.Atoi(fd)
+		if err == nil {
+			f := os.NewFile(uintptr(n), piped)
+			var text []byte
+			text, err = io.ReadAll(f)
+			f.Close()
+			received = strings.Split(strings.TrimSuffix(string(text), "\x00"), "\x00")
+		}
+		if err != nil {
+			return fmt.Errorf("read the secrets from a pipe: %w; unset %s", err, piped)
+		}
+		keepMemory()
+		return os.Unsetenv(piped)
+	}
+	open, secrets := environ()
+	if secrets == nil || runtime.GOOS == "windows" {
+		return nil
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	if open, err = throughPipe(open, secrets); err != nil {
+		return err
+	}
+	return fmt.Errorf("execute %s again: %w", self, syscall.Exec(self, os.Args, open))
+}
+
+// keepMemory keeps other processes of the same user from reading this one's memory, where
+// that can be asked for: prctl(2) with PR_SET_DUMPABLE, on Linux.
+func keepMemory() {
+	number := map[string]uintptr{"amd64": 157, "arm64": 167, "riscv64": 167, "loong64": 167, "386": 172, "arm": 172, "s390x": 172, "ppc64le": 171}[runtime.GOARCH]
+	call, ok := any(syscall.Syscall).(func(number, a, b, c uintptr) (uintptr, uintptr, syscall.Errno))
+	if ok && number != 0 && runtime.GOOS == "linux" {
+		call(number, 4, 0, 0)
+	}
+}
+
+// throughPipe puts secrets into a pipe that the next program inherits, and names it in
+// that program's environment.
+func throughPipe(env, secrets []string) ([]string, error) {
+	var ends [2]int
+	pipe, ok := any(syscall.Pipe).(func([]int) error) // not on Windows
+	if !ok {
+		return nil, errors.New("there are no pipes to hide secrets in")
+	}
+	if err := pipe(ends[:]); err != nil {
+		return nil, fmt.Errorf("make a pipe: %w", err)
+	}
+	written := make(chan error, 1)
+	go func() {
+		w := os.NewFile(uintptr(ends[1]), piped)
+		_, err := w.WriteString(strings.Join(secrets, "\x00") + "\x00")
+		written <- errors.Join(err, w.Close())
+	}()
+	select {
+	case err := <-written:
+		return append(env, fmt.Sprint(piped, "=", ends[0])), err
+	case <-time.After(5 * time.Second): // nobody reads it yet
+		return nil, errors.New("the secrets of the environment are larger than a pipe; keep large ones in files")
+	}
+}
+
+// environ is the environment, and the secrets that were in it; without what a go command
+// that changed to another toolchain says to itself: the module of the targets may need a
+// third one.
+func environ() (open, secrets []string) {
+	secrets = received
+	var named []string
 	for _, e := range os.Environ() {
-		if !strings.HasPrefix(e, "GOTOOLCHAIN_INTERNAL_") {
+		if _, name, ok := strings.Cut(e, "=env://"); ok {
+			named = append(named, name)
+		}
+	}
+	for _, e := range os.Environ() {
+		name, value, _ := strings.Cut(e, "=")
+		switch {
+		case strings.HasPrefix(name, "GOTOOLCHAIN_INTERNAL_"):
+		case slices.Contains(named, name) || secretName.MatchString(name) || secretKey.MatchString(value) || secretURL.MatchString(value),
+			wireName.MatchString(name) && strings.Contains(value, "@"):
+			secrets = append(secrets, e)
+		default:
+			open = append(open, e)
+		}
+	}
+	return open, secrets
+}
+
+// forModules is what go commands see of the secrets: proxies with their passwords, and what
+// THIMBLE_MODULE_ENV names.
+func forModules(secrets []string) (env []string) {
+	for _, e := range secrets {
+		if name, _, _ := strings.Cut(e, "="); wireName.MatchString(name) {
 			env = append(env, e)
+		}
+	}
+	for want := range strings.SplitSeq(os.Getenv("THIMBLE_MODULE_ENV"), ",") {
+		prefix, open := strings.CutSuffix(want, "*")
+		for _, e := range secrets {
+			if strings.HasPrefix(e, want+"=") || open && strings.HasPrefix(e, prefix) {
+				env = append(env, e)
+			}
 		}
 	}
 	return env
@@ -163,7 +400,8 @@ func compile(dir, program string) error {
 		flags += " -modcacherw"
 	}
 	cmd := exec.Command("go", "-C", dir, "tool", "mage", "-d", dir, "-w", dir, "-gocmd", self, "-compile", program)
-	cmd.Env = append(environ(), "GOWORK=off", "GO111MODULE=on", "GOFLAGS="+flags, asGo+"=1")
+	open, secrets := environ()
+	cmd.Env = append(append(open, forModules(secrets)...), "GOWORK=off", "GO111MODULE=on", "GOFLAGS="+flags, asGo+"=1")
 	cmd.Stdout = os.Stderr
 	if err := run(cmd, startedByGo(self)); err != nil {
 		// mage has removed this, unless it was stopped

@@ -12,14 +12,17 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path"
 	"slices"
 	"time"
 
 	"github.com/thimble-build/thimble/build/internal/compress"
+	"github.com/thimble-build/thimble/build/internal/limit"
 	"github.com/thimble-build/thimble/build/plan"
 )
+
+// LicensesFile is the name of the entry with the licence texts of what a binary links.
+const LicensesFile = "THIRD_PARTY_LICENSES"
 
 // Entry is one regular file of an archive.
 type Entry struct {
@@ -27,9 +30,10 @@ type Entry struct {
 	Name string
 	// Executable gives mode 0755, else 0644.
 	Executable bool
-	// File is the path of the content; if empty, the content is Data.
-	File string
+	// Data is the content, unless Open opens one of Size bytes.
 	Data []byte
+	Size int64
+	Open func() (io.ReadCloser, error)
 }
 
 // Input is what goes into an archive.
@@ -116,26 +120,19 @@ func each(ctx context.Context, in Input, begin func(e Entry, size int64) (io.Wri
 func copyEntry(ctx context.Context, e Entry, begin func(e Entry, size int64) (io.Writer, error)) error {
 	var from io.Reader = bytes.NewReader(e.Data)
 	size := int64(len(e.Data))
-	if e.File != "" {
-		f, err := os.Open(e.File)
+	if e.Open != nil {
+		content, err := e.Open()
 		if err != nil {
 			return err
 		}
-		defer f.Close() // only read
-		info, err := f.Stat()
-		if err != nil {
-			return err
-		}
-		if !info.Mode().IsRegular() {
-			return fmt.Errorf("%s is not a regular file", e.File)
-		}
-		from, size = f, info.Size()
+		defer content.Close() // only read
+		from, size = content, e.Size
 	}
 	w, err := begin(e, size)
 	if err != nil {
 		return err
 	}
-	n, err := io.Copy(w, reader{ctx, from})
+	n, err := io.Copy(w, limit.Reader(ctx, from))
 	if err == nil && n != size {
 		err = fmt.Errorf("%s changed while it was read", e.Name)
 	}
@@ -147,17 +144,4 @@ func mode(e Entry) fs.FileMode {
 		return 0o755
 	}
 	return 0o644
-}
-
-// reader fails once the context has ended.
-type reader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (r reader) Read(p []byte) (int, error) {
-	if err := context.Cause(r.ctx); err != nil {
-		return 0, err
-	}
-	return r.r.Read(p)
 }

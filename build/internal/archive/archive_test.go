@@ -7,9 +7,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -32,14 +32,12 @@ func content() []byte {
 
 func input(t testing.TB) archive.Input {
 	t.Helper()
-	binary := filepath.Join(t.TempDir(), "built")
-	if err := os.WriteFile(binary, content(), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	return archive.Input{
 		Folder: "api_1.2.3_linux_amd64", Modified: time.Date(2026, 2, 3, 4, 5, 6, 7, time.FixedZone("", 3600)),
 		Entries: []archive.Entry{
-			{Name: "api", Executable: true, File: binary},
+			{Name: "api", Executable: true, Size: int64(len(content())), Open: func() (io.ReadCloser, error) {
+				return io.NopCloser(bytes.NewReader(content())), nil
+			}},
 			{Name: "LICENSE", Data: []byte("free\n")},
 			{Name: "licenses/third-party.txt", Data: []byte("as well\n")},
 			{Name: "EMPTY"},
@@ -63,7 +61,7 @@ func TestStockClients(t *testing.T) {
 			if err := os.WriteFile(file, b.Bytes(), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			cmd := exec.Command(unpack[0], append(unpack[1:], file)...)
+			cmd := testtool.Command(t, unpack[0], append(unpack[1:], file)...)
 			cmd.Dir, cmd.Env = dir, append(os.Environ(), "TZ=UTC")
 			if out, err := cmd.CombinedOutput(); err != nil {
 				t.Fatalf("%v\n%s", err, out)
@@ -138,8 +136,10 @@ func TestRefused(t *testing.T) {
 		"absolute": func(in *archive.Input) { in.Entries[1].Name = "/LICENSE" },
 		"no name":  func(in *archive.Input) { in.Entries[1].Name = "" },
 		"twice":    func(in *archive.Input) { in.Entries[1].Name = "api" },
-		"no file":  func(in *archive.Input) { in.Entries[1].File = filepath.Join(t.TempDir(), "missing") },
-		"a folder": func(in *archive.Input) { in.Entries[1].File = t.TempDir() },
+		"no file": func(in *archive.Input) {
+			in.Entries[1].Open = func() (io.ReadCloser, error) { return nil, fs.ErrNotExist }
+		},
+		"too short": func(in *archive.Input) { in.Entries[0].Size++ },
 	} {
 		for extension, write := range writers {
 			in := input(t)
@@ -234,7 +234,7 @@ func TestChecksums(t *testing.T) {
 		t.Fatal(err)
 	}
 	check := func() ([]byte, error) {
-		cmd := exec.Command("sha256sum", "--strict", "-c", "checksums.txt")
+		cmd := testtool.Command(t, "sha256sum", "--strict", "-c", "checksums.txt")
 		cmd.Dir = dir
 		return cmd.CombinedOutput()
 	}
@@ -253,16 +253,20 @@ func TestNotes(t *testing.T) {
 	hash := strings.Repeat("0123456789", 4)
 	got := string(archive.Notes(archive.Release{
 		Version: "v1.1.0", Previous: "v1.0.0", Source: "https://example.com/acme/api",
-		Commits: []archive.Commit{{hash, "Add *stars* and <b>[x](y)</b>"}, {hash, "fix #1"}},
+		Commits: []archive.Commit{{hash, "Add *stars* and <b>[x](y)</b>"}, {hash, "fix #1"}, {hash, "https://evil.example ::error::\x1b[2J\u202e"}},
 	}))
 	want := `# v1.1.0
 
-2 commits since v1.0.0.
+3 commits since v1.0.0.
 
-- Add \*stars\* and \<b\>\[x\](y)\</b\> ([012345678901](https://example.com/acme/api/commit/` + hash + `))
+- Add \*stars\* and &lt;b&gt;\[x\](y)&lt;/b&gt; ([012345678901](https://example.com/acme/api/commit/` + hash + `))
 - fix \#1 ([012345678901](https://example.com/acme/api/commit/` + hash + `))
+- https:\//evil.example :\\:error:\\:\\x1b\[2J\\u202e ([012345678901](https://example.com/acme/api/commit/` + hash + `))
 `
 	if got != want {
+		t.Errorf("the notes are\n%s", got)
+	}
+	if got := string(archive.Notes(archive.Release{Version: "v1", Source: "https://example.com/a) <b>\n", Commits: []archive.Commit{{hash, "one"}}})); !strings.Contains(got, "(https://example.com/a%29%20%3Cb%3E%5Cn/commit/") {
 		t.Errorf("the notes are\n%s", got)
 	}
 	if got := string(archive.Notes(archive.Release{Version: "v1", Commits: []archive.Commit{{hash, "one"}}})); got != "# v1\n\n1 commit.\n\n- one (012345678901)\n" {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
+
+	"github.com/thimble-build/thimble/build/internal/plaintext"
 )
 
 // Commit is one line of the notes.
@@ -27,7 +29,7 @@ type Release struct {
 // repository is on a host that shows commits below /commit/.
 func Notes(r Release) []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "# %s\n\n", escape(r.Version))
+	fmt.Fprintf(&b, "# %s\n\n", plaintext.Markdown(r.Version))
 	switch {
 	case len(r.Commits) == 0:
 		b.WriteString("No commits")
@@ -37,7 +39,7 @@ func Notes(r Release) []byte {
 		fmt.Fprintf(&b, "%d commits", len(r.Commits))
 	}
 	if r.Previous != "" {
-		fmt.Fprintf(&b, " since %s", escape(r.Previous))
+		fmt.Fprintf(&b, " since %s", plaintext.Markdown(r.Previous))
 	}
 	b.WriteString(".\n")
 	if len(r.Commits) > 0 {
@@ -46,15 +48,15 @@ func Notes(r Release) []byte {
 	for _, c := range r.Commits {
 		short := c.Hash[:min(12, len(c.Hash))]
 		if r.Source != "" {
-			fmt.Fprintf(&b, "- %s ([%s](%s/commit/%s))\n", escape(c.Subject), short, r.Source, c.Hash)
+			fmt.Fprintf(&b, "- %s ([%s](%s/commit/%s))\n", plaintext.Markdown(c.Subject), short, target(r.Source), c.Hash)
 		} else {
-			fmt.Fprintf(&b, "- %s (%s)\n", escape(c.Subject), short)
+			fmt.Fprintf(&b, "- %s (%s)\n", plaintext.Markdown(c.Subject), short)
 		}
 	}
 	return b.Bytes()
 }
 
-// escape keeps text from being taken for Markdown or HTML.
-var escape = strings.NewReplacer(
-	`\`, `\\`, "`", "\\`", `*`, `\*`, `_`, `\_`, `[`, `\[`, `]`, `\]`, `<`, `\<`, `>`, `\>`, `#`, `\#`, `|`, `\|`, `~`, `\~`, `&`, `\&`, "\r", " ", "\n", " ",
-).Replace
+// target is a URL as the target of a link, which no character in it can end.
+func target(url string) string {
+	return strings.NewReplacer("(", "%28", ")", "%29", "<", "%3C", ">", "%3E", " ", "%20", `\`, "%5C").Replace(plaintext.Line(url))
+}

@@ -2,8 +2,8 @@
 // was there before or all of the new content, whatever happens to the writer.
 //
 // The content goes to a temporary file in the same folder, which is then renamed.
-// That holds against a failure or the death of the process. It does not hold
-// against a loss of power: nothing is synced to the disk.
+// That holds against a failure or the death of the process. Only what WriteSynced writes
+// survives a loss of power as well: nothing else is synced to the disk.
 package atomicfile
 
 import (
@@ -31,16 +31,31 @@ func Write(path string, data []byte, perm fs.FileMode) error {
 	})
 }
 
+// WriteSynced is Write, and the data are on the disk before the file is replaced: after a
+// loss of power the file is as it was, or has all of the new content.
+func WriteSynced(path string, data []byte, perm fs.FileMode) error {
+	return wrap(path, writeFile(path, perm, func(f *os.File) error {
+		if _, err := f.Write(data); err != nil {
+			return err
+		}
+		return f.Sync()
+	}))
+}
+
 // WriteFunc is Write for content that write produces. An error of write is
 // returned wrapped, and the file is then as it was.
 func WriteFunc(path string, perm fs.FileMode, write func(io.Writer) error) error {
-	if err := writeFunc(path, perm, write); err != nil {
+	return wrap(path, writeFile(path, perm, func(f *os.File) error { return write(f) }))
+}
+
+func wrap(path string, err error) error {
+	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil
 }
 
-func writeFunc(path string, perm fs.FileMode, write func(io.Writer) error) error {
+func writeFile(path string, perm fs.FileMode, write func(*os.File) error) error {
 	temp := filepath.Join(filepath.Dir(path), TempPrefix+strconv.FormatUint(rand.Uint64(), 36))
 	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
 	if err != nil {

@@ -52,6 +52,13 @@ func newKey(t testing.TB) (*attest.Signer, *attest.PublicKey) {
 	return signer, key.Public()
 }
 
+// quickKey is newKey without a password, from which a key would have to be derived.
+func quickKey(t testing.TB) (*attest.Signer, *attest.PublicKey) {
+	t.Helper()
+	key := must(attest.NewDevelopmentKey())
+	return must(attest.NewSigner(key, attest.Services{})), key.Public()
+}
+
 // release is an index with its images, and what is said about each.
 type release struct {
 	name     string
@@ -119,14 +126,26 @@ func (r *release) sign(t testing.TB, signer *attest.Signer, o attest.Options) []
 		t.Fatal(err)
 	}
 	for i := range signed {
-		r.subjects[i].Stored = signed[i].Stored
+		r.subjects[i].Stored = after(signed[i])
 	}
 	return signed
 }
 
+// after is what is stored once all that Sign made is written.
+func after(s attest.Signed) attest.Stored {
+	stored := attest.Stored{Bundles: slices.Concat(s.Found.Bundles, s.Bundles), Signatures: s.Found.Signatures, Attestations: s.Found.Attestations}
+	if s.Signatures != nil {
+		stored.Signatures = s.Signatures
+	}
+	if s.Attestations != nil {
+		stored.Attestations = s.Attestations
+	}
+	return stored
+}
+
 // material is what a registry would give.
-func (r *release) material() attest.Material {
-	m := attest.Material{Name: r.name, Root: attest.Manifest{
+func (r *release) material() attest.Evidence {
+	m := attest.Evidence{Name: r.name, Root: attest.Manifest{
 		Descriptor: r.subjects[0].Descriptor, Raw: must(r.index.RawManifest()), Stored: r.subjects[0].Stored,
 	}}
 	for i, img := range r.images {
@@ -280,6 +299,9 @@ func TestBlob(t *testing.T) {
 	}
 	if _, err := attest.VerifyBlob([]byte("checksums"), bundle, attest.Trust{Keys: []*attest.PublicKey{public}}); err != nil {
 		t.Error(err)
+	}
+	if _, err := attest.VerifyBlob([]byte("checksums"), bundle, attest.Trust{Keys: []*attest.PublicKey{other, public}}); err != nil {
+		t.Errorf("the second of two keys: %v", err)
 	}
 	if _, err := attest.VerifyBlob([]byte("checksumz"), bundle, attest.Trust{Keys: []*attest.PublicKey{public}}); err == nil {
 		t.Error("another blob passes")

@@ -20,10 +20,6 @@ import (
 // media type of its layer.
 const BundleType = "application/vnd.dev.sigstore.bundle.v0.3+json"
 
-// maxBundle is the size in bytes beyond which a stored bundle, or a layer of an .att
-// image, is not read: several times what a large service's SBOM needs.
-const maxBundle = 64 << 20
-
 const emptyConfigType types.MediaType = "application/vnd.oci.empty.v1+json"
 
 // encodeBundle writes a bundle's JSON. protojson varies its white space on purpose.
@@ -40,6 +36,9 @@ func encodeBundle(b *protobundle.Bundle) ([]byte, error) {
 }
 
 func decodeBundle(b []byte) (*bundle.Bundle, error) {
+	if err := fewParts(b); err != nil {
+		return nil, fmt.Errorf("decode bundle: %w", err)
+	}
 	var out bundle.Bundle
 	if err := out.UnmarshalJSON(b); err != nil {
 		return nil, fmt.Errorf("decode bundle: %w", err)

@@ -50,7 +50,7 @@ func (r *release) push(t testing.TB, repo name.Repository, signed []attest.Signe
 }
 
 // pull reads everything back.
-func (r *release) pull(t testing.TB, repo name.Repository) attest.Material {
+func (r *release) pull(t testing.TB, repo name.Repository) attest.Evidence {
 	t.Helper()
 	m := r.material()
 	read := func(manifest *attest.Manifest) {

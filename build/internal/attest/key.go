@@ -81,7 +81,7 @@ func newPublicKey(key crypto.PublicKey) (*PublicKey, error) {
 	}
 	verifier, err := signature.LoadDefaultVerifier(key, options.WithED25519ph())
 	if err != nil {
-		return nil, fmt.Errorf("parse public key: %w", err)
+		return nil, fmt.Errorf("parse public key: nothing verifies with a key of the kind %s: %w", kind(key), err)
 	}
 	return &PublicKey{key: key, der: der, verifier: verifier}, nil
 }
@@ -129,7 +129,7 @@ var providers = map[string]string{
 // OpenKey opens the private key that ref names: a file, env://NAME for a variable that
 // holds the key itself, or a key of a key management service (awskms://, azurekms://,
 // gcpkms://, hashivault://), whose provider the magefile imports. A wrong password is
-// [ErrPassword].
+// [ErrPassword]. A key that is not [PublicKey.Verifiable] is refused.
 func OpenKey(ctx context.Context, ref string, o KeyOptions) (*Key, error) {
 	if strings.Contains(ref, "-----BEGIN") {
 		// Its text must reach no log.
@@ -190,7 +190,14 @@ func openKMS(ctx context.Context, ref, scheme string) (*Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newKey(sv)
+	key, err := newKey(sv)
+	if err == nil {
+		err = probe(ctx, sv, key.public.key)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return key, nil
 }
 
 // decryptKey opens a key in cosign's format.
@@ -221,7 +228,19 @@ func decryptKey(b []byte, o KeyOptions) (*Key, error) {
 	return newKey(sv)
 }
 
+// newKey takes a key over whose signatures stock clients verify.
 func newKey(sv signature.SignerVerifier) (*Key, error) {
+	key, err := anyKey(sv)
+	if err == nil {
+		err = key.public.Verifiable()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return key, nil
+}
+
+func anyKey(sv signature.SignerVerifier) (*Key, error) {
 	pub, err := sv.PublicKey()
 	if err != nil {
 		return nil, fmt.Errorf("read the public half: %w", err)

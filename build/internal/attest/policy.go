@@ -69,6 +69,17 @@ type Trust struct {
 	TagsUnlogged bool
 }
 
+// Of is the trust in what a signer makes, and in nobody else. An identity's signer counts
+// as the identities that t names.
+func (t Trust) Of(signer *Signer) Trust {
+	if signer.public == nil {
+		t.Keys = nil
+	} else {
+		t.Keys, t.Identities = []*PublicKey{signer.public}, nil
+	}
+	return t
+}
+
 // check finds what makes a Trust useless.
 func (t Trust) check() error {
 	switch {
@@ -115,8 +126,9 @@ func (t Trust) material(key *PublicKey) root.TrustedMaterial {
 
 // bundleSigner says who signed a bundle, if that is somebody expected. For an image,
 // b is unparsed and artifact is verify.WithoutArtifactUnsafe: what a statement is about
-// is compared by the caller, who can then say what it is about instead.
-func (t Trust) bundleSigner(b verify.SignedEntity, artifact verify.ArtifactPolicyOption) (string, error) {
+// is compared by the caller, who can then say what it is about instead. artifact is called
+// for each key or identity, since one attempt reads to the end.
+func (t Trust) bundleSigner(b verify.SignedEntity, artifact func() verify.ArtifactPolicyOption) (string, error) {
 	content, err := b.VerificationContent()
 	if err != nil {
 		return "", err
@@ -135,7 +147,7 @@ func (t Trust) bundleSigner(b verify.SignedEntity, artifact verify.ArtifactPolic
 			if err != nil {
 				return err
 			}
-			_, err = v.Verify(b, verify.NewPolicy(artifact, verify.WithCertificateIdentity(id)))
+			_, err = v.Verify(b, verify.NewPolicy(artifact(), verify.WithCertificateIdentity(id)))
 			return err
 		})
 	}
@@ -153,7 +165,7 @@ func (t Trust) bundleSigner(b verify.SignedEntity, artifact verify.ArtifactPolic
 		if err != nil {
 			return err
 		}
-		_, err = v.Verify(b, verify.NewPolicy(artifact, verify.WithKey()))
+		_, err = v.Verify(b, verify.NewPolicy(artifact(), verify.WithKey()))
 		return err
 	})
 }

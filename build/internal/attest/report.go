@@ -1,6 +1,7 @@
 package attest
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -23,7 +24,7 @@ const (
 // Check is one row of a report.
 type Check struct {
 	// Check names what was looked at: "manifest", "content", "signature", a predicate type's
-	// short name ("spdx", "cyclonedx", "provenance", "test-result") or the type,
+	// short name ("spdx", "cyclonedx", "provenance", "test-result", "release") or the type,
 	// "source", "platforms", "stored".
 	Check string `json:"check"`
 	// Subject is the digest, Platform the platform of an image in an index.
@@ -46,21 +47,34 @@ type Report struct {
 
 // Err is nil when no check failed, and otherwise an [ErrRefused] with the reasons.
 func (r Report) Err() error {
-	var failed []string
-	for _, c := range r.Checks {
-		if c.Outcome != Failed {
-			continue
-		}
-		where := c.Subject
-		if c.Platform != "" {
-			where = c.Platform
-		}
-		failed = append(failed, fmt.Sprintf("%s of %s: %s", c.Check, where, c.Detail))
-	}
+	failed := r.failures()
 	if len(failed) == 0 {
 		return nil
 	}
 	return fmt.Errorf("verify %s@%s: %w: %s", r.Name, r.Digest, ErrRefused, strings.Join(failed, "; "))
+}
+
+// Refusal is the error of a verification in one line: [ErrRefused] with the first reasons, since
+// many checks can fail for one. Any other error is returned as it is.
+func (r Report) Refusal(err error) error {
+	if !errors.Is(err, ErrRefused) {
+		return err
+	}
+	reasons, more := r.failures(), ""
+	if n := len(reasons); n > 3 {
+		reasons, more = reasons[:3], fmt.Sprintf("; and %d more", n-3)
+	}
+	return fmt.Errorf("verify %s@%s: %w: %s%s", r.Name, r.Digest, ErrRefused, strings.Join(reasons, "; "), more)
+}
+
+// failures are the checks that failed, and why.
+func (r Report) failures() (all []string) {
+	for _, c := range r.Checks {
+		if c.Outcome == Failed {
+			all = append(all, fmt.Sprintf("%s of %s: %s", c.Check, cmp.Or(c.Platform, c.Subject), c.Detail))
+		}
+	}
+	return all
 }
 
 // shortNames are what reports call the predicate types.
@@ -71,6 +85,7 @@ var shortNames = map[string]string{
 	ProvenanceType: "provenance",
 	TestResultType: "test-result",
 	SummaryType:    "verification-summary",
+	ReleaseType:    "release",
 }
 
 func checkName(predicateType string) string {

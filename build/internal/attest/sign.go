@@ -3,7 +3,6 @@ package attest
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -39,8 +38,8 @@ type Options struct {
 	Forms []Form
 	// Created is the time in the referrers' annotations: the plan's epoch.
 	Created time.Time
-	// Trust decides what counts as already there. For a key's signer, it may be left
-	// empty: then it is that key.
+	// Trust is what a signature needs to count as already there, such as an entry in a log.
+	// Only the signer's own signatures count, whomever else it names (see [Trust.Of]).
 	Trust Trust
 	// Parallel is how many signatures are made and recorded at once; 0 is 8.
 	Parallel int
@@ -54,10 +53,11 @@ type Signed struct {
 	// Signatures and Attestations are the whole new images for [SignatureTag] and
 	// [AttestationTag]; nil where what is stored stays as it is.
 	Signatures, Attestations v1.Image
-	// Made counts the signatures that were made; 0 when everything was there.
+	// Made counts the signatures that were made; 0 when everything was there, or was made
+	// from what is there in the other form.
 	Made int
-	// Stored is what was there and what is new.
-	Stored Stored
+	// Found is the subject's Stored, as it was given. Nothing that is new is in it.
+	Found Stored
 }
 
 // part is something to be signed for a subject, and where its signature is stored.
@@ -70,23 +70,17 @@ type part struct {
 }
 
 // Sign signs every subject and each of its statements, in every form that is asked
-// for, unless that is there: its signature verifies for Trust, and its predicate is
+// for, unless that is there: it is signed by the same key or identity, and its predicate is
 // equal without the metadata of the run, or suffices for another reason. It gives results in the order of the subjects.
 // When ctx ends or something fails, nothing is given.
 func Sign(ctx context.Context, signer *Signer, subjects []Subject, o Options) ([]Signed, error) {
-	forms := o.Forms
-	if len(forms) == 0 {
-		forms = []Form{Bundles, Tags}
-	}
+	forms := written(o.Forms)
 	for _, f := range forms {
 		if f != Bundles && f != Tags {
 			return nil, fmt.Errorf("sign: unknown form %q; known are %q and %q", f, Bundles, Tags)
 		}
 	}
-	trust := o.Trust
-	if len(trust.Keys) == 0 && len(trust.Identities) == 0 && signer.public != nil {
-		trust.Keys = []*PublicKey{signer.public}
-	}
+	trust := o.Trust.Of(signer)
 	parallel := o.Parallel
 	if parallel <= 0 {
 		parallel = 8
@@ -138,6 +132,8 @@ func (s Subject) check() error {
 		return fmt.Errorf("%q is not a sha256 digest; only a digest can be signed", s.Descriptor.Digest)
 	case s.Descriptor.MediaType == "" || s.Descriptor.Size <= 0:
 		return errors.New("the descriptor lacks the manifest's media type or size")
+	case s.Stored.Unread != nil: // it may be what would be signed again
+		return fmt.Errorf("find what is signed already: %w", s.Stored.Unread)
 	}
 	for _, st := range s.Statements {
 		if st.PredicateType == "" || st.PredicateType == SignatureType {
@@ -159,53 +155,26 @@ func (s *Signer) oldTrust(t Trust) Trust {
 	return t
 }
 
-// parts lists what is to be signed, with what is there of it.
+// parts lists what is to be signed, with what is there of it in either form: the forms
+// share envelopes.
 func (s *Subject) parts(ctx context.Context, bundles, tags Trust) []*part {
 	var parts []*part
-	if !s.AttestOnly {
-		parts = append(parts, &part{statement: Statement{PredicateType: SignatureType}})
-	}
-	for _, st := range s.Statements {
-		parts = append(parts, &part{statement: st})
-	}
-	for _, p := range parts {
-		p.have = map[Form]bool{}
+	for _, st := range s.said() {
+		parts = append(parts, &part{statement: st, have: map[Form]bool{}})
 	}
 	if bundles.check() != nil {
 		return parts // nobody is expected, so nothing counts
 	}
 	findings := s.Stored.findings(ctx, s.Descriptor.Digest, bundles, tags)
 	s.Stored.looked = &looked{stored: s.Stored, digest: s.Descriptor.Digest, bundles: bundles, tags: tags, findings: findings}
-	// Nearly always the bytes are equal, and nothing has to be parsed.
-	compact := map[*part][]byte{}
-	for _, p := range parts {
-		var b bytes.Buffer
-		if json.Compact(&b, p.statement.Predicate) == nil {
-			compact[p] = b.Bytes()
+	for i, f := range satisfy(Require([]Subject{*s}, nil), findings) {
+		if f == nil {
+			continue
 		}
-	}
-	equal := func(p *part, f *finding) bool {
-		return compact[p] != nil && bytes.Equal(compact[p], f.statement.Predicate)
-	}
-	alike := func(p *part, f *finding) bool {
-		return same(p.statement.PredicateType, f.statement.Predicate, p.statement.Predicate) ||
-			p.statement.Suffices != nil && p.statement.Suffices(f.statement.Predicate)
-	}
-	taken := make([]bool, len(findings))
-	for _, match := range []func(*part, *finding) bool{equal, alike} {
-		for i, f := range findings {
-			if !f.ok() || taken[i] {
-				continue
-			}
-			for _, p := range parts {
-				if f.statement.PredicateType != p.statement.PredicateType || p.have[f.form] || !match(p, f) {
-					continue
-				}
-				taken[i], p.have[f.form] = true, true
-				if f.bundle != nil {
-					p.bundle = f.bundle
-				}
-			}
+		p := parts[i%len(parts)] // Require lists the statements once for each form
+		p.have[f.form] = true
+		if f.bundle != nil {
+			p.bundle = f.bundle
 		}
 	}
 	return parts
@@ -268,8 +237,7 @@ func (p *part) start(ctx context.Context, g *errgroup.Group, signer *Signer, s S
 
 // assemble puts the signatures into manifests.
 func (s Subject) assemble(parts []*part, forms []Form, created time.Time) (Signed, error) {
-	out := Signed{Digest: s.Descriptor.Digest, Stored: s.Stored}
-	out.Stored.Bundles = slices.Clone(s.Stored.Bundles)
+	out := Signed{Digest: s.Descriptor.Digest, Found: s.Stored}
 	var sigs, atts []oci.Signature
 	for _, p := range parts {
 		made := 0
@@ -312,18 +280,15 @@ func (s Subject) assemble(parts []*part, forms []Form, created time.Time) (Signe
 	}
 	var err error
 	if len(sigs) > 0 {
-		if out.Signatures, err = appendOld(s.Stored.Signatures, sigs); err != nil {
+		if out.Signatures, err = s.Stored.with(SignatureTag(s.Descriptor.Digest), s.Stored.Signatures, sigs); err != nil {
 			return Signed{}, err
 		}
-		out.Stored.Signatures = out.Signatures
 	}
 	if len(atts) > 0 {
-		if out.Attestations, err = appendOld(s.Stored.Attestations, atts); err != nil {
+		if out.Attestations, err = s.Stored.with(AttestationTag(s.Descriptor.Digest), s.Stored.Attestations, atts); err != nil {
 			return Signed{}, err
 		}
-		out.Stored.Attestations = out.Attestations
 	}
-	out.Stored.Bundles = append(out.Stored.Bundles, out.Bundles...)
 	return out, nil
 }
 
@@ -349,7 +314,7 @@ func VerifyBlob(blob, bundleJSON []byte, trust Trust) (signer string, err error)
 	if b.GetMessageSignature() == nil {
 		return "", errors.New("verify blob: the bundle is not of a blob's signature")
 	}
-	signer, err = trust.bundleSigner(b, verify.WithArtifact(bytes.NewReader(blob)))
+	signer, err = trust.bundleSigner(b, func() verify.ArtifactPolicyOption { return verify.WithArtifact(bytes.NewReader(blob)) })
 	if err != nil {
 		return "", fmt.Errorf("verify blob: %w", err)
 	}

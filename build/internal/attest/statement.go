@@ -19,6 +19,8 @@ const (
 	TestResultType = "https://in-toto.io/attestation/test-result/v0.1"
 	// SummaryType is a verifier's summary (SLSA VSA v1).
 	SummaryType = "https://slsa.dev/verification_summary/v1"
+	// ReleaseType is a release's word on which version a digest is: see [Released].
+	ReleaseType = "https://github.com/thimble-build/thimble/blob/main/docs/verifying.md#release-v1"
 )
 
 const (
@@ -38,7 +40,7 @@ type Statement struct {
 // inToto is an in-toto statement, v1 or v0.1, which differ in their type only.
 type inToto struct {
 	Type          string          `json:"_type"`
-	Subject       []resource      `json:"subject"`
+	Subject       resources       `json:"subject"`
 	PredicateType string          `json:"predicateType"`
 	Predicate     json.RawMessage `json:"predicate,omitempty"`
 }
@@ -48,11 +50,35 @@ type resource struct {
 	Digest map[string]string `json:"digest"`
 }
 
+// resources are at most [maxSubjects].
+type resources []resource
+
+func (r *resources) UnmarshalJSON(b []byte) error {
+	if len(b) > 1<<20 {
+		return errors.New("its subjects are larger than 1 MiB")
+	}
+	d := json.NewDecoder(bytes.NewReader(b))
+	if open, err := d.Token(); err != nil || open != json.Delim('[') {
+		return errors.New("its subjects are no list")
+	}
+	for *r = nil; d.More(); {
+		if len(*r) == maxSubjects {
+			return fmt.Errorf("it has more than %d subjects", maxSubjects)
+		}
+		var one resource
+		if err := d.Decode(&one); err != nil {
+			return err
+		}
+		*r = append(*r, one)
+	}
+	return nil
+}
+
 // encode gives the statement about a digest, as it is signed.
 func (s Statement) encode(name string, digest v1.Hash) ([]byte, error) {
 	st := inToto{
 		Type:          statementType,
-		Subject:       []resource{{Name: name, Digest: map[string]string{digest.Algorithm: digest.Hex}}},
+		Subject:       resources{{Name: name, Digest: map[string]string{digest.Algorithm: digest.Hex}}},
 		PredicateType: s.PredicateType,
 	}
 	if len(s.Predicate) > 0 {

@@ -1,21 +1,23 @@
 package attest
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"reflect"
-	"runtime"
 	"slices"
+	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
 	"github.com/sigstore/sigstore-go/pkg/verify"
 	"github.com/sigstore/sigstore/pkg/signature/payload"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/sigstore/cosign/v2/pkg/cosign"
-	"github.com/sigstore/cosign/v2/pkg/oci"
 	ctypes "github.com/sigstore/cosign/v2/pkg/types"
 )
 
@@ -37,10 +39,17 @@ type Stored struct {
 	// Signatures and Attestations are the images at [SignatureTag] and
 	// [AttestationTag].
 	Signatures, Attestations v1.Image
+	// Ignored is what was not read, and why: anybody may have attached it.
+	Ignored []Ignore
+	// Unread is why some of that could not be read this time, and perhaps can be the next.
+	Unread error
 
 	// looked is what came of looking at these very images before.
 	looked *looked
 }
+
+// Ignore is something that is stored and does not count.
+type Ignore struct{ Source, Reason string }
 
 // looked are findings, and all that they depend on.
 type looked struct {
@@ -69,6 +78,16 @@ type finding struct {
 	// damaged: it cannot be read at all. foreign: it does not verify for anybody
 	// expected. misplaced: it does, but is about another digest.
 	damaged, foreign, misplaced error
+	// gone says that it is damaged because its layer is not there any more.
+	gone bool
+}
+
+// name is the source, and which layer of it is meant.
+func (f *finding) name() string {
+	if f.form == Tags && f.document != (v1.Hash{}) {
+		return f.source + ", layer " + f.document.String()
+	}
+	return f.source
 }
 
 func (f *finding) ok() bool { return f.damaged == nil && f.foreign == nil && f.misplaced == nil }
@@ -76,40 +95,36 @@ func (f *finding) ok() bool { return f.damaged == nil && f.foreign == nil && f.m
 // findings reads everything that is stored about a digest, several at once: each costs
 // some milliseconds for every hundred components of an SBOM.
 func (s Stored) findings(ctx context.Context, digest v1.Hash, bundles, tags Trust) []*finding {
+	return s.findingsIn(ctx, newFlight(), digest, bundles, tags)
+}
+
+func (s Stored) findingsIn(ctx context.Context, f flight, digest v1.Hash, bundles, tags Trust) []*finding {
 	if s.looked.at(s, digest, bundles, tags) {
 		return s.looked.findings
 	}
-	var looks []func() *finding
-	damaged := func(source string, err error) {
-		looks = append(looks, func() *finding { return &finding{form: Tags, source: source, damaged: err} })
-	}
+	var looks []look
 	for _, img := range s.Bundles {
-		looks = append(looks, func() *finding { return bundleFinding(img, digest, bundles) })
+		looks = append(looks, look{sizeOf(img), func() *finding { return bundleFinding(img, digest, bundles) }})
 	}
-	sigs, err := readOld(s.Signatures, ctypes.SimpleSigningMediaType)
-	if err != nil {
-		damaged(SignatureTag(digest), err)
+	old := func(img v1.Image, source string, mediaType types.MediaType, at func(context.Context, oldLayer, v1.Hash, Trust) *finding) {
+		layers, others, err := readOld(img, mediaType)
+		if err != nil {
+			others = append(others, err)
+		}
+		for _, err := range others {
+			looks = append(looks, look{at: func() *finding { return &finding{form: Tags, source: source, damaged: err} }})
+		}
+		for _, l := range layers {
+			looks = append(looks, look{l.size(), func() *finding { return at(ctx, l, digest, tags) }})
+		}
 	}
-	for _, sig := range sigs {
-		looks = append(looks, func() *finding { return signatureFinding(ctx, sig, digest, tags) })
-	}
-	atts, err := readOld(s.Attestations, ctypes.DssePayloadType)
-	if err != nil {
-		damaged(AttestationTag(digest), err)
-	}
-	for _, att := range atts {
-		looks = append(looks, func() *finding { return attestationFinding(ctx, att, digest, tags) })
-	}
-	out := make([]*finding, len(looks))
-	var g errgroup.Group
-	g.SetLimit(runtime.GOMAXPROCS(0))
-	for i, look := range looks {
-		g.Go(func() error {
-			out[i] = look()
-			return nil
-		})
-	}
-	_ = g.Wait() // none fails: a finding says what is wrong
+	old(s.Signatures, SignatureTag(digest), ctypes.SimpleSigningMediaType, signatureFinding)
+	old(s.Attestations, AttestationTag(digest), ctypes.DssePayloadType, attestationFinding)
+	out := f.look(ctx, looks)
+	// A signature of a kind is random, and so is its digest; what is said is not.
+	slices.SortStableFunc(out, func(a, b *finding) int {
+		return cmp.Or(cmp.Compare(a.form, b.form), strings.Compare(a.signer, b.signer), strings.Compare(a.source, b.source))
+	})
 	return out
 }
 
@@ -131,18 +146,18 @@ func bundleFinding(img v1.Image, digest v1.Hash, trust Trust) *finding {
 		f.damaged = err
 		return f
 	}
-	if f.signer, f.foreign = trust.bundleSigner(unparsed{b}, verify.WithoutArtifactUnsafe()); f.foreign != nil {
+	if f.signer, f.foreign = trust.bundleSigner(unparsed{b}, verify.WithoutArtifactUnsafe); f.foreign != nil {
 		return f
 	}
 	f.misplaced = f.statement.misplaced(digest)
 	return f
 }
 
-func signatureFinding(ctx context.Context, sig oci.Signature, digest v1.Hash, trust Trust) *finding {
-	f := &finding{form: Tags, source: SignatureTag(digest)}
-	message, err := sig.Payload()
+func signatureFinding(ctx context.Context, old oldLayer, digest v1.Hash, trust Trust) *finding {
+	f := &finding{form: Tags, source: SignatureTag(digest), document: old.descriptor.Digest}
+	sig, message, err := old.read()
 	if err != nil {
-		f.damaged = fmt.Errorf("read layer: %w", err)
+		f.damaged, f.gone = err, errors.Is(err, fs.ErrNotExist)
 		return f
 	}
 	var claim payload.SimpleContainerImage
@@ -163,12 +178,11 @@ func signatureFinding(ctx context.Context, sig oci.Signature, digest v1.Hash, tr
 	return f
 }
 
-func attestationFinding(ctx context.Context, att oci.Signature, digest v1.Hash, trust Trust) *finding {
-	f := &finding{form: Tags, source: AttestationTag(digest)}
-	f.document, _ = att.Digest() // the manifest names it
-	message, err := att.Payload()
+func attestationFinding(ctx context.Context, old oldLayer, digest v1.Hash, trust Trust) *finding {
+	f := &finding{form: Tags, source: AttestationTag(digest), document: old.descriptor.Digest}
+	att, message, err := old.read()
 	if err != nil {
-		f.damaged = fmt.Errorf("read layer: %w", err)
+		f.damaged, f.gone = err, errors.Is(err, fs.ErrNotExist)
 		return f
 	}
 	var env struct {

@@ -7,9 +7,11 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	gcrstatic "github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
 	"github.com/sigstore/sigstore/pkg/signature/payload"
@@ -100,16 +102,60 @@ func oldOptions(b *protobundle.Bundle) []static.Option {
 	return o
 }
 
-// appendOld adds layers to a .sig or .att image; stored may be nil.
+// with adds layers to the image at a tag, unless the tag points to something that cannot be
+// kept beside them.
+func (s Stored) with(tag string, stored v1.Image, add []oci.Signature) (v1.Image, error) {
+	for _, i := range s.Ignored {
+		if i.Source == tag {
+			return nil, fmt.Errorf("the tag %s points to something else (%s); remove the tag if nobody needs it, or leave out this form with Config.Release.Forms", tag, i.Reason)
+		}
+	}
+	if stored != nil && s.looked != nil {
+		// No registry takes an image that names a layer which it has lost.
+		lost := func(d v1.Descriptor) bool {
+			return slices.ContainsFunc(s.looked.findings, func(f *finding) bool { return f.gone && f.source == tag && f.document == d.Digest })
+		}
+		m, err := stored.Manifest()
+		if err != nil {
+			return nil, fmt.Errorf("read manifest: %w", err)
+		}
+		if slices.ContainsFunc(m.Layers, lost) {
+			if stored, err = withoutLayers(stored, lost); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return appendOld(stored, add)
+}
+
+// appendOld adds layers to a .sig or .att image; stored may be nil. A layer that is named
+// already, and made again because the registry lost it, is not named twice.
 func appendOld(stored v1.Image, add []oci.Signature) (v1.Image, error) {
 	if stored == nil {
 		stored = empty.Signatures()
 	}
+	m, err := stored.Manifest()
+	if err != nil {
+		return nil, fmt.Errorf("read manifest: %w", err)
+	}
 	var layers []mutate.Addendum
 	for _, s := range add {
+		digest, err := s.Digest()
+		if err != nil {
+			return nil, err
+		}
 		annotations, err := s.Annotations()
 		if err != nil {
 			return nil, err
+		}
+		// The layers of a .sig image have one payload, and differ in their signatures.
+		same := func(d v1.Descriptor) bool {
+			return d.Digest == digest && d.Annotations[static.SignatureAnnotationKey] == annotations[static.SignatureAnnotationKey]
+		}
+		if slices.ContainsFunc(m.Layers, same) {
+			if stored, err = withoutLayers(stored, same); err != nil {
+				return nil, err
+			}
 		}
 		mediaType, err := s.MediaType()
 		if err != nil {
@@ -120,28 +166,69 @@ func appendOld(stored v1.Image, add []oci.Signature) (v1.Image, error) {
 	return mutate.Append(stored, layers...)
 }
 
-// readOld gives the layers of a .sig or .att image of the wanted kind; the image may be
-// nil.
-func readOld(img v1.Image, mediaType types.MediaType) ([]oci.Signature, error) {
-	if img == nil {
-		return nil, nil
-	}
+// withoutLayers is a .sig or .att image without some of its layers.
+func withoutLayers(img v1.Image, drop func(v1.Descriptor) bool) (v1.Image, error) {
 	m, err := img.Manifest()
 	if err != nil {
 		return nil, fmt.Errorf("read manifest: %w", err)
 	}
-	var out []oci.Signature
+	var left []mutate.Addendum
 	for _, d := range m.Layers {
-		if d.MediaType != mediaType {
+		if drop(d) {
 			continue
 		}
 		layer, err := img.LayerByDigest(d.Digest)
 		if err != nil {
 			return nil, fmt.Errorf("read layer %s: %w", d.Digest, err)
 		}
-		out = append(out, signature.New(layer, d))
+		left = append(left, mutate.Addendum{Layer: layer, Annotations: d.Annotations, MediaType: d.MediaType})
 	}
-	return out, nil
+	return mutate.Append(empty.Signatures(), left...)
+}
+
+// oldLayer is a layer of a .sig or .att image, which is not read yet.
+type oldLayer struct {
+	image      v1.Image
+	descriptor v1.Descriptor
+}
+
+// size is that of the manifest, in bytes.
+func (l oldLayer) size() int64 { return l.descriptor.Size }
+
+// read reads the layer, once, and gives it as cosign has it.
+func (l oldLayer) read() (oci.Signature, []byte, error) {
+	layer, err := l.image.LayerByDigest(l.descriptor.Digest)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read layer %s: %w", l.descriptor.Digest, err)
+	}
+	b, err := readLayer(layer)
+	if err == nil {
+		err = fewParts(b)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return signature.New(gcrstatic.NewLayer(b, l.descriptor.MediaType), l.descriptor), b, nil
+}
+
+// readOld gives the layers of a .sig or .att image of the wanted kind, and what is wrong
+// with each of the others; the image may be nil.
+func readOld(img v1.Image, mediaType types.MediaType) (wanted []oldLayer, others []error, err error) {
+	if img == nil {
+		return nil, nil, nil
+	}
+	m, err := img.Manifest()
+	if err != nil {
+		return nil, nil, fmt.Errorf("read manifest: %w", err)
+	}
+	for _, d := range m.Layers {
+		if d.MediaType != mediaType {
+			others = append(others, fmt.Errorf("layer %s has the media type %q, not %s", d.Digest, d.MediaType, mediaType))
+			continue
+		}
+		wanted = append(wanted, oldLayer{img, d})
+	}
+	return wanted, others, nil
 }
 
 // readLayer reads a small layer as it is stored, and compares it with its digest.

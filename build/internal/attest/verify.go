@@ -1,6 +1,7 @@
 package attest
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -11,6 +12,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+	"golang.org/x/sync/errgroup"
 )
 
 // Manifest is a manifest as it was read, and what is stored about it.
@@ -22,13 +24,23 @@ type Manifest struct {
 	Stored     Stored
 }
 
-// Material is everything that was read of one reference.
-type Material struct {
+// Evidence is everything that was read of one reference.
+type Evidence struct {
 	// Name is the repository, for the report.
 	Name string
 	// Root is an image or an index, Children are the images of an index, in any order.
 	Root     Manifest
 	Children []Manifest
+}
+
+// Find returns the manifest with a digest; nil if it was not read.
+func (m Evidence) Find(digest v1.Hash) []byte {
+	for _, of := range append([]Manifest{m.Root}, m.Children...) {
+		if of.Descriptor.Digest == digest {
+			return of.Raw
+		}
+	}
+	return nil
 }
 
 // Policy says what an image must have to pass.
@@ -40,9 +52,15 @@ type Policy struct {
 	// attested with, besides being signed. Nil is, for an image, SPDX, CycloneDX and
 	// provenance, and for an index, provenance; an empty slice asks for none.
 	Image, Index []string
+	// Required, unless it is nil, is asked for in place of Forms, Image and Index: each one of
+	// it, about digests that must all be among those of the material.
+	Required []Required
 	// Source is the repository that every provenance must name, in any of git's
 	// spellings; with none, any will do.
 	Source string
+	// Reference is the name that the image was asked for by, and that a release must not
+	// contradict.
+	Reference Reference
 	// Binary gives the sha256, in hex, of the service's executable in an image of this
 	// descriptor, or "" where it starts none; every SBOM must name it. When nil, an SBOM
 	// must name some file by its sha256.
@@ -56,7 +74,7 @@ type Policy struct {
 // Verify checks what was read as a stranger would, who knows only the policy. It needs
 // no network. The report has every check; the error is an [ErrRefused] when one of them
 // failed, and another one when nothing could be checked at all.
-func Verify(ctx context.Context, m Material, p Policy) (Report, error) {
+func Verify(ctx context.Context, m Evidence, p Policy) (Report, error) {
 	report := Report{Name: m.Name, Digest: m.Root.Descriptor.Digest.String()}
 	if err := p.Trust.check(); err != nil {
 		return report, fmt.Errorf("verify %s: %w", m.Name, err)
@@ -67,16 +85,18 @@ func Verify(ctx context.Context, m Material, p Policy) (Report, error) {
 	if p.Index == nil {
 		p.Index = []string{ProvenanceType}
 	}
-	v := &verification{policy: p, report: &report, sboms: map[[sha256.Size]byte]parsed{}}
+	v := &verification{policy: p, report: &report, flight: newFlight(), sboms: map[[sha256.Size]byte]parsed{}}
 	if err := v.all(ctx, m); err != nil {
 		return report, fmt.Errorf("verify %s: %w", m.Name, err)
 	}
+	v.unread(m)
 	return report, report.Err()
 }
 
 type verification struct {
 	policy Policy
 	report *Report
+	flight flight
 	sboms  map[[sha256.Size]byte]parsed
 }
 
@@ -102,9 +122,17 @@ func (v *verification) parse(predicateType string, predicate json.RawMessage) ([
 type subject struct {
 	Manifest
 	required []string
+	// found is what came of looking at all that is stored about it.
+	found    []*finding
 	binaries []executable
-	// damaged is what is wrong with the content.
+	// unread says that its layers were not read, damaged what is wrong with them.
+	unread  bool
 	damaged error
+}
+
+// signed says whether somebody expected has signed it, in any form.
+func (s subject) signed() bool {
+	return slices.ContainsFunc(s.found, func(f *finding) bool { return f.ok() && f.statement.PredicateType == SignatureType })
 }
 
 // executable is what the image for a platform starts; platform is the image's digest
@@ -121,22 +149,24 @@ func (s subject) check(name string, form Form, outcome Outcome, detail string) C
 
 func (v *verification) add(c ...Check) { v.report.Checks = append(v.report.Checks, c...) }
 
-func (v *verification) all(ctx context.Context, m Material) error {
+func (v *verification) all(ctx context.Context, m Evidence) error {
 	root := subject{Manifest: m.Root, required: v.policy.Image}
 	if !root.Descriptor.MediaType.IsIndex() {
 		if root.Descriptor.MediaType != "" && !root.Descriptor.MediaType.IsImage() {
 			return fmt.Errorf("%s is neither an image nor an index", root.Descriptor.MediaType)
 		}
-		if err := v.look(ctx, &root); err != nil {
+		v.find(ctx, &root)
+		if err := v.look(ctx, &root, root.signed()); err != nil {
 			return err
 		}
-		v.image(ctx, root)
+		v.image(root)
 		return nil
 	}
 	root.required = v.policy.Index
 	if !v.manifest(root) {
 		return nil
 	}
+	v.find(ctx, &root)
 	var index v1.IndexManifest
 	if err := json.Unmarshal(m.Root.Raw, &index); err != nil {
 		v.add(root.check("manifest", "", Failed, "it is not an index: "+err.Error()))
@@ -154,21 +184,45 @@ func (v *verification) all(ctx context.Context, m Material) error {
 			continue
 		}
 		s.Raw, s.Stored = m.Children[at].Raw, m.Children[at].Stored
-		if err := v.look(ctx, &s); err != nil {
-			return err
-		}
-		root.binaries = append(root.binaries, s.binaries...)
 		images = append(images, s)
 	}
-	v.described(ctx, root)
+	var g errgroup.Group
+	g.SetLimit(4)
+	for i := range images {
+		g.Go(func() error {
+			v.find(ctx, &images[i])
+			return nil
+		})
+	}
+	_ = g.Wait() // none fails
+	for i := range images {
+		if err := v.look(ctx, &images[i], root.signed() && images[i].signed()); err != nil {
+			return err
+		}
+		root.binaries = append(root.binaries, images[i].binaries...)
+		root.unread = root.unread || images[i].unread
+	}
+	v.described(root)
 	for _, s := range images {
-		v.image(ctx, s)
+		v.image(s)
 	}
 	return nil
 }
 
-// look looks into an image: a damaged one has no executable.
-func (v *verification) look(ctx context.Context, s *subject) error {
+func (v *verification) find(ctx context.Context, s *subject) {
+	s.found = s.Stored.findingsIn(ctx, v.flight, s.Descriptor.Digest, v.policy.Trust, v.policy.Trust)
+}
+
+// look looks into an image: a damaged one has no executable. One that nobody expected has
+// signed may have anything in its layers, and is not looked into.
+func (v *verification) look(ctx context.Context, s *subject, signed bool) error {
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	if !signed || sha256Of(s.Raw) != s.Descriptor.Digest {
+		s.unread = true
+		return nil
+	}
 	if v.policy.Content != nil {
 		if s.damaged = v.policy.Content(ctx, s.Descriptor); s.damaged != nil {
 			return context.Cause(ctx)
@@ -178,17 +232,17 @@ func (v *verification) look(ctx context.Context, s *subject) error {
 }
 
 // image checks an image that was looked into.
-func (v *verification) image(ctx context.Context, s subject) {
+func (v *verification) image(s subject) {
 	switch {
 	case !v.manifest(s):
 		return
 	case s.damaged != nil:
 		v.add(s.check("content", "", Failed, oneLine(s.damaged)))
 		return
-	case v.policy.Content != nil:
+	case v.policy.Content != nil && !s.unread:
 		v.add(s.check("content", "", Passed, "configuration and layers have their digests"))
 	}
-	v.described(ctx, s)
+	v.described(s)
 }
 
 func (v *verification) binary(ctx context.Context, s *subject) error {
@@ -241,34 +295,83 @@ func (v *verification) manifest(s subject) bool {
 }
 
 // described checks a subject's signature and attestations.
-func (v *verification) described(ctx context.Context, s subject) {
-	found := s.Stored.findings(ctx, s.Descriptor.Digest, v.policy.Trust, v.policy.Trust)
-	forms := v.policy.Forms
-	if len(forms) == 0 {
-		forms = []Form{""} // any
-	}
-	for _, form := range forms {
-		for _, predicateType := range append([]string{SignatureType}, s.required...) {
-			v.require(s, form, predicateType, found)
+func (v *verification) described(s subject) {
+	found := s.found
+	if v.policy.Required != nil {
+		v.each(s, found)
+	} else {
+		forms := v.policy.Forms
+		if len(forms) == 0 {
+			forms = []Form{""} // any
+		}
+		for _, form := range forms {
+			for _, predicateType := range append([]string{SignatureType}, s.required...) {
+				v.require(s, form, predicateType, found)
+			}
 		}
 	}
+	var checks []Check
 	for _, f := range found {
-		v.judge(s, f)
+		checks = append(checks, v.judge(s, f)...)
+	}
+	for _, i := range s.Stored.Ignored {
+		checks = append(checks, s.check("stored", "", Ignored, i.Source+": "+strings.Join(strings.Fields(i.Reason), " ")))
+	}
+	// What was found first depends on digests, and so on chance.
+	slices.SortStableFunc(checks, inOrder)
+	v.add(checks...)
+	if s.Descriptor.Digest.String() == v.report.Digest {
+		v.released(s, found)
+	}
+}
+
+// each looks for each statement that is required of a subject.
+func (v *verification) each(s subject, found []*finding) {
+	var required []Required
+	for _, r := range v.policy.Required {
+		if r.Subject == s.Descriptor.Digest {
+			required = append(required, r)
+		}
+	}
+	for i, f := range satisfy(required, found) {
+		r := required[i]
+		if name := checkName(r.Statement.PredicateType); f != nil {
+			v.add(s.check(name, r.Form, Passed, "by "+f.signer))
+		} else {
+			v.add(s.check(name, r.Form, Failed, absent(r.Form, r.Statement.PredicateType, found)))
+		}
+	}
+}
+
+// unread fails what is required about digests that the material does not have.
+func (v *verification) unread(m Evidence) {
+	var missing []v1.Hash
+	for _, r := range v.policy.Required {
+		has := func(of Manifest) bool { return of.Descriptor.Digest == r.Subject }
+		if !has(m.Root) && !slices.ContainsFunc(m.Children, has) && !slices.Contains(missing, r.Subject) {
+			missing = append(missing, r.Subject)
+			v.add(Check{Check: "manifest", Subject: r.Subject.String(), Outcome: Failed, Detail: "it is part of the release, and was not found"})
+		}
 	}
 }
 
 // require looks for one valid statement of a type.
 func (v *verification) require(s subject, form Form, predicateType string, found []*finding) {
-	var reasons []string
 	for _, f := range found {
-		if form != "" && f.form != form {
-			continue
-		}
-		if f.ok() && f.statement.PredicateType == predicateType {
+		if (form == "" || f.form == form) && f.ok() && f.statement.PredicateType == predicateType {
 			v.add(s.check(checkName(predicateType), form, Passed, "by "+f.signer))
 			return
 		}
+	}
+	v.add(s.check(checkName(predicateType), form, Failed, absent(form, predicateType, found)))
+}
+
+// absent says why no statement of a type counts.
+func absent(form Form, predicateType string, found []*finding) string {
+	var reasons []string
+	for _, f := range found {
 		switch {
+		case form != "" && f.form != form:
 		case f.damaged != nil:
 			reasons = append(reasons, oneLine(f.damaged))
 		case f.statement != nil && f.statement.PredicateType != predicateType:
@@ -276,42 +379,60 @@ func (v *verification) require(s subject, form Form, predicateType string, found
 			reasons = append(reasons, oneLine(f.foreign))
 		case f.misplaced != nil:
 			reasons = append(reasons, oneLine(f.misplaced))
+		case f.ok():
+			reasons = append(reasons, "what is there says something else")
 		}
+	}
+	if len(reasons) > 0 {
+		return "none is valid: " + joinDistinct(reasons)
 	}
 	detail := "there is none"
 	if form != "" {
 		detail += " in the form " + string(form)
 	}
-	if len(reasons) > 0 {
-		detail = "none is valid: " + joinDistinct(reasons)
-	}
-	v.add(s.check(checkName(predicateType), form, Failed, detail))
+	return detail
 }
 
-// judge checks the content of what is stored, whether or not the policy asks for it:
-// what an expected signer has said must be true, and nothing may be damaged.
-func (v *verification) judge(s subject, f *finding) {
+// judge checks the content of what an expected signer has said, whether or not the policy
+// asks for it: it must be true. What counts for nothing anyway, since it is damaged, by
+// somebody else or about something else, is listed: anybody who can write to the
+// repository can put it there, and it takes nothing away from what is valid.
+func (v *verification) judge(s subject, f *finding) []Check {
 	switch {
 	case f.damaged != nil:
-		v.add(s.check("stored", f.form, Failed, f.source+" is damaged: "+oneLine(f.damaged)))
-		return
+		return []Check{s.check("stored", f.form, Ignored, f.name()+" is damaged: "+oneLine(f.damaged))}
 	case f.foreign != nil:
-		v.add(s.check("stored", f.form, Ignored, f.source+": "+oneLine(f.foreign)))
-		return
+		return []Check{s.check("stored", f.form, Ignored, f.name()+": "+oneLine(f.foreign))}
 	case f.misplaced != nil:
-		v.add(s.check("stored", f.form, Failed, fmt.Sprintf("%s belongs to something else: %s", f.source, oneLine(f.misplaced))))
-		return
+		return []Check{s.check("stored", f.form, Ignored, fmt.Sprintf("%s belongs to something else: %s", f.name(), oneLine(f.misplaced)))}
 	}
 	switch f.statement.PredicateType {
 	case SPDXType, CycloneDXType:
-		v.add(v.content(s, f))
+		return []Check{v.content(s, f)}
 	case ProvenanceType:
+		var checks []Check
 		if err := v.source(f.statement.Predicate); err != nil {
-			v.add(s.check("source", f.form, Failed, oneLine(err)))
+			checks = append(checks, s.check("source", f.form, Failed, oneLine(err)))
 		} else if v.policy.Source != "" {
-			v.add(s.check("source", f.form, Passed, repository(v.policy.Source)))
+			checks = append(checks, s.check("source", f.form, Passed, repository(v.policy.Source)))
 		}
+		if text := generatedFiles(f.statement.Predicate); text != "" {
+			checks = append(checks, s.check("generated", f.form, Passed, text))
+		}
+		return checks
 	}
+	return nil
+}
+
+// inOrder compares checks of one subject: by what was looked at, what is ignored last.
+func inOrder(a, b Check) int {
+	last := func(c Check) int {
+		if c.Outcome == Ignored {
+			return 1
+		}
+		return 0
+	}
+	return cmp.Or(cmp.Compare(last(a), last(b)), strings.Compare(a.Check, b.Check), cmp.Compare(a.Form, b.Form), strings.Compare(a.Detail, b.Detail))
 }
 
 // content checks an SBOM: an index has one for each platform, and the check says which.
@@ -323,6 +444,8 @@ func (v *verification) content(s subject, f *finding) Check {
 		return s.check(name, f.form, Failed, oneLine(err))
 	case v.policy.Binary == nil:
 		return s.check(name, f.form, Passed, fmt.Sprintf("readable, with %d files by sha256", len(hashes)))
+	case s.unread:
+		return s.check(name, f.form, Failed, "the image was not read, because it has no valid signature")
 	case len(s.binaries) == 0:
 		return s.check(name, f.form, Failed, "the image starts no executable that it could name")
 	}

@@ -12,7 +12,6 @@
 package baseimage
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -26,6 +25,8 @@ import (
 	imagespec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/thimble-build/thimble/build/internal/cache"
+	"github.com/thimble-build/thimble/build/internal/limit"
+	"github.com/thimble-build/thimble/build/internal/ociread"
 	"github.com/thimble-build/thimble/build/internal/registry"
 	"github.com/thimble-build/thimble/build/plan"
 )
@@ -42,8 +43,8 @@ type Store struct {
 	Compression plan.Compression
 }
 
-// maxDocument bounds a manifest and a configuration, in bytes.
-const maxDocument = 8 << 20
+// maxLayer bounds a layer, compressed and as a tar, in bytes.
+const maxLayer = 16 << 30
 
 // source is where a locked image is read from. What it gives is not checked yet.
 type source interface {
@@ -90,7 +91,7 @@ func (s *Store) lock(ctx context.Context, ref string, platforms []plan.Platform)
 		return none, err
 	}
 	if parsed.Kind == Archive {
-		return s.lockArchive(ref, parsed, platforms)
+		return s.lockArchive(ctx, ref, parsed, platforms)
 	}
 	from, err := s.open(ctx, parsed)
 	if err != nil {
@@ -193,9 +194,9 @@ func sbomsOf(ctx context.Context, from source, root []byte, mediaType types.Medi
 	if !mediaType.IsIndex() {
 		return from.sboms(ctx, digest, nil)
 	}
-	index, err := v1.ParseIndexManifest(bytes.NewReader(root))
+	index, err := ociread.ParseIndex(root)
 	if err != nil {
-		return nil, fmt.Errorf("read the index: %w", err)
+		return nil, err
 	}
 	found, err := from.sboms(ctx, digest, attestations(index)[digest])
 	if err != nil || len(found) > 0 {
@@ -208,9 +209,9 @@ func sbomsOf(ctx context.Context, from source, root []byte, mediaType types.Medi
 func candidates(ctx context.Context, from source, raw []byte, mediaType types.MediaType) ([]v1.Descriptor, error) {
 	switch {
 	case mediaType.IsIndex():
-		index, err := v1.ParseIndexManifest(bytes.NewReader(raw))
+		index, err := ociread.ParseIndex(raw)
 		if err != nil {
-			return nil, fmt.Errorf("read the index: %w", err)
+			return nil, err
 		}
 		var all []v1.Descriptor
 		for _, d := range index.Manifests {
@@ -224,9 +225,9 @@ func candidates(ctx context.Context, from source, raw []byte, mediaType types.Me
 		}
 		return all, nil
 	case mediaType.IsImage():
-		m, err := v1.ParseManifest(bytes.NewReader(raw))
+		m, err := ociread.ParseImage(raw)
 		if err != nil {
-			return nil, fmt.Errorf("read the manifest: %w", err)
+			return nil, err
 		}
 		config, err := configOf(ctx, from, m)
 		if err != nil {
@@ -311,9 +312,9 @@ func (s *Store) image(ctx context.Context, l plan.ImageLock, platform plan.Platf
 	if err != nil {
 		return nil, err
 	}
-	m, err := v1.ParseManifest(bytes.NewReader(raw))
+	m, err := ociread.ParseImage(raw)
 	if err != nil {
-		return nil, fmt.Errorf("read the manifest: %w", err)
+		return nil, err
 	}
 	raw, err = s.document("config", m.Config.Digest, func() ([]byte, error) {
 		src, err := from.get()
@@ -326,13 +327,16 @@ func (s *Store) image(ctx context.Context, l plan.ImageLock, platform plan.Platf
 		return nil, err
 	}
 	img := &Image{Digest: digest}
-	if img.Config, err = v1.ParseConfigFile(bytes.NewReader(raw)); err != nil {
-		return nil, fmt.Errorf("read the configuration: %w", err)
+	if img.Config, err = ociread.ParseConfig(raw); err != nil {
+		return nil, err
 	}
 	if len(img.Config.RootFS.DiffIDs) != len(m.Layers) {
 		return nil, fmt.Errorf("it has %d layers, and its configuration names %d", len(m.Layers), len(img.Config.RootFS.DiffIDs))
 	}
 	for i, d := range m.Layers {
+		if d.Size > maxLayer {
+			return nil, fmt.Errorf("layer %s: %w: it has %d bytes", d.Digest, limit.ErrTooLarge, d.Size)
+		}
 		if d.MediaType, err = layerType(d.MediaType); err != nil {
 			return nil, err
 		}
@@ -395,9 +399,9 @@ func configOf(ctx context.Context, from source, m *v1.Manifest) (*v1.ConfigFile,
 	if got := hashOf(raw); got != m.Config.Digest {
 		return nil, fmt.Errorf("configuration %s: %w: its content is %s", m.Config.Digest, cache.ErrCorrupt, got)
 	}
-	config, err := v1.ParseConfigFile(bytes.NewReader(raw))
+	config, err := ociread.ParseConfig(raw)
 	if err != nil {
-		return nil, fmt.Errorf("read the configuration: %w", err)
+		return nil, err
 	}
 	return config, nil
 }
@@ -415,8 +419,8 @@ func document(ctx context.Context, from source, d v1.Descriptor) ([]byte, error)
 type memory struct{ content []byte }
 
 func (m *memory) Write(p []byte) (int, error) {
-	if len(m.content)+len(p) > maxDocument {
-		return 0, fmt.Errorf("the configuration is larger than %d MiB", maxDocument>>20)
+	if len(m.content)+len(p) > ociread.MaxSize {
+		return 0, fmt.Errorf("the configuration is larger than %d MiB", ociread.MaxSize>>20)
 	}
 	m.content = append(m.content, p...)
 	return len(p), nil

@@ -22,6 +22,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/thimble-build/thimble/build/internal/cache"
+	"github.com/thimble-build/thimble/build/internal/ociread"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
@@ -84,7 +85,7 @@ func storeIn(t testing.TB) *Store {
 	t.Helper()
 	return &Store{
 		Abs:         func(p string) string { return p },
-		Cache:       must[*cache.Cache](t)(cache.Open(t.TempDir(), cache.Limits{})),
+		Cache:       must[*cache.Cache](t)(cache.Open(t.TempDir(), cache.Options{})),
 		Compression: plan.Gzip,
 	}
 }
@@ -170,7 +171,7 @@ func TestTamperedImage(t *testing.T) {
 		"a layer":           {manifest.Layers[1].Digest, flip, "layer " + manifest.Layers[1].Digest.String()},
 		"a truncated layer": {manifest.Layers[0].Digest, func(b []byte) []byte { return b[:len(b)-1] }, "bytes instead of"},
 		"a longer layer":    {manifest.Layers[0].Digest, func(b []byte) []byte { return append(b, 0) }, "it has more than"},
-		"a huge config":     {manifest.Config.Digest, func([]byte) []byte { return make([]byte, maxDocument+1) }, "the configuration is larger than 8 MiB"},
+		"a huge config":     {manifest.Config.Digest, func([]byte) []byte { return make([]byte, ociread.MaxSize+1) }, "the configuration is larger than 4 MiB"},
 	} {
 		s, dir := storeIn(t), folderOf(t, img)
 		l := must[plan.ImageLock](t)(s.Lock(t.Context(), "oci:"+dir, platforms(t, "linux/amd64")))

@@ -9,28 +9,28 @@ import (
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/thimble-build/thimble/build/internal/cache"
+	"github.com/thimble-build/thimble/build/internal/ociread"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
 // folder is an OCI image layout (image-spec 1.1, image-layout.md).
 type folder struct {
-	path  layout.Path
+	path  ociread.Folder
 	shown string
 }
 
 func openLayout(path, shown string) (*folder, error) {
-	p, err := layout.FromPath(path)
-	if err != nil {
+	f := &folder{ociread.Layout(path), shown}
+	if _, _, err := f.path.Index(); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			err = fs.ErrNotExist
 		}
 		return nil, fmt.Errorf("read layout %s: %w", shown, err)
 	}
-	return &folder{p, shown}, nil
+	return f, nil
 }
 
 func (f *folder) close() {}
@@ -42,11 +42,7 @@ func (f *folder) root(context.Context) ([]byte, types.MediaType, error) {
 	fail := func(err error) ([]byte, types.MediaType, error) {
 		return nil, "", fmt.Errorf("read layout %s: %w", f.shown, err)
 	}
-	top, err := f.path.ImageIndex()
-	if err != nil {
-		return fail(err)
-	}
-	list, err := top.IndexManifest()
+	list, top, err := f.path.Index()
 	if err != nil {
 		return fail(err)
 	}
@@ -77,7 +73,7 @@ func (f *folder) root(context.Context) ([]byte, types.MediaType, error) {
 	case len(own) == 0:
 		return fail(errors.New("it holds no image"))
 	case own[0].MediaType.IsIndex() && indexes == 1 || len(own) == 1:
-		raw, err := f.path.Bytes(own[0].Digest)
+		raw, err := f.path.Manifest(own[0].Digest)
 		if err == nil && hashOf(raw) != own[0].Digest {
 			err = fmt.Errorf("%s: %w: its content is %s", own[0].Digest, cache.ErrCorrupt, hashOf(raw))
 		}
@@ -86,25 +82,22 @@ func (f *folder) root(context.Context) ([]byte, types.MediaType, error) {
 		}
 		return raw, own[0].MediaType, nil
 	case platforms == len(own) && indexes == 0:
-		raw, err := top.RawManifest()
-		if err != nil {
-			return fail(err)
-		}
-		return raw, types.OCIImageIndex, nil
+		return top, types.OCIImageIndex, nil
 	}
 	return fail(fmt.Errorf("it holds %d images; put one into a layout of its own", len(own)))
 }
 
 func (f *folder) manifest(_ context.Context, digest v1.Hash) ([]byte, error) {
-	raw, err := f.path.Bytes(digest)
+	raw, err := f.path.Manifest(digest)
 	if err != nil {
 		return nil, fmt.Errorf("read layout %s: %w", f.shown, err)
 	}
 	return raw, nil
 }
 
-func (f *folder) blob(_ context.Context, digest v1.Hash, to cache.Sink) error {
-	content, err := f.path.Blob(digest)
+// blob leaves it to the sink how much it takes.
+func (f *folder) blob(ctx context.Context, digest v1.Hash, to cache.Sink) error {
+	content, err := f.path.OpenBlob(ctx, v1.Descriptor{Digest: digest, Size: maxLayer})
 	if err != nil {
 		return fmt.Errorf("read layout %s: %w", f.shown, err)
 	}

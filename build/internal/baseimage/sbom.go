@@ -10,6 +10,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/thimble-build/thimble/build/internal/attest"
+	"github.com/thimble-build/thimble/build/internal/ociread"
 	"github.com/thimble-build/thimble/build/internal/registry"
 	"github.com/thimble-build/thimble/build/plan"
 )
@@ -74,7 +75,7 @@ func sbomIn(raw []byte) string {
 		Annotations  map[string]string `json:"annotations"`
 		Layers       []v1.Descriptor   `json:"layers"`
 	}
-	if json.Unmarshal(raw, &m) != nil {
+	if _, err := ociread.ParseImage(raw); err != nil || json.Unmarshal(raw, &m) != nil {
 		return ""
 	}
 	type claim struct{ mediaType, predicate string }

@@ -16,7 +16,7 @@ import (
 // layer, the cache knows it afterwards, and one that is known is not made to its end.
 func TestLayerAhead(t *testing.T) {
 	dir := t.TempDir()
-	c, err := cache.Open(dir, cache.Limits{})
+	c, err := cache.Open(dir, cache.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

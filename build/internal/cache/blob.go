@@ -34,7 +34,7 @@ func (c *Cache) Blob(ctx context.Context, d v1.Descriptor, diffID v1.Hash, fetch
 		return nil, fmt.Errorf("layer %s: only sha256 is known", d.Digest)
 	}
 	v, err, _ := c.flight.Do("blob "+a.Digest.String()+" "+string(a.MediaType), func() (any, error) {
-		if l, ok := c.open(a); ok {
+		if l, ok := c.open(ctx, a); ok {
 			return l, nil
 		}
 		l, err := c.fetchBlob(ctx, a, fetch)

@@ -50,7 +50,7 @@ func TestBlob(t *testing.T) {
 	dir := t.TempDir()
 	plain := program(300_000)
 	packed, _ := layer(t, open(t, t.TempDir()), "x", "gzip", plain)
-	gzip, err := os.ReadFile(packed.File())
+	gzip, err := os.ReadFile(packed.File().Name())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,8 +2,9 @@
 // later run need not make them again. It takes a key and a function that makes
 // the content; it gives the content, from the folder if it is there and whole.
 //
-// Nothing in the folder is trusted: a layer is hashed whenever it is used, a
-// value carries its own hash, and what does not match is made again. Files
+// Nothing in the folder is trusted: a layer is hashed before it is used, unless its stat
+// data are those of when it was hashed (see package filesum), and while it is read; a
+// value carries its own hash; and what does not match is made again. Files
 // appear by rename, so a run may be killed at any moment, several runs may share
 // the folder, and anybody may remove anything from it.
 //
@@ -30,21 +31,24 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/thimble-build/thimble/build/internal/atomicfile"
+	"github.com/thimble-build/thimble/build/internal/filesum"
 )
 
-// Limits say what Trim leaves. A zero field means its default.
-type Limits struct {
-	// Size of all files together in bytes; 2 GiB by default.
+// Options of a cache. A zero field means its default.
+type Options struct {
+	// Size of all files together in bytes that Trim leaves; 2 GiB by default.
 	Size int64
-	// Age since the last use; 30 days by default.
+	// Age since the last use that Trim leaves; 30 days by default.
 	Age time.Duration
+	// HashAll hashes every layer before it is used, whatever its stat data say.
+	HashAll bool
 }
 
 // Cache is an open cache. It is safe for concurrent use.
 type Cache struct {
-	dir    string
-	limits Limits
-	flight singleflight.Group
+	dir     string
+	options Options
+	flight  singleflight.Group
 	// making is held while a layer is compressed, which takes all cores, and memory.
 	making sync.Mutex
 }
@@ -53,14 +57,14 @@ type Cache struct {
 const used = 24 * time.Hour
 
 // Open opens the cache in dir and makes the folder if need be.
-func Open(dir string, limits Limits) (*Cache, error) {
-	if limits.Size == 0 {
-		limits.Size = 2 << 30
+func Open(dir string, o Options) (*Cache, error) {
+	if o.Size == 0 {
+		o.Size = 2 << 30
 	}
-	if limits.Age == 0 {
-		limits.Age = 30 * 24 * time.Hour
+	if o.Age == 0 {
+		o.Age = 30 * 24 * time.Hour
 	}
-	c := &Cache{dir: dir, limits: limits}
+	c := &Cache{dir: dir, options: o}
 	for _, sub := range []string{"blobs", "layers", "values", "tmp"} {
 		if err := os.MkdirAll(c.path(sub), 0o755); err != nil {
 			return nil, fmt.Errorf("open the cache: %w; set XDG_CACHE_HOME to a folder that can be written", err)
@@ -89,6 +93,15 @@ func (c *Cache) Value(key string, make func() ([]byte, error)) ([]byte, error) {
 	}
 	return v.([]byte), nil
 }
+
+// Get returns what is kept under the key.
+func (c *Cache) Get(key string) ([]byte, bool) { return c.readValue(c.path("values", name(key))) }
+
+// Put keeps a value under the key, as Value does.
+func (c *Cache) Put(key string, value []byte) { c.keep(c.path("values", name(key)), value) }
+
+// Sums are the sums of files, which the cache remembers.
+func (c *Cache) Sums() filesum.Sums { return filesum.Sums{Store: c, Always: c.options.HashAll} }
 
 // keep writes a value behind its hash. It may fail: a full disk costs the next
 // run some time, and this one nothing.

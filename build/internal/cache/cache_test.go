@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 
 func open(t testing.TB, dir string) *cache.Cache {
 	t.Helper()
-	c, err := cache.Open(dir, cache.Limits{})
+	c, err := cache.Open(dir, cache.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +190,7 @@ func TestNotAFolder(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	_, err := cache.Open(filepath.Join(file, "cache"), cache.Limits{})
+	_, err := cache.Open(filepath.Join(file, "cache"), cache.Options{})
 	if err == nil || !bytes.Contains([]byte(err.Error()), []byte("XDG_CACHE_HOME")) {
 		t.Errorf("the error is %v", err)
 	}

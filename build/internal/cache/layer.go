@@ -18,14 +18,16 @@ import (
 	imagespec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/thimble-build/thimble/build/internal/compress"
+	"github.com/thimble-build/thimble/build/internal/filesum"
+	"github.com/thimble-build/thimble/build/internal/limit"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
 // Layer is a compressed layer. It stays usable when the cache loses its file.
 type Layer struct {
 	about about
-	path  string
-	file  *os.File // held open for the layer's life
+	file  *os.File    // held open for the layer's life
+	info  fs.FileInfo // of the file when its content was known
 }
 
 // about is what is kept of a layer besides its blob.
@@ -48,12 +50,18 @@ func (l *Layer) Size() (int64, error) { return l.about.Size, nil }
 // MediaType is OCI's for the compression (image-spec, layer.md).
 func (l *Layer) MediaType() (types.MediaType, error) { return l.about.MediaType, nil }
 
-// Compressed reads the blob.
+// Compressed reads the blob. Its end is an error if it is not the blob of the digest.
 func (l *Layer) Compressed() (io.ReadCloser, error) {
-	return io.NopCloser(io.NewSectionReader(l.file, 0, l.about.Size)), nil
+	return io.NopCloser(l.verified()), nil
 }
 
-// Uncompressed reads the tar.
+func (l *Layer) verified() io.Reader {
+	return filesum.Verify(io.NewSectionReader(l.file, 0, l.about.Size), l.about.Size, func() (string, error) {
+		return l.about.Digest.Hex, nil
+	})
+}
+
+// Uncompressed reads the tar. Its end is an error if the blob is not that of the digest.
 func (l *Layer) Uncompressed() (io.ReadCloser, error) {
 	compression := plan.Gzip
 	switch l.about.MediaType {
@@ -62,11 +70,21 @@ func (l *Layer) Uncompressed() (io.ReadCloser, error) {
 	case imagespec.MediaTypeImageLayer:
 		return l.Compressed()
 	}
-	return compress.NewReader(io.NewSectionReader(l.file, 0, l.about.Size), compression)
+	blob := l.verified()
+	z, err := compress.NewReader(blob, compression)
+	if err != nil {
+		return nil, err
+	}
+	return &unpacked{z, blob}, nil
 }
 
-// File is the path of the blob, which was whole when the layer was returned.
-func (l *Layer) File() string { return l.path }
+// File is the open file of the blob. The caller must not close it.
+func (l *Layer) File() *os.File { return l.file }
+
+// Check returns an error if the file has changed since the layer was returned.
+func (l *Layer) Check(ctx context.Context) error {
+	return filesum.Sums{}.Check(ctx, l.file, l.info, l.about.Digest.Hex)
+}
 
 // layerFormat is part of every key: it changes with anything that changes the
 // bytes of a compressed layer.
@@ -78,7 +96,7 @@ const layerFormat = "layer 3 "
 func (c *Cache) Layer(ctx context.Context, key string, compression plan.Compression, write func(io.Writer) error) (*Layer, error) {
 	file := c.layerFile(key, compression)
 	v, err, _ := c.flight.Do(file, func() (any, error) {
-		if l, ok := c.known(file); ok {
+		if l, ok := c.known(ctx, file); ok {
 			return l, nil
 		}
 		l, err := c.makeLayer(ctx, compression, write)
@@ -108,7 +126,7 @@ func (c *Cache) LayerAhead(ctx context.Context, key func() (string, error), comp
 	k, err := key()
 	file := c.layerFile(k, compression)
 	if err == nil {
-		if l, ok := c.known(file); ok {
+		if l, ok := c.known(ctx, file); ok {
 			giveUp()
 			<-done
 			if made != nil {
@@ -144,7 +162,7 @@ func (c *Cache) remember(file string, l *Layer) error {
 }
 
 // known opens a layer that the cache has, if its blob is what it should be.
-func (c *Cache) known(file string) (*Layer, bool) {
+func (c *Cache) known(ctx context.Context, file string) (*Layer, bool) {
 	b, ok := c.readValue(file)
 	if !ok {
 		return nil, false
@@ -153,23 +171,26 @@ func (c *Cache) known(file string) (*Layer, bool) {
 	if err := json.Unmarshal(b, &a); err != nil || a.Digest.Algorithm != "sha256" {
 		return nil, false
 	}
-	return c.open(a)
+	return c.open(ctx, a)
 }
 
 // open opens the blob of a layer, if it is what it should be.
-func (c *Cache) open(a about) (*Layer, bool) {
-	l := &Layer{about: a, path: c.path("blobs", a.Digest.Hex)}
+func (c *Cache) open(ctx context.Context, a about) (*Layer, bool) {
+	l := &Layer{about: a}
+	path := c.path("blobs", a.Digest.Hex)
 	var err error
-	if l.file, err = os.Open(l.path); err != nil {
+	if l.file, err = os.Open(path); err != nil {
 		return nil, false
 	}
-	h := sha256.New()
-	n, err := io.Copy(h, io.LimitReader(l.file, l.about.Size+1))
-	if err != nil || n != l.about.Size || hex.EncodeToString(h.Sum(nil)) != l.about.Digest.Hex {
+	touch(path)
+	var sum string
+	if l.info, err = l.file.Stat(); err == nil && l.info.Size() == a.Size {
+		sum, err = c.Sums().Of(ctx, l.file)
+	}
+	if err != nil || sum != a.Digest.Hex {
 		l.file.Close()
 		return nil, false
 	}
-	touch(l.path)
 	return l, true
 }
 
@@ -201,7 +222,7 @@ func (c *Cache) makeLayer(ctx context.Context, compression plan.Compression, wri
 		mediaType = imagespec.MediaTypeImageLayerZstd
 	}
 	plain := sha256.New()
-	err = write(contextWriter{ctx, io.MultiWriter(plain, z)})
+	err = write(limit.Writer(ctx, io.MultiWriter(plain, z)))
 	if err = errors.Join(err, z.Close()); err != nil {
 		return nil, err
 	}
@@ -229,20 +250,30 @@ func (c *Cache) settle(l *Layer, f *os.File) error {
 	if err := f.Close(); err != nil {
 		return err
 	}
-	l.path = c.path("blobs", l.about.Digest.Hex)
+	path := c.path("blobs", l.about.Digest.Hex)
 	if err := os.MkdirAll(c.path("blobs"), 0o755); err != nil {
 		return err
 	}
-	if err := os.Chmod(f.Name(), 0o644); err != nil { // linked into the output folder
+	if err := os.Chmod(f.Name(), 0o644); err != nil { // others may share the cache
 		return err
 	}
 	var err error
 	if l.file, err = os.Open(f.Name()); err != nil {
 		return err
 	}
-	if err := os.Rename(f.Name(), l.path); err != nil {
+	if err = os.Rename(f.Name(), path); err == nil {
+		l.info, err = l.file.Stat()
+	}
+	if err != nil {
 		l.file.Close()
 		return err
+	}
+	// Who copies the file opens it by its name, unless another run has removed it.
+	if named, err := os.Open(path); err == nil {
+		if info, err := named.Stat(); err == nil && os.SameFile(info, l.info) {
+			l.file, named = named, l.file
+		}
+		named.Close() // only read
 	}
 	return nil
 }
@@ -259,17 +290,4 @@ func (c *counter) Write(p []byte) (int, error) {
 	c.hash.Write(p[:n])
 	c.n += int64(n)
 	return n, err
-}
-
-// contextWriter fails once the context has ended.
-type contextWriter struct {
-	ctx context.Context
-	w   io.Writer
-}
-
-func (c contextWriter) Write(p []byte) (int, error) {
-	if err := context.Cause(c.ctx); err != nil {
-		return 0, err
-	}
-	return c.w.Write(p)
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/thimble-build/thimble/build/internal/cache"
+	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
 // content of the layer that several runs make.
@@ -22,7 +23,7 @@ const layers = 8
 
 // another is a run of its own that makes the layers and prints their digests.
 func another(dir string) error {
-	c, err := cache.Open(dir, cache.Limits{})
+	c, err := cache.Open(dir, cache.Options{})
 	if err != nil {
 		return err
 	}
@@ -52,7 +53,7 @@ func anotherRun(t *testing.T, dir string) *exec.Cmd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(exe)
+	cmd := testtool.Command(t, exe)
 	cmd.Env = append(os.Environ(), "CACHE_TEST_DIR="+dir)
 	cmd.Stderr = os.Stderr
 	return cmd

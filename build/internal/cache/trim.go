@@ -60,7 +60,7 @@ func (c *Cache) trim(now time.Time, downloads []string) error {
 				return err
 			}
 			e := entry{filepath.Join(folder, d.Name()), info.Size(), info.ModTime()}
-			limit := c.limits.Age
+			limit := c.options.Age
 			if folder == tmp {
 				limit = used
 			}
@@ -78,7 +78,7 @@ func (c *Cache) trim(now time.Time, downloads []string) error {
 	}
 	slices.SortFunc(entries, func(a, b entry) int { return cmp.Or(a.used.Compare(b.used), cmp.Compare(a.path, b.path)) })
 	for _, e := range entries {
-		if total <= c.limits.Size {
+		if total <= c.options.Size {
 			break
 		}
 		if err := remove(e.path); err != nil {

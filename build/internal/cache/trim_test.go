@@ -22,7 +22,7 @@ func age(t *testing.T, dir string, by time.Duration) {
 	}
 }
 
-func trim(t *testing.T, dir string, limits cache.Limits) {
+func trim(t *testing.T, dir string, limits cache.Options) {
 	t.Helper()
 	c, err := cache.Open(dir, limits)
 	if err != nil {
@@ -44,7 +44,7 @@ func TestTrimByAge(t *testing.T) {
 	age(t, dir, 20*day)
 	layer(t, open(t, dir), "used", "gzip", []byte("used")) // which is a use
 	value(t, open(t, dir), "used", "used")
-	trim(t, dir, cache.Limits{Age: 10 * day})
+	trim(t, dir, cache.Options{Age: 10 * day})
 
 	if _, made := layer(t, open(t, dir), "used", "gzip", []byte("used")); made || value(t, open(t, dir), "used", "used") {
 		t.Error("what was used is gone")
@@ -69,7 +69,7 @@ func TestTrimBySize(t *testing.T) {
 			}
 		}
 	}
-	trim(t, dir, cache.Limits{Size: 3<<20 + 1<<19})
+	trim(t, dir, cache.Options{Size: 3<<20 + 1<<19})
 	for i := range 8 {
 		made := false
 		if _, err := open(t, dir).Value(fmt.Sprint(i), func() ([]byte, error) { made = true; return program(1 << 20), nil }); err != nil {
@@ -97,7 +97,7 @@ func TestTrimDownloads(t *testing.T) {
 		}
 	}
 	layer(t, open(t, dir), "layer", "gzip", program(1<<19))
-	c, err := cache.Open(dir, cache.Limits{Age: 10 * day, Size: 2<<20 + 3<<18})
+	c, err := cache.Open(dir, cache.Options{Age: 10 * day, Size: 2<<20 + 3<<18})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +119,7 @@ func TestTrimDownloads(t *testing.T) {
 // Trim looks once a day, and takes what killed runs left after a day.
 func TestTrimOnceADay(t *testing.T) {
 	dir := t.TempDir()
-	trim(t, dir, cache.Limits{})
+	trim(t, dir, cache.Options{})
 	left := filepath.Join(dir, "tmp", "layer-1")
 	write := func() {
 		t.Helper()
@@ -132,12 +132,12 @@ func TestTrimOnceADay(t *testing.T) {
 		}
 	}
 	write()
-	trim(t, dir, cache.Limits{})
+	trim(t, dir, cache.Options{})
 	if _, err := os.Stat(left); err != nil {
 		t.Errorf("it looked twice in a day: %v", err)
 	}
 	age(t, dir, 2*day)
-	trim(t, dir, cache.Limits{})
+	trim(t, dir, cache.Options{})
 	if _, err := os.Stat(left); !os.IsNotExist(err) {
 		t.Errorf("what a killed run left is still there: %v", err)
 	}
@@ -147,7 +147,7 @@ func TestTrimOnceADay(t *testing.T) {
 	if err := os.WriteFile(fresh, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	trim(t, dir, cache.Limits{})
+	trim(t, dir, cache.Options{})
 	if _, err := os.Stat(fresh); err != nil {
 		t.Errorf("what another run is writing is gone: %v", err)
 	}

@@ -49,7 +49,7 @@ func (c *comparison) cause(kind CauseKind, format string, args ...any) {
 
 // causes are those found, in their order, without what only follows from another: where
 // the plans, or the build infos, tell why code differs, the code says nothing of its
-// own.
+// own, and where a generated file is at hand, its hash does not.
 func (c *comparison) causes() []Cause {
 	if c.report.Same {
 		return nil
@@ -62,7 +62,8 @@ func (c *comparison) causes() []Cause {
 	for _, f := range c.found {
 		code := f.Kind == CauseTime && strings.HasPrefix(f.Detail, "a time was compiled into") ||
 			f.Kind == CauseSource && strings.HasPrefix(f.Detail, "the build info of both")
-		if code && (explained || generated) {
+		sums := generated && strings.HasPrefix(f.Detail, generatedSums) // the files at hand tell more
+		if sums || code && (explained || generated) {
 			continue
 		}
 		out = append(out, f)

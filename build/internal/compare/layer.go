@@ -18,6 +18,9 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/thimble-build/thimble/build/internal/compress"
+	"github.com/thimble-build/thimble/build/internal/limit"
 )
 
 // images compares two images: manifest, configuration, layers.
@@ -211,12 +214,49 @@ type file struct {
 	order  int
 }
 
-// maxFiles bounds what a damaged or hostile layer can make us keep.
-const maxFiles = 1 << 20
+// What a damaged or hostile layer can make us keep, or read, is bounded: its files, the
+// bytes of their names and attributes, and those of the layer and of what is in it, which
+// may be sparse.
+const (
+	maxFiles = 200_000
+	maxNames = 32 << 20
+	maxLayer = 16 << 30
+)
+
+// open reads the tar of a layer.
+func (l imageLayer) open(ctx context.Context) (io.ReadCloser, error) {
+	packed, err := l.Compressed()
+	if err != nil {
+		return nil, err
+	}
+	content, err := compress.NewReaderOfAny(limit.Bytes(limit.Reader(ctx, packed), maxLayer))
+	if err != nil {
+		return nil, errors.Join(err, packed.Close())
+	}
+	return tarOf{limit.Bytes(limit.Reader(ctx, content), maxLayer), content, packed}, nil
+}
+
+// tarOf is a tar, and what it is read from.
+type tarOf struct {
+	io.Reader
+	content, packed io.Closer
+}
+
+func (t tarOf) Close() error { return errors.Join(t.content.Close(), t.packed.Close()) }
+
+// names is how many bytes are kept of a header.
+func names(h *tar.Header) int {
+	n := len(h.Name) + len(h.Linkname) + len(h.Uname) + len(h.Gname)
+	for key, value := range h.PAXRecords {
+		n += len(key) + len(value) + 32
+	}
+	return n
+}
 
 // readTar reads the entries of a layer.
 func readTar(ctx context.Context, r io.Reader) (map[string]file, error) {
 	files := map[string]file{}
+	kept, left := 0, int64(maxLayer)
 	for entries := tar.NewReader(r); ; {
 		if err := context.Cause(ctx); err != nil {
 			return nil, err
@@ -228,10 +268,16 @@ func readTar(ctx context.Context, r io.Reader) (map[string]file, error) {
 		if err != nil {
 			return nil, err
 		}
+		if kept += names(h); kept > maxNames {
+			return nil, fmt.Errorf("its names come to more than %d MiB", maxNames>>20)
+		}
 		f := file{header: h, order: len(files)}
 		if h.Typeflag == tar.TypeReg {
+			if left -= h.Size; left < 0 {
+				return nil, fmt.Errorf("its files: %w", limit.ErrTooLarge)
+			}
 			sum := sha256.New()
-			if _, err := io.Copy(sum, entries); err != nil {
+			if _, err := io.Copy(sum, limit.Reader(ctx, entries)); err != nil {
 				return nil, err
 			}
 			f.sum = hex.EncodeToString(sum.Sum(nil))
@@ -243,7 +289,7 @@ func readTar(ctx context.Context, r io.Reader) (map[string]file, error) {
 }
 
 func (l imageLayer) files(ctx context.Context) (map[string]file, error) {
-	r, err := l.Uncompressed()
+	r, err := l.open(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -398,9 +444,12 @@ func (p *pair) content(ctx context.Context, x, y imageLayer, name string) error 
 	return p.contents(files[0], files[1], name, x.name)
 }
 
+// maxExtracted bounds a file that is copied out of a layer, in bytes.
+const maxExtracted = 4 << 30
+
 // extract copies one regular file of a layer into a temporary file.
 func (l imageLayer) extract(ctx context.Context, name, tmp string) (f *os.File, err error) {
-	r, err := l.Uncompressed()
+	r, err := l.open(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -436,7 +485,10 @@ func (l imageLayer) extract(ctx context.Context, name, tmp string) (f *os.File, 
 		if err := f.Truncate(0); err != nil {
 			return f, err
 		}
-		if _, err := io.Copy(f, entries); err != nil {
+		if h.Size > maxExtracted {
+			return f, limit.ErrTooLarge
+		}
+		if _, err := io.Copy(f, limit.Reader(ctx, entries)); err != nil {
 			return f, err
 		}
 	}

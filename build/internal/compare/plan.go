@@ -19,6 +19,9 @@ type reason struct {
 // the image.
 const documentsOnly CauseKind = "documents"
 
+// generatedSums is what a plan says of generated files.
+const generatedSums = "what Config.Before made, by its SHA-256,"
+
 // reasons are looked at in this order. A field of kind "" changes no digest.
 var reasons = []reason{
 	{"/kit/", CauseKit, "thimble"},
@@ -36,6 +39,7 @@ var reasons = []reason{
 	{"/moduleVersion", CauseVCS, "the module's version"},
 	{"/dirtyFile", CauseVCS, "the first file that differs from the commit"},
 	{"/dirty", CauseVCS, "whether the tree differs from the commit"},
+	{"/generated", CauseSource, generatedSums},
 	{"/shallow", "", ""},
 	{"/sourceDateEpoch", CauseEpoch, "SOURCE_DATE_EPOCH, or the commit's time,"},
 	{"/source", CauseVCS, "the repository's URL"},

@@ -7,12 +7,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/thimble-build/thimble/build/internal/gocmd"
+	"github.com/thimble-build/thimble/build/internal/ldflags"
 	"github.com/thimble-build/thimble/build/internal/process"
 	"github.com/thimble-build/thimble/build/plan"
 )
@@ -46,8 +49,12 @@ func Build(ctx context.Context, g *gocmd.Go, p *plan.Plan, platform plan.Platfor
 	if err := os.MkdirAll(filepath.Join(dir, platform.Key()), 0o755); err != nil {
 		return fmt.Errorf("compile for %s: %w", platform, err)
 	}
+	settings, err := flags(g, p, platform)
+	if err != nil {
+		return fmt.Errorf("compile for %s: %w", platform, err)
+	}
 	for _, batch := range batches(images) {
-		args := append([]string{"build"}, flags(g, p)...)
+		args := append([]string{"build"}, settings...)
 		out := Path(dir, batch[0], platform)
 		if len(batch) > 1 {
 			out = filepath.Dir(out) + string(filepath.Separator)
@@ -57,7 +64,7 @@ func Build(ctx context.Context, g *gocmd.Go, p *plan.Plan, platform plan.Platfor
 		for _, img := range batch {
 			names = append(names, img.Package)
 		}
-		err := process.Run(ctx, g.Command(g.Settings(platform, batch[0].Cgo), append(args, names...)...))
+		err := g.Explain(process.Run(ctx, g.Command(g.Settings(platform, batch[0].Cgo), append(args, names...)...)))
 		if err != nil {
 			if failed := new(process.Error); errors.As(err, &failed) && failed.Stderr != "" {
 				return &Error{Package: strings.Join(names, " "), Platform: platform, Output: failed.Stderr, Err: err}
@@ -94,12 +101,20 @@ func batches(images []plan.Image) [][]plan.Image {
 
 // flags are those of `go build`. The build id stays: without it the go command
 // would link every time.
-func flags(g *gocmd.Go, p *plan.Plan) []string {
+func flags(g *gocmd.Go, p *plan.Plan, platform plan.Platform) ([]string, error) {
+	forLinker, err := ldflags.Join(p.Build.LDFlags)
+	if err != nil {
+		return nil, err
+	}
 	args := []string{
-		"-trimpath", "-mod=" + p.Toolchain.Mod, fmt.Sprintf("-buildvcs=%t", p.Build.Stamp), "-ldflags=" + quote(p.Build.LDFlags),
+		"-trimpath", "-mod=" + p.Toolchain.Mod, fmt.Sprintf("-buildvcs=%t", p.Build.Stamp), "-ldflags=" + forLinker,
 	}
 	for _, f := range p.Build.GCFlags {
 		args = append(args, "-gcflags="+f)
+	}
+	states := g.AssemblyStates[platform]
+	for _, pkg := range slices.Sorted(maps.Keys(states)) { // a macro that nobody asks for
+		args = append(args, "-asmflags="+pkg+"=-D=THIMBLE_STATE_"+states[pkg])
 	}
 	if len(p.Build.Tags) > 0 {
 		args = append(args, "-tags="+strings.Join(p.Build.Tags, ","))
@@ -107,22 +122,5 @@ func flags(g *gocmd.Go, p *plan.Plan) []string {
 	if g.Parallel != "" {
 		args = append(args, "-p="+g.Parallel)
 	}
-	return args
-}
-
-// quote joins flags as the go command splits them: by spaces, except between
-// quotes of either kind, with no way to escape one.
-func quote(list []string) string {
-	quoted := make([]string, len(list))
-	for i, s := range list {
-		switch {
-		case !strings.ContainsAny(s, " \t\n'\""):
-			quoted[i] = s
-		case !strings.Contains(s, "'"):
-			quoted[i] = "'" + s + "'"
-		default:
-			quoted[i] = `"` + s + `"`
-		}
-	}
-	return strings.Join(quoted, " ")
+	return args, nil
 }

@@ -3,7 +3,6 @@ package compile
 import (
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -11,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/thimble-build/thimble/build/internal/gocmd"
+	"github.com/thimble-build/thimble/build/internal/testtool"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
@@ -26,7 +26,7 @@ func fixture(t *testing.T, module string) (*gocmd.Go, *plan.Plan) {
 		t.Fatal(err)
 	}
 	return g, &plan.Plan{
-		Module: plan.Module{Path: "example.com/" + module, Dir: "."}, ModuleVersion: "(devel)",
+		Module:    plan.Module{Path: "example.com/" + module, Dir: "."},
 		Toolchain: plan.Toolchain{Version: g.Version, Mod: "readonly"},
 		Build:     plan.Build{LDFlags: []string{"-s", "-w"}},
 		Platforms: []plan.Platform{{OS: "linux", Architecture: "amd64"}},
@@ -46,6 +46,7 @@ func prove(t *testing.T, path string, p *plan.Plan) error {
 }
 
 func TestBuildForEveryVariant(t *testing.T) {
+	testtool.OnRequest(t, "the standard library is compiled for other machines")
 	g, p := fixture(t, "hello")
 	dir := t.TempDir()
 	for _, name := range []string{"darwin/arm64", "windows/amd64", "freebsd/arm/v6", "linux/amd64", "linux/amd64/v3", "linux/arm/v6", "linux/arm64", "linux/s390x", "linux/riscv64"} {
@@ -117,16 +118,23 @@ func TestProveRefuses(t *testing.T) {
 		{name: "cgo", module: "cgo", env: "CGO_ENABLED=1", want: "libc.so.6", is: ErrDynamic},
 		{name: "no trimpath", module: "hello", flags: []string{"-trimpath=false"}, want: "its -trimpath is"},
 		{name: "tags", module: "hello", flags: []string{"-tags=x"}, want: `its -tags is "x"`},
-		{name: "stamp", module: "hello", change: func(p *plan.Plan) { p.Build.Stamp, p.Revision = true, "abc" }, want: "git fetch --tags", is: ErrStamp},
-		{name: "stamp in a shallow clone", module: "hello", change: func(p *plan.Plan) { p.ModuleVersion, p.Shallow = "v1.2.3", true }, want: "git fetch --unshallow --tags", is: ErrStamp},
+		{name: "stamp of another commit", module: "hello", flags: []string{"-buildvcs=true"}, change: func(p *plan.Plan) { p.Build.Stamp, p.Revision = true, "abc" }, want: "its vcs.revision is", is: ErrStamp},
+		{name: "stamp that nobody wants", module: "hello", flags: []string{"-buildvcs=true"}, want: `its vcs is "git", the plan's ""`, is: ErrStamp},
+		{name: "no stamp", module: "hello", change: func(p *plan.Plan) { p.Build.Stamp, p.Revision = true, "abc" }},
 		{name: "toolchain", module: "hello", change: func(p *plan.Plan) { p.Toolchain.Version = "go1.20" }, want: `the plan's "go1.20"`},
 		{name: "package", module: "hello", change: func(p *plan.Plan) { p.Images[0].Package = "example.com/other" }, want: "its package is"},
 		{name: "none", module: "hello"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			switch test.name {
+			case "cgo":
+				testtool.Program(t, "gcc")
+			case "pie":
+				testtool.OnRequest(t, "the standard library is compiled once more")
+			}
 			g, p := fixture(t, test.module)
 			out := filepath.Join(t.TempDir(), "program")
-			cmd := exec.Command("go", append(append([]string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", out}, test.flags...), p.Images[0].Package)...)
+			cmd := testtool.Command(t, "go", append(append([]string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", out}, test.flags...), p.Images[0].Package)...)
 			cmd.Dir = filepath.Join("../../../testdata/modules", test.module)
 			cmd.Env = append(os.Environ(), "GOENV=off", "GOFLAGS=", "CGO_ENABLED=0", "GOWORK=off", test.env)
 			if b, err := cmd.CombinedOutput(); err != nil {
@@ -163,6 +171,7 @@ func TestCgo(t *testing.T) {
 	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
 		t.Skip("needs a C compiler for linux/amd64, which TestCgo has only there")
 	}
+	testtool.Program(t, "gcc")
 	g, p := fixture(t, "cgo")
 	if _, err := g.FindC(t.Context(), p.Platforms[0], ""); err != nil {
 		t.Fatal(err)
@@ -207,11 +216,5 @@ func TestCgo(t *testing.T) {
 	}
 	if want := []string{"other", "a c", "b"}; !slices.Equal(got, want) {
 		t.Errorf("the go command is called for %q, want %q", got, want)
-	}
-}
-
-func TestQuote(t *testing.T) {
-	if got, want := quote([]string{"-s", "-X main.a=b c", `-X=main.q='x y'`}), `-s '-X main.a=b c' "-X=main.q='x y'"`; got != want {
-		t.Errorf("quote = %s, want %s", got, want)
 	}
 }

@@ -1,21 +1,24 @@
 package compile
 
 import (
+	"context"
 	"debug/elf"
 	"encoding/binary"
 	"fmt"
 	"io"
+
+	"github.com/thimble-build/thimble/build/internal/limit"
 )
 
 // onlySymbols writes an ELF file without the content of the sections that are loaded
 // into memory, except for notes, among them the build ids. Their headers stay, as NOBITS,
 // because symbols refer to them by number and address; so debuggers take the file for
 // what objcopy --only-keep-debug writes. raw is the file that f was read from.
-func onlySymbols(w io.Writer, raw io.ReaderAt, f *elf.File) error {
+func onlySymbols(ctx context.Context, w io.Writer, raw io.ReaderAt, f *elf.File) error {
 	if f.Class == elf.ELFCLASS64 {
-		return rewrite(w, raw, f, layout64)
+		return rewrite(limit.Writer(ctx, w), raw, f, layout64)
 	}
-	return rewrite(w, raw, f, layout32)
+	return rewrite(limit.Writer(ctx, w), raw, f, layout32)
 }
 
 // layout is where the fields of one ELF class are that change (System V ABI, chapter 4):

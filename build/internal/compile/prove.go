@@ -18,7 +18,7 @@ import (
 var ErrDynamic = errors.New("not static")
 
 // ErrStamp is the cause of an error of Prove when the version control state in
-// the binary is not the plan's.
+// the binary is not that of the plan's revision.
 var ErrStamp = errors.New("stamped otherwise than planned")
 
 // machines are the ELF machine, class and byte order of Go's ports of linux.
@@ -158,27 +158,29 @@ func compare(info *debug.BuildInfo, p *plan.Plan, img plan.Image, platform plan.
 		}
 	}
 
-	var vcs, revision, modified, when string
-	if p.Build.Stamp {
-		vcs, revision, when, modified = "git", p.Revision, p.Build.VCSTime, fmt.Sprint(p.Build.VCSModified)
+	pairs = []pair{{"vcs", setting(info, "vcs"), ""}, {"vcs.revision", setting(info, "vcs.revision"), ""}, {"vcs.time", setting(info, "vcs.time"), ""}}
+	if p.Build.Stamp && pairs[0].got != "" { // where it cannot, the go command stamps nothing
+		pairs[0].want, pairs[1].want, pairs[2].want = "git", p.Revision, p.Build.VCSTime
 	}
-	for _, x := range []pair{
-		{"vcs", setting(info, "vcs"), vcs},
-		{"vcs.revision", setting(info, "vcs.revision"), revision},
-		{"vcs.time", setting(info, "vcs.time"), when},
-		{"vcs.modified", setting(info, "vcs.modified"), modified},
-		{"main module version", info.Main.Version, p.ModuleVersion},
-	} {
+	for _, x := range pairs {
 		if x.got != x.want {
-			return fmt.Errorf("%w: its %s is %q, the plan's %q; %s", ErrStamp, x.name, x.got, x.want, remedy(p))
+			return fmt.Errorf("%w: its %s is %q, the plan's %q; did the tree change meanwhile? run it again", ErrStamp, x.name, x.got, x.want)
 		}
 	}
 	return nil
 }
 
-func remedy(p *plan.Plan) string {
-	if p.Shallow {
-		return "the history is incomplete: git fetch --unshallow --tags"
-	}
-	return "did the tree change meanwhile? run it again, or fetch the missing tags: git fetch --tags"
+// Stamp is what the go command wrote into a binary of the version control state.
+type Stamp struct {
+	// Stamped says that it wrote anything. ModuleVersion is the main module's version,
+	// "(devel)" if it has none.
+	Stamped       bool
+	ModuleVersion string
+	// Modified says that git called the tree changed.
+	Modified bool
+}
+
+// ReadStamp reads the stamp of a binary that Prove has accepted.
+func ReadStamp(info *debug.BuildInfo) Stamp {
+	return Stamp{Stamped: setting(info, "vcs") != "", ModuleVersion: info.Main.Version, Modified: setting(info, "vcs.modified") == "true"}
 }

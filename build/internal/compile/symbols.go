@@ -25,8 +25,11 @@ var ErrNoBuildID = errors.New("the binary has no GNU build id")
 // data once it kept the symbols: they would lie.
 var ErrOtherCode = errors.New("the symbols do not fit the binary")
 
+// SymbolsPath is where Symbols leaves the symbols of a binary.
+func SymbolsPath(binary string) string { return binary + ".debug" }
+
 // Symbols writes what -s -w left out of a binary of Build (its symbol table and DWARF)
-// into a file beside it, and returns that file and the binary's GNU build id in hex.
+// into the file of SymbolsPath, and returns the binary's GNU build id in hex.
 //
 // The image is linked a second time, from the same compiled packages, with the symbols
 // kept, and with the two build ids of the first binary, which the linker would derive
@@ -34,10 +37,11 @@ var ErrOtherCode = errors.New("the symbols do not fit the binary")
 // the same, byte for byte, or the error is ErrOtherCode. From what comes out all of that
 // is left out again (as objcopy --only-keep-debug does), so the file holds symbols alone.
 //
-// A file that fits is left as it is: the Go build id has a hash of the binary.
-func Symbols(ctx context.Context, g *gocmd.Go, p *plan.Plan, platform plan.Platform, img plan.Image, binary *os.File) (file, buildID string, err error) {
-	fail := func(err error) (string, string, error) {
-		return "", "", fmt.Errorf("keep the symbols of %s for %s: %w", img.Package, platform, err)
+// A file with the same build ids is left as it is: the Go build id has a hash of the
+// binary. Whether the rest of it is as it was written, the caller must find out.
+func Symbols(ctx context.Context, g *gocmd.Go, p *plan.Plan, platform plan.Platform, img plan.Image, binary *os.File) (buildID string, err error) {
+	fail := func(err error) (string, error) {
+		return "", fmt.Errorf("keep the symbols of %s for %s: %w", img.Package, platform, err)
 	}
 	stripped, err := elf.NewFile(binary)
 	if err != nil {
@@ -50,12 +54,12 @@ func Symbols(ctx context.Context, g *gocmd.Go, p *plan.Plan, platform plan.Platf
 	if ids.gnu == "" || ids.golang == "" {
 		return fail(fmt.Errorf("%w; take -B and -buildid out of Config.LDFlags (Go 1.24 or later writes it by itself)", ErrNoBuildID))
 	}
-	file = binary.Name() + ".debug"
+	file := SymbolsPath(binary.Name())
 	if kept, err := elf.Open(file); err == nil {
 		old, err := buildIDs(kept)
 		kept.Close() // only read
 		if err == nil && old == ids {
-			return file, ids.gnu, nil
+			return ids.gnu, nil
 		}
 	}
 
@@ -84,11 +88,11 @@ func Symbols(ctx context.Context, g *gocmd.Go, p *plan.Plan, platform plan.Platf
 	if full.Section(".debug_info") == nil && full.Section(".zdebug_info") == nil {
 		return fail(errors.New("the linker wrote none"))
 	}
-	err = atomicfile.WriteFunc(file, 0o644, func(w io.Writer) error { return onlySymbols(w, whole, full) })
+	err = atomicfile.WriteFunc(file, 0o644, func(w io.Writer) error { return onlySymbols(ctx, w, whole, full) })
 	if err != nil {
 		return fail(err)
 	}
-	return file, ids.gnu, nil
+	return ids.gnu, nil
 }
 
 // ids are the build ids in a binary: the Go command's, and the GNU one in hex.

@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"context"
 	"debug/dwarf"
 	"debug/elf"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/thimble-build/thimble/build/internal/testtool"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
@@ -28,8 +30,8 @@ func symbols(t *testing.T, p *plan.Plan, name, dir string) (binary, file, id str
 		t.Fatal(err)
 	}
 	defer f.Close()
-	file, id, err = Symbols(t.Context(), g, p, platform, p.Images[0], f)
-	return binary, file, id, err
+	id, err = Symbols(t.Context(), g, p, platform, p.Images[0], f)
+	return binary, SymbolsPath(binary), id, err
 }
 
 // TestSymbols keeps the symbols of binaries of both ELF classes and both byte orders, and
@@ -38,6 +40,9 @@ func TestSymbols(t *testing.T) {
 	_, p := fixture(t, "hello")
 	for _, name := range []string{"linux/amd64", "linux/arm/v7", "linux/s390x"} {
 		t.Run(name, func(t *testing.T) {
+			if name != "linux/amd64" {
+				testtool.OnRequest(t, "the standard library is compiled for other machines")
+			}
 			dir := t.TempDir()
 			binary, file, id, err := symbols(t, p, name, dir)
 			if err != nil {
@@ -129,3 +134,36 @@ func TestSymbolsRefuse(t *testing.T) {
 		t.Errorf("other code: %v", err)
 	}
 }
+
+// The symbols are written until the context ends.
+func TestOnlySymbolsEndsWithTheContext(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := os.Open(self)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer raw.Close() // only read
+	f, err := elf.NewFile(raw)
+	if err != nil {
+		t.Skipf("this program is no ELF file: %v", err)
+	}
+	why := errors.New("why")
+	ctx, stop := context.WithCancelCause(t.Context())
+	written := 0
+	err = onlySymbols(ctx, writer(func(b []byte) (int, error) {
+		written += len(b)
+		stop(why)
+		return len(b), nil
+	}), raw, f)
+	if !errors.Is(err, why) || written == 0 || written > 64<<10 {
+		t.Errorf("after %d bytes: %v", written, err)
+	}
+}
+
+// writer is a function that writes.
+type writer func([]byte) (int, error)
+
+func (w writer) Write(b []byte) (int, error) { return w(b) }

@@ -4,6 +4,8 @@
 package compress
 
 import (
+	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"runtime"
@@ -53,17 +55,38 @@ func NewWriter(w io.Writer, compression plan.Compression) (io.WriteCloser, error
 	return nil, fmt.Errorf("compression %q is not known", compression)
 }
 
-// NewReader reads what NewWriter wrote.
+// maxWindow bounds the memory that a stream can ask for, in bytes: zstd -22 wants as much.
+const maxWindow = 128 << 20
+
+// NewReader reads a stream of anybody's.
 func NewReader(r io.Reader, compression plan.Compression) (io.ReadCloser, error) {
 	switch compression {
 	case plan.Gzip:
 		return pgzip.NewReaderN(r, gzipBlock, 2)
 	case plan.Zstd:
-		z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1))
+		z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {
 			return nil, err
 		}
 		return z.IOReadCloser(), nil
 	}
 	return nil, fmt.Errorf("compression %q is not known", compression)
+}
+
+// NewReaderOfAny reads a stream that says itself how it is compressed: with gzip, with
+// zstd, or not at all.
+func NewReaderOfAny(r io.Reader) (io.ReadCloser, error) {
+	b := bufio.NewReaderSize(r, 64<<10)
+	magic, err := b.Peek(4)
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
+	switch {
+	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
+		return NewReader(b, plan.Gzip)
+	case bytes.Equal(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}),
+		len(magic) == 4 && magic[0]&0xf0 == 0x50 && bytes.Equal(magic[1:], []byte{0x2a, 0x4d, 0x18}): // a frame to be skipped (RFC 8878, 3.1.2)
+		return NewReader(b, plan.Zstd)
+	}
+	return io.NopCloser(b), nil
 }

@@ -11,14 +11,16 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
-	"github.com/ulikunitz/xz"
+
+	"github.com/thimble-build/thimble/build/internal/compress"
 )
 
 // Limits on one package. Debian's largest libraries are well within them.
 const (
 	maxDownload = 1 << 30   // bytes of a .deb
 	maxControl  = 16 << 20  // bytes of its control files together
-	maxWindow   = 128 << 20 // bytes of a decompressor's memory; xz -9 takes 64 MiB
+	maxWindow   = 128 << 20 // bytes of the memory that zstd asks for
+	maxNames    = 32 << 20  // bytes of the names in its tar; libllvm has 20 KiB
 )
 
 // Limits, too: the bytes of its files together, and the entries of its tar.
@@ -132,46 +134,13 @@ func decompress(r io.Reader, suffix string) (io.ReadCloser, error) {
 		}
 		return d.IOReadCloser(), nil
 	case ".xz":
-		b := bufio.NewReaderSize(r, 64<<10)
-		if err := checkWindow(b); err != nil {
-			return nil, err
-		}
-		x, err := xz.NewReader(b)
+		x, err := compress.NewXZReader(r)
 		if err != nil {
 			return nil, err
 		}
 		return io.NopCloser(x), nil
 	}
 	return nil, fmt.Errorf("compression %q is unknown; known are .xz, .zst and .gz", suffix)
-}
-
-// checkWindow refuses an xz stream whose first block wants more memory than maxWindow
-// (the .xz file format 1.2.0, sections 3.1 and 5.3.1): the library would take it.
-func checkWindow(b *bufio.Reader) error {
-	const block = 12 // after the stream's header
-	head, err := b.Peek(block + 24)
-	if err != nil && len(head) < block+2 {
-		return nil // too short for a block: the library says what is wrong
-	}
-	i := block + 2
-	for _, flag := range []byte{0x40, 0x80} { // the sizes of the block, if it has them
-		if head[block+1]&flag == 0 {
-			continue
-		}
-		for i < len(head) && head[i]&0x80 != 0 {
-			i++
-		}
-		i++
-	}
-	// The LZMA2 filter: its number, the size of its properties, the dictionary's size.
-	if head[block] == 0 || i+2 >= len(head) || head[i] != 0x21 {
-		return nil
-	}
-	bits := head[i+2]
-	if bits > 40 || int64(2|bits&1)<<(bits/2+11) > maxWindow {
-		return fmt.Errorf("it wants more than %d MiB of memory", maxWindow>>20)
-	}
-	return nil
 }
 
 func cutOff(err error) error {

@@ -19,6 +19,7 @@ import (
 	"github.com/gofrs/flock"
 	"golang.org/x/sync/singleflight"
 
+	"github.com/thimble-build/thimble/build/internal/limit"
 	"github.com/thimble-build/thimble/build/internal/offline"
 )
 
@@ -51,9 +52,9 @@ var (
 
 // kept says whether the file is in the cache, and whole, and that it was used now. One
 // that is not whole is removed.
-func (m Mirror) kept(w wanted) (bool, error) {
+func (m Mirror) kept(ctx context.Context, w wanted) (bool, error) {
 	name := filepath.Join(m.Cache, w.sha256)
-	size, sum, err := hashFile(name)
+	size, sum, err := hashFile(ctx, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
@@ -72,7 +73,7 @@ func (m Mirror) kept(w wanted) (bool, error) {
 // architectures share.
 func (m Mirror) fetch(ctx context.Context, flight *singleflight.Group, w wanted) error {
 	_, err, _ := flight.Do(w.sha256, func() (any, error) {
-		kept, err := m.kept(w)
+		kept, err := m.kept(ctx, w)
 		if err != nil || kept {
 			return nil, err
 		}
@@ -133,11 +134,11 @@ func (m Mirror) attempt(ctx context.Context, url, partial string, w wanted) (err
 		return permanent{err}
 	}
 	have, err := f.Seek(0, io.SeekEnd)
-	continued := have > 0
+	continued, run := have > 0, ctx // which ends later than what is fetched with
 	defer func() {
 		err = errors.Join(err, f.Close())
 		if err == nil {
-			err = m.place(partial, w, continued)
+			err = m.place(run, partial, w, continued)
 		}
 	}()
 	if err != nil {
@@ -202,8 +203,8 @@ func (m Mirror) attempt(ctx context.Context, url, partial string, w wanted) (err
 
 // place checks the hash of a file that is all there and gives it its name. One that is
 // wrong is removed; if it was only continued, the next attempt begins anew.
-func (m Mirror) place(partial string, w wanted, continued bool) error {
-	_, sum, err := hashFile(partial)
+func (m Mirror) place(ctx context.Context, partial string, w wanted, continued bool) error {
+	_, sum, err := hashFile(ctx, partial)
 	if err != nil {
 		return permanent{err}
 	}
@@ -353,14 +354,14 @@ func touch(name string) {
 	}
 }
 
-func hashFile(name string) (int64, string, error) {
+func hashFile(ctx context.Context, name string) (int64, string, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return 0, "", err
 	}
 	defer f.Close() // only read from
 	h := sha256.New()
-	n, err := io.Copy(h, f)
+	n, err := io.Copy(h, limit.Reader(ctx, f))
 	return n, hex.EncodeToString(h.Sum(nil)), err
 }
 

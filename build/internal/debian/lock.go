@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/singleflight"
 
+	"github.com/thimble-build/thimble/build/internal/limit"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
@@ -253,7 +254,7 @@ func (r Request) read(ctx context.Context, flight *singleflight.Group, u *univer
 		return err
 	}
 	defer content.Close() // only read from
-	text, err := readList(content, plain)
+	text, err := readList(limit.Reader(ctx, content), plain)
 	if err != nil {
 		return err
 	}
@@ -262,7 +263,7 @@ func (r Request) read(ctx context.Context, flight *singleflight.Group, u *univer
 
 // maxList is the most that a list of packages may come to without compression, in bytes;
 // trixie's is 57 MB.
-const maxList = 512 << 20
+const maxList = 128 << 20
 
 // readList reads a list of packages that must be as the index says.
 func readList(r io.Reader, plain list) (string, error) {

@@ -228,7 +228,7 @@ func TestSnapshots(t *testing.T) {
 	}
 	s := mustFind(t, l, plan.BaseStatic)
 	tr := mustTree(t, s, r.Mirror)
-	components, err := tr.Components()
+	components, err := tr.Components(t.Context())
 	if want := Snapshot + "/debian/" + taken + "/pool/main/b/base-files/base-files_13.8_amd64.deb"; err != nil || components[0].DownloadLocation != want {
 		t.Errorf("base-files is at %q (%v), want %q", components[0].DownloadLocation, err, want)
 	}

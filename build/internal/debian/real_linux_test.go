@@ -9,7 +9,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
@@ -167,7 +166,7 @@ func checkReal(t *testing.T, m Mirror, l plan.DebianLock, arch string) {
 		if _, merged := nodes["lib"]; merged && (nodes["lib"].Mode.Type() == fs.ModeSymlink) != s.merged() {
 			t.Errorf("%s: /lib is %s", l.Suite, nodes["lib"].Mode)
 		}
-		components, err := tr.Components()
+		components, err := tr.Components(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -361,7 +360,7 @@ func TestOneDigest(t *testing.T) {
 
 func run(t testing.TB, name string, args ...string) []byte {
 	t.Helper()
-	c := exec.CommandContext(t.Context(), name, args...)
+	c := testtool.Command(t, name, args...)
 	var stderr bytes.Buffer
 	c.Stderr = &stderr
 	out, err := c.Output()

@@ -146,7 +146,7 @@ func (s Selection) missing(ctx context.Context, m Mirror) ([]plan.DebianPackage,
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		kept, err := m.kept(wantedPackage(p))
+		kept, err := m.kept(ctx, wantedPackage(p))
 		if err != nil {
 			return nil, fmt.Errorf("package %s: %w", p.Name, err)
 		}

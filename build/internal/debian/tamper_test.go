@@ -3,8 +3,10 @@ package debian
 import (
 	"archive/tar"
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"net"
 	"net/http"
 	"os"
@@ -438,10 +440,12 @@ func folderSize(t *testing.T, dir string) int64 {
 // What is no .deb is refused with the reason.
 func TestBrokenDeb(t *testing.T) {
 	good := debiantest.Package{Name: "good", Version: "1", Files: []debiantest.Entry{debiantest.File("x", strings.Repeat("content", 1000))}}
-	binary, control := []byte("2.0\n"), debiantest.Tar(t, ".gz", []debiantest.Entry{debiantest.File("control", good.Control())})
+	version, control := []byte("2.0\n"), debiantest.Tar(t, ".gz", []debiantest.Entry{debiantest.File("control", good.Control())})
 	data := debiantest.Tar(t, ".xz", good.Files)
 	greedy := bytes.Clone(data)
 	greedy[12+4] = 40 // the dictionary's size: 4 GiB
+	header := greedy[12 : 12+(int(greedy[12])+1)*4]
+	binary.LittleEndian.PutUint32(header[len(header)-4:], crc32.ChecksumIEEE(header[:len(header)-4]))
 	for name, tc := range map[string]struct {
 		deb  []byte
 		want string
@@ -450,17 +454,17 @@ func TestBrokenDeb(t *testing.T) {
 		"no ar":                 {[]byte("PK\x03\x04 and so on"), "it is no ar archive"},
 		"another format":        {debiantest.Ar("debian-binary", []byte("3.0\n")), "not as a package of format 2 does"},
 		"another first member":  {debiantest.Ar("control.tar.gz", control), "not as a package of format 2 does"},
-		"no control.tar":        {debiantest.Ar("debian-binary", binary), "it has no control.tar"},
-		"no data.tar":           {debiantest.Ar("debian-binary", binary, "control.tar.gz", control), "it has no data.tar"},
-		"other order":           {debiantest.Ar("debian-binary", binary, "data.tar.xz", data, "control.tar.gz", control), `it has "data.tar.xz" where control.tar should be`},
-		"unknown compression":   {debiantest.Ar("debian-binary", binary, "control.tar.lz", control), `compression ".lz" is unknown; known are .xz, .zst and .gz`},
-		"no control file":       {debiantest.Ar("debian-binary", binary, "control.tar.gz", debiantest.Tar(t, ".gz", nil)), "it has no control file"},
-		"control file twice":    {debiantest.Ar("debian-binary", binary, "control.tar.gz", debiantest.Tar(t, ".gz", []debiantest.Entry{debiantest.File("control", "a"), debiantest.File("control", "b")})), "there twice"},
-		"control files a bomb":  {debiantest.Ar("debian-binary", binary, "control.tar.gz", debiantest.Tar(t, ".gz", []debiantest.Entry{debiantest.File("control", strings.Repeat("a", maxControl+1))})), "more than 16777216 bytes"},
-		"too greedy":            {debiantest.Ar("debian-binary", binary, "control.tar.gz", control, "data.tar.xz", greedy), "it wants more than 128 MiB of memory"},
-		"broken compression":    {debiantest.Ar("debian-binary", binary, "control.tar.gz", control, "data.tar.xz", flip(data)), "data.tar"},
+		"no control.tar":        {debiantest.Ar("debian-binary", version), "it has no control.tar"},
+		"no data.tar":           {debiantest.Ar("debian-binary", version, "control.tar.gz", control), "it has no data.tar"},
+		"other order":           {debiantest.Ar("debian-binary", version, "data.tar.xz", data, "control.tar.gz", control), `it has "data.tar.xz" where control.tar should be`},
+		"unknown compression":   {debiantest.Ar("debian-binary", version, "control.tar.lz", control), `compression ".lz" is unknown; known are .xz, .zst and .gz`},
+		"no control file":       {debiantest.Ar("debian-binary", version, "control.tar.gz", debiantest.Tar(t, ".gz", nil)), "it has no control file"},
+		"control file twice":    {debiantest.Ar("debian-binary", version, "control.tar.gz", debiantest.Tar(t, ".gz", []debiantest.Entry{debiantest.File("control", "a"), debiantest.File("control", "b")})), "there twice"},
+		"control files a bomb":  {debiantest.Ar("debian-binary", version, "control.tar.gz", debiantest.Tar(t, ".gz", []debiantest.Entry{debiantest.File("control", strings.Repeat("a", maxControl+1))})), "more than 16777216 bytes"},
+		"too greedy":            {debiantest.Ar("debian-binary", version, "control.tar.gz", control, "data.tar.xz", greedy), "a block wants a dictionary of more than 64 MiB"},
+		"broken compression":    {debiantest.Ar("debian-binary", version, "control.tar.gz", control, "data.tar.xz", flip(data)), "data.tar"},
 		"cut off in a member":   {good.Deb(t)[:400], "cut off"},
-		"cut off in the middle": {debiantest.Ar("debian-binary", binary, "control.tar.gz", control, "data.tar", debiantest.Tar(t, "", good.Files)[:1024]), "cut off"},
+		"cut off in the middle": {debiantest.Ar("debian-binary", version, "control.tar.gz", control, "data.tar", debiantest.Tar(t, "", good.Files)[:1024]), "cut off"},
 		"broken ar header":      {append([]byte("!<arch>\n"), bytes.Repeat([]byte("x"), 60)...), "its ar archive has a broken header"},
 	} {
 		spool, err := os.Create(filepath.Join(t.TempDir(), "spool"))

@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/thimble-build/thimble/build/internal/limit"
 	"github.com/thimble-build/thimble/build/internal/tree"
 	"github.com/thimble-build/thimble/build/plan"
 )
@@ -73,7 +74,7 @@ func (s Selection) unpack(ctx context.Context, m Mirror, p plan.DebianPackage, d
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, spool.Close()) }()
-	h := &hashing{f, sha256.New()}
+	h := &hashing{limit.Reader(ctx, f), sha256.New()}
 	if u, err = unpack(ctx, h, spool, s.merged()); err != nil {
 		return nil, err
 	}

@@ -99,7 +99,7 @@ func TestComponents(t *testing.T) {
 	r := request(t, a)
 	l := mustLock(t, r)
 	s := mustFind(t, l, plan.BaseCC)
-	all, err := mustTree(t, s, r.Mirror).Components()
+	all, err := mustTree(t, s, r.Mirror).Components(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

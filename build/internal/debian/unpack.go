@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/thimble-build/thimble/build/internal/limit"
 	"github.com/thimble-build/thimble/build/internal/tree"
 )
 
@@ -101,7 +102,7 @@ type unpacker struct {
 }
 
 func (w *unpacker) read(ctx context.Context, t *tar.Reader) error {
-	unpacked := int64(0)
+	unpacked, names := int64(0), 0
 	for entries := 0; ; entries++ {
 		h, err := t.Next()
 		if err == io.EOF {
@@ -119,7 +120,10 @@ func (w *unpacker) read(ctx context.Context, t *tar.Reader) error {
 		if unpacked += h.Size; h.Size < 0 || h.Size > maxUnpacked || unpacked > maxUnpacked {
 			return fmt.Errorf("%.200q: its files come to more than %d bytes", h.Name, maxUnpacked)
 		}
-		if err := w.add(h, t); err != nil {
+		if names += len(h.Name) + len(h.Linkname); names > maxNames {
+			return fmt.Errorf("its names come to more than %d MiB", maxNames>>20)
+		}
+		if err := w.add(h, limit.Reader(ctx, t)); err != nil {
 			return fmt.Errorf("%.200q: %w", h.Name, err)
 		}
 	}

@@ -2,7 +2,6 @@ package debian
 
 import (
 	"math/rand/v2"
-	"os/exec"
 	"strings"
 	"testing"
 
@@ -41,7 +40,7 @@ func TestDpkgComparesVersions(t *testing.T) {
 	operators := map[int]string{-1: "lt", 0: "eq", 1: "gt"}
 	for _, p := range pairs {
 		got := compareVersions(p[0], p[1])
-		out, err := exec.CommandContext(t.Context(), "dpkg", "--compare-versions", p[0], operators[got], p[1]).CombinedOutput()
+		out, err := testtool.Command(t, "dpkg", "--compare-versions", p[0], operators[got], p[1]).CombinedOutput()
 		if err != nil || len(out) > 0 {
 			t.Errorf("dpkg does not find that %s is %s %s: %v %s", p[0], operators[got], p[1], err, out)
 		}

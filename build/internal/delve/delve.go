@@ -51,8 +51,9 @@ type Source struct {
 	plan *plan.Plan
 }
 
-// Find looks in workdir for the go.mod with the tool line. env is the user's environment.
-func Find(ctx context.Context, workdir string, env []string) (*Source, error) {
+// Find looks in workdir for the go.mod with the tool line. env is the user's environment, and
+// more what the go command sees besides while it fetches.
+func Find(ctx context.Context, workdir string, env []string, more ...string) (*Source, error) {
 	for _, name := range []string{filepath.Join("magefiles", "go.mod"), "go.mod"} {
 		b, err := os.ReadFile(filepath.Join(workdir, name))
 		if errors.Is(err, fs.ErrNotExist) {
@@ -67,15 +68,18 @@ func Find(ctx context.Context, workdir string, env []string) (*Source, error) {
 		}
 		for _, tool := range mod.Tool {
 			if tool.Path == Package {
-				return open(ctx, filepath.Dir(filepath.Join(workdir, name)), env)
+				return open(ctx, filepath.Dir(filepath.Join(workdir, name)), env, more)
 			}
 		}
 	}
 	return nil, fmt.Errorf("find delve: %w: neither magefiles/go.mod nor go.mod has it among its tools; run \"go -C magefiles get -tool %s@latest\"", ErrNotPinned, Package)
 }
 
-func open(ctx context.Context, dir string, env []string) (*Source, error) {
-	g, err := gocmd.Read(ctx, dir, append(env[:len(env):len(env)], "GOWORK=off"))
+func open(ctx context.Context, dir string, env, more []string) (*Source, error) {
+	g, err := gocmd.Read(ctx, dir, append(env[:len(env):len(env)], "GOWORK=off"), more...)
+	if err == nil {
+		err = g.Fetch(ctx, more)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("find delve: %w", err)
 	}
@@ -85,7 +89,7 @@ func open(ctx context.Context, dir string, env []string) (*Source, error) {
 	}
 	version := strings.TrimSpace(string(out))
 	return &Source{Version: version, Go: g, plan: &plan.Plan{
-		Module: plan.Module{Path: Module}, ModuleVersion: version,
+		Module:    plan.Module{Path: Module},
 		Toolchain: plan.Toolchain{Version: g.Version, Experiment: g.Experiment, FIPS140: g.FIPS140, Mod: g.ModMode},
 		Build:     plan.Build{LDFlags: []string{"-s", "-w"}},
 		Images:    []plan.Image{{Name: "dlv", Package: Package}},
@@ -106,23 +110,30 @@ func (s *Source) Check(ctx context.Context, platform plan.Platform) error {
 	return nil
 }
 
+// Path is where Build leaves dlv.
+func (s *Source) Path(platform plan.Platform, dir string) string {
+	return compile.Path(dir, s.plan.Images[0], platform)
+}
+
 // Build compiles dlv for the platform, below dir, and proves that it is static. A file that
 // is up to date is left alone.
-func (s *Source) Build(ctx context.Context, platform plan.Platform, dir string) (path string, info *debug.BuildInfo, err error) {
+func (s *Source) Build(ctx context.Context, platform plan.Platform, dir string) (info *debug.BuildInfo, err error) {
 	img := s.plan.Images[0]
 	if err := compile.Build(ctx, s.Go, s.plan, platform, s.plan.Images, dir); err != nil {
-		return "", nil, fmt.Errorf("build delve %s: %w", s.Version, err)
+		return nil, fmt.Errorf("build delve %s: %w", s.Version, err)
 	}
-	path = compile.Path(dir, img, platform)
-	f, err := os.Open(path)
+	f, err := os.Open(s.Path(platform, dir))
 	if err != nil {
-		return "", nil, fmt.Errorf("build delve %s: %w", s.Version, err)
+		return nil, fmt.Errorf("build delve %s: %w", s.Version, err)
 	}
 	defer f.Close() // only read
 	if info, err = compile.Prove(f, s.plan, img, platform); err != nil {
-		return "", nil, fmt.Errorf("build delve %s: %w", s.Version, err)
+		return nil, fmt.Errorf("build delve %s: %w", s.Version, err)
 	}
-	return path, info, nil
+	if info.Main.Version != s.Version {
+		return nil, fmt.Errorf("build delve %s: the binary is of version %s", s.Version, info.Main.Version)
+	}
+	return info, nil
 }
 
 // Modules lists the modules that dlv links on the platform.

@@ -21,7 +21,7 @@ func TestSchemas(t *testing.T) {
 	bare.Image.Repository, bare.Image.Tags = "", nil
 	bare.Main.Path, bare.Main.Version, bare.Modules[0].Imports = "api", "(devel)", nil
 	bare.Components, bare.Assets = nil, nil
-	for name, in := range map[string]Input{"small": small(), "bare": bare, "sample-service": sampleInput(t)} {
+	for name, in := range inputs(t, map[string]Input{"small": small(), "bare": bare}) {
 		t.Run(name, func(t *testing.T) {
 			validate(t, "spdx-2.3.schema.json", write(t, SPDX, in))
 			validate(t, "bom-1.6.schema.json", write(t, CycloneDX, in))
@@ -31,7 +31,7 @@ func TestSchemas(t *testing.T) {
 
 // TestRoundTrip reads the documents with the libraries and writes them again.
 func TestRoundTrip(t *testing.T) {
-	for name, in := range map[string]Input{"small": small(), "sample-service": sampleInput(t)} {
+	for name, in := range inputs(t, map[string]Input{"small": small()}) {
 		content := write(t, SPDX, in)
 		if again, err := encode(readSPDX(t, content)); err != nil || !bytes.Equal(content, again) {
 			t.Errorf("%s: SPDX changes when it is read and written: %v", name, err)

@@ -11,9 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
@@ -24,6 +22,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/thimble-build/thimble/build/internal/license"
+	"github.com/thimble-build/thimble/build/internal/testtool"
 	"github.com/thimble-build/thimble/build/internal/tree"
 	"github.com/thimble-build/thimble/build/plan"
 )
@@ -36,8 +35,8 @@ const (
 // validate checks a document against an official schema, formats included.
 func validate(t *testing.T, schema string, document []byte) {
 	t.Helper()
-	if _, err := os.Stat(schemas + schema); errors.Is(err, fs.ErrNotExist) && os.Getenv("THIMBLE_REQUIRE") != "1" {
-		t.Skip("the official schemas are not in ../shared/schemas")
+	if !testtool.Part(t, "the official schemas in ../shared/schemas") {
+		return
 	}
 	c := jsonschema.NewCompiler()
 	c.AssertFormat()
@@ -143,17 +142,8 @@ var sample = sync.OnceValues(func() (in Input, err error) {
 		return in, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	run := func(args ...string) ([]byte, error) {
-		cmd := exec.Command("go", args...)
-		cmd.Dir = sampleService
-		cmd.Env = append(os.Environ(), "GOWORK=off", "CGO_ENABLED=0", "GOOS=linux", "GOARCH=amd64", "GOFLAGS=")
-		var stderr bytes.Buffer
-		cmd.Stderr = &stderr
-		out, err := cmd.Output()
-		if err != nil {
-			return nil, errors.New("go " + strings.Join(args, " ") + ": " + stderr.String())
-		}
-		return out, nil
+	run := func(args ...string) (string, error) {
+		return testtool.Output(sampleService, []string{"GOWORK=off", "CGO_ENABLED=0", "GOOS=linux", "GOARCH=amd64", "GOFLAGS="}, "go", args...)
 	}
 	binary := filepath.Join(dir, "sample-service")
 	if _, err := run("build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", binary, "./cmd/sample-service"); err != nil {
@@ -189,7 +179,7 @@ var sample = sync.OnceValues(func() (in Input, err error) {
 	}
 	moduleOf := map[string]string{} // by import path
 	var packages []pkg
-	decoder := json.NewDecoder(bytes.NewReader(listed))
+	decoder := json.NewDecoder(strings.NewReader(listed))
 	for {
 		var p pkg
 		if err := decoder.Decode(&p); errors.Is(err, io.EOF) {
@@ -245,8 +235,21 @@ var sample = sync.OnceValues(func() (in Input, err error) {
 	return in, nil
 })
 
+// inputs adds sample-service, if that is asked for.
+func inputs(t testing.TB, all map[string]Input) map[string]Input {
+	t.Helper()
+	if testtool.Part(t, compiled) {
+		all["sample-service"] = sampleInput(t)
+	}
+	return all
+}
+
+// compiled is what tests of sample-service need.
+const compiled = "minutes: it compiles sample-service"
+
 func sampleInput(t testing.TB) Input {
 	t.Helper()
+	testtool.OnRequest(t, compiled)
 	in, err := sample()
 	if err != nil {
 		t.Fatal(err)

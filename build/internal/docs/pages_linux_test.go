@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
 // root is the repository's.
@@ -69,6 +71,7 @@ var notRun = map[string]string{
 // TestPages types the commands of every page, in order, and compares what comes with what
 // the page shows.
 func TestPages(t *testing.T) {
+	testtool.OnRequest(t, "minutes, Docker and stock clients")
 	names, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
 	ok(t, err)
 	base := newBase(t)

@@ -57,7 +57,7 @@ func newBase(t *testing.T) string {
 	for _, dir := range []string{"home", "tools", "state", "kit", "tmp"} {
 		ok(t, os.Mkdir(filepath.Join(base, dir), 0o755))
 	}
-	cmd := exec.Command("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+	cmd := testtool.Command(t, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
 	cmd.Dir = root
 	list, err := cmd.Output()
 	ok(t, err)
@@ -75,7 +75,7 @@ func newBase(t *testing.T) string {
 	ok(t, os.WriteFile(filepath.Join(base, "gitconfig"), fmt.Appendf(nil, "[url %q]\n\tinsteadOf = %s\n[url %q]\n\tinsteadOf = %s\n[init]\n\tdefaultBranch = main\n[advice]\n\tdetachedHead = false\n",
 		pristine, kit, filepath.Join(base, "src")+"/", acme), 0o644))
 	// the launcher, as README.md has it built
-	build := exec.Command("go", "build", "-o", filepath.Join(base, "tools", "mage"), filepath.Join("build", "init", "launcher", "mage.go"))
+	build := testtool.Command(t, "go", "build", "-o", filepath.Join(base, "tools", "mage"), filepath.Join("build", "init", "launcher", "mage.go"))
 	build.Dir = root
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build the launcher: %v\n%s", err, out)
@@ -87,7 +87,7 @@ func newBase(t *testing.T) string {
 // the commit's, so that nothing stale is taken from the module cache, and leaves the cache
 // when the test ends.
 func publish(t *testing.T, base, dir string) {
-	cmd := exec.Command("git", "rev-parse", "--short=12", "HEAD")
+	cmd := testtool.Command(t, "git", "rev-parse", "--short=12", "HEAD")
 	cmd.Dir = dir
 	revision, err := cmd.Output()
 	ok(t, err)
@@ -165,7 +165,7 @@ func commit(t *testing.T, base, dir string) {
 
 func git(t *testing.T, base, dir string, args ...string) {
 	t.Helper()
-	cmd := exec.Command("git", args...)
+	cmd := testtool.Command(t, "git", args...)
 	cmd.Dir, cmd.Env = dir, append(environment(base), "PATH="+os.Getenv("PATH"))
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("git %s: %v\n%s", strings.Join(args, " "), err, out)
@@ -174,9 +174,9 @@ func git(t *testing.T, base, dir string, args ...string) {
 
 // settings are what the go command must know of this machine.
 var settings = sync.OnceValue(func() (found map[string]string) {
-	out, err := exec.Command("go", "env", "-json", "GOCACHE", "GOMODCACHE", "GOPROXY", "GOSUMDB", "GONOSUMDB").Output()
+	out, err := testtool.Output("", nil, "go", "env", "-json", "GOCACHE", "GOMODCACHE", "GOPROXY", "GOSUMDB", "GONOSUMDB")
 	if err == nil {
-		err = json.Unmarshal(out, &found)
+		err = json.Unmarshal([]byte(out), &found)
 	}
 	if err != nil {
 		panic(err)
@@ -319,7 +319,7 @@ func (w *world) need(command string) {
 		testtool.Program(w.t, "faketime") // for the clean room
 	}
 	if calls(command, "docker") || strings.Contains(command, "-load") {
-		testtool.Require(w.t, exec.Command("docker", "version").Run() == nil, "an engine that answers")
+		testtool.Docker(w.t)
 	}
 }
 
@@ -344,7 +344,8 @@ exit $status`
 
 // run types a command and gives what a terminal would show.
 func (w *world) run(ctx context.Context, command string) (output string, status int) {
-	command = w.actual(command)
+	// A stranger's source is fetched without the user's configuration, so not from here.
+	command = rebuilt.ReplaceAllString(w.actual(command), "$0 -mirror="+filepath.Join(w.base, "src")+"/$1")
 	w.need(command)
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
@@ -375,6 +376,7 @@ func (w *world) run(ctx context.Context, command string) (output string, status 
 }
 
 var (
+	rebuilt  = regexp.MustCompile(`reproduce -from=\S+/([a-z-]+):\S+`)
 	loadedAs = regexp.MustCompile(`(?m)^run it +docker run --rm (\S+)$`)
 	started  = regexp.MustCompile(`(?m)^[0-9a-f]{64}$`)
 )
@@ -384,13 +386,13 @@ var (
 func (w *world) forget(command, output string) {
 	remove := func(images []string) {
 		if len(images) > 0 {
-			_ = exec.Command("docker", append([]string{"image", "rm", "-f"}, images...)...).Run() // it may be gone
+			_, _ = testtool.Output("", nil, "docker", append([]string{"image", "rm", "-f"}, images...)...) // it may be gone
 		}
 	}
 	if calls(command, "docker") && calls(command, "-d") {
 		w.t.Cleanup(func() {
 			for _, id := range started.FindAllString(output, -1) {
-				_ = exec.Command("docker", "rm", "-f", id).Run() // the page may have stopped it
+				_, _ = testtool.Output("", nil, "docker", "rm", "-f", id) // the page may have stopped it
 			}
 		})
 	}
@@ -398,9 +400,9 @@ func (w *world) forget(command, output string) {
 		for _, m := range loadedAs.FindAllStringSubmatch(output, -1) {
 			remove(m[1:])
 		}
-		pulled, err := exec.Command("docker", "image", "ls", "-q", "--filter", "reference="+w.host+"/*/*").Output()
+		pulled, err := testtool.Output("", nil, "docker", "image", "ls", "-q", "--filter", "reference="+w.host+"/*/*")
 		if err == nil {
-			remove(strings.Fields(string(pulled)))
+			remove(strings.Fields(pulled))
 		}
 	})
 }

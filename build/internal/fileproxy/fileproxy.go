@@ -13,13 +13,14 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 
 	"golang.org/x/mod/modfile"
 	"golang.org/x/mod/module"
 	"golang.org/x/mod/zip"
+
+	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
 // Publish adds the module in dir, a git working tree's root, to the proxy folder and
@@ -77,15 +78,13 @@ func publish(proxy, dir string) (module.Version, error) {
 
 // list are the files that git tracks or would track, and a hash of them all.
 func list(dir string) ([]zip.File, string, error) {
-	cmd := exec.Command("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
-	cmd.Dir = dir
-	out, err := cmd.Output()
+	out, err := testtool.Output(dir, nil, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
 	if err != nil {
-		return nil, "", fmt.Errorf("git ls-files: %w", err)
+		return nil, "", err
 	}
 	var files []zip.File
 	h := sha256.New()
-	for name := range strings.SplitSeq(strings.TrimRight(string(out), "\x00"), "\x00") {
+	for name := range strings.SplitSeq(strings.TrimRight(out, "\x00"), "\x00") {
 		f := file{name, filepath.Join(dir, filepath.FromSlash(name))}
 		fi, err := f.Lstat()
 		if os.IsNotExist(err) { // deleted, and not yet committed
@@ -114,16 +113,18 @@ func (f file) Path() string                 { return f.name }
 func (f file) Lstat() (fs.FileInfo, error)  { return os.Lstat(f.full) }
 func (f file) Open() (io.ReadCloser, error) { return os.Open(f.full) }
 
-// Environment makes the go command take modules from the proxy folder and from this
-// machine's module cache, and from nowhere else, into the empty cache modcache.
+// Environment makes the go command take modules from the proxy folder, then from this
+// machine's module cache, and last from this machine's GOPROXY, into the empty cache
+// modcache. The module cache alone is not enough: a module that requires the kit may select
+// other versions of what only tests of its dependencies import.
 func Environment(proxy, modcache string) ([]string, error) {
-	out, err := exec.Command("go", "env", "GOMODCACHE").Output()
+	out, err := testtool.Output("", nil, "go", "env", "GOMODCACHE", "GOPROXY")
 	if err != nil {
-		return nil, fmt.Errorf("go env: %w", err)
+		return nil, err
 	}
-	second := filepath.Join(strings.TrimSpace(string(out)), "cache", "download")
+	cache, last, _ := strings.Cut(strings.TrimSpace(out), "\n")
 	return []string{
-		"GOPROXY=" + url(proxy) + "," + url(second), "GOMODCACHE=" + modcache,
+		"GOPROXY=" + url(proxy) + "," + url(filepath.Join(cache, "cache", "download")) + "," + last, "GOMODCACHE=" + modcache,
 		// What is in no public proxy is in no public log either.
 		"GOSUMDB=off", "GOFLAGS=-modcacherw", "GOENV=off", "GOPRIVATE=", "GONOPROXY=", "GOTOOLCHAIN=local",
 	}, nil

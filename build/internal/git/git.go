@@ -3,16 +3,12 @@
 package git
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -47,7 +43,7 @@ func Open(dir string, env []string) (*Repo, error) {
 	if _, err := exec.LookPath("git"); err != nil {
 		return nil, fmt.Errorf("%w that can be read: git is not in PATH", ErrNone)
 	}
-	return &Repo{Root: root, Linked: linked, env: env}, nil
+	return &Repo{Root: root, Linked: linked, env: append(Env(env), "LC_ALL=C")}, nil
 }
 
 // find looks for .git as the go command does: upwards from dir.
@@ -71,12 +67,10 @@ type State struct {
 	Time     time.Time
 	Shallow  bool
 	// Changed are the files that `git status` reports, in its order, relative
-	// to Root and with slashes.
+	// to Root and with slashes, as far as the user's settings show them: the go command
+	// stamps a binary as modified if there are any. It does not say what a commit holds.
 	Changed []string
-	// Unclean are all files that are changed, untracked or ignored, whatever the
-	// user's settings hide; an ignored folder stands for all that is in it.
-	Unclean []string
-	// Remote is the URL of origin, without credentials, as https where it can be.
+	// Remote is the web URL of origin's repository, see WebURL; empty if it has none.
 	Remote string
 	// Tags point at HEAD; Merged are all the tags in HEAD's history.
 	Tags, Merged []string
@@ -85,23 +79,24 @@ type State struct {
 // State reads the repository's state with a handful of git calls at once.
 func (r *Repo) State(ctx context.Context) (State, error) {
 	var s State
-	var head, status, settings, tags, shallow []byte
-	g, ctx := errgroup.WithContext(ctx)
+	var head, status, settings, merged, tags, shallow []byte
+	g, group := errgroup.WithContext(ctx)
 	run := func(out *[]byte, optional bool, args ...string) {
 		g.Go(func() error {
-			b, err := r.git(ctx, args...)
-			if err != nil && (!optional || ctx.Err() != nil) {
+			b, err := r.git(group, args...)
+			if err != nil && (!optional || group.Err() != nil) {
 				return err
 			}
 			*out = b
 			return nil
 		})
 	}
-	run(&status, false, "status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--ignored=traditional")
+	run(&status, false, "status", "--porcelain", "-z", "--no-renames")
 	run(&shallow, false, "rev-parse", "--is-shallow-repository")
-	run(&head, true, "-c", "log.showsignature=false", "log", "-1", "--format=%H:%ct")
-	run(&settings, true, "config", "-z", "--get-regexp", `^(remote\.origin\.url|status\.showuntrackedfiles)$`)
-	run(&tags, true, "for-each-ref", "--merged=HEAD", "--format=%(objectname) %(*objectname) %(refname:strip=2)", "refs/tags")
+	run(&head, true, "log", "-1", "--format=%H:%ct")
+	run(&settings, true, "config", "-z", "--get-regexp", `^remote\.origin\.url$`)
+	run(&merged, true, "for-each-ref", "--merged=HEAD", "--format=%(refname)", "refs/tags")
+	run(&tags, true, "show-ref", "--tags", "--dereference") // through any number of tag objects
 	if err := g.Wait(); err != nil {
 		return State{}, fmt.Errorf("read the git repository: %w", err)
 	}
@@ -113,118 +108,124 @@ func (r *Repo) State(ctx context.Context) (State, error) {
 		s.Revision, s.Time = rev, time.Unix(n, 0).UTC()
 	}
 	s.Shallow = strings.TrimSpace(string(shallow)) == "true"
-	hidden := false
+	remote := ""
 	for setting := range strings.SplitSeq(string(settings), "\x00") {
-		switch key, value, _ := strings.Cut(setting, "\n"); key {
-		case "remote.origin.url":
-			s.Remote = WebURL(value)
-		case "status.showuntrackedfiles": // the go command obeys it, so what it stamps does
-			hidden = slices.Contains([]string{"no", "false", "off", "0"}, value)
+		if key, value, _ := strings.Cut(setting, "\n"); key == "remote.origin.url" {
+			if value == "" || remote == "" { // the first of several is fetched, an empty one ends the list
+				remote = value
+			}
 		}
 	}
-	s.Changed, s.Unclean = changed(status, hidden)
+	if remote != "" {
+		s.Remote = r.source(ctx, remote)
+	}
+	s.Changed = changed(status)
+	for name := range strings.Lines(string(merged)) {
+		s.Merged = append(s.Merged, strings.TrimPrefix(strings.TrimSpace(name), "refs/tags/"))
+	}
 	for line := range strings.Lines(string(tags)) {
-		fields := strings.Fields(line)
-		name := fields[len(fields)-1]
-		s.Merged = append(s.Merged, name)
-		if slices.Contains(fields[:len(fields)-1], s.Revision) {
-			s.Tags = append(s.Tags, name)
+		object, name, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if object == s.Revision {
+			s.Tags = append(s.Tags, strings.TrimSuffix(strings.TrimPrefix(name, "refs/tags/"), "^{}"))
 		}
 	}
 	return s, nil
 }
 
-// changed reads `git status --porcelain -z`: XY, a space, the path; a rename or a
-// copy is followed by the path that it came from. all has every path, visible those
-// that are not ignored and, where untracked files are hidden, are tracked.
-func changed(status []byte, hidden bool) (visible, all []string) {
+// Unclean are all files that are changed, untracked or ignored, relative to Root and with
+// slashes; an ignored folder stands for all that is in it.
+func (r *Repo) Unclean(ctx context.Context) ([]string, error) {
+	status, err := r.git(ctx, "status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--ignored=traditional")
+	if err != nil {
+		return nil, fmt.Errorf("list the files that are in no commit: %w", err)
+	}
+	return changed(status), nil
+}
+
+// Untracked are the files that neither the index has nor an excludes file names, relative to
+// Root and with slashes.
+func (r *Repo) Untracked(ctx context.Context) ([]string, error) {
+	out, err := r.git(ctx, "ls-files", "-z", "--others", "--exclude-standard", "--full-name")
+	if err != nil {
+		return nil, fmt.Errorf("list the files that git does not track: %w", err)
+	}
+	return slices.DeleteFunc(strings.Split(string(out), "\x00"), func(name string) bool { return name == "" }), nil
+}
+
+// Excludes is the content of the user's excludes file; empty if there is none.
+func (r *Repo) Excludes(ctx context.Context) ([]byte, error) {
+	out, err := r.git(ctx, "config", "--type=path", "--get", "core.excludesFile")
+	file := strings.TrimSuffix(string(out), "\n")
+	if err != nil || file == "" {
+		file = ""
+		for _, e := range r.env {
+			if home, ok := strings.CutPrefix(e, "HOME="); ok && file == "" {
+				file = filepath.Join(home, ".config", "git", "ignore")
+			} else if config, ok := strings.CutPrefix(e, "XDG_CONFIG_HOME="); ok && config != "" {
+				file = filepath.Join(config, "git", "ignore")
+				break
+			}
+		}
+	}
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return nil, nil // git reads none either
+	}
+	return content, nil
+}
+
+// Tracked are the files that the index or HEAD has, relative to Root and with slashes.
+func (r *Repo) Tracked(ctx context.Context) ([]string, error) {
+	index, err := r.git(ctx, "ls-files", "-z")
+	if err != nil {
+		return nil, fmt.Errorf("list the files that git tracks: %w", err)
+	}
+	names := strings.Split(string(index), "\x00")
+	// Without a commit there is no HEAD.
+	if head, err := r.git(ctx, "ls-tree", "-r", "-z", "--full-tree", "--name-only", "HEAD"); err == nil {
+		names = append(names, strings.Split(string(head), "\x00")...)
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return name == "" }), nil
+}
+
+// changed are the paths of `git status --porcelain -z`: XY, a space, the path; a rename or
+// a copy is followed by the path that it came from.
+func changed(status []byte) (names []string) {
 	entries := strings.Split(strings.TrimRight(string(status), "\x00"), "\x00")
 	for i := 0; i < len(entries); i++ {
 		e := entries[i]
 		if len(e) < 4 {
 			continue
 		}
-		all = append(all, e[3:])
-		if e[:2] != "!!" && (e[:2] != "??" || !hidden) {
-			visible = append(visible, e[3:])
-		}
+		names = append(names, e[3:])
 		if strings.ContainsAny(e[:2], "RC") {
 			i++
 		}
 	}
-	return visible, all
+	return names
 }
 
-// Untracked returns those of the files, absolute paths, that lie in the working
-// tree and that git does not track, relative to Root and with slashes.
-func (r *Repo) Untracked(ctx context.Context, files []string) ([]string, error) {
-	out, err := r.git(ctx, "ls-files", "-z")
+// Tree lists the files, symlinks and submodules of a commit, given by its hash, as
+// `git ls-tree -r -z` prints them. It reads no blob.
+func (r *Repo) Tree(ctx context.Context, revision string) ([]byte, error) {
+	out, err := r.git(ctx, "ls-tree", "-r", "-z", "--full-tree", revision)
 	if err != nil {
-		return nil, fmt.Errorf("list the files that git tracks: %w", err)
+		return nil, fmt.Errorf("list the files of commit %s: %w", revision, err)
 	}
-	tracked := map[string]bool{}
-	for name := range bytes.SplitSeq(out, []byte{0}) {
-		tracked[string(name)] = true
-	}
-	var untracked []string
-	for _, f := range files {
-		rel, err := filepath.Rel(r.Root, f)
-		if err != nil || !filepath.IsLocal(rel) {
-			continue
-		}
-		if rel = filepath.ToSlash(rel); !tracked[rel] {
-			untracked = append(untracked, rel)
-		}
-	}
-	return untracked, nil
+	return out, nil
 }
 
-// Committed is the content of a file at HEAD, by its path relative to Root and with
-// slashes. The error is fs.ErrNotExist if the commit has no such file.
-func (r *Repo) Committed(ctx context.Context, name string) ([]byte, error) {
-	entry, err := r.git(ctx, "ls-tree", "-z", "--full-tree", "HEAD", "--", name)
-	if err == nil && len(entry) == 0 {
-		err = fs.ErrNotExist
-	}
-	var content []byte
-	if err == nil {
-		content, err = r.git(ctx, "cat-file", "blob", "HEAD:"+name)
-	}
+// Submodule is the repository whose working tree's top is a folder of this one's.
+func (r *Repo) Submodule(dir string) (*Repo, bool) {
+	info, err := os.Stat(filepath.Join(dir, ".git"))
 	if err != nil {
-		return nil, fmt.Errorf("read the committed %s: %w", name, err)
+		return nil, false
 	}
-	return content, nil
+	return &Repo{Root: dir, Linked: !info.IsDir(), env: r.env}, true
 }
 
 func (r *Repo) git(ctx context.Context, args ...string) ([]byte, error) {
 	return process.Output(ctx, process.Command{
-		Args: append([]string{"git"}, args...), Dir: r.Root, Env: slices.Concat(r.env, []string{"GIT_OPTIONAL_LOCKS=0", "LC_ALL=C"}),
+		Args: append([]string{"git"}, args...), Dir: r.Root, Env: r.env,
 	})
-}
-
-// scpLike is git's short form of an ssh URL: user@host:path.
-var scpLike = regexp.MustCompile(`^(?:[^@/]+@)?([^:/]+):([^/].*)$`)
-
-// WebURL turns the URL of a remote into the https URL of the same repository,
-// without user, password, query and ".git". A local path gives "".
-func WebURL(remote string) string {
-	if m := scpLike.FindStringSubmatch(remote); m != nil && !strings.Contains(remote, "://") {
-		remote = "ssh://" + m[1] + "/" + m[2]
-	}
-	u, err := url.Parse(remote)
-	if err != nil || u.Host == "" {
-		return ""
-	}
-	switch u.Scheme {
-	case "ssh", "git", "git+ssh":
-		u.Host = u.Hostname() // a port of ssh's means nothing to https
-	case "http", "https":
-	default:
-		return ""
-	}
-	scheme := "https"
-	if u.Scheme == "http" {
-		scheme = "http"
-	}
-	return (&url.URL{Scheme: scheme, Host: u.Host, Path: strings.TrimSuffix(strings.TrimSuffix(u.Path, "/"), ".git")}).String()
 }

@@ -20,13 +20,13 @@ func (r *Repo) Log(ctx context.Context, since, dir string) ([]Commit, error) {
 	if since != "" {
 		span = "refs/tags/" + since + "..HEAD"
 	}
-	args := []string{"-c", "log.showsignature=false", "log", "-z", "--no-merges", "--no-color", "--format=%H %s", span, "--"}
+	args := []string{"log", "-z", "--no-merges", "--no-color", "--format=%H %s", span, "--"}
 	if dir != "." {
 		args = append(args, dir)
 	}
 	out, err := r.git(ctx, args...)
 	if err != nil {
-		return nil, fmt.Errorf("list the commits since %q: %w", since, err)
+		return nil, fmt.Errorf("list the commits since %q: %w", since, treeless(err))
 	}
 	var commits []Commit
 	for line := range strings.SplitSeq(strings.TrimRight(string(out), "\x00"), "\x00") {
@@ -35,4 +35,13 @@ func (r *Repo) Log(ctx context.Context, since, dir string) ([]Commit, error) {
 		}
 	}
 	return commits, nil
+}
+
+// treeless adds the way out to the error of a git that found no trees in a partial clone,
+// such as one with --filter=tree:0: nothing is fetched.
+func treeless(err error) error {
+	if text := err.Error(); strings.Contains(text, "promisor") || strings.Contains(text, "lazy fetching") {
+		return fmt.Errorf("%w\nthe clone has no trees of its history; git fetch --refetch --filter=blob:none", err)
+	}
+	return err
 }

@@ -103,13 +103,10 @@ func (r *Repo) Newest(ctx context.Context, p Paths) (revision string, when time.
 	// rev-list obeys no settings, and a command line would be too short for the paths.
 	out, err := process.Output(ctx, process.Command{
 		Args: []string{"git", "rev-list", "-1", "--timestamp", "HEAD", "--stdin"}, Dir: r.Root, Stdin: &in,
-		Env: slices.Concat(r.env, []string{
-			"GIT_OPTIONAL_LOCKS=0", "LC_ALL=C",
-			"GIT_LITERAL_PATHSPECS=0", "GIT_GLOB_PATHSPECS=0", "GIT_NOGLOB_PATHSPECS=0", "GIT_ICASE_PATHSPECS=0",
-		}),
+		Env: r.env,
 	})
 	if err != nil {
-		return "", time.Time{}, fmt.Errorf("find the last commit of some files: %w", err)
+		return "", time.Time{}, fmt.Errorf("find the last commit of some files: %w", treeless(err))
 	}
 	seconds, revision, ok := strings.Cut(strings.TrimSpace(string(out)), " ")
 	if !ok {

@@ -2,13 +2,14 @@ package git_test
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/thimble-build/thimble/build/internal/git"
+	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
 // history is a repository with a commit for each of the files, in order, a day apart.
@@ -17,7 +18,7 @@ func history(t *testing.T, files ...string) (*git.Repo, map[string]string) {
 	dir := t.TempDir()
 	commits := map[string]string{}
 	call := func(date string, args ...string) string {
-		cmd := exec.Command("git", args...)
+		cmd := testtool.Command(t, "git", args...)
 		cmd.Dir, cmd.Env = dir, append(os.Environ(), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1", "GIT_COMMITTER_DATE="+date, "GIT_AUTHOR_DATE="+date,
 			"GIT_AUTHOR_NAME=A", "GIT_AUTHOR_EMAIL=a@example.com", "GIT_COMMITTER_NAME=C", "GIT_COMMITTER_EMAIL=c@example.com")
 		out, err := cmd.Output()
@@ -91,5 +92,45 @@ func TestNewest(t *testing.T) {
 	}
 	if _, _, err := repo.Newest(t.Context(), git.Paths{Names: []string{"a\nb"}}); err == nil {
 		t.Error("a name with a line break is taken")
+	}
+}
+
+// A clone without the trees of its history says how to get them.
+func TestHistoryWithoutTrees(t *testing.T) {
+	repo, _ := history(t, "a/a.go", "b/b.go", "a/c.go")
+	dir := filepath.Join(t.TempDir(), "clone")
+	call := func(args ...string) {
+		t.Helper()
+		args = append([]string{"-c", "maintenance.auto=false"}, args...) // which goes on behind the test
+		if out, err := testtool.Command(t, "git", args...).CombinedOutput(); err != nil {
+			t.Fatalf("git %q: %v\n%s", args, err, out)
+		}
+	}
+	from := "file://" + filepath.ToSlash(repo.Root)
+	call("-C", repo.Root, "config", "uploadpack.allowFilter", "true")
+	call("-C", repo.Root, "config", "uploadpack.allowAnySHA1InWant", "true")
+	call("clone", "-q", "--filter=tree:0", from, dir)
+	call("-C", dir, "remote", "set-url", "origin", from+"/none") // not every git obeys GIT_NO_LAZY_FETCH
+	clone, err := git.Open(dir, os.Environ())
+	if err != nil {
+		t.Fatal(err)
+	}
+	wayOut := func(err error) {
+		t.Helper()
+		if err == nil || !strings.Contains(err.Error(), "git fetch --refetch --filter=blob:none") {
+			t.Errorf("the error is %v", err)
+		}
+	}
+	_, _, err = clone.Newest(t.Context(), git.Paths{Names: []string{"b"}})
+	wayOut(err)
+	_, err = clone.Log(t.Context(), "", "b")
+	wayOut(err)
+	call("-C", dir, "remote", "set-url", "origin", from)
+	call("-C", dir, "fetch", "-q", "--refetch", "--filter=blob:none")
+	if revision, _, err := clone.Newest(t.Context(), git.Paths{Names: []string{"b"}}); err != nil || revision == "" {
+		t.Errorf("fetched: %q, %v", revision, err)
+	}
+	if log, err := clone.Log(t.Context(), "", "b"); err != nil || len(log) != 1 {
+		t.Errorf("fetched: %v, %v", log, err)
 	}
 }

@@ -238,6 +238,9 @@ func (g *Go) Settings(p plan.Platform, cgo bool) []string {
 		return env
 	}
 	c := g.c[p]
+	if g.CState != "" { // a macro that nobody asks for, so that what is compiled stays the same
+		c.cc += " -DTHIMBLE_C_STATE=" + g.CState
+	}
 	// What the C preprocessor calls the date of today is the same every day. It is no
 	// commit's time, since the go command's cache does not know of it.
 	env = append(env, "CGO_ENABLED=1", "CC="+c.cc, "PKG_CONFIG="+g.forC["PKG_CONFIG"], "SOURCE_DATE_EPOCH=0")

@@ -17,7 +17,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/thimble-build/thimble/build/internal/git"
 	"github.com/thimble-build/thimble/build/internal/process"
+	"github.com/thimble-build/thimble/build/internal/secret"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
@@ -37,6 +39,12 @@ type Go struct {
 	// where the number of compilers is limited, and with it their memory.
 	Warm      bool
 	Unstamped bool
+	// CState changes with all that C may include. The go command's cache knows of the
+	// headers in a package's own folder alone, and would take what was compiled with others.
+	CState string
+	// AssemblyStates are the same for what Go's assembler includes, by platform and package.
+	// The other packages are left out.
+	AssemblyStates map[plan.Platform]map[string]string
 	// Experiment is GOEXPERIMENT, FIPS140 GOFIPS140, "" for the default.
 	Experiment, FIPS140 string
 
@@ -64,18 +72,19 @@ var asked = append([]string{
 }, pinned...)
 
 // Read asks the go command, in the module's folder dir and with the user's
-// environment env, for the settings that are in force there.
-func Read(ctx context.Context, dir string, env []string) (*Go, error) {
+// environment env, for the settings that are in force there. It sees some more variables,
+// because it may fetch a toolchain; see Fetch.
+func Read(ctx context.Context, dir string, env []string, more ...string) (*Go, error) {
 	user := withoutLauncher(env)
 	bin, err := lookPath("go", user)
 	if err != nil {
 		return nil, fmt.Errorf("find the go command: %w; install Go from https://go.dev/dl and put it into PATH", err)
 	}
-	out, err := process.Output(ctx, process.Command{Args: append([]string{bin, "env", "-json"}, asked...), Dir: dir, Env: user})
+	out, err := process.Output(ctx, process.Command{Args: append([]string{bin, "env", "-json"}, asked...), Dir: dir, Env: slices.Concat(user, more)})
 	if err != nil {
 		return nil, fmt.Errorf("read Go's settings in %s: %w", dir, err)
 	}
-	g := &Go{dir: dir, bin: bin, user: user, clean: withoutGo(user)}
+	g := &Go{dir: dir, bin: bin, user: user, clean: git.Env(withoutGo(user))}
 	if err := json.Unmarshal(out, &g.setting); err != nil {
 		return nil, fmt.Errorf("read Go's settings: go env: %w", err)
 	}
@@ -96,7 +105,11 @@ func Read(ctx context.Context, dir string, env []string) (*Go, error) {
 	}
 	if g.ModMode == "" {
 		g.ModMode = "readonly"
-		if root := filepath.Dir(cmp.Or(g.Work, g.Mod)); isFile(filepath.Join(root, "vendor", "modules.txt")) {
+		is, err := vendors(g.Mod, g.Work)
+		if err != nil {
+			return nil, err
+		}
+		if is {
 			g.ModMode = "vendor"
 		}
 	}
@@ -152,12 +165,7 @@ func (g *Go) readFlags(flags string) error {
 // Command is a call of the go command in the module's folder with the pinned
 // environment and the given settings on top.
 func (g *Go) Command(settings []string, args ...string) process.Command {
-	env := slices.Clone(g.clean)
-	for _, name := range pinned {
-		if v := g.setting[name]; v != "" {
-			env = append(env, name+"="+v)
-		}
-	}
+	env := slices.Concat(g.clean, g.pinned())
 	if g.setting["GOPROXY"] == "off" {
 		// With just "off", the go command stamps the version that a commit had when it was
 		// first built, from its module cache, and not that of a tag which came later.
@@ -180,13 +188,31 @@ func (g *Go) User(args ...string) process.Command {
 // Environment is the user's environment without any setting of Go's but where modules
 // come from and where the caches are, with GOENV=off.
 func (g *Go) Environment() []string {
-	env := slices.Clone(g.clean)
+	return append(slices.Concat(g.clean, g.pinned()), "GOENV=off")
+}
+
+// pinned are the settings of that name. Passwords are for fetching alone: see ForFetching.
+func (g *Go) pinned() (env []string) {
 	for _, name := range pinned {
-		if v := g.setting[name]; v != "" {
+		v := g.setting[name]
+		if secret.IsWire(name) {
+			v = secret.Bare(name, v)
+		}
+		if v != "" {
 			env = append(env, name+"="+v)
 		}
 	}
-	return append(env, "GOENV=off")
+	return env
+}
+
+// ForFetching are the settings with a password, such as GOPROXY may have.
+func (g *Go) ForFetching() (env []string) {
+	for _, name := range pinned {
+		if v := g.setting[name]; secret.IsWire(name) && secret.Bare(name, v) != v {
+			env = append(env, name+"="+v)
+		}
+	}
+	return env
 }
 
 // UserEnv is the user's environment, without what a launcher added to it.
@@ -237,14 +263,14 @@ func fetched(dir string) bool {
 }
 
 // withoutGo removes every variable that the go command or the C toolchain
-// behind it would read, and those with which git hooks redirect git.
+// behind it would read.
 func withoutGo(env []string) []string {
 	return slices.DeleteFunc(slices.Clone(env), func(e string) bool {
 		name, _, _ := strings.Cut(e, "=")
 		switch name {
 		case "GOMAXPROCS", "GOMEMLIMIT", "GOGC": // how fast, not what
 			return false
-		case "CC", "CXX", "FC", "AR", "PKG_CONFIG", "GCCGO", "PWD", "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE",
+		case "CC", "CXX", "FC", "AR", "PKG_CONFIG", "GCCGO", "PWD",
 			"CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "LIBRARY_PATH", "COMPILER_PATH", "GCC_EXEC_PREFIX", "LD_RUN_PATH",
 			"DEPENDENCIES_OUTPUT", "SUNPRO_DEPENDENCIES":
 			return true
@@ -253,6 +279,9 @@ func withoutGo(env []string) []string {
 			strings.HasPrefix(name, "CGO_")
 	})
 }
+
+// LookPath finds a program as the go command of an environment would.
+func LookPath(name string, env []string) (string, error) { return lookProgram(name, env) }
 
 // lookPath is exec.LookPath for another environment's PATH.
 func lookPath(name string, env []string) (string, error) {

@@ -1,6 +1,7 @@
 package gocmd
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -8,7 +9,24 @@ import (
 
 	"golang.org/x/mod/modfile"
 	"golang.org/x/mod/module"
+
+	"github.com/thimble-build/thimble/build/internal/process"
 )
+
+// Fetch fetches the modules of go.mod, or of the workspace, while the go command sees some
+// more variables, which those commands do not see that compile or test. Without any, and
+// without a password in GOPROXY, it leaves the fetching to the commands that need a module.
+func (g *Go) Fetch(ctx context.Context, more []string) error {
+	if len(more) == 0 && len(g.ForFetching()) == 0 || g.ModMode == "vendor" || g.setting["GOPROXY"] == "off" || g.Mod == "" {
+		return nil
+	}
+	cmd := g.User("mod", "download")
+	cmd.Env = append(cmd.Env, more...)
+	if err := process.Run(ctx, cmd); err != nil {
+		return fmt.Errorf("fetch modules: %w", err)
+	}
+	return nil
+}
 
 // Missing are the modules that go.mod, or those of the workspace, requires and that are
 // not in the module cache, as path@version, sorted. It asks nobody. A go.mod of Go 1.17

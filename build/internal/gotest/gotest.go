@@ -29,7 +29,11 @@ type Input struct {
 	// Tags are the build tags of the binaries, used for the tests as well.
 	Tags []string
 	// Parallel is -p, how many processes run at once; empty leaves it to the go command.
-	Parallel            string
+	Parallel string
+	// Confined keeps tests from reading other processes: see process.Command.
+	Confined bool
+	// Env is added to the user's environment.
+	Env                 []string
 	CoverProfile, JUnit string
 }
 
@@ -87,6 +91,7 @@ func test(ctx context.Context, in Input, args []string) (Result, error) {
 		out = io.MultiWriter(events, &report)
 	}
 	cmd := in.Go.User(args...)
+	cmd.Env, cmd.Confined = append(cmd.Env, in.Env...), in.Confined
 	cmd.Stdout = out
 	runErr := process.Run(ctx, cmd)
 	if ctx.Err() != nil {

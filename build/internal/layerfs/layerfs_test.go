@@ -141,7 +141,7 @@ func TestStack(t *testing.T) {
 		for _, lines := range tc.layers {
 			layers = append(layers, layer(t, lines...))
 		}
-		fs := Stack(layers...)
+		fs := stacked(layers...)
 		for p, want := range tc.has {
 			e, ok := fs.Lookup(p)
 			if ok != (want != "") || e.Path != want {
@@ -150,14 +150,14 @@ func TestStack(t *testing.T) {
 		}
 	}
 
-	fs := Stack(layer(t, "f a old"), layer(t, "f a newer", "h b a", "c c"))
+	fs := stacked(layer(t, "f a old"), layer(t, "f a newer", "h b a", "c c"))
 	if e, _ := fs.Lookup("/b"); e.Size != 5 || e.Type != tar.TypeReg || !fs.Has("/b") || fs.Has("/c") || fs.Has("/") || fs.Has("/nowhere") {
 		t.Errorf("the hard link is %+v", e)
 	}
 }
 
 func TestGlob(t *testing.T) {
-	fs := Stack(layer(t, "d usr/lib/x", "f usr/lib/x/b.so.1 x", "f usr/lib/x/a.so x", "f usr/lib/x/c/d.so x", "l lib usr/lib"))
+	fs := stacked(layer(t, "d usr/lib/x", "f usr/lib/x/b.so.1 x", "f usr/lib/x/a.so x", "f usr/lib/x/c/d.so x", "l lib usr/lib"))
 	var found []string
 	for _, e := range fs.Glob("/lib/x", "*.so*") {
 		found = append(found, e.Path)
@@ -205,7 +205,7 @@ func TestELF(t *testing.T) {
 	if err != nil {
 		t.Skip("there is no ELF file here")
 	}
-	fs := Stack(layer(t, "f app "+string(self), "f short \x7fELF", "f bad "+string(self[:2000]), "f text x"))
+	fs := stacked(layer(t, "f app "+string(self), "f short \x7fELF", "f bad "+string(self[:2000]), "f text x"))
 	if e, _ := fs.Lookup("/app"); e.ELF == nil || e.ELF.Machine == 0 || e.Size != int64(len(self)) {
 		t.Errorf("the program is %+v", e)
 	}
@@ -244,14 +244,14 @@ func TestCovers(t *testing.T) {
 		"users without groups":          {[]string{"f etc/passwd " + passwd, "d root"}, "0", []string{plan.NeedHome}},
 		"a passwd that is a whiteout's": {[]string{"f etc/.wh.passwd ", "f etc/group x"}, "0", nil},
 	} {
-		got := Stack(layer(t, tc.lines...)).Covers(tc.uid)
+		got := stacked(layer(t, tc.lines...)).Covers(tc.uid)
 		slices.Sort(got)
 		slices.Sort(tc.want)
 		if !slices.Equal(got, tc.want) {
 			t.Errorf("%s: it serves %q, want %q", name, got, tc.want)
 		}
 	}
-	users, groups := Stack(layer(t, "f etc/passwd "+passwd, "f etc/group x")).Users()
+	users, groups := stacked(layer(t, "f etc/passwd "+passwd, "f etc/group x")).Users()
 	if string(users) != passwd || string(groups) != "x" {
 		t.Errorf("the users are %q, the groups %q", users, groups)
 	}
@@ -271,8 +271,8 @@ func FuzzScan(f *testing.F) {
 			}
 			layers = append(layers, l)
 		}
-		fs := Stack(layers...)
-		for p, e := range fs.entries {
+		fs := stacked(layers...)
+		for p, e := range fs.entries() {
 			if p != e.Path || !strings.HasPrefix(p, "/") || strings.Contains(p+"/", "/../") {
 				t.Errorf("%q is at %q", e.Path, p)
 			}

@@ -56,6 +56,10 @@ func (e *LinkError) Error() string {
 	return fmt.Sprintf("%s needs %s of %s, and the newest that %s has is %s", e.By, e.Version, e.Name, e.Path, e.Newest)
 }
 
+// What a base can make a program load, and where it has us look, is bounded: a browser
+// loads some 100 libraries.
+const maxLibraries, maxFolders = 2000, 500
+
 // Link looks for everything that a program asks for, in the places where the dynamic
 // linker looks (ld.so(8), for musl its own manual), and for what that asks for in turn,
 // and checks that each library has the symbol versions that are wanted of it. It returns
@@ -82,7 +86,9 @@ func (fs *FS) Link(p Program) ([]Library, error) {
 					return nil, l.missing(name, by)
 				}
 				l.load(name, o)
-				queue = append(queue, o)
+				if queue = append(queue, o); len(l.found) > maxLibraries {
+					return nil, fmt.Errorf("%s needs more than %d libraries", p.Path, maxLibraries)
+				}
 			}
 			if err := provides(o, name, by); err != nil {
 				return nil, err
@@ -212,6 +218,9 @@ func (fs *FS) configured() (dirs []string) {
 	}
 	for _, f := range files {
 		for line := range strings.Lines(string(f.Content)) {
+			if len(dirs) == maxFolders {
+				return dirs
+			}
 			line, _, _ = strings.Cut(line, "#")
 			if line = strings.TrimSpace(line); path.IsAbs(line) {
 				dirs = append(dirs, line)
@@ -250,7 +259,8 @@ func (l *linker) search(by *object) (dirs []string) {
 		dirs = append(dirs, l.program.LibraryPath...)
 	}
 	dirs = append(dirs, l.expand(by.elf.RunPath, by)...)
-	return append(dirs, l.folders...)
+	dirs = append(dirs, l.folders...)
+	return dirs[:min(len(dirs), maxFolders)]
 }
 
 // expand replaces the dynamic linker's variables in the folders of an object.

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -104,7 +103,7 @@ func TestLinkIsTheDynamicLinkers(t *testing.T) {
 				return
 			}
 			start := func(env ...string) ([]byte, error) {
-				run := exec.Command("/app/program")
+				run := testtool.Command(t, "/app/program")
 				run.SysProcAttr = &syscall.SysProcAttr{Chroot: dir}
 				run.Dir = "/"
 				// The second stands for /proc/self/exe, which is not in the folder.
@@ -184,7 +183,7 @@ func TestLinkSecure(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		run := exec.Command("/app/program")
+		run := testtool.Command(t, "/app/program")
 		run.SysProcAttr = &syscall.SysProcAttr{Chroot: dir, Credential: &syscall.Credential{Uid: 65532, Gid: 65532}}
 		run.Dir, run.Env = "/", []string{"LD_LIBRARY_PATH=" + test.env}
 		out, failed := run.CombinedOutput()
@@ -251,7 +250,7 @@ func scanFolder(t *testing.T, dir string) *FS {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Stack(layer)
+	return stacked(layer)
 }
 
 // compileLibraries makes programs and libraries with the C compiler, and returns their
@@ -274,7 +273,7 @@ func compileLibraries(t *testing.T) map[string]string {
 	}
 	gcc := func(out string, args ...string) {
 		t.Helper()
-		run := exec.Command("gcc", append([]string{"-o", out}, args...)...)
+		run := testtool.Command(t, "gcc", append([]string{"-o", out}, args...)...)
 		run.Dir = dir
 		if b, err := run.CombinedOutput(); err != nil {
 			t.Fatalf("gcc -o %s: %v\n%s", out, err, b)
@@ -326,7 +325,7 @@ func FuzzReadELF(f *testing.F) {
 		if err != nil {
 			return
 		}
-		fs := Stack(Layer{
+		fs := stacked(Layer{
 			{Path: "/lib/self.so", Type: tar.TypeReg, ELF: info}, {Path: "/lib/libc.so.6", Type: tar.TypeSymlink, Link: "self.so"},
 			{Path: "/lib64", Type: tar.TypeSymlink, Link: "lib"}, {Path: "/etc/ld.so.cache", Type: tar.TypeReg},
 		})

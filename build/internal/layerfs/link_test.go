@@ -33,13 +33,13 @@ func TestLinkMusl(t *testing.T) {
 			program("libx.so"), "/app/x needs libx.so, and there is none"},
 		"glibc's program": {musl, glibc, "/app/x needs /lib64/ld-linux-x86-64.so.2, and there is none"},
 	} {
-		_, err := Stack(test.layer).Link(test.program)
+		_, err := stacked(test.layer).Link(test.program)
 		if (err == nil) != (test.want == "") || err != nil && err.Error() != test.want {
 			t.Errorf("%s: %v, want %q", name, err, test.want)
 		}
 	}
-	below := Stack(musl, Layer{library("/usr/lib/libx.so")})
-	above := below.Above(Layer{{Path: "/usr/lib/.wh.libx.so", Type: tar.TypeReg}})
+	below := stacked(musl, Layer{library("/usr/lib/libx.so")})
+	above := aboveOf(below, Layer{{Path: "/usr/lib/.wh.libx.so", Type: tar.TypeReg}})
 	if _, err := above.Link(program("libx.so")); err == nil {
 		t.Error("a library that a layer removes is still found")
 	}

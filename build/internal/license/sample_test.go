@@ -8,11 +8,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
 const sampleService = "../../../sample-service"
@@ -22,7 +23,7 @@ const sampleService = "../../../sample-service"
 func linked(t testing.TB) []Module {
 	t.Helper()
 	run := func(args ...string) []byte {
-		cmd := exec.Command("go", args...)
+		cmd := testtool.Command(t, "go", args...)
 		cmd.Dir = sampleService
 		cmd.Env = append(os.Environ(), "GOWORK=off", "CGO_ENABLED=0", "GOOS=linux", "GOARCH=amd64", "GOFLAGS=")
 		var stderr bytes.Buffer
@@ -75,6 +76,7 @@ func linked(t testing.TB) []Module {
 
 // TestSampleService compares with answers that a person found by reading.
 func TestSampleService(t *testing.T) {
+	testtool.OnRequest(t, "sample-service and its modules")
 	want := map[string]string{}
 	if err := json.Unmarshal([]byte(fixture(t, "../../../testdata/licenses/sample-service.json")), &want); err != nil {
 		t.Fatal(err)

@@ -131,7 +131,7 @@ func Write(path string, l *plan.Lock) error {
 	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, b) {
 		return nil
 	}
-	if err := atomicfile.Write(path, b, 0o644); err != nil {
+	if err := atomicfile.WriteSynced(path, b, 0o644); err != nil {
 		return fmt.Errorf("write %s: %w", File, err)
 	}
 	return nil

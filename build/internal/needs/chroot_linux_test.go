@@ -94,7 +94,7 @@ func runInRoot(t *testing.T, binary string, needs []string) string {
 	for _, name := range needs {
 		furnish[name](t, root)
 	}
-	cmd := exec.Command("/app")
+	cmd := testtool.Command(t, "/app")
 	cmd.Dir = "/"
 	cmd.Env = []string{"HOME=/home/nonroot"} // as container runtimes set it, from /etc/passwd
 	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: root, Credential: &syscall.Credential{Uid: 65532, Gid: 65532}}
@@ -149,7 +149,7 @@ var furnish = map[string]func(t *testing.T, root string){
 // zone is a zone file out of the toolchain's own database.
 func zone(t *testing.T, name string) string {
 	t.Helper()
-	goroot, err := exec.Command("go", "env", "GOROOT").Output()
+	goroot, err := testtool.Command(t, "go", "env", "GOROOT").Output()
 	if err != nil {
 		t.Fatal(err)
 	}

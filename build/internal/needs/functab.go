@@ -48,12 +48,16 @@ func functions(r io.ReaderAt, size int64) (found nameSet, unknown string, err er
 	if found.hasAny(ordinaryFunctions...) && found.has(mainFunctions...) {
 		return found, "", nil
 	}
-	bare := found.has(mainFunctions...)
-	err = eachName(r, names, buf, func(name []byte) { bare = bare && ofRuntime(name) })
+	unfamiliar := 0
+	err = eachName(r, names, buf, func(name []byte) {
+		if !ofRuntime(name) {
+			unfamiliar++
+		}
+	})
 	if err != nil {
 		return 0, "", err
 	}
-	if !bare {
+	if !found.has(mainFunctions...) || unfamiliar >= manyNames {
 		return 0, "obfuscated: functions that every Go program has are missing", nil
 	}
 	return found, "", nil

@@ -3,7 +3,6 @@ package needs
 import (
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -11,6 +10,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/thimble-build/thimble/build/internal/testtool"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
@@ -21,6 +21,7 @@ var programs = []struct {
 	embedded []string
 }{
 	{name: "bare"},
+	{name: "little"},
 	{name: "hello"},
 	{name: "ca-certificates", needs: []string{plan.NeedCACertificates}},
 	{name: "ca-certificates-embedded", embedded: []string{plan.NeedCACertificates}},
@@ -93,6 +94,7 @@ func TestRulesCoverEveryNeed(t *testing.T) {
 
 // Byte orders, pointer sizes, instruction sizes and a PIE.
 func TestScanOtherMachines(t *testing.T) {
+	testtool.OnRequest(t, "minutes: the standard library is compiled for other machines")
 	for _, machine := range []struct {
 		arch string
 		args []string
@@ -261,7 +263,7 @@ func goBuild(t testing.TB, dir, arch string, args ...string) {
 
 func goBuildIn(t testing.TB, module, dir, arch string, args ...string) {
 	t.Helper()
-	cmd := exec.Command("go", slices.Concat([]string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", dir + string(filepath.Separator)}, args)...)
+	cmd := testtool.Command(t, "go", slices.Concat([]string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", dir + string(filepath.Separator)}, args)...)
 	cmd.Dir = module
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off", "GOOS=linux", "GOARCH="+arch)
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -75,13 +75,21 @@ var rules = []rule{
 
 var homeFunctions = []string{"os.UserHomeDir", "os.UserCacheDir", "os.UserConfigDir"}
 
-// Every Go program has mainFunctions, and every one that imports more than the
-// runtime has one of ordinaryFunctions. An obfuscator may leave the first alone
-// and rename the others: garble does.
+// Every Go program has mainFunctions, and every one that can use a part of the operating
+// system has one of ordinaryFunctions. An obfuscator may leave the first alone and rename
+// the others: garble does.
 var (
 	mainFunctions     = []string{"runtime.main", "main.main"}
 	ordinaryFunctions = []string{"errors.New", "os.NewFile"}
 )
+
+// manyNames is how many functions that are not the runtime's tell a program that hides
+// what it imports from one that imports next to nothing. The smallest programs with a
+// need for files hold a hundred and more (os, time or net, and what these import); those that
+// import only such packages as errors, strings and sync hold up to thirty. A new Go may
+// bring a few names of the runtime that ofRuntime does not know, such as
+// _.goready.func1 of Go 1.27.
+const manyNames = 64
 
 // ofRuntime says whether a function is in the binary of a main package that
 // imports nothing: of the runtime, under whatever name it has there.

@@ -131,6 +131,25 @@ func TestUnknownGetsEverything(t *testing.T) {
 	}
 }
 
+// A runtime with functions that nobody has heard of hides nothing: Go 1.27 brought
+// _.goready.func1.
+func TestUnknownFunctionsOfTheRuntime(t *testing.T) {
+	bare, err := os.ReadFile(filepath.Join(built(t), "bare"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, change := range [][2]string{{"runtime.gopanic", "_.gopanic.func1"}, {"runtime.newproc", "weakref.newproc"}} {
+		if bare = bytes.ReplaceAll(bare, []byte("\x00"+change[0]+"\x00"), []byte("\x00"+change[1]+"\x00")); !bytes.Contains(bare, []byte(change[1])) {
+			t.Fatalf("there is no %s to rename", change[0])
+		}
+	}
+	report, err := scan(bare)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkNeeds(t, report, nil, nil)
+}
+
 func replaceMagic(e tinyELF) []byte {
 	return bytes.Replace(e.bytes(), []byte{0xf1, 0xff, 0xff, 0xff}, []byte{1, 2, 3, 4}, 1)
 }

@@ -122,7 +122,7 @@ func newTrace(t *testing.T, binary string, args ...string) trace {
 	t.Helper()
 	tr := trace{binary: binary, dir: t.TempDir(), home: t.TempDir()}
 	arguments := []string{"-ff", "-y", "-e", "trace=file", "-o", filepath.Join(tr.dir, "log"), binary}
-	tr.cmd = exec.Command("strace", append(arguments, args...)...)
+	tr.cmd = testtool.Command(t, "strace", append(arguments, args...)...)
 	tr.cmd.Dir = "/"
 	tr.cmd.Env = []string{"PATH=/bin", "HOME=" + tr.home}
 	return tr

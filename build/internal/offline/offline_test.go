@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -82,6 +81,7 @@ func TestTransport(t *testing.T) {
 
 // TestLocalhost wants the IPv6 address where nothing answers at the other.
 func TestLocalhost(t *testing.T) {
+	testtool.OnRequest(t, "IPv6")
 	six, err := net.Listen("tcp", "[::1]:0")
 	testtool.Require(t, err == nil, "IPv6")
 	defer six.Close()
@@ -99,7 +99,7 @@ func TestLocalhost(t *testing.T) {
 // TestProcess runs itself again, since Process cannot be undone.
 func TestProcess(t *testing.T) {
 	if os.Getenv("OFFLINE_TEST") == "" {
-		cmd := exec.Command(os.Args[0], "-test.run=^TestProcess$")
+		cmd := testtool.Command(t, os.Args[0], "-test.run=^TestProcess$")
 		cmd.Env = append(os.Environ(), "OFFLINE_TEST=1")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)
@@ -145,7 +145,7 @@ func TestGo(t *testing.T) {
 		{[]string{"list", "-m", "example.com/x.git@latest"}, []string{"GOPRIVATE=*"}},
 		{[]string{"version"}, []string{"GOTOOLCHAIN=go1.99.9", "GOSUMDB=sum.golang.org"}},
 	} {
-		cmd := exec.Command("go", test.args...)
+		cmd := testtool.Command(t, "go", test.args...)
 		cmd.Dir, cmd.Env = t.TempDir(), offline.Env(append(append(os.Environ(), "GOMODCACHE="+t.TempDir(), "GOFLAGS=-modcacherw"), test.env...), "https://example.com,direct")
 		out, err := cmd.CombinedOutput()
 		refused := strings.Contains(string(out), "GOPROXY=off") || strings.Contains(string(out), "toolchain not available")
@@ -158,7 +158,7 @@ func TestGo(t *testing.T) {
 // TestGit asks the real git for another machine.
 func TestGit(t *testing.T) {
 	for _, url := range []string{"https://example.com/x.git", "ssh://example.com/x.git", "git://example.com/x.git"} {
-		cmd := exec.Command("git", "ls-remote", url)
+		cmd := testtool.Command(t, "git", "ls-remote", url)
 		cmd.Env = offline.Env(os.Environ(), "")
 		out, err := cmd.CombinedOutput()
 		if err == nil || !strings.Contains(string(out), "not allowed") {

@@ -29,10 +29,17 @@ type Command struct {
 	Dir string
 	// Env is the whole environment.
 	Env []string
+	// Prepare, if any, changes the child before it starts, and returns what is to be called
+	// once it has started, or cannot.
+	Prepare func(*exec.Cmd) (started func(), err error)
 	// Stdin, Stdout and Stderr may be nil: no input, and output that is kept
 	// for the error.
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
+	// Confined keeps the child, and all that it starts, from reading the memory and the
+	// environment of any process outside, where the system can do that: Linux
+	// with Landlock, and not for root.
+	Confined bool
 }
 
 // Error is a child that ran and failed.
@@ -67,6 +74,21 @@ func Run(ctx context.Context, c Command) error {
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
+	if !c.Confined {
+		return run(ctx, c)
+	}
+	var err error
+	onThread(func() {
+		if err = confine(); err != nil {
+			err = &Error{Args: c.Args, Err: fmt.Errorf("keep it from other processes' secrets: %w", err)}
+			return
+		}
+		err = run(ctx, c)
+	})
+	return err
+}
+
+func run(ctx context.Context, c Command) error {
 	cmd := exec.CommandContext(ctx, c.Args[0], c.Args[1:]...)
 	cmd.Dir, cmd.Env = c.Dir, c.Env
 	cmd.Stdin, cmd.Stdout = c.Stdin, c.Stdout
@@ -77,7 +99,15 @@ func Run(ctx context.Context, c Command) error {
 	}
 	cmd.WaitDelay = grace
 	ownGroup(cmd)
-	err := cmd.Start()
+	started := func() {}
+	if c.Prepare != nil {
+		var err error
+		if started, err = c.Prepare(cmd); err != nil {
+			return &Error{Args: c.Args, Err: err}
+		}
+	}
+	err := start(cmd)
+	started()
 	if err != nil {
 		return &Error{Args: c.Args, Err: err}
 	}

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
 func TestRunTellsWhatTheChildSaid(t *testing.T) {
@@ -136,7 +138,7 @@ func TestLauncher(t *testing.T) {
 	if err := os.WriteFile(launcher, b, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(launcher, "-c", `"$0" -test.run='^TestLauncher$'; exit $?`, exe)
+	cmd := testtool.Command(t, launcher, "-c", `"$0" -test.run='^TestLauncher$'; exit $?`, exe)
 	cmd.Env = append(os.Environ(), "LAUNCHED="+result)
 	out, err := cmd.StdoutPipe()
 	if err != nil {

@@ -5,7 +5,8 @@
 //
 // The rules of a line: what was done, how long it took, one word on the outcome.
 // No line is longer than the terminal is wide, and only the mark in front has a
-// colour, which NO_COLOR takes away.
+// colour, which NO_COLOR takes away. Names, outcomes and notices may hold text of others,
+// and are cleaned here.
 package progress
 
 import (
@@ -20,6 +21,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/term"
+
+	"github.com/thimble-build/thimble/build/internal/plaintext"
 )
 
 // Reporter shows tasks. It is safe for concurrent use.
@@ -66,6 +69,7 @@ func New(f *os.File, env func(string) string) *Reporter {
 
 // Start shows that a task runs, until the function that it returns is called.
 func (p *Reporter) Start(name string) (end func(outcome string, err error)) {
+	name = plaintext.Line(name)
 	t := &task{name: name, began: time.Now()}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -87,7 +91,7 @@ func (p *Reporter) Start(name string) (end func(outcome string, err error)) {
 		case err != nil:
 			mark, color, outcome = "failed", "\x1b[31m", ""
 		}
-		line := strings.TrimRight(fmt.Sprintf("%-28s %6s  %s", name, Duration(time.Since(t.began)), outcome), " ")
+		line := strings.TrimRight(fmt.Sprintf("%-28s %6s  %s", name, Duration(time.Since(t.began)), plaintext.Line(outcome)), " ")
 		if p.live {
 			line = cut(line, p.width()-11)
 		}
@@ -99,7 +103,7 @@ func (p *Reporter) Start(name string) (end func(outcome string, err error)) {
 func (p *Reporter) Notice(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.line("note", "\x1b[33m", text)
+	p.line("note", "\x1b[33m", plaintext.Lines(text))
 }
 
 // Close takes the live line away. Nothing must be shown after it, by nobody; a

@@ -14,6 +14,8 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/thimble-build/thimble/build/internal/limit"
 )
 
 // Archive writes the image to w as `docker save` does, under the names refs, such
@@ -26,7 +28,7 @@ import (
 // manifest.json, which names the image, is the last file, so that an archive that
 // was cut off cannot be loaded.
 func Archive(ctx context.Context, w io.Writer, refs []string, image v1.Image) error {
-	if err := archive(ctx, tar.NewWriter(contextWriter{ctx, w}), refs, image); err != nil {
+	if err := archive(ctx, tar.NewWriter(limit.Writer(ctx, w)), refs, image); err != nil {
 		return fmt.Errorf("write docker archive: %w", err)
 	}
 	return nil
@@ -59,7 +61,7 @@ func archive(ctx context.Context, w *tar.Writer, refs []string, image v1.Image) 
 			return err
 		}
 		if !slices.Contains(manifest.Layers, file.name) {
-			if err := file.write(w); err != nil {
+			if err := file.write(ctx, w); err != nil {
 				return fmt.Errorf("layer %s: %w", file.name, err)
 			}
 		}
@@ -128,13 +130,13 @@ func (c *counter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (a archived) write(w *tar.Writer) error {
+func (a archived) write(ctx context.Context, w *tar.Writer) error {
 	content, err := a.open()
 	if err != nil {
 		return err
 	}
 	defer content.Close()
-	return entry(w, a.name, a.size, content)
+	return entry(w, a.name, a.size, limit.Reader(ctx, content))
 }
 
 func entry(w *tar.Writer, name string, size int64, content io.Reader) error {
@@ -143,17 +145,4 @@ func entry(w *tar.Writer, name string, size int64, content io.Reader) error {
 	}
 	_, err := io.Copy(w, content)
 	return err
-}
-
-// contextWriter fails when its context has ended.
-type contextWriter struct {
-	ctx context.Context
-	w   io.Writer
-}
-
-func (c contextWriter) Write(p []byte) (int, error) {
-	if err := context.Cause(c.ctx); err != nil {
-		return 0, err
-	}
-	return c.w.Write(p)
 }

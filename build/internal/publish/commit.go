@@ -52,8 +52,8 @@ func (d *Dist) replace(manifest []byte) error {
 	if !changed && manifest != nil && d.holds(manifestName, manifest) {
 		return nil
 	}
-	if manifest != nil { // now, since the disk may be full
-		if err := d.put(manifestName, manifest); err != nil {
+	if manifest != nil { // now, since the disk may be full, and little has to go to it yet
+		if err := d.putSynced(manifestName, manifest); err != nil {
 			return err
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -16,6 +15,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/thimble-build/thimble/build/internal/filesum"
 	"github.com/thimble-build/thimble/build/internal/publish"
 	"github.com/thimble-build/thimble/build/internal/testtool"
 )
@@ -26,7 +26,7 @@ type described map[string]string
 // generation makes the whole folder anew, with content that depends on n.
 func generation(dir, cache string, n int) error {
 	ctx := context.Background()
-	d, err := publish.Open(ctx, dir, nil)
+	d, err := publish.Open(ctx, dir, nil, filesum.Sums{})
 	if err != nil {
 		return err
 	}
@@ -132,20 +132,19 @@ func TestKilledAtRandom(t *testing.T) {
 
 // Killed before each single system call that changes a file system.
 func TestKilledBeforeEverySystemCall(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts a process for every system call of a run")
-	}
-	strace, err := exec.LookPath("strace")
-	testtool.Require(t, err == nil && exec.Command(strace, "-o", os.DevNull, os.Args[0], "-test.run=^$").Run() == nil, "strace, and leave to use it")
+	testtool.OnRequest(t, "strace, and minutes: it starts a process for every system call of a run")
+	strace := testtool.Program(t, "strace")
+	_, err := testtool.Output("", nil, strace, "-o", os.DevNull, os.Args[0], "-test.run=^$")
+	testtool.Require(t, err == nil, "leave to use strace")
 
 	cache := t.TempDir()
 	want := filepath.Join(t.TempDir(), "dist")
 	ok(t, generation(want, cache, 1))
-	for _, call := range []string{"mkdirat", "linkat", "renameat", "unlinkat", "openat", "write", "flock"} {
+	for _, call := range []string{"mkdirat", "copy_file_range", "fsync", "renameat", "unlinkat", "openat", "write", "flock"} {
 		for n := 1; ; n++ {
 			dir := filepath.Join(t.TempDir(), "dist")
 			ok(t, generation(dir, cache, 0))
-			cmd := exec.Command(strace, "-f", "-qq", "-o", os.DevNull, "-e", "trace="+call, "-e",
+			cmd := testtool.Command(t, strace, "-f", "-qq", "-o", os.DevNull, "-e", "trace="+call, "-e",
 				fmt.Sprintf("inject=%s:signal=KILL:when=%d", call, n), must(os.Executable()), dir, cache)
 			cmd.Env = append(os.Environ(), "PUBLISH_TEST_ROLE=generation", "GOMAXPROCS=1", "GOGC=off")
 			out, err := cmd.CombinedOutput()
@@ -165,6 +164,27 @@ func TestKilledBeforeEverySystemCall(t *testing.T) {
 			}
 			ok(t, generation(dir, cache, 1))
 			same(t, tree(t, dir), tree(t, want))
+		}
+	}
+}
+
+// The manifest is on the disk before it is in place; a run that changes nothing waits for
+// no disk.
+func TestOnlyAChangedManifestIsSynced(t *testing.T) {
+	strace := testtool.Program(t, "strace")
+	_, err := testtool.Output("", nil, strace, "-o", os.DevNull, os.Args[0], "-test.run=^$")
+	testtool.Require(t, err == nil, "leave to use strace")
+	dir, cache := filepath.Join(t.TempDir(), "dist"), t.TempDir()
+	for _, want := range []int{1, 0} {
+		log := filepath.Join(t.TempDir(), "log")
+		cmd := testtool.Command(t, strace, "-f", "-y", "-qq", "-o", log, "-e", "trace=fsync,fdatasync", must(os.Executable()), dir, cache)
+		cmd.Env = append(os.Environ(), "PUBLISH_TEST_ROLE=generation")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		calls := string(must(os.ReadFile(log)))
+		if n := strings.Count(calls, "sync("); n != want || strings.Count(calls, filepath.Join(".stage", "manifest.json")) != want {
+			t.Errorf("%d calls, want %d: %s", n, want, calls)
 		}
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"github.com/thimble-build/thimble/build/internal/filesum"
 )
 
 const (
@@ -28,11 +30,12 @@ const (
 // beside them and the manifest.
 var managed = []string{"archives", "bin", "debug", "oci", "sbom", "verify", summaryName}
 
-// Dist is the output folder while one run changes it. Link, Write and Layout may
+// Dist is the output folder while one run changes it. Copy, Write and Layout may
 // be called from several goroutines, Commit and Close after them.
 type Dist struct {
 	dir  string
 	lock *flock.Flock
+	sums filesum.Sums
 	// made are the folders that Open had to make, the innermost first; marked
 	// says that it wrote the marker. Close takes both back.
 	made   []string
@@ -50,14 +53,15 @@ type Dist struct {
 //
 // A folder that cannot be written is an error here rather than after the work is
 // done; so is a folder with files in it that was not made by this package.
-func Open(ctx context.Context, dir string, waiting func()) (*Dist, error) {
+func Open(ctx context.Context, dir string, waiting func(), sums filesum.Sums) (*Dist, error) {
 	d := &Dist{
 		dir:   dir,
+		sums:  sums,
 		lock:  flock.New(filepath.Join(dir, lockName), flock.SetPermissions(0o644)),
 		files: map[string]bool{},
 	}
 	if err := d.acquire(ctx, waiting); err != nil {
-		return nil, fmt.Errorf("open %s: %w", dir, errors.Join(err, d.takeBack()))
+		return nil, fmt.Errorf("open %s: %w", dir, errors.Join(err, d.giveUp()))
 	}
 	err := os.RemoveAll(d.path(stageName))
 	if err == nil {
@@ -75,7 +79,7 @@ func Remove(ctx context.Context, dir string, waiting func()) error {
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	d, err := Open(ctx, dir, waiting)
+	d, err := Open(ctx, dir, waiting, filesum.Sums{})
 	if err != nil {
 		return err
 	}
@@ -99,14 +103,15 @@ func (d *Dist) Close() error {
 	if !d.named() {
 		return d.abandon()
 	}
-	err := os.RemoveAll(d.path(stageName))
+	err := errors.Join(os.RemoveAll(d.path(stageName)), d.unmark())
 	if runtime.GOOS == "windows" { // where nobody can remove an open file
 		err = errors.Join(err, d.lock.Unlock())
 		_ = os.Remove(d.lock.Path()) // fails when another run has it open, which is fine
 	} else { // where the lock must not be another run's when its name goes
 		err = errors.Join(err, os.Remove(d.lock.Path()), d.lock.Unlock())
 	}
-	if err = errors.Join(err, d.takeBack()); err != nil {
+	d.removeMade()
+	if err != nil {
 		return fmt.Errorf("close %s: %w", d.dir, err)
 	}
 	return nil
@@ -128,26 +133,26 @@ func (d *Dist) abandon() error {
 
 // acquire gets the lock of a folder that exists and is marked.
 func (d *Dist) acquire(ctx context.Context, waiting func()) error {
-	for {
-		if err := d.prepare(); err != nil {
-			return err
+	const tries = 100 // two seconds in which others remove the folder at each turn
+	for vanished := 0; ; {
+		locked, err := false, d.prepare()
+		if err == nil {
+			locked, err = d.lock.TryLock()
 		}
-		locked, err := d.lock.TryLock()
 		switch {
 		case locked && d.current():
 			return nil
 		case locked: // a lock that its owner removed after it was opened here
-			err = d.lock.Unlock()
-		case errors.Is(err, fs.ErrNotExist): // the same with the whole folder
-			err = nil
+			if err := d.lock.Unlock(); err != nil {
+				return err
+			}
+		case errors.Is(err, fs.ErrNotExist) && vanished < tries: // the same with the whole folder, or a part
+			vanished++
 		case err != nil:
 			return notWritable(d.dir, err)
 		case waiting != nil:
 			waiting()
 			waiting = nil
-		}
-		if err != nil {
-			return err
 		}
 		select {
 		case <-ctx.Done():
@@ -158,7 +163,8 @@ func (d *Dist) acquire(ctx context.Context, waiting func()) error {
 }
 
 // prepare makes the folder and its marker. The marker comes before everything else
-// that the folder ever holds, so that git overlooks the lock and the stage.
+// that the folder ever holds, so that git overlooks the lock and the stage. An error that
+// is fs.ErrNotExist says that another run has changed the folder meanwhile: look again.
 func (d *Dist) prepare() error {
 	var missing []string
 	for p := filepath.Clean(d.dir); ; p = filepath.Dir(p) {
@@ -169,36 +175,65 @@ func (d *Dist) prepare() error {
 	}
 	if len(missing) > 0 {
 		if err := os.MkdirAll(d.dir, 0o777); err != nil {
-			return notWritable(d.dir, err)
+			return err
 		}
 		d.made = missing
 	}
-	found, err := os.ReadFile(d.path(markerName))
-	if string(found) == marker {
-		return nil
-	}
-	if info, statErr := os.Stat(d.dir); statErr == nil && !info.IsDir() {
-		return errors.New("a file is where the output folder goes; remove it, or choose another folder")
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return notWritable(d.dir, err)
+	if marked, err := d.isMarked(); marked || err != nil {
+		return err
 	}
 	entries, err := os.ReadDir(d.dir)
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
-		switch n := e.Name(); {
-		case n == lockName, n == stageName, n == markerName && len(found) == 0:
-		default: // an empty marker is that of a run that was killed while writing it
-			return fmt.Errorf("the folder holds %s and no %s that says %q, so it is not an output folder; empty it or choose another", n, markerName, strings.TrimSpace(marker))
+		if n := e.Name(); n != lockName && n != stageName && n != markerName {
+			return d.foreign(n)
 		}
 	}
-	if err := os.WriteFile(d.path(markerName), []byte(marker), 0o644); err != nil {
-		return notWritable(d.dir, err)
+	// Never truncated: a run that has found the marker relies on it.
+	f, err := os.OpenFile(d.path(markerName), os.O_WRONLY|os.O_CREATE, 0o644)
+	if err != nil {
+		return err
 	}
 	d.marked = true
-	return nil
+	_, err = f.WriteString(marker)
+	return errors.Join(err, f.Close())
+}
+
+// isMarked says that the folder has the marker. False without an error is a folder that may
+// get one: it has none, or the empty one of a run that was killed while writing it.
+func (d *Dist) isMarked() (bool, error) {
+	found, err := os.ReadFile(d.path(markerName))
+	switch {
+	case string(found) == marker:
+		return true, nil
+	case err == nil && len(found) > 0:
+		return false, foreignError(markerName)
+	case err == nil, errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	}
+	return false, err
+}
+
+// foreign judges a folder in which an entry was seen after the marker was not. If another
+// run has written both meanwhile there is nothing to say against it, nor if it has removed
+// both again.
+func (d *Dist) foreign(entry string) error {
+	if marked, err := d.isMarked(); marked || err != nil {
+		return err
+	}
+	if _, err := os.Lstat(d.path(entry)); err != nil {
+		return err
+	}
+	return foreignError(entry)
+}
+
+// A foreignError is the entry that shows that a folder was not made by this package.
+type foreignError string
+
+func (e foreignError) Error() string {
+	return fmt.Sprintf("the folder holds %s and no %s that says %q, so it is not an output folder; empty it or choose another", string(e), markerName, strings.TrimSpace(marker))
 }
 
 // current says that the lock held is the one that others find in the folder.
@@ -220,26 +255,46 @@ func (d *Dist) named() bool {
 	return err == nil && os.SameFile(held, named)
 }
 
-// takeBack removes the marker and the folders that prepare made, unless there is
-// something in them by now.
-func (d *Dist) takeBack() error {
+// giveUp takes back what prepare made where acquire has failed.
+func (d *Dist) giveUp() error {
+	var err error
 	if d.marked {
-		entries, err := os.ReadDir(d.dir)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
+		locked, _ := d.lock.TryLock()
+		if locked && d.named() {
+			return d.Close()
 		}
-		if len(entries) == 1 && entries[0].Name() == markerName {
-			if err := os.Remove(d.path(markerName)); err != nil {
-				return err
-			}
+		err = d.lock.Unlock()
+	}
+	d.removeMade()
+	return err
+}
+
+// unmark removes the marker that prepare wrote, unless there is something beside it. Only a
+// run that holds the lock may do so: the marker of a folder that is locked stays.
+func (d *Dist) unmark() error {
+	if !d.marked {
+		return nil
+	}
+	entries, err := os.ReadDir(d.dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if n := e.Name(); n != markerName && n != lockName {
+			return nil
 		}
 	}
+	return os.Remove(d.path(markerName))
+}
+
+// removeMade removes the folders that prepare made, unless there is something in them by
+// now: another run's, or what Commit put there.
+func (d *Dist) removeMade() {
 	for _, p := range d.made {
 		if os.Remove(p) != nil {
-			break // it holds something: another run's, or what Commit put there
+			break
 		}
 	}
-	return nil
 }
 
 // path is where a file of the folder lies, staged where it waits for Commit.
@@ -249,5 +304,11 @@ func (d *Dist) staged(rel string) string {
 }
 
 func notWritable(dir string, err error) error {
+	if foreign := foreignError(""); errors.As(err, &foreign) {
+		return err
+	}
+	if info, statErr := os.Stat(dir); statErr == nil && !info.IsDir() {
+		return errors.New("a file is where the output folder goes; remove it, or choose another folder")
+	}
 	return fmt.Errorf("%s is not a folder that can be written to: %w", dir, err)
 }

@@ -10,10 +10,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/thimble-build/thimble/build/internal/filesum"
 	"github.com/thimble-build/thimble/build/internal/publish"
 )
 
-// source writes a file to link from.
+// source writes a file to copy from.
 func source(t testing.TB, content string) string {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "source")
@@ -26,7 +27,7 @@ func TestCommitShowsWhatWasStaged(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "deep", "dist")
 	d := open(t, dir)
 	src := source(t, "binary")
-	ok(t, d.Link(ctx, "bin/api/linux_amd64/api", src))
+	ok(t, copied(ctx, d, "bin/api/linux_amd64/api", src))
 	ok(t, d.Write("sbom/api_linux_amd64.spdx.json", []byte("{}")))
 	holds(t, dir, ".gitignore", ".lock", ".stage/bin/api/linux_amd64/api", ".stage/sbom/api_linux_amd64.spdx.json")
 	ok(t, d.Commit(ctx, []byte("manifest")))
@@ -38,9 +39,12 @@ func TestCommitShowsWhatWasStaged(t *testing.T) {
 	if got := must(os.ReadFile(filepath.Join(dir, "manifest.json"))); string(got) != "manifest" {
 		t.Errorf("manifest.json is %q", got)
 	}
-	linked := must(os.Stat(filepath.Join(dir, "bin/api/linux_amd64/api")))
-	if !os.SameFile(linked, must(os.Stat(src))) {
-		t.Error("the binary is a copy, not a link")
+	copy := must(os.Stat(filepath.Join(dir, "bin/api/linux_amd64/api")))
+	if os.SameFile(copy, must(os.Stat(src))) {
+		t.Error("the binary is a link, not a copy")
+	}
+	if got := must(os.ReadFile(filepath.Join(dir, "bin/api/linux_amd64/api"))); string(got) != "binary" || copy.Mode() != must(os.Stat(src)).Mode() {
+		t.Errorf("the binary is %q with mode %v", got, copy.Mode())
 	}
 }
 
@@ -48,9 +52,9 @@ func TestCommitRemovesWhatTheRunDidNotMake(t *testing.T) {
 	ctx := context.Background()
 	dir := filepath.Join(t.TempDir(), "dist")
 	first := open(t, dir)
-	ok(t, first.Link(ctx, "bin/old/linux_amd64/old", source(t, "old")))
-	ok(t, first.Link(ctx, "bin/api/linux_arm64/api", source(t, "api")))
-	ok(t, first.Link(ctx, "bin/api/linux_amd64/api", source(t, "api")))
+	ok(t, copied(ctx, first, "bin/old/linux_amd64/old", source(t, "old")))
+	ok(t, copied(ctx, first, "bin/api/linux_arm64/api", source(t, "api")))
+	ok(t, copied(ctx, first, "bin/api/linux_amd64/api", source(t, "api")))
 	ok(t, first.Write("archives/api.tar.gz", []byte("archive")))
 	ok(t, first.Layout(ctx, "oci/old", named("old:v1", indexOf("old"))))
 	ok(t, first.Commit(ctx, []byte("1")))
@@ -58,7 +62,7 @@ func TestCommitRemovesWhatTheRunDidNotMake(t *testing.T) {
 	ok(t, os.MkdirAll(filepath.Join(dir, "sbom", "empty", "folders"), 0o755))
 
 	second := open(t, dir)
-	ok(t, second.Link(ctx, "bin/api/linux_amd64/api", source(t, "api 2")))
+	ok(t, copied(ctx, second, "bin/api/linux_amd64/api", source(t, "api 2")))
 	ok(t, second.Commit(ctx, []byte("2")))
 	holds(t, dir, ".gitignore", "bin/api/linux_amd64/api", "manifest.json", "notes.txt")
 	for _, gone := range []string{"oci", "sbom", "archives", "bin/old", "bin/api/linux_arm64"} {
@@ -72,7 +76,7 @@ func TestCloseWithoutCommitLeavesNoTrace(t *testing.T) {
 	ctx := context.Background()
 	stage := func(t *testing.T, d *publish.Dist) {
 		t.Helper()
-		ok(t, d.Link(ctx, "bin/api/linux_amd64/api", source(t, "new")))
+		ok(t, copied(ctx, d, "bin/api/linux_amd64/api", source(t, "new")))
 		ok(t, d.Write("sbom/api.spdx.json", []byte("new")))
 		ok(t, d.Layout(ctx, "oci/api", named("api:v2", indexOf("new"))))
 	}
@@ -97,7 +101,7 @@ func TestCloseWithoutCommitLeavesNoTrace(t *testing.T) {
 	t.Run("earlier run", func(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "dist")
 		first := open(t, dir)
-		ok(t, first.Link(ctx, "bin/api/linux_amd64/api", source(t, "old")))
+		ok(t, copied(ctx, first, "bin/api/linux_amd64/api", source(t, "old")))
 		ok(t, first.Write("sbom/api.spdx.json", []byte("old")))
 		ok(t, first.Layout(ctx, "oci/api", named("api:v1", indexOf("old"))))
 		ok(t, first.Commit(ctx, []byte("1")))
@@ -127,7 +131,7 @@ func TestUnchangedRunWritesNothing(t *testing.T) {
 	index := indexOf("app", inCache(t.TempDir(), layerOf("etc/passwd", []byte("nonroot"))))
 	run := func() {
 		d := open(t, dir)
-		ok(t, d.Link(ctx, "bin/api/linux_amd64/api", src))
+		ok(t, copied(ctx, d, "bin/api/linux_amd64/api", src))
 		ok(t, d.Write("sbom/api.spdx.json", []byte("{}")))
 		ok(t, d.Layout(ctx, "oci/api", named("api:v1", index)))
 		ok(t, d.Commit(ctx, []byte("1")))
@@ -160,7 +164,7 @@ func TestCommitHealsTheFolder(t *testing.T) {
 	index := indexOf("app", inCache(t.TempDir(), layerOf("etc/passwd", []byte("nonroot"))))
 	run := func() {
 		d := open(t, dir)
-		ok(t, d.Link(ctx, "bin/api/linux_amd64/api", src))
+		ok(t, copied(ctx, d, "bin/api/linux_amd64/api", src))
 		ok(t, d.Write("sbom/api.spdx.json", []byte("{}")))
 		ok(t, d.Layout(ctx, "oci/api", named("api:v1", index)))
 		ok(t, d.Commit(ctx, []byte("1")))
@@ -214,7 +218,7 @@ func TestOpenRefusesAFolderThatIsNotOurs(t *testing.T) {
 				ok(t, os.WriteFile(filepath.Join(dir, f), []byte("*.o\n"), 0o644))
 			}
 			before := tree(t, dir)
-			_, err := publish.Open(context.Background(), dir, nil)
+			_, err := publish.Open(context.Background(), dir, nil, filesum.Sums{})
 			if err == nil || !strings.Contains(err.Error(), "not an output folder") {
 				t.Errorf("error is %v", err)
 			}
@@ -231,7 +235,7 @@ func TestOpenWithAFileInThePlace(t *testing.T) {
 		"file":      "file: a file is where the output folder goes; remove it, or choose another folder",
 		"file/dist": "is not a folder that can be written to",
 	} {
-		if _, err := publish.Open(context.Background(), filepath.Join(parent, dir), nil); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := publish.Open(context.Background(), filepath.Join(parent, dir), nil, filesum.Sums{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("opening %s says %v, want %q", dir, err, want)
 		}
 	}
@@ -294,11 +298,10 @@ func TestStagingRefuses(t *testing.T) {
 	if err := d.Write("bin/a", nil); err == nil || !strings.Contains(err.Error(), "twice") {
 		t.Errorf("staging twice: %v", err)
 	}
-	if err := d.Link(ctx, "bin/b", filepath.Join(t.TempDir(), "missing")); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("linking a missing file: %v", err)
-	}
-	if err := d.Link(ctx, "bin/c", t.TempDir()); err == nil || !strings.Contains(err.Error(), "not a regular file") {
-		t.Errorf("linking a folder: %v", err)
+	folder := must(os.Open(t.TempDir()))
+	defer folder.Close()
+	if err := d.Copy(ctx, "bin/c", folder, ""); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+		t.Errorf("copying a folder: %v", err)
 	}
 	if err := d.Layout(ctx, "bin/api", named("api:v1", indexOf("x"))); err == nil {
 		t.Error("staged a layout below bin")
@@ -356,7 +359,7 @@ func TestFolderBehindASymbolicLink(t *testing.T) {
 	holds(t, elsewhere, ".gitignore", "bin/api", "manifest.json")
 
 	ok(t, os.RemoveAll(elsewhere))
-	if _, err := publish.Open(ctx, dir, nil); err == nil {
+	if _, err := publish.Open(ctx, dir, nil, filesum.Sums{}); err == nil {
 		t.Error("opened a link to nothing")
 	}
 }

@@ -5,7 +5,7 @@
 //
 // # The output folder
 //
-// [Open] takes the folder's lock and gives a [Dist]. Link, Write and Layout stage
+// [Open] takes the folder's lock and gives a [Dist]. Copy, Write and Layout stage
 // what is to be there, Commit makes it visible, Close without Commit leaves the
 // folder as it was. A folder has this shape, of which publish knows only the first
 // level and the layouts:
@@ -22,10 +22,12 @@
 // manifest.json describes the folder that it lies in. What a killed run leaves, the
 // next one puts right.
 //
-// A run that changes nothing writes nothing: a file that is the same inode as its
-// source, or has the same content, stays.
+// A run that changes nothing writes nothing: a file that has the right content stays. Whether
+// it has is found by its hash, or by its stat data since it was hashed (package filesum).
+// No file of the folder shares its inode with another one, such as the compiler's.
 //
 // publish never removes a file outside of these folders, and refuses a folder
 // that has content and is not marked. It trusts the blob files of a layer (see
-// [Dist.Layout]) to have been verified by whoever made the layer.
+// [Dist.Layout]), and the files that it copies, to have been verified by whoever made
+// them, unless Sums.Always is set.
 package publish

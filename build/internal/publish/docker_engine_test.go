@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -26,7 +25,7 @@ func hello(t testing.TB, greeting string, layer func(string, []byte) v1.Layer) v
 	t.Helper()
 	dir := t.TempDir()
 	ok(t, os.WriteFile(filepath.Join(dir, "main.go"), []byte("package main\n\nfunc main() { println(\""+greeting+"\") }\n"), 0o644))
-	build := exec.Command("go", "build", "-o", "hello", "main.go")
+	build := testtool.Command(t, "go", "build", "-o", "hello", "main.go")
 	build.Dir = dir
 	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOFLAGS=", "GO111MODULE=off")
 	if out, err := build.CombinedOutput(); err != nil {
@@ -43,7 +42,8 @@ func hello(t testing.TB, greeting string, layer func(string, []byte) v1.Layer) v
 // engine is a real engine that answers.
 func engine(t testing.TB, name string) publish.Engine {
 	t.Helper()
-	found, err := publish.FindEngine(context.Background(), name, os.Environ())
+	testtool.OnRequest(t, "a container engine")
+	found, err := publish.FindEngine(t.Context(), name, os.Environ())
 	testtool.Require(t, err == nil, "a running container engine")
 	t.Logf("%s %s", found.Name, found.Version)
 	return found
@@ -52,7 +52,7 @@ func engine(t testing.TB, name string) publish.Engine {
 // output runs a program that is really there.
 func output(t testing.TB, program string, args ...string) string {
 	t.Helper()
-	out, err := exec.Command(program, args...).CombinedOutput()
+	out, err := testtool.Command(t, program, args...).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%s %v: %v: %s", program, args, err, out)
 	}
@@ -102,7 +102,7 @@ func TestDockerRefusesAWrongImage(t *testing.T) {
 		t.Fatalf("error is %v", err)
 	}
 	t.Log(err)
-	if out, err := exec.Command("docker", "image", "inspect", "thimble-test/wrong:v1").CombinedOutput(); err == nil {
+	if out, err := testtool.Command(t, "docker", "image", "inspect", "thimble-test/wrong:v1").CombinedOutput(); err == nil {
 		t.Errorf("it is there: %s", out)
 	}
 }

@@ -31,13 +31,13 @@ type Content struct {
 	Index     v1.ImageIndex
 	// Annotations are added to those of the index's descriptor.
 	Annotations map[string]string
-	// Beside are further manifests, such as signatures.
-	Beside []Beside
+	// Referrers are further manifests, such as signatures.
+	Referrers []Referrer
 }
 
-// Beside is a manifest in a layout that the index does not refer to. Its descriptor
+// Referrer is a manifest in a layout that the index does not refer to. Its descriptor
 // in index.json has the annotations.
-type Beside struct {
+type Referrer struct {
 	Image       v1.Image
 	Annotations map[string]string
 }
@@ -47,9 +47,9 @@ type Beside struct {
 // descriptor of its index.json is that of the index, named by the tag of the
 // reference, so that "oci:dist/oci/api:v1.2.3" means it.
 //
-// A layer with a method File() string, which names a file with the compressed blob
-// that has been verified, is linked to it where that can be done. Every other blob
-// is verified while it is written, and again by its hash where it is in place.
+// A layer with a method File() *os.File, which returns a file with the compressed blob
+// that has been verified, is copied from it. Every other blob is verified while it is
+// written. A blob that is in place with the right hash stays.
 func (d *Dist) Layout(ctx context.Context, rel string, content Content) error {
 	if err := d.layout(ctx, rel, content); err != nil {
 		return fmt.Errorf("stage layout %s: %w", d.path(rel), err)
@@ -81,7 +81,7 @@ func (d *Dist) layout(ctx context.Context, rel string, content Content) error {
 		return err
 	}
 	manifests := []v1.Descriptor{*descriptor}
-	for _, b := range content.Beside {
+	for _, b := range content.Referrers {
 		if err := d.image(ctx, rel, b.Image); err != nil {
 			return err
 		}
@@ -188,57 +188,41 @@ func (d *Dist) layer(ctx context.Context, rel string, layer v1.Layer) error {
 }
 
 func (d *Dist) blob(ctx context.Context, blob string, hash v1.Hash, size int64, layer v1.Layer) error {
-	have, haveErr := os.Lstat(d.path(blob))
-	if source, ok := layer.(interface{ File() string }); ok {
-		file, err := os.Lstat(source.File())
-		if err != nil {
-			return err
-		}
-		if file.Size() != size {
-			return fmt.Errorf("%s has %d bytes, not %d", source.File(), file.Size(), size)
-		}
-		if haveErr == nil && os.SameFile(file, have) {
-			return nil
-		}
-		if err := d.place(blob); err != nil {
-			return err
-		}
-		if file.Mode().IsRegular() && os.Link(source.File(), d.staged(blob)) == nil {
-			d.stage(blob)
-			return nil
-		}
+	have, there, err := d.inPlace(ctx, blob, hash.Hex)
+	if err != nil {
+		return err
 	}
-	if haveErr == nil && have.Mode().IsRegular() && have.Size() == size {
-		f, err := os.Open(d.path(blob))
-		if err != nil {
+	if source, ok := layer.(interface{ File() *os.File }); ok {
+		src := source.File()
+		info, err := src.Stat()
+		if err != nil || there && !os.SameFile(have, info) {
 			return err
 		}
-		defer f.Close()
-		err = copyVerified(ctx, io.Discard, f, hash)
-		if err == nil || !errors.Is(err, errCorrupt) {
-			return err
+		if info.Size() != size {
+			return fmt.Errorf("%s has %d bytes, not %d", src.Name(), info.Size(), size)
 		}
+		return d.fill(blob, 0o644, func(to *os.File) error { return d.copyFile(ctx, to, src, info, hash.Hex) })
+	}
+	if there {
+		return nil
 	}
 	content, err := layer.Compressed()
 	if err != nil {
 		return err
 	}
 	defer content.Close()
-	if err := d.place(blob); err != nil {
-		return err
-	}
-	return d.fill(blob, 0o644, func(to *os.File) error { return copyVerified(ctx, to, content, hash) })
+	return d.fill(blob, 0o644, func(to *os.File) error { return copyVerified(ctx, to, content, hash.Hex) })
 }
 
 var errCorrupt = errors.New("content is not that of the digest")
 
-// copyVerified copies what must have this hash.
-func copyVerified(ctx context.Context, to io.Writer, from io.Reader, want v1.Hash) error {
+// copyVerified copies what must have this SHA-256, in hex.
+func copyVerified(ctx context.Context, to io.Writer, from io.Reader, want string) error {
 	sum := sha256.New()
 	if err := copyChunks(ctx, io.MultiWriter(to, sum), from); err != nil {
 		return err
 	}
-	if got := hex.EncodeToString(sum.Sum(nil)); got != want.Hex {
+	if got := hex.EncodeToString(sum.Sum(nil)); got != want {
 		return fmt.Errorf("%w: sha256 is %s", errCorrupt, got)
 	}
 	return nil

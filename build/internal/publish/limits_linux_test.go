@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/thimble-build/thimble/build/internal/filesum"
 	"github.com/thimble-build/thimble/build/internal/publish"
 	"github.com/thimble-build/thimble/build/internal/testtool"
 )
@@ -38,7 +39,7 @@ func TestDiskFull(t *testing.T) {
 	big := bytes.Repeat([]byte("0123456789abcdef"), 1<<17)
 	for name, stage := range map[string]func(*publish.Dist) error{
 		"file": func(d *publish.Dist) error { return d.Write("bin/api", big) },
-		"copy": func(d *publish.Dist) error { return d.Link(ctx, "bin/api", source(t, string(big))) },
+		"copy": func(d *publish.Dist) error { return copied(ctx, d, "bin/api", source(t, string(big))) },
 		"layer": func(d *publish.Dist) error {
 			return d.Layout(ctx, "oci/api", named("api:v1", indexOf("x", staticLayer(big, "application/vnd.oci.image.layer.v1.tar"))))
 		},
@@ -66,7 +67,7 @@ func TestFolderNotWritable(t *testing.T) {
 	before := tree(t, parent)
 	ok(t, syscall.Mount("", parent, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
 	for _, dir := range []string{dir, filepath.Join(parent, "other")} {
-		_, err := publish.Open(context.Background(), dir, nil)
+		_, err := publish.Open(context.Background(), dir, nil, filesum.Sums{})
 		if !errors.Is(err, syscall.EROFS) || !strings.Contains(err.Error(), dir+" is not a folder that can be written to") {
 			t.Errorf("error is %v", err)
 		}
@@ -84,7 +85,7 @@ func TestAcrossFileSystems(t *testing.T) {
 	blob := filepath.Join(dir, "oci/api/blobs/sha256", must(layer.Digest()).Hex)
 	run := func() map[string]os.FileInfo {
 		d := open(t, dir)
-		ok(t, d.Link(ctx, "bin/api", src))
+		ok(t, copied(ctx, d, "bin/api", src))
 		ok(t, d.Layout(ctx, "oci/api", named("api:v1", indexOf("app", layer))))
 		ok(t, d.Commit(ctx, []byte("1")))
 		ok(t, valid(filepath.Join(dir, "oci/api")))

@@ -13,13 +13,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/thimble-build/thimble/build/internal/filesum"
 	"github.com/thimble-build/thimble/build/internal/publish"
+	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
 func init() {
 	// hold opens the folder, says so, and commits when its stdin ends.
 	roles["hold"] = func(args []string) error {
-		d, err := publish.Open(context.Background(), args[0], func() { fmt.Println("waiting") })
+		d, err := publish.Open(context.Background(), args[0], func() { fmt.Println("waiting") }, filesum.Sums{})
 		if err != nil {
 			return err
 		}
@@ -35,7 +37,7 @@ func init() {
 	// increment adds one to the number in bin/number, many times.
 	roles["increment"] = func(args []string) error {
 		for range must(strconv.Atoi(args[1])) {
-			d, err := publish.Open(context.Background(), args[0], nil)
+			d, err := publish.Open(context.Background(), args[0], nil, filesum.Sums{})
 			if err != nil {
 				return err
 			}
@@ -53,10 +55,36 @@ func init() {
 				return err
 			}
 			// A run that fails in between takes nothing away from the others.
-			if d, err = publish.Open(context.Background(), args[0], nil); err != nil {
+			if d, err = publish.Open(context.Background(), args[0], nil, filesum.Sums{}); err != nil {
 				return err
 			}
 			if err := d.Close(); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	// come-and-go makes the folder and removes it, many times, with runs that fail in between.
+	roles["come-and-go"] = func(args []string) error {
+		ctx := context.Background()
+		for range must(strconv.Atoi(args[1])) {
+			d, err := publish.Open(ctx, args[0], nil, filesum.Sums{})
+			if err != nil {
+				return err
+			}
+			if err := d.Close(); err != nil {
+				return err
+			}
+			if d, err = publish.Open(ctx, args[0], nil, filesum.Sums{}); err != nil {
+				return err
+			}
+			if err := d.Write("bin/x", nil); err != nil {
+				return err
+			}
+			if err := d.Commit(ctx, nil); err != nil {
+				return err
+			}
+			if err := publish.Remove(ctx, args[0], nil); err != nil {
 				return err
 			}
 		}
@@ -67,7 +95,7 @@ func init() {
 // play starts this test binary in a role; its stdout is read by the test.
 func play(t testing.TB, role string, args ...string) (*exec.Cmd, io.WriteCloser, *bufio.Reader) {
 	t.Helper()
-	cmd := exec.Command(must(os.Executable()), args...)
+	cmd := testtool.Command(t, must(os.Executable()), args...)
 	cmd.Env = append(os.Environ(), "PUBLISH_TEST_ROLE="+role)
 	cmd.Stderr = os.Stderr
 	stdin, stdout := must(cmd.StdinPipe()), must(cmd.StdoutPipe())
@@ -97,7 +125,7 @@ func TestSecondRunWaitsForTheFirst(t *testing.T) {
 	// One that gives up leaves everything to the first.
 	ctx, cancel := context.WithCancel(context.Background())
 	calls := 0
-	_, err := publish.Open(ctx, dir, func() { calls++; cancel() })
+	_, err := publish.Open(ctx, dir, func() { calls++; cancel() }, filesum.Sums{})
 	if !errors.Is(err, context.Canceled) || calls != 1 {
 		t.Fatalf("error is %v after %d calls of waiting", err, calls)
 	}
@@ -130,7 +158,7 @@ func TestLockOfAKilledRun(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	d, err := publish.Open(ctx, dir, func() { t.Error("waiting for a dead run") })
+	d, err := publish.Open(ctx, dir, func() { t.Error("waiting for a dead run") }, filesum.Sums{})
 	ok(t, err)
 	ok(t, d.Close())
 }
@@ -140,16 +168,32 @@ func TestLockOfAKilledRun(t *testing.T) {
 func TestManyRunsAtOnce(t *testing.T) {
 	const runs, times = 4, 25
 	dir := filepath.Join(t.TempDir(), "dist")
+	playMany(t, runs, "increment", dir, strconv.Itoa(times))
+	if got, want := string(must(os.ReadFile(filepath.Join(dir, "bin", "number")))), strconv.Itoa(runs*times); got != want {
+		t.Errorf("%s increments survived, want %s", got, want)
+	}
+	holds(t, dir, ".gitignore", "bin/number", "manifest.json")
+}
+
+// Nor may a run take a folder for somebody else's because another run is just making or
+// removing it.
+func TestFolderComesAndGoes(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "dist")
+	playMany(t, 8, "come-and-go", dir, "25")
+	if left := tree(t, dir); left != nil {
+		t.Errorf("left: %v", left)
+	}
+}
+
+// playMany plays several processes of one role at once, to their end.
+func playMany(t *testing.T, runs int, role string, args ...string) {
+	t.Helper()
 	var all []*exec.Cmd
 	for range runs {
-		cmd, _, _ := play(t, "increment", dir, strconv.Itoa(times))
+		cmd, _, _ := play(t, role, args...)
 		all = append(all, cmd)
 	}
 	for _, cmd := range all {
 		ok(t, cmd.Wait())
 	}
-	if got, want := string(must(os.ReadFile(filepath.Join(dir, "bin", "number")))), strconv.Itoa(runs*times); got != want {
-		t.Errorf("%s increments survived, want %s", got, want)
-	}
-	holds(t, dir, ".gitignore", "bin/number", "manifest.json")
 }

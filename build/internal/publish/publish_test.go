@@ -25,6 +25,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 
 	"github.com/thimble-build/thimble/build/internal/atomicfile"
+	"github.com/thimble-build/thimble/build/internal/filesum"
 	"github.com/thimble-build/thimble/build/internal/publish"
 )
 
@@ -64,7 +65,21 @@ type cached struct {
 	file string
 }
 
-func (c cached) File() string { return c.file }
+func (c cached) File() *os.File { return must(os.Open(c.file)) }
+
+// copied stages a copy of a file as rel.
+func copied(ctx context.Context, d *publish.Dist, rel, src string) error {
+	f, err := os.Open(src)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	sum, err := filesum.Sums{}.Of(ctx, f)
+	if err != nil {
+		return err
+	}
+	return d.Copy(ctx, rel, f, sum)
+}
 
 // tarOf is a tar with one file.
 func tarOf(name string, content []byte) []byte {
@@ -126,7 +141,7 @@ func indexOf(content string, shared ...v1.Layer) v1.ImageIndex {
 // open opens the folder and closes it when the test ends.
 func open(t testing.TB, dir string) *publish.Dist {
 	t.Helper()
-	d, err := publish.Open(context.Background(), dir, nil)
+	d, err := publish.Open(context.Background(), dir, nil, filesum.Sums{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,61 +13,106 @@ import (
 	"strings"
 )
 
-// Link stages the file src as rel, a slash-separated path such as
-// "bin/api/linux_amd64/api" below one of the folders archives, bin, debug, oci, sbom and verify.
-// The two share one inode, and so their mode, wherever the file systems allow it;
-// else src is copied. So src may be replaced later, but must not be rewritten in
-// place. Staging one path twice is an error.
-func (d *Dist) Link(ctx context.Context, rel, src string) error {
+// Copy stages the content of the open file src as rel, a slash-separated path such as
+// "bin/api/linux_amd64/api" below one of the folders archives, bin, debug, oci, sbom and
+// verify, with the same mode. sum is the SHA-256 of the content in hex; a file that is
+// there and has it stays. The two never share an inode. Staging one path twice is an error.
+func (d *Dist) Copy(ctx context.Context, rel string, src *os.File, sum string) error {
 	if err := d.claim(rel); err != nil {
 		return err
 	}
-	if err := d.link(ctx, rel, src); err != nil {
+	if err := d.copy(ctx, rel, src, sum); err != nil {
 		return fmt.Errorf("stage %s: %w", d.path(rel), err)
 	}
 	return nil
 }
 
-func (d *Dist) link(ctx context.Context, rel, src string) error {
-	want, err := os.Lstat(src)
+func (d *Dist) copy(ctx context.Context, rel string, src *os.File, sum string) error {
+	want, err := src.Stat()
 	if err != nil {
 		return err
 	}
 	if !want.Mode().IsRegular() {
-		return fmt.Errorf("%s is not a regular file", src)
+		return fmt.Errorf("%s is not a regular file", src.Name())
 	}
-	have, err := os.Lstat(d.path(rel))
-	if err == nil && os.SameFile(want, have) {
-		return nil
-	}
-	if err := d.place(rel); err != nil {
+	have, there, err := d.inPlace(ctx, rel, sum)
+	if err != nil || there && have.Mode() == want.Mode() && !os.SameFile(have, want) {
 		return err
 	}
-	if os.Link(src, d.staged(rel)) == nil {
-		d.stage(rel)
-		return nil
-	}
-	// Another file system, or one without links.
-	if err == nil && have.Mode() == want.Mode() && have.Size() == want.Size() {
-		same, err := sameContent(ctx, src, d.path(rel))
-		if same || err != nil {
-			return err
-		}
-	}
-	from, err := os.Open(src)
-	if err != nil {
-		return err
-	}
-	defer from.Close()
 	return d.fill(rel, want.Mode().Perm(), func(to *os.File) error {
-		if err := copyChunks(ctx, to, from); err != nil {
+		if err := d.copyFile(ctx, to, src, want, sum); err != nil {
 			return err
 		}
 		return to.Chmod(want.Mode().Perm()) // whatever the umask
 	})
 }
 
-// Write stages data as rel, under the rules of Link.
+// copyFile copies what must have this sum. The caller of the package sees to it that src
+// does not change; where Sums.Always is set, the sum is found again in the same read.
+func (d *Dist) copyFile(ctx context.Context, to, src *os.File, info fs.FileInfo, sum string) error {
+	if !d.sums.Always {
+		// Another descriptor has an offset of its own, and the kernel copies between files.
+		if from, err := os.Open(src.Name()); err == nil {
+			defer from.Close() // only read
+			if opened, err := from.Stat(); err == nil && os.SameFile(opened, info) {
+				return copyChunks(ctx, to, from)
+			}
+		}
+	}
+	return copyVerified(ctx, to, io.NewSectionReader(src, 0, info.Size()), sum)
+}
+
+// Keep stages rel as it is, and says whether it is there with this sum; see Copy.
+func (d *Dist) Keep(ctx context.Context, rel, sum string) (bool, error) {
+	_, there, err := d.inPlace(ctx, rel, sum)
+	if err != nil || !there {
+		return false, err
+	}
+	return true, d.claim(rel)
+}
+
+// inPlace finds out whether rel is there with this sum.
+func (d *Dist) inPlace(ctx context.Context, rel, sum string) (fs.FileInfo, bool, error) {
+	have, err := os.Lstat(d.path(rel))
+	if err != nil || !have.Mode().IsRegular() {
+		return nil, false, nil
+	}
+	f, err := os.Open(d.path(rel))
+	if err != nil {
+		return nil, false, nil // it is replaced
+	}
+	defer f.Close() // only read
+	got, err := d.sums.Of(ctx, f)
+	return have, err == nil && got == sum, context.Cause(ctx)
+}
+
+// Examine hashes the large files of the folder that were changed since they were hashed
+// last, or never were, so that Copy and Layout need not do so later.
+func (d *Dist) Examine(ctx context.Context) error {
+	if d.sums.Always {
+		return nil // everything is hashed when it is used
+	}
+	for _, top := range []string{"bin", "debug", "oci"} {
+		err := filepath.WalkDir(d.path(top), func(name string, entry fs.DirEntry, err error) error {
+			if err != nil || !entry.Type().IsRegular() {
+				return context.Cause(ctx) // whoever needs it says what is wrong with it
+			}
+			f, err := os.Open(name)
+			if err != nil {
+				return nil
+			}
+			defer f.Close() // only read
+			_, _ = d.sums.Of(ctx, f)
+			return context.Cause(ctx)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Write stages data as rel, under the rules of Copy.
 func (d *Dist) Write(rel string, data []byte) error {
 	if err := d.claim(rel); err != nil {
 		return err
@@ -78,16 +123,13 @@ func (d *Dist) Write(rel string, data []byte) error {
 	return nil
 }
 
-// Create stages what write writes as rel, under the rules of Link.
+// Create stages what write writes as rel, under the rules of Copy.
 func (d *Dist) Create(ctx context.Context, rel string, write func(io.Writer) error) error {
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
 	if err := d.claim(rel); err != nil {
 		return err
-	}
-	if err := d.place(rel); err != nil {
-		return fmt.Errorf("stage %s: %w", d.path(rel), err)
 	}
 	if err := d.fill(rel, 0o644, func(to *os.File) error { return write(to) }); err != nil {
 		return fmt.Errorf("stage %s: %w", d.path(rel), err)
@@ -99,17 +141,19 @@ func (d *Dist) write(rel string, data []byte) error {
 	if d.holds(rel, data) {
 		return nil
 	}
-	return d.put(rel, data)
-}
-
-// put is write where the content is new for sure.
-func (d *Dist) put(rel string, data []byte) error {
-	if err := d.place(rel); err != nil {
-		return err
-	}
 	return d.fill(rel, 0o644, func(to *os.File) error {
 		_, err := to.Write(data)
 		return err
+	})
+}
+
+// putSynced is write where the content is new for sure, and is on the disk afterwards.
+func (d *Dist) putSynced(rel string, data []byte) error {
+	return d.fill(rel, 0o644, func(to *os.File) error {
+		if _, err := to.Write(data); err != nil {
+			return err
+		}
+		return to.Sync()
 	})
 }
 
@@ -153,16 +197,14 @@ func (d *Dist) stage(rel string) {
 	d.files[rel] = true
 }
 
-// place makes the folder in the stage that rel goes to.
-func (d *Dist) place(rel string) error {
+// fill creates rel in the stage.
+func (d *Dist) fill(rel string, perm fs.FileMode, write func(*os.File) error) error {
 	if !d.lock.Locked() {
 		return errors.New("the folder is closed")
 	}
-	return os.MkdirAll(filepath.Dir(d.staged(rel)), 0o777)
-}
-
-// fill creates rel in the stage.
-func (d *Dist) fill(rel string, perm fs.FileMode, write func(*os.File) error) error {
+	if err := os.MkdirAll(filepath.Dir(d.staged(rel)), 0o777); err != nil {
+		return err
+	}
 	f, err := os.OpenFile(d.staged(rel), os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
 	if err != nil {
 		return err
@@ -173,6 +215,10 @@ func (d *Dist) fill(rel string, perm fs.FileMode, write func(*os.File) error) er
 	d.stage(rel)
 	return nil
 }
+
+// Folders are where rel, a folder of a layout, is read before the Commit: what was staged,
+// and what stays in place.
+func (d *Dist) Folders(rel string) []string { return []string{d.staged(rel), d.path(rel)} }
 
 // chunk is how much is copied or compared between two looks at the context.
 const chunk = 1 << 20
@@ -186,39 +232,6 @@ func copyChunks(ctx context.Context, to io.Writer, from io.Reader) error {
 			return nil
 		} else if err != nil {
 			return err
-		}
-	}
-}
-
-// sameContent compares two files of one size.
-func sameContent(ctx context.Context, a, b string) (bool, error) {
-	var files [2]*os.File
-	var buffers [2][]byte
-	for i, name := range []string{a, b} {
-		f, err := os.Open(name)
-		if err != nil {
-			return false, err
-		}
-		defer f.Close()
-		files[i], buffers[i] = f, make([]byte, chunk/4)
-	}
-	for {
-		if err := context.Cause(ctx); err != nil {
-			return false, err
-		}
-		n, err := io.ReadFull(files[0], buffers[0])
-		if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
-			return false, err
-		}
-		m, otherErr := io.ReadFull(files[1], buffers[1])
-		if otherErr != nil && otherErr != io.EOF && otherErr != io.ErrUnexpectedEOF {
-			return false, otherErr
-		}
-		if !bytes.Equal(buffers[0][:n], buffers[1][:m]) {
-			return false, nil
-		}
-		if err != nil {
-			return true, nil
 		}
 	}
 }

@@ -2,10 +2,14 @@ package registry
 
 import (
 	"context"
+	"errors"
+	"net/http"
 	"regexp"
+	"slices"
 	"sync"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -49,7 +53,7 @@ func (r *Repository) Attach(ctx context.Context, artifacts []Artifact) error {
 	group.SetLimit(jobs)
 	for _, a := range all {
 		group.Go(func() error {
-			return r.explain(ctx, "attach to", a.digest.String(), r.upload(uploading, a))
+			return r.explain(ctx, "attach to", a.digest.String(), r.write(uploading, a))
 		})
 	}
 	if err := group.Wait(); err != nil {
@@ -112,22 +116,58 @@ func take(artifact Artifact) (attached, error) {
 	return a, nil
 }
 
-// upload writes the blobs and the manifest by digest. It does not use the pusher for
-// the manifest, which would change the fallback tag for each one.
-func (r *Repository) upload(ctx context.Context, a attached) error {
-	if there, err := r.has(ctx, r.name, "manifests", a.digest); there || err != nil {
-		return err
-	}
+// write writes the blobs and the manifest by digest, and looks that they are there: a
+// manifest is never written, nor listed, before all of what it names is in place. What
+// was taken and is not there is written once more.
+func (r *Repository) write(ctx context.Context, a attached) error {
 	blobs := map[v1.Hash]v1.Layer{}
 	if err := collectImage(a.Image, blobs); err != nil {
 		return err
 	}
-	for _, blob := range blobs {
-		if err := r.pusher.Upload(ctx, r.name, blob); err != nil {
-			return err
+	for range 2 {
+		for _, blob := range blobs {
+			if err := r.upload(ctx, blob); err != nil {
+				return err
+			}
 		}
 	}
-	return r.put(ctx, a.digest.String(), a.raw, a.mediaType)
+	pause := r.options.Backoff
+	if there, err := r.hasManifest(ctx, a.digest, a.raw); there || err != nil {
+		return err
+	}
+	for attempt := range 3 {
+		if attempt > 0 {
+			if there, err := r.has(ctx, r.name, "manifests", a.digest); there || err != nil {
+				return err
+			}
+			if err := sleep(ctx, pause.Step()); err != nil {
+				return err
+			}
+		}
+		if err := r.put(ctx, a.digest.String(), a.raw, a.mediaType); err != nil {
+			return refusedForm(a, err)
+		}
+	}
+	there, err := r.has(ctx, r.name, "manifests", a.digest)
+	if err == nil && !there {
+		err = errLost
+	}
+	return err
+}
+
+// refusedForm names the setting that helps where a registry refuses what a signature is
+// written as.
+func refusedForm(a attached, err error) error {
+	refused := new(transport.Error)
+	if !errors.As(err, &refused) || !slices.Contains([]int{http.StatusBadRequest, http.StatusUnsupportedMediaType,
+		http.StatusUnprocessableEntity, http.StatusNotAcceptable, http.StatusNotImplemented}, refused.StatusCode) {
+		return err
+	}
+	hint := `the registry takes no manifests with artifactType, subject or the type of their configuration; set Config.Release.Forms to ["tag"]`
+	if a.Tag != "" {
+		hint = `the registry does not take cosign's manifests; set Config.Release.Forms to ["bundle"]`
+	}
+	return &hinted{refused, hint}
 }
 
 // point points the artifact's tag at it.
@@ -144,7 +184,8 @@ func (r *Repository) point(ctx context.Context, a attached) error {
 	case a.digest:
 		return nil
 	case a.Replaces:
-		return r.put(ctx, a.Tag, a.raw, a.mediaType)
+		_, err := r.move(ctx, a.Tag, &a.manifest)
+		return err
 	}
 	return problemf("somebody else has changed it meanwhile; run it again, and it adds to what is there")
 }
@@ -154,13 +195,13 @@ func (r *Repository) point(ctx context.Context, a attached) error {
 func (r *Repository) list(ctx context.Context, subject v1.Hash, entries []v1.Descriptor) error {
 	pause := r.options.Backoff
 	for attempt := 0; ; attempt++ {
-		listed, support, err := r.native(ctx, subject)
+		listed, support, err := r.native(ctx, subject, maxListed)
 		if err != nil {
 			return err
 		}
 		var old *manifest
 		if support != ReferrersNative {
-			if old, listed, err = r.fallback(ctx, subject); err != nil {
+			if old, listed, err = r.fallback(ctx, subject, maxListed); err != nil {
 				return err
 			}
 		}

@@ -6,7 +6,27 @@ import (
 	"net/http"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"github.com/thimble-build/thimble/build/internal/limit"
 )
+
+// OpenBlob reads a blob of the size that its descriptor says. Who reads it to the end has
+// its digest checked: a wrong one is an error in the place of io.EOF.
+func (r *Repository) OpenBlob(ctx context.Context, d v1.Descriptor) (io.ReadCloser, error) {
+	l, err := remote.Layer(r.name.Digest(d.Digest.String()), r.RemoteOptions(ctx)...)
+	if err != nil {
+		return nil, r.explain(ctx, "pull", d.Digest.String(), err)
+	}
+	content, err := l.Compressed()
+	if err != nil {
+		return nil, r.explain(ctx, "pull", d.Digest.String(), err)
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{limit.Bytes(limit.Reader(ctx, content), d.Size), content}, nil
+}
 
 // Blob writes a blob to a sink, which is reset before each attempt. Whether it is the
 // blob that was asked for, the sink must find out.

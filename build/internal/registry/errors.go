@@ -31,6 +31,11 @@ type Error struct {
 	Hint string
 }
 
+// Is says that a refusal with 404 is an fs.ErrNotExist: the registry does not have it.
+func (e *Error) Is(target error) bool {
+	return target == fs.ErrNotExist && e.Status == http.StatusNotFound
+}
+
 func (e *Error) Error() string {
 	text := fmt.Sprintf("%s: %d %s", e.Doing, e.Status, strings.ToLower(http.StatusText(e.Status)))
 	if len(e.Codes) > 0 {
@@ -60,8 +65,23 @@ func (p *problem) Error() string { return p.text }
 
 func problemf(format string, args ...any) error { return &problem{fmt.Sprintf(format, args...)} }
 
+// errLost is the cause where a registry answered that it has taken something.
+var errLost = problemf("the registry took it, and does not have it afterwards")
+
+// hinted is a refusal to which we know the way out.
+type hinted struct {
+	error
+	hint string
+}
+
+func (h *hinted) Unwrap() error { return h.error }
+
 // ErrNoImage is the cause where a registry does not have a manifest.
 var ErrNoImage = problemf("there is no such image")
+
+// Unreadable says whether an error is of what the registry has: it is broken, too large or
+// no image, and will be that the next time. Other errors may pass.
+func Unreadable(err error) bool { return errors.As(err, new(*problem)) }
 
 // explain says what failed, on what, and what to do, and leaves out what a registry
 // wrote. what is a tag or a digest of the repository, or nothing.
@@ -83,12 +103,16 @@ func (r *Repository) explain(ctx context.Context, verb, what string, err error) 
 	// the certificate is what the user must know of.
 	certificate := new(tls.CertificateVerificationError)
 	if answer := new(transport.Error); errors.As(err, &answer) && !errors.As(err, &certificate) {
-		return r.refusal(doing, answer)
+		e := r.refusal(doing, answer)
+		if known := new(hinted); errors.As(err, &known) {
+			e.Hint = known.hint
+		}
+		return e
 	}
 	return fmt.Errorf("%s: %w", doing, r.cause(err))
 }
 
-func (r *Repository) refusal(doing string, answer *transport.Error) error {
+func (r *Repository) refusal(doing string, answer *transport.Error) *Error {
 	e := &Error{Doing: doing, Status: answer.StatusCode}
 	for _, d := range answer.Errors {
 		if slices.Contains(codes, d.Code) && !slices.Contains(e.Codes, string(d.Code)) {
@@ -102,9 +126,11 @@ func (r *Repository) refusal(doing string, answer *transport.Error) error {
 		mediaType = answer.Request.Header.Get("Content-Type")
 	}
 	switch {
+	case isImmutable(answer):
+		e.Hint = immutableHint(tagOf(answer.Request))
 	case e.Status == http.StatusUnauthorized:
 		e.Codes = nil // it says the same
-		e.Hint = fmt.Sprintf("log in with \"docker login %s\"", r.host())
+		e.Hint = strings.Join(append(slices.Clone(r.missing), fmt.Sprintf("log in with \"docker login %s\"", r.host())), "; ")
 	case e.Status == http.StatusForbidden:
 		e.Codes = nil
 		e.Hint = "the credentials for " + r.host() + " may not do this; ask for the right, or log in as somebody who has it"
@@ -150,6 +176,9 @@ func (r *Repository) cause(err error) error {
 	name := new(net.DNSError)
 	if errors.As(err, &name) {
 		return fmt.Errorf("%w; check the registry's name, the network and the proxy", name)
+	}
+	if slow := net.Error(nil); errors.As(err, &slow) && slow.Timeout() {
+		return errors.New("the registry did not answer in time; check the network and the proxy, and run it again")
 	}
 	if network := new(net.OpError); errors.As(err, &network) {
 		return fmt.Errorf("%w; check the network and the proxy, and run it again", network)

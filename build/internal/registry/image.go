@@ -1,22 +1,22 @@
 package registry
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
+	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/partial"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
-	"github.com/google/go-containerregistry/pkg/v1/static"
-	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/thimble-build/thimble/build/internal/ociread"
 )
 
-// maxDocuments bounds what Image reads of all layers together, in bytes.
-const maxDocuments = 256 << 20
+const (
+	// MaxDocument is the largest layer of an image of documents, such as a signature or an
+	// SBOM's attestation, in bytes.
+	MaxDocument = 16 << 20
+	// maxReferrer is the largest manifest of a referrer, in bytes: many are kept at once.
+	maxReferrer = 64 << 10
+)
 
 // Manifest reads a manifest by its digest, every byte checked. The error says so where
 // there is none.
@@ -31,11 +31,18 @@ func (r *Repository) Manifest(ctx context.Context, digest v1.Hash) ([]byte, v1.D
 	return found.raw, v1.Descriptor{MediaType: found.mediaType, Digest: digest, Size: int64(len(found.raw))}, nil
 }
 
-// Image reads an image of documents, such as a signature, whole and by its digest:
-// every byte is checked, and the image outlives ctx. An image whose layers are larger
-// than documents are is an error.
+// Image reads the manifest of an image of documents, such as signatures, by its digest.
+// Its layers, of at most [MaxDocument] bytes, are read when they are asked for, each time
+// anew, and every byte is checked; ctx ends that too.
 func (r *Repository) Image(ctx context.Context, digest v1.Hash) (v1.Image, error) {
-	img, err := r.image(ctx, digest)
+	found, err := r.get(ctx, digest.String())
+	if err == nil && found == nil {
+		err = ErrNoImage
+	}
+	if err != nil {
+		return nil, r.explain(ctx, "read", digest.String(), err)
+	}
+	img, err := r.documents(ctx, found)
 	return img, r.explain(ctx, "read", digest.String(), err)
 }
 
@@ -53,73 +60,21 @@ func (r *Repository) Referrer(ctx context.Context, digest v1.Hash, artifactType 
 	if json.Unmarshal(found.raw, &is) != nil || is.ArtifactType != artifactType {
 		return nil, nil
 	}
-	img, err := r.document(ctx, found)
+	if len(found.raw) > maxReferrer {
+		return nil, r.explain(ctx, "read", digest.String(), problemf("its manifest is larger than %d KiB", maxReferrer>>10))
+	}
+	img, err := r.documents(ctx, found)
 	return img, r.explain(ctx, "read", digest.String(), err)
 }
 
-func (r *Repository) image(ctx context.Context, digest v1.Hash) (v1.Image, error) {
-	found, err := r.get(ctx, digest.String())
-	if err == nil && found == nil {
-		err = ErrNoImage
+func (r *Repository) documents(ctx context.Context, found *manifest) (v1.Image, error) {
+	img, err := ociread.Image(ctx, r, found.raw, found.mediaType, MaxDocument)
+	if err != nil || found.mediaType.IsIndex() {
+		return nil, problemf("it is no image") // the parser quotes what it read
 	}
-	if err != nil {
-		return nil, err
+	m, err := img.Manifest()
+	if err != nil || slices.ContainsFunc(slices.Concat(m.Layers, []v1.Descriptor{m.Config}), func(d v1.Descriptor) bool { return d.Digest.Hex == "" }) {
+		return nil, problemf("it is no image: it does not say what it consists of")
 	}
-	return r.document(ctx, found)
-}
-
-// document reads the layers of a manifest.
-func (r *Repository) document(ctx context.Context, found *manifest) (v1.Image, error) {
-	manifest, err := v1.ParseManifest(bytes.NewReader(found.raw))
-	if err != nil {
-		return nil, problemf("it is no image")
-	}
-	d := &document{manifest: found.raw, mediaType: found.mediaType, layers: map[v1.Hash]v1.Layer{}}
-	if d.config, err = r.blob(ctx, manifest.Config, maxDocuments); err != nil {
-		return nil, err
-	}
-	left := int64(maxDocuments)
-	for _, l := range manifest.Layers {
-		content, err := r.blob(ctx, l, left)
-		if err != nil {
-			return nil, err
-		}
-		left -= l.Size
-		d.layers[l.Digest] = static.NewLayer(content, l.MediaType)
-	}
-	return partial.CompressedToImage(d)
-}
-
-// blob reads a blob of at most so many bytes.
-func (r *Repository) blob(ctx context.Context, d v1.Descriptor, limit int64) ([]byte, error) {
-	if d.Size < 0 || d.Size > limit {
-		return nil, problemf("a layer has %d bytes: it is no document", d.Size)
-	}
-	l, err := remote.Layer(r.name.Digest(d.Digest.String()), r.RemoteOptions(ctx)...)
-	if err != nil {
-		return nil, err
-	}
-	content, err := l.Compressed() // verifies the digest
-	if err != nil {
-		return nil, err
-	}
-	b, err := io.ReadAll(io.LimitReader(content, d.Size+1))
-	return b, errors.Join(err, content.Close())
-}
-
-// document is an image in memory.
-type document struct {
-	manifest, config []byte
-	mediaType        types.MediaType
-	layers           map[v1.Hash]v1.Layer
-}
-
-func (d *document) RawManifest() ([]byte, error)        { return d.manifest, nil }
-func (d *document) RawConfigFile() ([]byte, error)      { return d.config, nil }
-func (d *document) MediaType() (types.MediaType, error) { return d.mediaType, nil }
-func (d *document) LayerByDigest(h v1.Hash) (partial.CompressedLayer, error) {
-	if l, ok := d.layers[h]; ok {
-		return l, nil
-	}
-	return nil, fmt.Errorf("no layer %s", h)
+	return img, nil
 }

@@ -250,7 +250,7 @@ func TestCertificateAuthority(t *testing.T) {
 	ok(t, release(context.Background(), repositoryOf(host), o, made("tls")))
 }
 
-// Beyond loopback nothing is sent over plain HTTP without leave. The proxy stands in
+// Beyond loopback nothing is sent over plain HTTP unless Config allows it. The proxy stands in
 // for a network.
 func TestPlainHTTP(t *testing.T) {
 	backing := registrytest.Handler(true)

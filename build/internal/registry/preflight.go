@@ -58,9 +58,7 @@ func (r *Repository) Preflight(ctx context.Context, tags []Tag, want v1.Hash) (P
 	if date, err := http.ParseTime(started.header.Get("Date")); err == nil {
 		found.Skew = date.Sub(r.options.Now()).Round(time.Second)
 	}
-	if err := r.giveUp(ctx, started); err != nil {
-		return Preflight{}, r.explain(ctx, "push", "", err)
-	}
+	r.giveUp(ctx, started)
 	if found.Skew.Abs() > maxSkew {
 		side := "behind"
 		if found.Skew < 0 {
@@ -86,26 +84,22 @@ func (r *Repository) Preflight(ctx context.Context, tags []Tag, want v1.Hash) (P
 	}
 	// Any digest will do; the answer is in the status.
 	probe := v1.Hash{Algorithm: "sha256", Hex: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}
-	if _, found.Referrers, err = r.native(ctx, probe); err != nil {
+	if _, found.Referrers, err = r.native(ctx, probe, 1); err != nil {
 		return Preflight{}, r.explain(ctx, "list the referrers in", "", err)
 	}
 	return found, nil
 }
 
-// giveUp cancels an upload that was started. A registry that cannot lets it expire.
-func (r *Repository) giveUp(ctx context.Context, started answer) error {
+// giveUp cancels an upload that was started. It is an optional step: a registry that
+// cannot lets the upload expire.
+func (r *Repository) giveUp(ctx context.Context, started answer) {
 	location, err := started.url.Parse(started.header.Get("Location"))
 	if err != nil || location.Host != started.url.Host {
-		return nil
+		return
 	}
-	_, err = r.ask(ctx, request{method: http.MethodDelete, url: location.String(), codes: withoutLeave})
-	return err
-}
-
-// withoutLeave are the answers to a request to delete something, if it cannot be.
-var withoutLeave = []int{
-	http.StatusOK, http.StatusAccepted, http.StatusNoContent, http.StatusBadRequest,
-	http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed,
+	ctx, cancel := r.optional(ctx)
+	defer cancel()
+	_, _ = r.ask(ctx, request{method: http.MethodDelete, url: location.String()})
 }
 
 // tagName is compiled when it is needed: it takes a millisecond. It is the grammar of the OCI distribution-spec.

@@ -2,64 +2,129 @@ package registry
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"net/url"
 
-	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 	"golang.org/x/sync/errgroup"
 )
 
 // Push uploads the index and all that it refers to by digest, children first, and
 // points no tag at it. What is there is not uploaded again; what one of
-// Options.MountFrom has is mounted from there.
+// Options.MountFrom has is mounted from there. Every blob is looked up, also where a
+// manifest that names it is there already: registries lose blobs.
 func (r *Repository) Push(ctx context.Context, index v1.ImageIndex) error {
 	digest, err := index.Digest()
-	if err != nil {
-		return r.explain(ctx, "push", "", err)
-	}
-	if len(r.mounts) > 0 {
-		err = r.mountAll(ctx, index, digest)
-	}
 	if err == nil {
-		err = r.pusher.Push(ctx, r.name.Digest(digest.String()), index)
+		err = r.push(ctx, index)
 	}
 	return r.explain(ctx, "push", digest.String(), err)
 }
 
-// mountAll brings those blobs of an index that a mount candidate has. The pusher
-// remembers them and does not look again.
-func (r *Repository) mountAll(ctx context.Context, index v1.ImageIndex, digest v1.Hash) error {
-	if there, err := r.has(ctx, r.name, "manifests", digest); there || err != nil {
-		return err
-	}
+func (r *Repository) push(ctx context.Context, index v1.ImageIndex) error {
 	blobs := map[v1.Hash]v1.Layer{}
 	if err := collect(index, blobs); err != nil {
 		return err
 	}
-	group, ctx := errgroup.WithContext(ctx)
+	group, uploading := errgroup.WithContext(ctx)
 	group.SetLimit(jobs)
 	for digest, blob := range blobs {
 		group.Go(func() error {
-			there, err := r.has(ctx, r.name, "blobs", digest)
-			for i := 0; i < len(r.mounts) && err == nil && !there; i++ {
-				there, err = r.mount(ctx, r.mounts[i], digest, blob)
+			if r.mount(uploading, digest) {
+				return nil
 			}
-			return err
+			return r.upload(uploading, blob)
 		})
 	}
-	return group.Wait()
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	return r.putAll(ctx, index)
 }
 
-// mount mounts a blob if the candidate has it and lets us. The pusher uploads it if
-// the registry has changed its mind.
-func (r *Repository) mount(ctx context.Context, from name.Repository, digest v1.Hash, blob v1.Layer) (bool, error) {
-	there, err := r.has(ctx, from, "blobs", digest, http.StatusUnauthorized, http.StatusForbidden)
-	if err != nil || !there {
-		return false, err
+// putAll puts the manifests of an index and then its own.
+func (r *Repository) putAll(ctx context.Context, index v1.ImageIndex) error {
+	children, err := partial.Manifests(index)
+	if err != nil {
+		return err
 	}
-	return true, r.pusher.Upload(ctx, r.name, &remote.MountableLayer{Layer: blob, Reference: from.Digest(digest.String())})
+	group, putting := errgroup.WithContext(ctx)
+	group.SetLimit(jobs)
+	for _, child := range children {
+		switch child := child.(type) {
+		case v1.ImageIndex:
+			err = r.putAll(ctx, child)
+		case v1.Image:
+			group.Go(func() error { return r.putNew(putting, child) })
+		}
+	}
+	if err = errors.Join(err, group.Wait()); err != nil {
+		return err
+	}
+	return r.putNew(ctx, index)
+}
+
+// putNew puts a manifest by its digest if it is not there.
+func (r *Repository) putNew(ctx context.Context, m interface {
+	Digest() (v1.Hash, error)
+	MediaType() (types.MediaType, error)
+	RawManifest() ([]byte, error)
+}) error {
+	digest, err := m.Digest()
+	if err != nil {
+		return err
+	}
+	raw, err := m.RawManifest()
+	if err != nil {
+		return err
+	}
+	if there, err := r.hasManifest(ctx, digest, raw); there || err != nil {
+		return err
+	}
+	mediaType, err := m.MediaType()
+	if err != nil {
+		return err
+	}
+	return r.put(ctx, digest.String(), raw, mediaType)
+}
+
+// upload uploads a blob if it is not there.
+func (r *Repository) upload(ctx context.Context, blob v1.Layer) error {
+	return remote.WriteLayer(r.name, blob, r.RemoteOptions(ctx)...)
+}
+
+// mount mounts a blob that is not there from a candidate that has it and lets us, and
+// says whether it did. It is an optional step: what is not mounted is uploaded.
+func (r *Repository) mount(ctx context.Context, digest v1.Hash) bool {
+	if len(r.mounts) == 0 {
+		return false
+	}
+	ctx, cancel := r.optional(ctx)
+	defer cancel()
+	if there, err := r.has(ctx, r.name, "blobs", digest); there || err != nil {
+		return there
+	}
+	for _, from := range r.mounts {
+		if there, err := r.has(ctx, from, "blobs", digest); !there || err != nil {
+			continue
+		}
+		query := url.Values{"mount": {digest.String()}, "from": {from.RepositoryStr()}}.Encode()
+		a, err := r.ask(ctx, request{method: http.MethodPost, url: r.url(r.name, "blobs/uploads", "") + "?" + query,
+			codes: []int{http.StatusCreated, http.StatusAccepted}})
+		if err != nil {
+			continue
+		}
+		if a.status == http.StatusCreated {
+			there, err := r.has(ctx, r.name, "blobs", digest)
+			return there && err == nil
+		}
+		r.giveUp(ctx, a)
+	}
+	return false
 }
 
 // collect finds the blobs of an index: layers and configurations.

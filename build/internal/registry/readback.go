@@ -22,18 +22,29 @@ func (r *Repository) ReadBack(ctx context.Context, digest v1.Hash, full bool) ([
 	if err := r.walk(ctx, v1.Descriptor{Digest: digest, Size: -1}, t); err != nil {
 		return nil, err
 	}
-	group, reading := errgroup.WithContext(ctx)
-	group.SetLimit(jobs)
-	for _, blob := range t.blobs {
-		group.Go(func() error {
-			err := r.checkBlob(reading, blob, full || t.hashed[blob.Digest])
-			return r.explain(ctx, "read back", blob.Digest.String(), err)
-		})
-	}
-	if err := group.Wait(); err != nil {
+	err := r.checkBlobs(ctx, t.blobs, func(d v1.Descriptor) bool { return full || t.hashed[d.Digest] })
+	if err != nil {
 		return nil, err
 	}
 	return append(t.manifests, t.blobs...), nil
+}
+
+// HaveBlobs returns an error if one of the blobs is not there with its size. The error names
+// its digest.
+func (r *Repository) HaveBlobs(ctx context.Context, blobs []v1.Descriptor) error {
+	return r.checkBlobs(ctx, blobs, func(v1.Descriptor) bool { return false })
+}
+
+// checkBlobs calls checkBlob for each of the blobs.
+func (r *Repository) checkBlobs(ctx context.Context, blobs []v1.Descriptor, whole func(v1.Descriptor) bool) error {
+	group, reading := errgroup.WithContext(ctx)
+	group.SetLimit(jobs)
+	for _, blob := range blobs {
+		group.Go(func() error {
+			return r.explain(ctx, "read back", blob.Digest.String(), r.checkBlob(reading, blob, whole(blob)))
+		})
+	}
+	return group.Wait()
 }
 
 // tree is what a manifest refers to, each thing once.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"mime"
 	"net/http"
 	"regexp"
 	"slices"
@@ -13,6 +12,8 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/thimble-build/thimble/build/internal/ociread"
 )
 
 // ReferrersSupport is how a registry lists the referrers of a manifest.
@@ -27,39 +28,68 @@ const (
 	ReferrersUnknown ReferrersSupport = "unknown"
 )
 
-// Referrers returns the descriptors of the manifests that have digest as subject,
-// sorted by digest: from the API, else from the fallback tag. A descriptor's
+const (
+	// MaxReferrers is how many referrers are read of a list; a list of so many may have more.
+	MaxReferrers = 5000
+	// maxListed and maxPages bound what is read before something is added to a list. A page
+	// may be empty.
+	maxListed, maxPages = 100_000, 200
+)
+
+// Referrers returns the descriptors of the manifests that have digest as subject, at most
+// [MaxReferrers], sorted by digest: from the API, else from the fallback tag. A descriptor's
 // artifactType and annotations are what the registry or another client wrote there
 // (go-containerregistry's own registry puts the configuration's type into
 // artifactType), so read the manifest before a decision depends on them.
 func (r *Repository) Referrers(ctx context.Context, digest v1.Hash) ([]v1.Descriptor, error) {
-	listed, support, err := r.native(ctx, digest)
+	listed, support, err := r.native(ctx, digest, MaxReferrers)
 	if err == nil && support != ReferrersNative {
-		_, listed, err = r.fallback(ctx, digest)
+		if _, listed, err = r.fallback(ctx, digest, MaxReferrers); errors.Is(err, errNoList) {
+			listed, err = nil, nil // it names no referrer
+		}
 	}
 	if err != nil {
 		return nil, r.explain(ctx, "list the referrers of", digest.String(), err)
 	}
-	return sorted(listed), nil
+	listed = sorted(listed)
+	return listed[:min(len(listed), MaxReferrers)], nil
+}
+
+// Unlisted is why the registry did not list referrers, if it refused that in a way that
+// may mean more than that it cannot: then what is not under the fallback tag may be there
+// all the same. It is nil otherwise.
+func (r *Repository) Unlisted() error {
+	if refused := r.unlisted.Load(); refused != nil {
+		return refused
+	}
+	return nil
 }
 
 // next is the way to the following page (RFC 8288).
 var next = regexp.MustCompile(`<([^>]*)>\s*;\s*rel="?next"?`)
 
-// native asks the API, page by page.
-func (r *Repository) native(ctx context.Context, digest v1.Hash) ([]v1.Descriptor, ReferrersSupport, error) {
+// native asks the API, page by page, until it has so many.
+func (r *Repository) native(ctx context.Context, digest v1.Hash, limit int) ([]v1.Descriptor, ReferrersSupport, error) {
 	var listed []v1.Descriptor
+	if r.unlisted.Load() != nil {
+		return nil, ReferrersFallback, nil
+	}
 	page := r.url(r.name, "referrers", digest.String())
-	for seen := map[string]bool{}; !seen[page]; {
+	for seen := map[string]bool{}; !seen[page] && len(seen) < maxPages && len(listed) < limit; {
 		seen[page] = true
 		a, err := r.ask(ctx, request{method: http.MethodGet, url: page,
 			header: map[string]string{"Accept": string(types.OCIImageIndex)},
 			codes: []int{http.StatusOK, http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed,
 				http.StatusNotAcceptable, http.StatusNotImplemented}})
+		if refused := new(transport.Error); errors.As(err, &refused) && refused.StatusCode != http.StatusTooManyRequests {
+			// It may have no API, and answers so; what lists the referrers then is the tag.
+			r.unlisted.Store(r.refusal("list the referrers in "+r.label, refused))
+			return nil, ReferrersFallback, nil
+		}
 		if err != nil {
 			return nil, "", err
 		}
-		if mediaType, _, err := mime.ParseMediaType(a.header.Get("Content-Type")); a.status != http.StatusOK || err != nil || mediaType != string(types.OCIImageIndex) {
+		if a.status != http.StatusOK || mediaTypeOf(a.body, a.header.Get("Content-Type")) != types.OCIImageIndex {
 			refused := transport.Error{}
 			if json.Unmarshal(a.body, &refused) == nil && slices.ContainsFunc(refused.Errors, func(d transport.Diagnostic) bool {
 				return d.Code == transport.NameUnknownErrorCode
@@ -68,11 +98,11 @@ func (r *Repository) native(ctx context.Context, digest v1.Hash) ([]v1.Descripto
 			}
 			return nil, ReferrersFallback, nil
 		}
-		index := v1.IndexManifest{}
-		if err := json.Unmarshal(a.body, &index); err != nil {
+		entries, err := ociread.Listed(a.body, limit-len(listed))
+		if err != nil {
 			return nil, "", problemf("the registry's list of referrers is no index")
 		}
-		listed = append(listed, index.Manifests...)
+		listed = append(listed, entries...)
 		if link := next.FindStringSubmatch(a.header.Get("Link")); link != nil {
 			if u, err := a.url.Parse(link[1]); err == nil && u.Host == a.url.Host {
 				page = u.String()
@@ -85,17 +115,22 @@ func (r *Repository) native(ctx context.Context, digest v1.Hash) ([]v1.Descripto
 // fallbackTag is the tag that lists the referrers of a digest.
 func fallbackTag(digest v1.Hash) string { return digest.Algorithm + "-" + digest.Hex }
 
-// fallback reads the list under the fallback tag; it is nil where there is none.
-func (r *Repository) fallback(ctx context.Context, digest v1.Hash) (*manifest, []v1.Descriptor, error) {
+// errNoList is that of a fallback tag that somebody uses for something else.
+var errNoList = problemf("the tag for the list of referrers points to something else, and nothing can be added to it; set Config.Release.Forms to [\"tag\"], which needs no such list")
+
+// fallback reads the list under the fallback tag; it is nil where there is none. Where the
+// tag points to the subject itself, as "cosign copy" leaves it, there is no list either, and
+// the tag is free to become one. Anything else is an errNoList.
+func (r *Repository) fallback(ctx context.Context, digest v1.Hash, limit int) (*manifest, []v1.Descriptor, error) {
 	found, err := r.get(ctx, fallbackTag(digest))
-	if err != nil || found == nil {
+	if err != nil || found == nil || found.digest == digest {
 		return nil, nil, err
 	}
-	index := v1.IndexManifest{}
-	if err := json.Unmarshal(found.raw, &index); err != nil || found.mediaType != types.OCIImageIndex {
-		return nil, nil, problemf("the tag %s, which lists the referrers, is no OCI index; remove it from the registry", fallbackTag(digest))
+	entries, err := ociread.Listed(found.raw, limit)
+	if err != nil || found.mediaType != types.OCIImageIndex {
+		return nil, nil, errNoList
 	}
-	return found, index.Manifests, nil
+	return found, entries, nil
 }
 
 // putList adds entries to the list under the fallback tag. Registries take no list that

@@ -16,7 +16,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/authn"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
@@ -24,6 +23,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"github.com/thimble-build/thimble/build/internal/credentials"
 	"github.com/thimble-build/thimble/build/internal/registry"
 	"github.com/thimble-build/thimble/build/internal/registrytest"
 )
@@ -270,7 +270,7 @@ func setHome(t testing.TB, docker string) {
 // withKeychain is quick with a keychain that reads the docker configuration.
 func withKeychain() registry.Options {
 	o := quick
-	o.Keychain = authn.DefaultKeychain
+	o.Keychain = credentials.Keychain{LookupEnv: os.LookupEnv}
 	return o
 }
 

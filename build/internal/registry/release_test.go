@@ -280,9 +280,13 @@ func TestAnotherWriter(t *testing.T) {
 		t.Errorf("listed are %q", got)
 	}
 	p.Answer(nil)
-	broken := must(c.index.RawManifest())
-	ok(t, remote.Tag(r.Name().Tag("sha256-"+subject.Digest.Hex), raw{broken, types.DockerManifestList}))
-	refused(t, r.Attach(ctx, c.referrers), "is no OCI index; remove it")
+	broken := must(c.signature.Image.RawManifest())
+	ok(t, remote.Tag(r.Name().Tag("sha256-"+subject.Digest.Hex), raw{broken, types.OCIImageIndex}))
+	err := r.Attach(ctx, c.referrers)
+	refused(t, err, "nothing can be added to it", "Config.Release.Forms")
+	if strings.Contains(err.Error(), "remove") {
+		t.Errorf("it advises to remove what may be somebody's: %v", err)
+	}
 }
 
 // raw is a manifest under any media type.
@@ -384,4 +388,31 @@ func TestReadBackSaysWhatIsWrong(t *testing.T) {
 	})
 	_, err = r.ReadBack(ctx, c.digest(), false)
 	refused(t, err, "@"+layer.String()+": it has 7 bytes, and what refers to it says 300000")
+}
+
+// A registry that keeps what a killed client had sent of a manifest, under the digest that
+// the whole one would have, gets it again.
+func TestCutManifestsAreMended(t *testing.T) {
+	c, host := made("cut"), registrytest.InProcess(t, false)
+	p, through := registrytest.Before(t, registrytest.InProcess(t, false))
+	ok(t, release(t.Context(), repositoryOf(through), quick, c))
+	cut := 0
+	for _, request := range p.Requests(http.MethodPut) {
+		_, path, _ := strings.Cut(request, " ")
+		if !strings.Contains(path, "/manifests/sha256:") {
+			continue
+		}
+		q := must(http.NewRequestWithContext(t.Context(), http.MethodPut, "http://"+host+path, http.NoBody))
+		q.Header.Set("Content-Type", string(types.OCIManifestSchema1))
+		resp := must(http.DefaultClient.Do(q))
+		ok(t, resp.Body.Close())
+		if resp.StatusCode == http.StatusCreated {
+			cut++
+		}
+	}
+	if cut < 5 {
+		t.Fatalf("%d manifests were cut", cut)
+	}
+	ok(t, release(t.Context(), repositoryOf(host), quick, c))
+	finished(t, repositoryOf(host), c)
 }

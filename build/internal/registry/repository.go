@@ -9,22 +9,25 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"github.com/thimble-build/thimble/build/internal/credentials"
 )
 
 // Options say how a registry is reached.
 type Options struct {
-	// Keychain has the credentials; nil means none. authn.DefaultKeychain reads
-	// DOCKER_CONFIG, the credential helpers that it names, and Podman's auth.json.
+	// Keychain has the credentials, such as a credentials.Keychain; nil means none. Its
+	// errors are shown.
 	Keychain authn.Keychain
 	// ReadOnly asks for no permission to write, for a repository that is only read.
 	ReadOnly bool
-	// Insecure allows plain HTTP to this registry. A loopback host needs no leave.
+	// Insecure allows plain HTTP to this registry. It is always allowed to loopback hosts.
 	Insecure bool
 	// CAFiles are PEM files with certificate authorities beside the system's.
 	CAFiles []string
@@ -45,6 +48,11 @@ type Options struct {
 	// Backoff says how often a request that met an outage is made (Steps), and the
 	// pauses. The zero value makes five attempts within about fifteen seconds.
 	Backoff remote.Backoff
+	// Optional is how long a step may take that only makes things quicker or tidier; zero
+	// means 10 s.
+	Optional time.Duration
+	// Pace is how slow the registry may be.
+	Pace Pace
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
@@ -62,7 +70,9 @@ type Repository struct {
 	wire    *wire
 	login   http.RoundTripper
 	client  *http.Client
-	pusher  *remote.Pusher
+	missing []string // what should have had a login
+	// unlisted is why the registry does not list referrers, although it might.
+	unlisted atomic.Pointer[Error]
 
 	attaching sync.Mutex
 }
@@ -73,6 +83,9 @@ type Repository struct {
 func Open(ctx context.Context, repository string, o Options) (*Repository, error) {
 	if o.Backoff.Steps == 0 {
 		o.Backoff = remote.Backoff{Duration: time.Second, Factor: 2, Jitter: 0.1, Steps: 5}
+	}
+	if o.Optional == 0 {
+		o.Optional = 10 * time.Second
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -100,17 +113,20 @@ func Open(ctx context.Context, repository string, o Options) (*Repository, error
 	auth := authn.Anonymous
 	if o.Keychain != nil {
 		if auth, err = authn.Resolve(ctx, o.Keychain, r.name); err != nil {
-			// What a credential helper wrote comes after "out:".
-			cause, _, _ := strings.Cut(err.Error(), ", out:")
-			return nil, fmt.Errorf("read the credentials for %s: %s", r.host(), cause)
+			return nil, fmt.Errorf("read the credentials for %s: %w", r.host(), err)
+		}
+		if l, ok := auth.(*credentials.Login); ok {
+			r.missing = l.Missing
 		}
 	}
 	if r.wire, err = newWire(r.name.Registry, o); err != nil {
 		return nil, fmt.Errorf("reach %s: %w", r.host(), err)
 	}
-	retrying := transport.NewRetry(r.wire, transport.WithRetryBackoff(o.Backoff),
-		transport.WithRetryPredicate(temporary), transport.WithRetryStatusCodes(outages...))
-	r.login, err = transport.NewWithContext(ctx, r.name.Registry, auth, transport.NewUserAgent(retrying, o.UserAgent), scopes)
+	tokens := &tokens{next: r.wire, own: "repository:" + r.name.RepositoryStr() + ":"}
+	heads := &heads{next: tokens}
+	patient := &patient{once: heads, again: transport.NewRetry(heads, transport.WithRetryBackoff(o.Backoff),
+		transport.WithRetryPredicate(temporary), transport.WithRetryStatusCodes(outages...))}
+	r.login, err = transport.NewWithContext(ctx, r.name.Registry, auth, transport.NewUserAgent(patient, o.UserAgent), scopes)
 	if err != nil {
 		verb := "push"
 		if o.ReadOnly {
@@ -119,13 +135,10 @@ func Open(ctx context.Context, repository string, o Options) (*Repository, error
 		r.Close()
 		return nil, r.explain(ctx, verb, "", err)
 	}
-	r.client = &http.Client{Transport: r.login}
-	// The pusher takes an authenticated transport as it is.
-	r.pusher, err = remote.NewPusher(remote.WithTransport(r.login), remote.WithJobs(jobs),
-		remote.WithRetryBackoff(o.Backoff), remote.WithRetryPredicate(temporary))
-	if err != nil {
-		return nil, fmt.Errorf("reach %s: %w", r.host(), err)
+	if tokens.refused.Load() {
+		r.mounts = nil
 	}
+	r.client = &http.Client{Transport: r.login}
 	return r, nil
 }
 

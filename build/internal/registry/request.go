@@ -3,10 +3,8 @@ package registry
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
-	"mime"
 	"net/http"
 	"net/url"
 	"slices"
@@ -16,10 +14,9 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/google/go-containerregistry/pkg/v1/types"
-)
 
-// maxManifest is more than any registry takes (the specification asks for 4 MiB).
-const maxManifest = 32 << 20
+	"github.com/thimble-build/thimble/build/internal/ociread"
+)
 
 // manifestTypes are what a GET of a manifest may be answered with.
 var manifestTypes = strings.Join([]string{string(types.OCIImageIndex), string(types.OCIManifestSchema1),
@@ -60,7 +57,7 @@ func (r *Repository) ask(ctx context.Context, q request) (answer, error) {
 	for {
 		a, err := r.askOnce(ctx, q)
 		broken := interrupted{}
-		if !errors.As(err, &broken) || !temporary(err) || backoff.Steps <= 1 {
+		if isOptional(ctx) || !errors.As(err, &broken) || !temporary(err) || backoff.Steps <= 1 {
 			return a, err
 		}
 		if err := sleep(ctx, backoff.Step()); err != nil {
@@ -93,11 +90,11 @@ func (r *Repository) askOnce(ctx context.Context, q request) (answer, error) {
 		}
 		return a, nil
 	}
-	if a.body, err = io.ReadAll(io.LimitReader(resp.Body, maxManifest+1)); err != nil {
+	if a.body, err = io.ReadAll(io.LimitReader(resp.Body, ociread.MaxSize+1)); err != nil {
 		return answer{}, interrupted{err}
 	}
-	if len(a.body) > maxManifest {
-		return answer{}, problemf("the registry's answer is larger than %d MiB", maxManifest>>20)
+	if len(a.body) > ociread.MaxSize {
+		return answer{}, problemf("the registry's answer is larger than %d MiB", ociread.MaxSize>>20)
 	}
 	return a, nil
 }
@@ -130,26 +127,25 @@ func (r *Repository) get(ctx context.Context, ref string) (*manifest, error) {
 	if strings.HasPrefix(ref, "sha256:") && digest.String() != ref {
 		return nil, problemf("the registry gives %s for it; somebody has changed it on the way or in the registry", digest)
 	}
-	// Proxies add a charset, or take the header away; then the manifest's own word counts.
-	found := &manifest{raw: a.body, digest: digest}
-	if mediaType, _, err := mime.ParseMediaType(a.header.Get("Content-Type")); err == nil {
-		found.mediaType = types.MediaType(mediaType)
-		return found, nil
-	}
-	var is struct {
-		MediaType types.MediaType `json:"mediaType"`
-	}
-	if json.Unmarshal(a.body, &is) == nil {
-		found.mediaType = is.MediaType
-	}
-	return found, nil
+	return &manifest{raw: a.body, digest: digest, mediaType: mediaTypeOf(a.body, a.header.Get("Content-Type"))}, nil
 }
 
 // has says whether something ("manifests", "blobs") is in a repository by digest.
 func (r *Repository) has(ctx context.Context, repo name.Repository, kind string, digest v1.Hash, also ...int) (bool, error) {
-	a, err := r.ask(ctx, request{method: http.MethodHead, url: r.url(repo, kind, digest.String()),
-		header: map[string]string{"Accept": manifestTypes}, codes: slices.Concat([]int{http.StatusOK, http.StatusNotFound}, also)})
+	a, err := r.head(ctx, repo, kind, digest, also...)
 	return a.status == http.StatusOK, err
+}
+
+func (r *Repository) head(ctx context.Context, repo name.Repository, kind string, digest v1.Hash, also ...int) (answer, error) {
+	return r.ask(ctx, request{method: http.MethodHead, url: r.url(repo, kind, digest.String()),
+		header: map[string]string{"Accept": manifestTypes}, codes: slices.Concat([]int{http.StatusOK, http.StatusNotFound}, also)})
+}
+
+// hasManifest is has for a manifest whose bytes are known. One of another size was cut
+// off on its way by a registry that does not check digests; putting it again fixes that.
+func (r *Repository) hasManifest(ctx context.Context, digest v1.Hash, raw []byte) (bool, error) {
+	a, err := r.head(ctx, r.name, "manifests", digest)
+	return a.status == http.StatusOK && (a.size < 0 || a.size == int64(len(raw))), err
 }
 
 // put writes a manifest under a tag or digest.

@@ -26,6 +26,7 @@ type wire struct {
 	base     *http.Transport
 	insecure string // the host beside loopback that may have plain HTTP
 	progress func(int64)
+	pace     Pace
 	now      func() time.Time
 	sleep    func(context.Context, time.Duration) error
 }
@@ -33,10 +34,10 @@ type wire struct {
 // maxWait is the longest that we wait because a registry asks.
 const maxWait = 2 * time.Minute
 
-var errPlain = errors.New("plain HTTP, which only loopback hosts get without leave; allow it for this registry with Insecure")
+var errPlain = errors.New("plain HTTP is allowed only for localhost; set Config.Release.Insecure")
 
 func newWire(registry name.Registry, o Options) (*wire, error) {
-	w := &wire{progress: o.Progress, now: o.Now, sleep: sleep}
+	w := &wire{progress: o.Progress, pace: o.Pace.orUsual(), now: o.Now, sleep: sleep}
 	if o.Insecure {
 		w.insecure = registry.RegistryStr()
 	}
@@ -45,14 +46,13 @@ func newWire(registry name.Registry, o Options) (*wire, error) {
 		dial = (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext
 	}
 	w.base = &http.Transport{
-		Proxy:               o.Proxy,
-		DialContext:         dial,
-		ForceAttemptHTTP2:   true,
-		MaxIdleConnsPerHost: jobs * jobs,
-		IdleConnTimeout:     90 * time.Second,
-		TLSHandshakeTimeout: 10 * time.Second,
-		// A registry hashes a large blob before it answers.
-		ResponseHeaderTimeout: 5 * time.Minute,
+		Proxy:                 o.Proxy,
+		DialContext:           dial,
+		ForceAttemptHTTP2:     true,
+		MaxIdleConnsPerHost:   jobs * jobs,
+		IdleConnTimeout:       90 * time.Second,
+		TLSHandshakeTimeout:   10 * time.Second,
+		ResponseHeaderTimeout: w.pace.Answer,
 		ExpectContinueTimeout: time.Second,
 	}
 	if len(o.CAFiles) == 0 {
@@ -90,17 +90,14 @@ func (w *wire) RoundTrip(in *http.Request) (*http.Response, error) {
 		if err != nil {
 			return nil, err
 		}
-		if w.progress != nil && in.Method == http.MethodPatch {
-			body = &counted{body, w.progress}
-		}
 		out = in.Clone(in.Context())
 		out.Body = body
 	}
-	resp, err := w.base.RoundTrip(out)
+	resp, err := w.paced(out)
 	if err != nil {
 		return nil, err
 	}
-	if wait := retryAfter(resp, w.now()); wait > 0 && wait <= maxWait {
+	if wait := retryAfter(resp, w.now()); wait > 0 && wait <= maxWait && !isOptional(in.Context()) {
 		if err := w.sleep(in.Context(), wait); err != nil {
 			resp.Body.Close()
 			return nil, err
@@ -134,20 +131,6 @@ func sleep(ctx context.Context, d time.Duration) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-// counted reports the bytes that are read.
-type counted struct {
-	io.ReadCloser
-	report func(int64)
-}
-
-func (c *counted) Read(p []byte) (int, error) {
-	n, err := c.ReadCloser.Read(p)
-	if n > 0 {
-		c.report(int64(n))
-	}
-	return n, err
 }
 
 // outages are the statuses that may be gone at the next attempt.

@@ -17,6 +17,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/registry"
 
@@ -100,11 +101,16 @@ http: {addr: "127.0.0.1:0"}
 		}
 		_, _ = io.Copy(io.Discard, said)
 	}()
-	found := <-address
-	if found == "" {
-		t.FailNow()
+	select {
+	case found := <-address:
+		if found == "" {
+			t.FailNow()
+		}
+		return found
+	case <-time.After(testtool.Limit()):
+		t.Fatalf("waited %v for %s to listen", testtool.Limit(), program)
+		return ""
 	}
-	return found
 }
 
 func ok(t testing.TB, err error) {

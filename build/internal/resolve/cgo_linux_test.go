@@ -1,17 +1,20 @@
 package resolve
 
 import (
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/thimble-build/thimble/build/internal/testtool"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
 // TestSourcesWithCgo lists two programs of one module: with cgo, C files are sources, and
 // without it they are not.
 func TestSourcesWithCgo(t *testing.T) {
+	testtool.Program(t, "gcc")
 	r := newRepo(t, "hello")
 	const base = "ghcr.io/acme/base:1"
 	native := func(main string) string {
@@ -41,9 +44,9 @@ func TestSourcesWithCgo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	untracked, err := got.Untracked(t.Context(), s)
-	if err != nil || !slices.Equal(untracked, []string{"native/f.c"}) {
-		t.Errorf("untracked: %q, %v", untracked, err)
+	c, err := got.Compiled(s)
+	if err != nil || !slices.Contains(c.Files, filepath.Join(r.dir, "native", "f.c")) || !slices.Equal(c.Trees, []string{r.dir}) {
+		t.Errorf("compiled: %+v, %v", c, err)
 	}
 	for main, c := range map[string]bool{"with": true, "without": false} {
 		main = "example.com/hello/cmd/" + main

@@ -8,7 +8,8 @@ import (
 )
 
 // History returns the tag of the release before this one, with the module's
-// prefix, and the commits since, the newest first. Without such a tag they are all
+// prefix, and the commits since, the newest first. The release before a final version is a
+// final one. Without such a tag they are all
 // commits, and without git none. For a module in a subfolder only the commits that
 // touch the subfolder count.
 func (r *Resolved) History(ctx context.Context) (previous string, commits []git.Commit, err error) {

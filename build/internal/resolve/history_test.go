@@ -2,6 +2,7 @@ package resolve
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/thimble-build/thimble/build/plan"
@@ -49,6 +50,60 @@ func TestHistory(t *testing.T) {
 	r.change("c.txt", "fourth")
 	if previous, subjects := r.history(plan.Config{}); previous != "v1.11.0" || !slices.Equal(subjects, []string{"fourth"}) {
 		t.Errorf("after a tag: %q, %q", previous, subjects)
+	}
+}
+
+// What is new in a final version is new since the last final one.
+func TestHistoryOfPrereleases(t *testing.T) {
+	r := newRepo(t, "hello").commit()
+	for _, step := range []struct{ tag, previous, subjects string }{
+		{"v1.0.0", "", "first"},
+		{"v1.1.0-rc.1", "v1.0.0", "v1.1.0-rc.1"},
+		{"v1.1.0-rc.2", "v1.1.0-rc.1", "v1.1.0-rc.2"},
+		{"v1.1.0", "v1.0.0", "v1.1.0 v1.1.0-rc.2 v1.1.0-rc.1"},
+		{"1.2.0-beta", "v1.1.0", "1.2.0-beta"},
+		{"v1.2.0", "v1.1.0", "v1.2.0 1.2.0-beta"},
+	} {
+		if step.tag != "v1.0.0" {
+			r.change("a.txt", step.tag)
+		}
+		r.git("tag", step.tag)
+		if previous, subjects := r.history(plan.Config{}); previous != step.previous || strings.Join(subjects, " ") != step.subjects {
+			t.Errorf("%s: since %q, %q", step.tag, previous, subjects)
+		}
+	}
+	r.change("a.txt", "later")
+	if previous, _ := r.history(plan.Config{}); previous != "v1.2.0" {
+		t.Errorf("after the last tag: since %q", previous)
+	}
+}
+
+// A tag that somebody means as a version, and that is none, is named with the reason.
+func TestTagsThatAreNoVersions(t *testing.T) {
+	for tag, why := range map[string]string{
+		"v1.2.3": "", "1.2.3": "", "v1.2": "", "v1.2.3-rc.1": "", "stable": "", "latest-2": "", "other/2026.01.15": "", "2026": "",
+		"2026.01.15":    "no number of a version begins with a zero",
+		"v2026.1.05":    "no number of a version begins with a zero",
+		"V1.2.3":        "the v of a version is a small letter",
+		"release-1.2.3": "nothing but a v stands before the numbers",
+		"v1.2.3.4":      "a version has three numbers",
+		"1.2.3_rc1":     "it does not have the form of a version",
+		"v1.2.3-01":     "it does not have the form of a version",
+	} {
+		got := (tagRules{path: "example.com/x", dir: "."}).noVersion(tag)
+		if why == "" && got != "" || !strings.HasPrefix(got, why) {
+			t.Errorf("%s: %q, want %q", tag, got, why)
+		}
+	}
+	r := newRepo(t, "hello").commit()
+	r.git("tag", "2026.01.15")
+	got := r.resolve(plan.Config{})
+	if want := []string{"the tag 2026.01.15 is not the version: no number of a version begins with a zero (semver.org)"}; !slices.Equal(got.Notices, want) {
+		t.Errorf("the notices are %q", got.Notices)
+	}
+	r.git("tag", "v1.0.0")
+	if got := r.resolve(plan.Config{}); len(got.Notices) > 0 {
+		t.Errorf("with a version's tag the notices are %q", got.Notices)
 	}
 }
 

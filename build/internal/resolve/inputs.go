@@ -14,6 +14,7 @@ import (
 	"golang.org/x/mod/module"
 
 	"github.com/thimble-build/thimble/build/internal/git"
+	"github.com/thimble-build/thimble/build/internal/source"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
@@ -45,9 +46,8 @@ func (r *Resolved) Inputs(s *Sources, main string) (Inputs, error) {
 		return nil
 	}
 	modules := []string{r.Dir}
-	modcache := r.Go.Setting("GOMODCACHE") + string(filepath.Separator)
 	for _, p := range s.reach(main) {
-		if strings.HasPrefix(p.Dir, modcache) {
+		if p.fetched(r.Go.Setting("GOMODCACHE")) {
 			continue
 		}
 		folder, ok := r.InRepository(p.Dir)
@@ -61,6 +61,17 @@ func (r *Resolved) Inputs(s *Sources, main string) (Inputs, error) {
 		}
 		if len(p.CgoFiles) > 0 { // C includes whatever lies there
 			in.Paths.Globs = append(in.Paths.Globs, path.Join(git.Quote(folder), "**"))
+		}
+		files, err := included(p.assembly())
+		if err != nil {
+			return in, err
+		}
+		for _, file := range files {
+			if rel, ok := r.InRepository(file); ok {
+				in.Paths.Names = append(in.Paths.Names, rel)
+			} else if _, err := os.Stat(file); err == nil {
+				in.Outside = file
+			}
 		}
 		for _, pattern := range p.EmbedPatterns {
 			pattern = strings.TrimPrefix(pattern, "all:")
@@ -158,6 +169,14 @@ func (s *Sources) reach(main string) []*listed {
 // workspace are the folders of a workspace's modules, absolute: together they decide
 // which versions are linked.
 func workspace(file string) ([]string, error) {
+	work, err := readWork(file)
+	if err != nil {
+		return nil, err
+	}
+	return used(file, work), nil
+}
+
+func readWork(file string) (*modfile.WorkFile, error) {
 	b, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("read the workspace: %w", err)
@@ -166,7 +185,10 @@ func workspace(file string) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the workspace: %w", err)
 	}
-	var dirs []string
+	return work, nil
+}
+
+func used(file string, work *modfile.WorkFile) (dirs []string) {
 	for _, use := range work.Use {
 		dir := filepath.FromSlash(use.Path)
 		if !filepath.IsAbs(dir) {
@@ -174,7 +196,7 @@ func workspace(file string) ([]string, error) {
 		}
 		dirs = append(dirs, dir)
 	}
-	return dirs, nil
+	return dirs
 }
 
 // mayBeStable refuses what would make an image's digest depend on more than its inputs.
@@ -189,8 +211,8 @@ func (r *Resolved) mayBeStable(state git.State, none error) error {
 		return errors.New(of + "the clone is shallow, so that the last commits that touched an image's inputs may be missing; git fetch --unshallow")
 	}
 	short := state.Revision[:min(7, len(state.Revision))]
-	for _, flag := range r.Plan.Build.LDFlags {
-		if strings.Contains(flag, "{{") || strings.Contains(flag, short) {
+	for _, flag := range r.ldflags {
+		if !r.expanded && strings.Contains(flag, "{{") || strings.Contains(flag, short) {
 			return fmt.Errorf(of+"the linker flag %q of Config.LDFlags follows from the commit, and would change every binary with it; leave it out, or StableDigests", flag)
 		}
 	}
@@ -216,14 +238,14 @@ func (r *Resolved) inputPlatforms(names []string) error {
 	return nil
 }
 
-// State finds out what state an image's inputs are in. Untracked are files that git does
-// not track, among others; they count where the paths have them.
-func (r *Resolved) State(ctx context.Context, paths git.Paths, untracked []string) (*plan.Inputs, error) {
+// State finds out what state an image's inputs are in. Dirty are the files that differ
+// from the commit, of all images.
+func (r *Resolved) State(ctx context.Context, paths git.Paths, dirty []string) (*plan.Inputs, error) {
 	revision, when, err := r.repo.Newest(ctx, paths)
 	if err != nil {
 		return nil, err
 	}
-	in := &plan.Inputs{Revision: revision, Version: "unknown", SourceDateEpoch: when.Unix()}
+	in := &plan.Inputs{Revision: revision, Version: unknown, SourceDateEpoch: when.Unix()}
 	if revision == "" {
 		in.SourceDateEpoch = 0
 	} else {
@@ -233,14 +255,24 @@ func (r *Resolved) State(ctx context.Context, paths git.Paths, untracked []strin
 	if r.dated {
 		in.SourceDateEpoch = r.Plan.SourceDateEpoch
 	}
-	for _, file := range slices.Concat(r.changed, untracked) {
-		if paths.Match(file) {
-			in.DirtyFile = file
-			break
+	if i := slices.IndexFunc(dirty, paths.Match); i >= 0 {
+		in.DirtyFile = dirty[i]
+		if revision != "" {
+			in.Version += "+dirty"
 		}
 	}
-	if in.DirtyFile != "" && revision != "" {
-		in.Version += "+dirty"
-	}
 	return in, nil
+}
+
+// InWorkingTree is the absolute path of a file that InRepository has named.
+func (r *Resolved) InWorkingTree(name string) string {
+	return filepath.Join(r.repo.Root, filepath.FromSlash(name))
+}
+
+// Commit reads what the revision holds; nil where there is no git.
+func (r *Resolved) Commit(ctx context.Context) (*source.Commit, error) {
+	if r.repo == nil {
+		return nil, nil
+	}
+	return source.Read(ctx, r.repo, r.Plan.Revision)
 }

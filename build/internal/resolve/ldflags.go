@@ -20,8 +20,7 @@ type stampable struct {
 const stampableNames = ".Version (without its v), .Tag, .Commit, .ShortCommit, .Date, .Timestamp, .CommitDate, .CommitTimestamp and .IsGitDirty"
 
 // expand fills in the templates of linker flags, such as
-// "-X=main.version={{.Version}}". A file that git does not track and that is found only
-// when the sources are listed makes the tree dirty too late for these values.
+// "-X=main.version={{.Version}}".
 func expand(flags []string, p *plan.Plan, committed time.Time) ([]string, error) {
 	date := func(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 	values := stampable{

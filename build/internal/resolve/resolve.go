@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"golang.org/x/mod/modfile"
+	"golang.org/x/mod/module"
 
 	"github.com/thimble-build/thimble/build/internal/debian"
 	"github.com/thimble-build/thimble/build/internal/git"
@@ -34,12 +35,17 @@ type Input struct {
 	Dist string
 	// Env is the user's environment.
 	Env []string
-	Kit plan.Kit
+	// ForModules are further variables, for fetching modules and toolchains only.
+	ForModules []string
+	Kit        plan.Kit
 	// Platforms of this run, as "linux/arm/v7". None means linux on this
 	// machine's architecture.
 	Platforms []string
 	// ArchivePlatforms are those for which a release has archives.
 	ArchivePlatforms []string
+	// Expanded says that Config.LDFlags are those of a plan: they name nothing that is
+	// filled in.
+	Expanded bool
 	// Unlocked leaves the lock alone: the plan is about to be locked.
 	Unlocked bool
 }
@@ -53,12 +59,9 @@ type Resolved struct {
 	// Notices are for the user: what was decided that may surprise.
 	Notices []string
 
-	// TreeState is a hash of everything in the repository that Sources depends
-	// on; empty where that cannot be known.
-	TreeState string
-	// Newest is the time of the latest change to a file that is not as it was
-	// committed.
-	Newest time.Time
+	// Reported is the first file that git calls changed, where the go command stamps that;
+	// "" if there is none.
+	Reported string
 
 	// Tagged says that HEAD has a tag that names this version.
 	Tagged bool
@@ -71,15 +74,22 @@ type Resolved struct {
 	repo *git.Repo // nil without git
 	// dated says that SOURCE_DATE_EPOCH is set.
 	dated bool
-	// changed are the files that git sees as changed.
-	changed []string
+	// dist is the folder that is written to.
+	dist string
+	// version is that of a clean tree, ldflags are the linker flags before they are
+	// expanded, unless expanded says that they are, committed is the time of the commit.
+	version   string
+	ldflags   []string
+	expanded  bool
+	committed time.Time
 	// tags are the rules for the module's tags, previous is the release before HEAD.
 	tags     tagRules
 	previous string
 }
 
-// Resolve makes the plan. The compiled files are not looked at yet: Sources
-// does that, beside the compiler, and may find the tree dirty after all.
+// Resolve makes the plan. The files that go into the images are not looked at yet: whether
+// they differ from the commit is found out beside the compiler, and SetDirty tells the plan.
+// Until then the plan is dirty where git says so and the go command will stamp it.
 func Resolve(ctx context.Context, in Input) (*Resolved, error) {
 	cfg := in.Config
 	dir := filepath.Join(in.Workdir, filepath.FromSlash(cfg.Dir))
@@ -90,9 +100,12 @@ func Resolve(ctx context.Context, in Input) (*Resolved, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the module: %w", err)
 	}
-	module := modfile.ModulePath(gomod)
-	if module == "" {
+	path := modfile.ModulePath(gomod)
+	if path == "" {
 		return nil, fmt.Errorf("find the module: %s has no module line", filepath.Join(shown(cfg.Dir), "go.mod"))
+	}
+	if err := module.CheckImportPath(path); err != nil { // it is an argument of the go command
+		return nil, fmt.Errorf("find the module: %s: %w", filepath.Join(shown(cfg.Dir), "go.mod"), err)
 	}
 
 	// git and go do not depend on each other, and each call costs some
@@ -112,7 +125,7 @@ func Resolve(ctx context.Context, in Input) (*Resolved, error) {
 		state, err := repo.State(ctx)
 		vcsDone <- vcs{repo, state, err}
 	}()
-	gocommand, err := gocmd.Read(ctx, dir, in.Env)
+	gocommand, err := gocmd.Read(ctx, dir, in.Env, in.ForModules...)
 	v := <-vcsDone
 	if err != nil {
 		return nil, err
@@ -121,10 +134,14 @@ func Resolve(ctx context.Context, in Input) (*Resolved, error) {
 		return nil, v.err
 	}
 
-	r := &Resolved{Dir: dir, Go: gocommand, repo: v.repo}
+	if err := gocommand.Fetch(ctx, in.ForModules); err != nil {
+		return nil, err
+	}
+
+	r := &Resolved{Dir: dir, Go: gocommand, repo: v.repo, dist: in.Dist, committed: v.state.Time, expanded: in.Expanded}
 	p := &plan.Plan{
 		Kit:         in.Kit,
-		Module:      plan.Module{Path: module, Dir: filepath.ToSlash(filepath.Clean(shown(cfg.Dir)))},
+		Module:      plan.Module{Path: path, Dir: filepath.ToSlash(filepath.Clean(shown(cfg.Dir)))},
 		Source:      cfg.Source,
 		Compression: cfg.Compression,
 	}
@@ -141,16 +158,9 @@ func Resolve(ctx context.Context, in Input) (*Resolved, error) {
 	if v.err != nil {
 		r.withoutGit(v.err)
 	} else {
-		if err := r.fromGit(ctx, v.state, in.Workdir); err != nil {
-			return nil, err
-		}
-		if v.state.Revision != "" {
-			r.TreeState, r.Newest = treeState(v.repo.Root, v.state.Revision, v.state.Unclean, in.Dist)
-		}
+		r.fromGit(v.state, in.Workdir)
 	}
-	if cfg.Version != "" {
-		p.Version = cfg.Version
-	}
+	r.version = cmp.Or(cfg.Version, r.version)
 	if p.SourceDateEpoch, r.dated, err = epoch(in.Env, v.state); err != nil {
 		return nil, err
 	}
@@ -159,7 +169,10 @@ func Resolve(ctx context.Context, in Input) (*Resolved, error) {
 			return nil, err
 		}
 	}
-	if p.Build.LDFlags, err = expand(p.Build.LDFlags, p, v.state.Time); err != nil {
+	if p.Build.Stamp && len(v.state.Changed) > 0 {
+		r.Reported = v.state.Changed[0]
+	}
+	if err := r.SetDirty(r.Reported, ""); err != nil {
 		return nil, err
 	}
 	if p.Platforms, err = r.platforms(in.Platforms); err != nil {
@@ -211,10 +224,10 @@ func (r *Resolved) toolchain(cfg plan.Config) error {
 	tags := slices.Concat(g.Tags, cfg.BuildTags)
 	slices.Sort(tags)
 	r.Plan.Build = plan.Build{
-		Tags:    slices.Compact(tags),
-		LDFlags: append([]string{"-s", "-w"}, cfg.LDFlags...),
-		Stamp:   !cfg.Unstamped && !cfg.StableDigests && !g.Unstamped,
+		Tags:  slices.Compact(tags),
+		Stamp: !cfg.Unstamped && !cfg.StableDigests && !g.Unstamped,
 	}
+	r.ldflags = append([]string{"-s", "-w"}, cfg.LDFlags...)
 	if g.Unstamped && !cfg.Unstamped && !cfg.StableDigests {
 		r.notice("the binary carries no commit: GOFLAGS has -buildvcs=false")
 	}
@@ -223,9 +236,7 @@ func (r *Resolved) toolchain(cfg plan.Config) error {
 
 // withoutGit is a tree that nothing is known of.
 func (r *Resolved) withoutGit(cause error) {
-	p := r.Plan
-	p.Version, p.ModuleVersion = "unknown", "(devel)"
-	p.Build.Stamp = false
+	r.version, r.Plan.Build.Stamp = unknown, false
 	r.notice("the version is unknown: %v", cause)
 }
 

@@ -7,10 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/thimble-build/thimble/build/internal/process"
 	"github.com/thimble-build/thimble/build/plan"
@@ -50,13 +50,41 @@ type listed struct {
 	ImportMap       map[string]string
 	Module          *struct {
 		Path, Version, Sum, Dir, GoMod string
-		Replace                        *struct{ Sum string }
+		Replace                        *struct{ Version, Sum string }
 	}
 	EmbedPatterns                                                                                         []string
+	CgoCPPFLAGS, CgoCFLAGS, CgoCXXFLAGS, CgoFFLAGS, CgoLDFLAGS                                            []string
 	GoFiles, CgoFiles, CFiles, CXXFiles, MFiles, HFiles, FFiles, SFiles, SwigFiles, SysoFiles, EmbedFiles []string
 }
 
-const listFields = "ImportPath,Dir,Standard,Imports,ImportMap,Module,GoFiles,CgoFiles,CFiles,CXXFiles,MFiles,HFiles,FFiles,SFiles,SwigFiles,SysoFiles,EmbedFiles,EmbedPatterns"
+// files are all that is compiled and embedded, relative to Dir.
+func (p *listed) files() []string {
+	return slices.Concat(p.GoFiles, p.CgoFiles, p.CFiles, p.CXXFiles, p.MFiles, p.HFiles, p.FFiles, p.SFiles, p.SwigFiles, p.SysoFiles, p.EmbedFiles)
+}
+
+// fetched says whether the package is of a module in the module cache, which go.sum has a hash
+// of. A folder there that replaces a module is a folder as any other.
+func (p *listed) fetched(modcache string) bool {
+	if p.Module == nil || !strings.HasPrefix(p.Dir, modcache+string(filepath.Separator)) {
+		return false
+	}
+	if p.Module.Replace != nil {
+		return p.Module.Replace.Version != ""
+	}
+	return p.Module.Version != ""
+}
+
+// checkNames refuses names that JSON does not hold: a file could not be told from another.
+func (p *listed) checkNames() error {
+	for _, name := range append(p.files(), p.Dir) {
+		if strings.ContainsRune(name, utf8.RuneError) {
+			return fmt.Errorf("list the packages: %s: the name %q is not UTF-8; rename it", p.ImportPath, name)
+		}
+	}
+	return nil
+}
+
+const listFields = "ImportPath,Dir,Standard,Imports,ImportMap,Module,GoFiles,CgoFiles,CFiles,CXXFiles,MFiles,HFiles,FFiles,SFiles,SwigFiles,SysoFiles,EmbedFiles,EmbedPatterns,CgoCPPFLAGS,CgoCFLAGS,CgoCXXFLAGS,CgoFFLAGS,CgoLDFLAGS"
 
 // Sources lists every package that the plan's main packages link on a platform.
 func (r *Resolved) Sources(ctx context.Context, platform plan.Platform) (*Sources, error) {
@@ -96,7 +124,7 @@ func (s *Sources) each(f func(*listed)) {
 func (r *Resolved) list(ctx context.Context, settings, args []string) (packages, error) {
 	out, err := process.Output(ctx, r.Go.Command(settings, args...))
 	if err != nil {
-		return nil, err
+		return nil, r.Go.Explain(err)
 	}
 	packages := packages{}
 	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
@@ -194,76 +222,6 @@ func (s packages) moduleOf(path string) string {
 	return p.Module.Path
 }
 
-// Untracked returns the files that are compiled in or embedded and that git does
-// not track, relative to the repository's root, sorted: git, and the go command's
-// stamp with it, overlook files that are ignored.
-func (r *Resolved) Untracked(ctx context.Context, s *Sources) ([]string, error) {
-	files := []string{filepath.Join(r.Dir, "go.mod")}
-	if sum := filepath.Join(r.Dir, "go.sum"); exists(sum) {
-		files = append(files, sum)
-	}
-	if r.Go.Work != "" {
-		files = append(files, r.Go.Work)
-	}
-	modcache := r.Go.Setting("GOMODCACHE") + string(filepath.Separator)
-	s.each(func(p *listed) {
-		if p.Standard || strings.HasPrefix(p.Dir, modcache) {
-			return
-		}
-		for _, list := range [][]string{p.GoFiles, p.CgoFiles, p.CFiles, p.CXXFiles, p.MFiles, p.HFiles, p.FFiles, p.SFiles, p.SwigFiles, p.SysoFiles, p.EmbedFiles} {
-			for _, f := range list {
-				files = append(files, filepath.Join(p.Dir, f))
-			}
-		}
-		if pgo := filepath.Join(p.Dir, "default.pgo"); exists(pgo) {
-			files = append(files, pgo)
-		}
-	})
-	return r.UntrackedFiles(ctx, files)
-}
-
-// Outside returns whether packages of a working tree outside the repository are
-// among the sources, such as a sibling that a replace directive names: of those
-// TreeState says nothing.
-func (r *Resolved) Outside(s *Sources) bool {
-	modcache := r.Go.Setting("GOMODCACHE") + string(filepath.Separator)
-	outside := false
-	s.each(func(p *listed) {
-		if p.Standard || strings.HasPrefix(p.Dir, modcache) {
-			return
-		}
-		outside = outside || r.repo == nil || !strings.HasPrefix(p.Dir+string(filepath.Separator), r.repo.Root+string(filepath.Separator))
-	})
-	return outside
-}
-
-// UntrackedFiles returns those of the files, absolute paths, that git does not
-// track, relative to the repository's root, sorted. Files outside the repository
-// do not count, and without git there are none.
-func (r *Resolved) UntrackedFiles(ctx context.Context, files []string) ([]string, error) {
-	if r.repo == nil || len(files) == 0 {
-		return nil, nil
-	}
-	slices.Sort(files)
-	return r.repo.Untracked(ctx, slices.Compact(files))
-}
-
-// MarkDirty says that a file makes the tree differ from the commit, in the
-// version and the tags as well. What git itself has found stays.
-func (r *Resolved) MarkDirty(file string) {
-	p := r.Plan
-	if p.Dirty {
-		return
-	}
-	p.Dirty, p.DirtyFile = true, file
-	if p.Version != "unknown" {
-		p.Version += "+dirty"
-	}
-	for i := range p.Images {
-		p.Images[i].Tags = []string{Tag(p.Version)}
-	}
-}
-
 // Cgo names the packages outside the standard library that are written with
 // cgo, the reason why a build without it fails; sorted.
 func (r *Resolved) Cgo(ctx context.Context, platform plan.Platform, pkg string) ([]string, error) {
@@ -293,9 +251,4 @@ func (r *Resolved) LicenseFolders() []string {
 		folders = append(folders, r.repo.Root)
 	}
 	return folders
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
 }

@@ -1,26 +1,27 @@
 package resolve
 
 import (
-	"context"
-	"errors"
-	"io/fs"
-	"os"
-	"path"
+	goversion "go/version"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
-	"golang.org/x/mod/modfile"
 	"golang.org/x/mod/module"
 	"golang.org/x/mod/semver"
 
 	"github.com/thimble-build/thimble/build/internal/git"
 )
 
-// fromGit fills in the revision, the version and whether the tree is dirty, and
-// foretells what the go command will stamp (cmd/go/internal/load.setBuildInfo):
-// compile compares the two.
-func (r *Resolved) fromGit(ctx context.Context, state git.State, workdir string) error {
+// unknown is the version where git tells none.
+const unknown = "unknown"
+
+// worktrees is the first Go whose go command stamps in a linked worktree and in a submodule.
+const worktrees = "go1.27"
+
+// fromGit fills in the revision and the version. What the go command stamps is not
+// foretold: it is read from the binary, and must be of the same commit.
+func (r *Resolved) fromGit(state git.State, workdir string) {
 	p := r.Plan
 	p.Revision, p.Shallow = state.Revision, state.Shallow
 	if p.Source == "" {
@@ -29,21 +30,16 @@ func (r *Resolved) fromGit(ctx context.Context, state git.State, workdir string)
 	if rel, err := filepath.Rel(r.repo.Root, workdir); err == nil && rel != "." && filepath.IsLocal(rel) {
 		p.Workdir = filepath.ToSlash(rel)
 	}
-	r.changed = state.Changed
-	if len(state.Changed) > 0 {
-		p.Dirty, p.DirtyFile = true, state.Changed[0]
-	}
 	if state.Revision == "" {
-		p.Version, p.ModuleVersion, p.Build.Stamp = "unknown", "(devel)", false
+		r.version, p.Build.Stamp = unknown, false
 		r.notice("the version is unknown: the git repository has no commit yet")
-		return nil
+		return
 	}
-	if r.repo.Linked && p.Build.Stamp {
-		p.Build.Stamp = false
-		r.notice("the binary carries no commit: the go command does not stamp in a linked worktree or a submodule")
+	if r.repo.Linked && p.Build.Stamp && goversion.Compare(p.Toolchain.Version, worktrees) < 0 {
+		p.Build.Stamp = false // it would find the wrong commit where one is inside the other
+		r.notice("the binary carries no commit: the go command stamps in a linked worktree or a submodule from Go 1.27 on")
 	}
 	if p.Build.Stamp {
-		p.Build.VCSModified = p.Dirty
 		p.Build.VCSTime = state.Time.Format("2006-01-02T15:04:05Z")
 	}
 
@@ -53,51 +49,49 @@ func (r *Resolved) fromGit(ctx context.Context, state git.State, workdir string)
 	}
 	tags := tagRules{path: p.Module.Path, dir: filepath.ToSlash(dir)}
 	r.tags, r.previous = tags, tags.previous(state)
-	version := tags.version(state)
-	if p.Dirty {
-		version += "+dirty"
-	}
-	p.ModuleVersion = "(devel)"
-	if p.Build.Stamp && tags.stamped(r.repo.Root) {
-		committed, err := r.declared(ctx, tags, state)
-		if err != nil {
-			return err
-		}
-		if committed {
-			p.ModuleVersion = version
-		}
-	}
-	p.Version = version
+	r.version = tags.version(state)
 	if tag := tags.release(state.Tags); tag != "" {
-		p.Version, r.Tagged = tag, true
-		if p.Dirty {
-			p.Version += "+dirty"
+		r.version, r.Tagged = tag, true
+	} else {
+		for _, tag := range state.Tags {
+			if why := tags.noVersion(tag); why != "" {
+				r.notice("the tag %s is not the version: %s", tag, why)
+			}
 		}
 	}
-	if state.Shallow && module.IsPseudoVersion(strings.TrimSuffix(version, "+dirty")) {
-		r.notice("the version %s comes from a shallow clone and a full one gives another: git fetch --unshallow --tags", version)
+	if v := tags.version(state); state.Shallow && module.IsPseudoVersion(v) {
+		r.notice("the version %s comes from a shallow clone and a full one gives another: git fetch --unshallow --tags", v)
 	}
-	return nil
 }
 
-// declared says whether the commit has the module, with its major version: the go
-// command stamps none that is new in the working tree, but at the root
-// (cmd/go/internal/modfetch.codeRepo.findDir).
-func (r *Resolved) declared(ctx context.Context, tags tagRules, state git.State) (bool, error) {
-	name := path.Join(tags.dir, "go.mod")
-	if !slices.ContainsFunc(state.Unclean, func(f string) bool { return f == name || strings.HasSuffix(f, "/") && strings.HasPrefix(name, f) }) {
-		return true, nil // the commit has what is in the working tree
+// KeepSymbols leaves out the linker flags that leave symbols out.
+func (r *Resolved) KeepSymbols() {
+	drop := func(flags []string) []string {
+		return slices.DeleteFunc(slices.Clone(flags), func(f string) bool { return f == "-s" || f == "-w" })
 	}
-	gomod, err := r.repo.Committed(ctx, name)
-	_, major, _ := module.SplitPathVersion(tags.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return tags.dir == "." && major == "", nil
+	r.ldflags, r.Plan.Build.LDFlags = drop(r.ldflags), drop(r.Plan.Build.LDFlags)
+}
+
+// SetDirty writes into the plan that a file makes the tree differ from the commit, and
+// why; that nothing does if file is "". The version, the tags and the linker flags say the
+// same.
+func (r *Resolved) SetDirty(file, cause string) error {
+	p := r.Plan
+	p.Dirty, p.DirtyFile, p.DirtyCause = file != "", file, cause
+	p.Version = r.version
+	if p.Dirty && p.Version != unknown {
+		p.Version += "+dirty"
 	}
-	if err != nil {
-		return false, err
+	for i := range p.Images {
+		p.Images[i].Tags = []string{Tag(p.Version)}
 	}
-	_, was, ok := module.SplitPathVersion(modfile.ModulePath(gomod))
-	return ok && module.PathMajorPrefix(was) == module.PathMajorPrefix(major), nil
+	if r.expanded {
+		p.Build.LDFlags = slices.Clone(r.ldflags)
+		return nil
+	}
+	var err error
+	p.Build.LDFlags, err = expand(r.ldflags, p, r.committed)
+	return err
 }
 
 // tagRules are the rules by which tags become versions of one module
@@ -190,13 +184,15 @@ func (t tagRules) release(tags []string) string {
 	return best
 }
 
-// previous is the tag of the release before HEAD, whole: the highest version in
-// HEAD's history that is not at HEAD; "" if there is none.
+// previous is the tag of the release before HEAD, whole: the highest version in HEAD's
+// history that is not at HEAD, and no pre-release where HEAD is none; "" if there is none.
 func (t tagRules) previous(state git.State) string {
+	now := t.release(state.Tags)
+	final := now != "" && !IsPrerelease(now)
 	best, bestKey := "", ""
 	for _, tag := range state.Merged {
 		name, ok := strings.CutPrefix(tag, t.prefix())
-		if !ok || strings.Contains(name, "/") || slices.Contains(state.Tags, tag) {
+		if !ok || strings.Contains(name, "/") || slices.Contains(state.Tags, tag) || final && IsPrerelease(name) {
 			continue
 		}
 		key := "v" + strings.TrimPrefix(name, "v")
@@ -207,25 +203,35 @@ func (t tagRules) previous(state git.State) string {
 	return best
 }
 
-// stamped says whether the go command stamps a main module version at all: only
-// where the repository's root has a go.mod whose path is a prefix of this
-// module's.
-func (t tagRules) stamped(root string) bool {
-	gomod, err := os.ReadFile(filepath.Join(root, "go.mod"))
-	if err != nil {
-		return false
+// IsPrerelease says whether a version, with or without its v, comes before a final one, as
+// v1.2.3-rc.1 does, and every pseudo-version (semver.org, clause 9).
+func IsPrerelease(version string) bool {
+	return semver.Prerelease("v"+strings.TrimPrefix(version, "v")) != ""
+}
+
+// versionLike are names that somebody may mean as a version.
+var versionLike = regexp.MustCompile(`(?i)^(v|version|release|rel)?[-_.]?[0-9]+[._][0-9]`)
+
+// noVersion says why a tag that looks like a version is none; "" for any other.
+func (t tagRules) noVersion(tag string) string {
+	name, ok := strings.CutPrefix(tag, t.prefix())
+	rest := strings.TrimPrefix(name, "v")
+	if !ok || !versionLike.MatchString(name) || semver.IsValid("v"+rest) {
+		return ""
 	}
-	codeRoot, _, ok := module.SplitPathVersion(modfile.ModulePath(gomod))
-	if !ok || codeRoot == "" {
-		return false
+	numbers, _, _ := strings.Cut(rest, "-")
+	numbers, _, _ = strings.Cut(numbers, "+")
+	parts := strings.Split(numbers, ".")
+	switch {
+	case rest[0] < '0' || rest[0] > '9':
+		if semver.IsValid("v" + strings.TrimLeft(rest, "V")) {
+			return "the v of a version is a small letter"
+		}
+		return "nothing but a v stands before the numbers of a version"
+	case len(parts) > 3:
+		return "a version has three numbers (semver.org)"
+	case slices.ContainsFunc(parts, func(n string) bool { return len(n) > 1 && n[0] == '0' }):
+		return "no number of a version begins with a zero (semver.org)"
 	}
-	want := codeRoot
-	if t.dir != "." {
-		want += "/" + t.dir
-	}
-	if !strings.HasPrefix(t.path+"/", codeRoot+"/") {
-		return false // gopkg.in/yaml.v2 is not below gopkg.in/yaml
-	}
-	path, major, _ := module.SplitPathVersion(t.path)
-	return path == want || path+major == want || t.path == want
+	return "it does not have the form of a version (semver.org), such as v1.2.3 or v1.2.3-rc.1"
 }

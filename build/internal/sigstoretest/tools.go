@@ -17,6 +17,7 @@ import (
 // policy against an image as the controller does.
 func PolicyController(t testing.TB) string {
 	t.Helper()
+	testtool.OnRequest(t, "policy-controller's tester")
 	file, err := testtool.BuildReplaced("github.com/sigstore/policy-controller", "v0.13.1", "cmd/tester", "")
 	if err != nil {
 		t.Log(err)

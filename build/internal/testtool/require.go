@@ -1,39 +1,77 @@
 package testtool
 
 import (
+	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"testing"
+	"time"
 )
 
-// Require skips the test where something real is missing, or fails it where the
-// environment promises with THIMBLE_REQUIRE=1 that everything is there.
-func Require(t testing.TB, present bool, what string) {
+// Asked reports whether THIMBLE_REQUIRE=1 asks for the tests that need more than Go and
+// git: a container engine, root, Debian's mirror, other people's programs, or minutes.
+// Without it they are skipped on every machine, whatever is installed there, so that
+// "go test ./..." does the same everywhere.
+func Asked() bool { return os.Getenv("THIMBLE_REQUIRE") == "1" }
+
+// OnRequest skips a test unless THIMBLE_REQUIRE=1 asks for it. what says what the test
+// needs, for the list of skipped tests.
+func OnRequest(t testing.TB, what string) {
 	t.Helper()
-	switch {
-	case present:
-	case os.Getenv("THIMBLE_REQUIRE") == "1":
-		t.Fatalf("THIMBLE_REQUIRE=1, but this needs %s", what)
-	default:
-		t.Skipf("this needs %s", what)
+	if !Asked() {
+		leftOut.add(t.Name(), what)
+		t.Skipf("runs with THIMBLE_REQUIRE=1: it needs %s", what)
 	}
 }
 
-// Program requires a program of the system, and gives its path.
+// Part is OnRequest for a part of a test: it reports whether the part is asked for.
+func Part(t testing.TB, what string) bool {
+	if !Asked() {
+		leftOut.add(t.Name(), what)
+		t.Logf("a part of this runs with THIMBLE_REQUIRE=1: it needs %s", what)
+	}
+	return Asked()
+}
+
+// Require is OnRequest for what may be missing. Where the test is asked for and present is
+// false, the test fails.
+func Require(t testing.TB, present bool, what string) {
+	t.Helper()
+	OnRequest(t, what)
+	if !present {
+		t.Fatalf("THIMBLE_REQUIRE=1, but this needs %s", what)
+	}
+}
+
+// Program requires a program of the system, and returns its path.
 func Program(t testing.TB, name string) string {
 	t.Helper()
+	OnRequest(t, name)
 	file, err := exec.LookPath(name)
 	Require(t, err == nil, name)
 	return file
 }
 
-// Tool requires a command of another module (see Build), and gives its path.
+// Tool requires a command of another module (see Build), and returns its path.
 func Tool(t testing.TB, pkg, version, toolchain string) string {
 	t.Helper()
+	OnRequest(t, pkg)
 	file, err := Build(pkg, version, toolchain)
 	if err != nil {
 		t.Log(err)
 	}
 	Require(t, err == nil, pkg+"@"+version)
 	return file
+}
+
+// Docker requires an engine of Docker's that answers within a minute.
+func Docker(t testing.TB) {
+	t.Helper()
+	OnRequest(t, "Docker")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if out, err := exec.CommandContext(ctx, "docker", "version").CombinedOutput(); err != nil {
+		t.Fatalf("THIMBLE_REQUIRE=1, but docker version: %v\n%s", errors.Join(err, ctx.Err()), out)
+	}
 }

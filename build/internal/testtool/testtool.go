@@ -5,7 +5,9 @@ package testtool
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,6 +16,7 @@ import (
 	"regexp"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/gofrs/flock"
 )
@@ -68,7 +71,7 @@ func once(pkg, version string, build func(dir, file string) error) (string, erro
 		return "", err
 	}
 	lock := flock.New(filepath.Join(dir, ".lock"))
-	if err := lock.Lock(); err != nil {
+	if err := waitFor(context.Background(), lock); err != nil {
 		return "", err
 	}
 	defer lock.Close()
@@ -84,8 +87,10 @@ func once(pkg, version string, build func(dir, file string) error) (string, erro
 
 // run calls the go command in a folder, and gives what it prints.
 func run(dir, toolchain string, args ...string) ([]byte, error) {
-	cmd := exec.Command("go", args...)
-	cmd.Dir = dir
+	ctx, cancel := context.WithTimeoutCause(context.Background(), buildLimit, fmt.Errorf("no result after %v", buildLimit))
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir, cmd.WaitDelay = dir, 10*time.Second
 	cmd.Env = append(os.Environ(), "GOBIN="+dir, "GOFLAGS=", "GOWORK=off")
 	if toolchain != "" {
 		cmd.Env = append(cmd.Env, "GOTOOLCHAIN="+toolchain)
@@ -94,7 +99,7 @@ func run(dir, toolchain string, args ...string) ([]byte, error) {
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		return nil, fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, &stderr)
+		return nil, fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), errors.Join(context.Cause(ctx), err), &stderr)
 	}
 	return out, nil
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/thimble-build/thimble/build/internal/capability"
 )
@@ -21,21 +20,16 @@ const LicensesPath = "/licenses/third-party.txt"
 // AppPath is the absolute path in the image of the binary of the image name.
 func AppPath(name string) string { return "/app/" + name }
 
-// App returns the tree with a service's binary, which has these file capabilities,
-// and, unless licenses is empty, the licence texts that shipping it requires.
-func App(name, binary string, capabilities []string, licenses []byte) (*Tree, error) {
-	info, err := os.Stat(binary)
-	if err != nil {
-		return nil, fmt.Errorf("find the binary: %w", err)
-	}
+// App returns the tree with a service's binary of size bytes, which has these file
+// capabilities, and, unless licenses is empty, the licence texts that shipping it requires.
+func App(name string, size int64, binary func() (io.ReadCloser, error), capabilities []string, licenses []byte) (*Tree, error) {
 	caps, err := capability.Encode(capabilities)
 	if err != nil {
 		return nil, fmt.Errorf("add the binary: %w", err)
 	}
 	t := &Tree{}
 	err = t.Add(Node{
-		Path: AppPath(name)[1:], Mode: 0o755, Size: info.Size(), Capabilities: caps,
-		Open: func() (io.ReadCloser, error) { return os.Open(binary) },
+		Path: AppPath(name)[1:], Mode: 0o755, Size: size, Capabilities: caps, Open: binary,
 	})
 	if err == nil && len(licenses) > 0 {
 		err = t.Add(Bytes(LicensesPath[1:], 0o644, licenses))

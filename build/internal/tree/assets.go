@@ -23,9 +23,11 @@ import (
 //
 // A symlink within a folder is kept if it is relative and stays in that folder;
 // any other is an error that names it, as are sockets, devices and pipes, two
-// files for one path, and a file for a path of App. The executable bit is the
-// owner's, as in git, so the umask of a clone does not matter.
-func Assets(dir string, img plan.Image, base Accounts) (*Tree, error) {
+// files for one path, and a file for a path of App. modes say which files are executable,
+// by their paths relative to dir and with slashes: the commit's modes, so that neither the
+// umask of a clone nor core.fileMode matters. A file that they do not have is executable if
+// its owner may execute it.
+func Assets(dir string, img plan.Image, base Accounts, modes map[string]bool) (*Tree, error) {
 	root, err := openModule(dir)
 	if err != nil {
 		return nil, err
@@ -38,6 +40,11 @@ func Assets(dir string, img plan.Image, base Accounts) (*Tree, error) {
 	var nodes []Node
 	for _, a := range img.Assets {
 		err := walkAsset(root, a, func(source string, n Node) error {
+			if is, ok := modes[source]; ok && n.Mode.IsRegular() && a.Mode == 0 {
+				if n.Mode = 0o644; is {
+					n.Mode = 0o755
+				}
+			}
 			nodes = append(nodes, n)
 			return nil
 		})
@@ -73,43 +80,56 @@ func isFolder(p, image string) bool {
 	return below(AppPath(image)) || below(LicensesPath)
 }
 
-// AssetFiles lists the files and symlinks of the source tree that Assets reads
-// for the same arguments: relative to dir, with slashes, sorted. It fails where
-// Assets fails for one asset alone.
-func AssetFiles(dir string, ca []string, assets []plan.Asset) ([]string, error) {
+// AssetFile is a file, a symlink or an empty folder of the source tree: Name is relative to
+// the module's folder, with slashes.
+type AssetFile struct {
+	Name string
+	// Link says that a symlink is copied for itself. Otherwise what it leads to is read.
+	Link bool
+}
+
+// AssetFiles lists what Assets reads of the source tree for the same arguments, sorted. It
+// fails where Assets fails for one asset alone.
+func AssetFiles(dir string, ca []string, assets []plan.Asset) ([]AssetFile, error) {
 	root, err := openModule(dir)
 	if err != nil {
 		return nil, err
 	}
 	defer root.Close() // only read from
-	var files []string
+	var files []AssetFile
 	for _, name := range ca {
 		source, err := cleanSource(name)
 		if err != nil {
 			return nil, fmt.Errorf("CA certificates %s: %w", name, err)
 		}
-		physical, err := resolveLinks(root, source)
-		if err != nil {
+		if _, err := resolveLinks(root, source); err != nil {
 			return nil, fmt.Errorf("CA certificates %s: %w", name, err)
 		}
-		files = append(files, source, physical)
+		files = append(files, AssetFile{Name: source})
 	}
 	for _, a := range assets {
+		folders := map[string]bool{} // without anything in them
 		err := walkAsset(root, a, func(source string, n Node) error {
-			if !n.Mode.IsDir() {
-				files = append(files, source)
+			delete(folders, path.Dir(source))
+			if n.Mode.IsDir() {
+				folders[source] = true
+			} else {
+				files = append(files, AssetFile{Name: source, Link: n.Mode.Type() == fs.ModeSymlink})
 			}
 			return nil
 		})
 		if err != nil {
 			return nil, fmt.Errorf("asset %s: %w", a.Source, err)
 		}
-		// The source itself may be a symlink, whose text decides as well.
-		if source, err := cleanSource(a.Source); err == nil && isLink(root, source) {
-			files = append(files, source)
+		for folder := range folders {
+			files = append(files, AssetFile{Name: folder})
+		}
+		// The source itself may lead through a symlink, whose text decides as well.
+		if source, err := cleanSource(a.Source); err == nil {
+			files = append(files, AssetFile{Name: source})
 		}
 	}
-	slices.Sort(files)
+	slices.SortFunc(files, func(a, b AssetFile) int { return strings.Compare(a.Name, b.Name) })
 	return slices.Compact(files), nil
 }
 
@@ -196,9 +216,15 @@ func walkAsset(root *os.Root, a plan.Asset, visit func(source string, n Node) er
 		return sourceError(err)
 	}
 	defer folder.Close() // only read from
-	return fs.WalkDir(folder.FS(), ".", func(p string, _ fs.DirEntry, err error) error {
+	return fs.WalkDir(folder.FS(), ".", func(p string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
+		}
+		if d.Name() == ".git" { // of a submodule: a commit never has it
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
 		}
 		info, err := folder.Lstat(filepath.FromSlash(p))
 		if err != nil {
@@ -306,11 +332,6 @@ func resolveLinks(root *os.Root, source string) (string, error) {
 		return "", err
 	}
 	return filepath.ToSlash(physical), nil
-}
-
-func isLink(root *os.Root, source string) bool {
-	info, err := root.Lstat(filepath.FromSlash(source))
-	return err == nil && info.Mode().Type() == fs.ModeSymlink
 }
 
 // sourceError is err without the path, which the caller names.

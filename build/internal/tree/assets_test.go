@@ -8,7 +8,9 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"io"
 	"io/fs"
+	"maps"
 	"math/big"
 	"os"
 	"path/filepath"
@@ -82,7 +84,7 @@ func TestAssets(t *testing.T) {
 		{Source: "./conf/app.yaml", Target: "/etc/app.yaml", Mode: 0o640, UID: 65532, GID: 0},
 		{Source: "current", Target: "/data/conf", Mode: 0o460, UID: 1, GID: 2},
 		{Source: "run.sh", Target: "/app/run"},
-	}}, Accounts{})
+	}}, Accounts{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +124,7 @@ func TestAssets(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("the tree has\n%v, want\n%v", got, want)
 	}
-	components, err := tr.Components()
+	components, err := tr.Components(t.Context())
 	if err != nil || len(components) != 1 || len(components[0].Files) != 5 {
 		t.Errorf("components are %+v, %v", components, err)
 	}
@@ -143,7 +145,7 @@ func TestAssetsDoNotDependOnSourceModes(t *testing.T) {
 		if err := os.Chtimes(filepath.Join(dir, "web/a"), time.Time{}, time.Unix(int64(perm), 0)); err != nil {
 			t.Fatal(err)
 		}
-		tr, err := Assets(dir, img, Accounts{})
+		tr, err := Assets(dir, img, Accounts{}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -160,7 +162,7 @@ func TestAssetsAtTheRoot(t *testing.T) {
 	tr, err := Assets(dir, plan.Image{Assets: []plan.Asset{
 		{Source: "rootfs", Target: "/"},
 		{Source: "rootfs/etc/motd", Target: "/tmp/seed"},
-	}}, Accounts{})
+	}}, Accounts{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,21 +175,38 @@ func TestAssetsAtTheRoot(t *testing.T) {
 	}
 }
 
+// What git keeps of a submodule goes into no image.
+func TestAssetsWithoutGit(t *testing.T) {
+	dir := sourceTree(t, map[string]string{
+		"web/one/.git": "gitdir: elsewhere", "web/one/a": "", "web/two/.git/config": "credentials", "web/two/b": "",
+	})
+	tr, err := Assets(dir, plan.Image{Assets: []plan.Asset{{Source: "web", Target: "/srv"}}}, Accounts{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := names(readTar(t, tr)); !slices.Equal(got, []string{"srv/", "srv/one/", "srv/one/a", "srv/two/", "srv/two/b"}) {
+		t.Errorf("the tree has %q", got)
+	}
+}
+
 func TestAssetsRefuses(t *testing.T) {
 	outside := sourceTree(t, map[string]string{"secret": "s", "folder/secret": "s"})
 	dir := sourceTree(t, map[string]string{
-		"file":              "f",
-		"api":               "a",
-		"abs/link":          "->" + filepath.Join(outside, "secret"),
-		"up/link":           "->../file",
-		"upup/link":         "->../../../../etc/passwd",
-		"chain/a":           "->b/../file", // which looks as if it stayed
-		"chain/b":           "->.",
-		"loop/a":            "->b",
-		"loop/b":            "->a",
-		"escape":            "->" + filepath.Join(outside, "folder"),
-		"through/deep/file": "f",
-		"through/deep/out":  "->../../file",
+		"file":                "f",
+		"api":                 "a",
+		"abs/link":            "->" + filepath.Join(outside, "secret"),
+		"up/link":             "->../file",
+		"upup/link":           "->../../../../etc/passwd",
+		"chain/a":             "->b/../file", // which looks as if it stayed
+		"chain/b":             "->.",
+		"loop/a":              "->b",
+		"loop/b":              "->a",
+		"escape":              "->" + filepath.Join(outside, "folder"),
+		"through/deep/file":   "f",
+		"through/deep/out":    "->../../file",
+		"gone/.wh.other":      "",
+		"opaque/.wh..wh..opq": "",
+		"deep/.wh.x/file":     "",
 	})
 	for name, tc := range map[string]struct {
 		asset plan.Asset
@@ -220,20 +239,24 @@ func TestAssetsRefuses(t *testing.T) {
 		"a folder":           {plan.Asset{Source: "file", Target: "/etc"}, "asset for /etc: it is a folder of the image; name the file in it, such as /etc/x"},
 		"the home":           {plan.Asset{Source: "file", Target: "/home/nonroot"}, "it is a folder of the image"},
 		"the binary's":       {plan.Asset{Source: "file", Target: "/app"}, "it is a folder of the image"},
+		"a whiteout":         {plan.Asset{Source: "gone", Target: "/x"}, "/x/.wh.other to the tree: the name .wh.other is an order to delete"},
+		"an opaque folder":   {plan.Asset{Source: "opaque", Target: "/x"}, "the name .wh..wh..opq is an order to delete"},
+		"below a whiteout":   {plan.Asset{Source: "deep", Target: "/x"}, "the name .wh.x is an order to delete"},
+		"whiteout as target": {plan.Asset{Source: "file", Target: "/srv/.wh.x"}, "the name .wh.x is an order to delete"},
 		"licence texts":      {plan.Asset{Source: "file", Target: "/licenses/third-party.txt"}, "a file of its own there"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := Assets(dir, plan.Image{Name: "api", Assets: []plan.Asset{tc.asset}}, Accounts{})
+			_, err := Assets(dir, plan.Image{Name: "api", Assets: []plan.Asset{tc.asset}}, Accounts{}, nil)
 			if err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("Assets gives %v, want %q in it", err, tc.want)
 			}
 		})
 	}
 	twice := []plan.Asset{{Source: "file", Target: "/x"}, {Source: "api", Target: "/x"}}
-	if _, err := Assets(dir, plan.Image{Assets: twice}, Accounts{}); err == nil || !strings.Contains(err.Error(), "/x to the tree: it is already there") {
+	if _, err := Assets(dir, plan.Image{Assets: twice}, Accounts{}, nil); err == nil || !strings.Contains(err.Error(), "/x to the tree: it is already there") {
 		t.Errorf("two assets at one path give %v", err)
 	}
-	if _, err := Assets(filepath.Join(dir, "none"), plan.Image{}, Accounts{}); err == nil {
+	if _, err := Assets(filepath.Join(dir, "none"), plan.Image{}, Accounts{}, nil); err == nil {
 		t.Error("a missing module folder gives no error")
 	}
 }
@@ -251,7 +274,7 @@ func TestUserCAs(t *testing.T) {
 		"folder/":       "",
 		"away.pem":      "->../../away.pem",
 	})
-	tr, err := Assets(dir, plan.Image{CACertificates: []string{"corp.pem", "ca/other.crt"}}, Accounts{})
+	tr, err := Assets(dir, plan.Image{CACertificates: []string{"corp.pem", "ca/other.crt"}}, Accounts{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -279,7 +302,7 @@ func TestUserCAs(t *testing.T) {
 		"away.pem":      "leaves the folder",
 		"../x.pem":      "not in the module's folder",
 	} {
-		_, err := Assets(dir, plan.Image{CACertificates: []string{name}}, Accounts{})
+		_, err := Assets(dir, plan.Image{CACertificates: []string{name}}, Accounts{}, nil)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s gives %v, want %q in it", name, err, want)
 		}
@@ -292,10 +315,17 @@ func TestAssetFiles(t *testing.T) {
 		"web/b/file":   "b",
 		"web/a":        "a",
 		"web/link":     "->a",
-		"web/none/":    "",
 		"current":      "->web",
 		"conf/app.yml": "x",
+
+		"web/b/.git":           "gitdir: elsewhere",
+		"web/c/d/.git/config":  "credentials",
+		"web/c/d/.gitmodules":  "",
+		"web/c/d/x.git/config": "",
 	})
+	if err := os.Mkdir(filepath.Join(dir, "web", "none"), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	assets := []plan.Asset{
 		{Source: "conf/app.yml", Target: "/etc/app.yml"},
 		{Source: "web", Target: "/srv"},
@@ -303,9 +333,12 @@ func TestAssetFiles(t *testing.T) {
 	}
 	got, err := AssetFiles(dir, []string{"ca/corp.pem"}, assets)
 	// Git knows what is behind a symlink by its own path, and the symlink by its.
-	want := []string{"ca/corp.pem", "conf/app.yml", "current", "web/a", "web/b/file", "web/link"}
+	want := []AssetFile{
+		{Name: "ca/corp.pem"}, {Name: "conf/app.yml"}, {Name: "current"}, {Name: "web"}, {Name: "web/a"},
+		{Name: "web/b/file"}, {Name: "web/c/d/.gitmodules"}, {Name: "web/c/d/x.git/config"}, {Name: "web/link", Link: true}, {Name: "web/none"},
+	}
 	if err != nil || !slices.Equal(got, want) {
-		t.Errorf("AssetFiles gives %q, %v, want %q", got, err, want)
+		t.Errorf("AssetFiles gives %+v, %v, want %+v", got, err, want)
 	}
 	if _, err := AssetFiles(dir, []string{"ca/none.pem"}, nil); err == nil || !strings.Contains(err.Error(), "CA certificates ca/none.pem: file does not exist") {
 		t.Errorf("a missing CA file gives %v", err)
@@ -314,13 +347,38 @@ func TestAssetFiles(t *testing.T) {
 		t.Error("a missing asset gives no error")
 	}
 	if got, err := AssetFiles(dir, nil, nil); err != nil || len(got) != 0 {
-		t.Errorf("nothing asked for gives %q, %v", got, err)
+		t.Errorf("nothing asked for gives %+v, %v", got, err)
+	}
+}
+
+// The commit says which files are executable, where it is known.
+func TestModesAreTheCommits(t *testing.T) {
+	dir := sourceTree(t, map[string]string{"web/run": "a", "web/read": "b", "web/new": "c", "web/set": "d"})
+	for name, mode := range map[string]os.FileMode{"run": 0o644, "read": 0o755, "new": 0o755, "set": 0o644} {
+		if err := os.Chmod(filepath.Join(dir, "web", name), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	img := plan.Image{Assets: []plan.Asset{{Source: "web", Target: "/web"}, {Source: "web/set", Target: "/set", Mode: 0o640}}}
+	tr, err := Assets(dir, img, Accounts{}, map[string]bool{"web/run": true, "web/read": false, "web/set": true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]os.FileMode{}
+	for path, n := range tr.nodes {
+		if n.Mode.IsRegular() {
+			got[path] = n.Mode
+		}
+	}
+	want := map[string]os.FileMode{"web/run": 0o755, "web/read": 0o644, "web/new": 0o755, "web/set": 0o755, "set": 0o640}
+	if !maps.Equal(got, want) {
+		t.Errorf("modes = %v, want %v", got, want)
 	}
 }
 
 func TestApp(t *testing.T) {
-	dir := sourceTree(t, map[string]string{"bin": "\x7fELF"})
-	tr, err := App("api", filepath.Join(dir, "bin"), []string{"cap_net_bind_service"}, []byte("MIT"))
+	binary := func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("\x7fELF")), nil }
+	tr, err := App("api", 4, binary, []string{"cap_net_bind_service"}, []byte("MIT"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -334,11 +392,8 @@ func TestApp(t *testing.T) {
 	if caps := entries[1].PAXRecords["SCHILY.xattr.security.capability"]; caps != "\x01\x00\x00\x02\x00\x04\x00\x00"+strings.Repeat("\x00", 12) {
 		t.Errorf("the binary has the capabilities %x", caps)
 	}
-	if tr, err = App("api", filepath.Join(dir, "bin"), nil, nil); err != nil || len(readTar(t, tr)) != 2 {
+	if tr, err = App("api", 4, binary, nil, nil); err != nil || len(readTar(t, tr)) != 2 {
 		t.Errorf("without licence texts: %v", err)
-	}
-	if _, err := App("api", filepath.Join(dir, "none"), nil, nil); err == nil {
-		t.Error("a missing binary gives no error")
 	}
 	keys := []string{AppKey("api", "00", nil, nil), AppKey("api", "01", nil, nil), AppKey("b", "00", nil, nil), AppKey("api", "00", nil, []byte("MIT")), AppKey("api", "00", []string{"cap_net_raw"}, nil)}
 	slices.Sort(keys)

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -50,7 +49,7 @@ func unpack(t *testing.T, tr *Tree, dir string) {
 func TestGoFindsTheFiles(t *testing.T) {
 	testtool.Require(t, os.Getuid() == 0, "root, for chroot")
 	reader := filepath.Join(t.TempDir(), "reader")
-	build := exec.Command("go", "build", "-o", reader, "./testdata/reader")
+	build := testtool.Command(t, "go", "build", "-o", reader, "./testdata/reader")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build the reader: %v\n%s", err, out)
@@ -63,7 +62,7 @@ func TestGoFindsTheFiles(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(module, "corp.crt"), ca, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	assets, err := Assets(module, plan.Image{CACertificates: []string{"corp.crt"}}, Accounts{})
+	assets, err := Assets(module, plan.Image{CACertificates: []string{"corp.crt"}}, Accounts{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +110,7 @@ func TestGoFindsTheFiles(t *testing.T) {
 	}
 	ask := func(dir string, uid, gid uint32) []string {
 		t.Helper()
-		cmd := exec.Command("/reader", args...)
+		cmd := testtool.Command(t, "/reader", args...)
 		cmd.Dir = "/"
 		cmd.Env = []string{"SSL_CERT_FILE=" + CertificateFile}
 		cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: dir, Credential: &syscall.Credential{Uid: uid, Gid: gid}}

@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"context"
 	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/sha512"
@@ -8,6 +9,8 @@ import (
 	"fmt"
 	"io"
 	"slices"
+
+	"github.com/thimble-build/thimble/build/internal/limit"
 )
 
 // Component is something with a name and a version of its own that brought
@@ -47,14 +50,14 @@ type File struct {
 // Components returns what brought the tree's files, in the order in which they
 // were added, each with its regular files sorted by path. It reads every one of
 // these files.
-func (t *Tree) Components() ([]Component, error) {
+func (t *Tree) Components(ctx context.Context) ([]Component, error) {
 	files := make(map[*Component][]File)
 	for _, n := range t.Nodes() {
 		c := t.nodes[n.Path].component
 		if c == nil || !n.Mode.IsRegular() {
 			continue
 		}
-		f, err := t.describe(n)
+		f, err := t.describe(ctx, n)
 		if err != nil {
 			return nil, fmt.Errorf("read /%s of the tree: %w", n.Path, err)
 		}
@@ -85,14 +88,14 @@ func Overlay(lower, upper []Component) []Component {
 	return append(all, upper...)
 }
 
-func (t *Tree) describe(n Node) (File, error) {
+func (t *Tree) describe(ctx context.Context, n Node) (File, error) {
 	r, err := t.open(n)
 	if err != nil {
 		return File{}, err
 	}
 	defer r.Close() // only read from
 	h1, h256, h512 := sha1.New(), sha256.New(), sha512.New()
-	size, err := io.Copy(io.MultiWriter(h1, h256, h512), r)
+	size, err := io.Copy(io.MultiWriter(h1, h256, h512), limit.Reader(ctx, r))
 	if err != nil {
 		return File{}, err
 	}

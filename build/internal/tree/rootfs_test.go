@@ -7,7 +7,6 @@ import (
 	"encoding/pem"
 	"mime"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -17,16 +16,17 @@ import (
 
 	"golang.org/x/crypto/x509roots/fallback/bundle"
 
+	"github.com/thimble-build/thimble/build/internal/testtool"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
 // goroot is the folder of the toolchain that runs the tests.
 var goroot = sync.OnceValue(func() string {
-	out, err := exec.Command("go", "env", "GOROOT").Output()
+	out, err := testtool.Output("", nil, "go", "env", "GOROOT")
 	if err != nil {
 		panic(err)
 	}
-	return strings.TrimSpace(string(out))
+	return strings.TrimSpace(out)
 })
 
 // toolchain is the Go toolchain that runs the tests.
@@ -241,7 +241,7 @@ func TestCertificates(t *testing.T) {
 }
 
 func TestComponentsOfRootfs(t *testing.T) {
-	components, err := rootfs(t, plan.Needs...).Components()
+	components, err := rootfs(t, plan.Needs...).Components(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

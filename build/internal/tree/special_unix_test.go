@@ -18,13 +18,13 @@ func TestAssetsRefusesSpecialFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, source := range []string{"web", "web/pipe"} {
-		_, err := Assets(dir, plan.Image{Assets: []plan.Asset{{Source: source, Target: "/x"}}}, Accounts{})
+		_, err := Assets(dir, plan.Image{Assets: []plan.Asset{{Source: source, Target: "/x"}}}, Accounts{}, nil)
 		if err == nil || !strings.Contains(err.Error(), "neither a file, a folder nor a symlink") {
 			t.Errorf("%s gives %v", source, err)
 		}
 	}
 	// A CA file that is a pipe must not make the build wait for ever.
-	_, err := Assets(dir, plan.Image{CACertificates: []string{"web/pipe"}}, Accounts{})
+	_, err := Assets(dir, plan.Image{CACertificates: []string{"web/pipe"}}, Accounts{}, nil)
 	if err == nil || !strings.Contains(err.Error(), "not a regular file") {
 		t.Errorf("a pipe of certificates gives %v", err)
 	}
@@ -35,7 +35,7 @@ func TestUmaskDoesNotMatter(t *testing.T) {
 	for _, mask := range []int{0o022, 0o077, 0} {
 		old := syscall.Umask(mask)
 		dir := sourceTree(t, map[string]string{"web/file": "f"})
-		tr, err := Assets(dir, plan.Image{Assets: []plan.Asset{{Source: "web", Target: "/x"}}}, Accounts{})
+		tr, err := Assets(dir, plan.Image{Assets: []plan.Asset{{Source: "web", Target: "/x"}}}, Accounts{}, nil)
 		syscall.Umask(old)
 		if err != nil {
 			t.Fatal(err)

@@ -18,6 +18,7 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"strings"
 )
 
 // Node is one entry of a tree: a regular file, a folder, a symlink or a hard
@@ -90,9 +91,17 @@ func (t *Tree) add(n Node, c *Component) error {
 	return nil
 }
 
+// whiteout begins the names by which a layer deletes what is below it.
+const whiteout = ".wh."
+
 func (t *Tree) check(n Node) error {
 	if !fs.ValidPath(n.Path) || n.Path == "." {
 		return fmt.Errorf("%q is not a clean relative path", n.Path)
+	}
+	for _, element := range strings.Split(n.Path, "/") {
+		if strings.HasPrefix(element, whiteout) {
+			return fmt.Errorf("the name %s is an order to delete in a layer (OCI image-spec, layer.md); rename it, or leave it out", element)
+		}
 	}
 	if n.UID < 0 || n.GID < 0 {
 		return fmt.Errorf("owner %d:%d is negative", n.UID, n.GID)

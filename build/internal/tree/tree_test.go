@@ -230,7 +230,7 @@ func TestComponents(t *testing.T) {
 	if err := tr.AddComponent(Component{Name: "ant"}, Bytes("usr/a", 0o644, nil)); err != nil {
 		t.Fatal(err)
 	}
-	got, err := tr.Components()
+	got, err := tr.Components(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

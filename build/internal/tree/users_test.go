@@ -14,7 +14,7 @@ func TestUsers(t *testing.T) {
 	app := plan.User{Name: "app", UID: 1000, GID: 1000, Home: "/home/app", Shell: "/sbin/nologin"}
 	files := func(t *testing.T, img plan.Image, base Accounts) map[string]tarEntry {
 		t.Helper()
-		tr, err := Assets(dir, img, base)
+		tr, err := Assets(dir, img, base, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -72,7 +72,7 @@ func TestUsers(t *testing.T) {
 			test.change(&img)
 			base := MergeAccounts(Accounts{})
 			base.Group = slices.Concat(base.Group, []byte("www-data:x:33:\n"))
-			if _, err := Assets(dir, img, base); err == nil || !strings.Contains(err.Error(), test.want) {
+			if _, err := Assets(dir, img, base, nil); err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("error = %v, want %q", err, test.want)
 			}
 		})

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/klauspost/compress/gzip"
+
+	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
 // Resign returns an archive that has the real packages of a mirror's suite, under an index
@@ -48,7 +50,8 @@ func Resign(t testing.TB, mirror, suite string, architectures ...string) *Archiv
 }
 
 func get(url string) ([]byte, error) {
-	r, err := http.Get(url)
+	client := http.Client{Timeout: testtool.Limit()}
+	r, err := client.Get(url)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,42 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/thimble-build/thimble/build/internal/compare"
+)
+
+// Between compares two builds by their manifest.json files, and by the layouts, the
+// binaries and the documents where they lie beside them. That the builds differ is an
+// answer, and no error.
+func Between(ctx context.Context, o Options, a, b string) (*Comparison, error) {
+	s, err := o.session(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var builds [2]compare.Build
+	for i, name := range []string{a, b} {
+		file := s.Path(name)
+		if info, err := os.Stat(file); err == nil && info.IsDir() {
+			file = filepath.Join(file, "manifest.json")
+		}
+		m, err := readManifest(file)
+		if err != nil {
+			return nil, err
+		}
+		if builds[i], err = made(name, file, m); err != nil {
+			return nil, err
+		}
+	}
+	tmp, err := os.MkdirTemp("", "thimble-compare-")
+	if err != nil {
+		return nil, fmt.Errorf("compare %s: %w", strings.Join([]string{a, b}, " and "), err)
+	}
+	c, err := compare.Compare(ctx, builds[0], builds[1], tmp)
+	return c, errors.Join(err, os.RemoveAll(tmp))
+}

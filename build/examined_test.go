@@ -1,0 +1,47 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// A binary that takes long to read is read until the run ends, by whoever reads it.
+func TestBinaryIsReadUntilTheRunEnds(t *testing.T) {
+	f, err := os.Create(filepath.Join(t.TempDir(), "large"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close() // it is empty
+	const size = 1 << 36
+	if err := f.Truncate(size); err != nil { // sparse
+		t.Fatal(err)
+	}
+	info, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	why := errors.New("why")
+	for name, read := range map[string]func(context.Context) error{
+		"hash": func(ctx context.Context) error { return (&examined{file: f, ends: ctx, size: size}).computeHash() },
+		"digests": func(ctx context.Context) error {
+			_, err := (&examined{file: f, ends: ctx, size: size}).computeAll()
+			return err
+		},
+		"a tool": func(ctx context.Context) error {
+			_, err := (&madeFile{file: f, info: info}).digests(ctx, "dlv")
+			return err
+		},
+	} {
+		ctx, stop := context.WithTimeoutCause(t.Context(), 100*time.Millisecond, why)
+		began := time.Now()
+		err := read(ctx)
+		stop()
+		if took := time.Since(began); !errors.Is(err, why) || took > 5*time.Second {
+			t.Errorf("%s, after %s: %v", name, took, err)
+		}
+	}
+}

@@ -1,0 +1,35 @@
+// Package artifact has the types that travel from what makes images to what releases them. They
+// are complete when they are made, and are not changed afterwards. It has no functions.
+package artifact
+
+import (
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/thimble-build/thimble/build/internal/describe"
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// Index is an image for all of its platforms.
+type Index struct {
+	// Image is as in the final plan.
+	Image plan.Image
+	// Descriptor is that of the index itself.
+	Descriptor v1.Descriptor
+	V1         v1.ImageIndex
+}
+
+// Described is an image for one platform, as it is described and signed. It is plain data:
+// written as JSON and read again, by another process perhaps, it gives the same statements.
+type Described struct {
+	// Image is the image's name.
+	Image string
+	// Descriptor is that of the image's manifest.
+	Descriptor v1.Descriptor
+	// Binary is the SHA-256 of the executable in the image, in hex.
+	Binary string
+	// SPDX and CycloneDX are the SBOMs.
+	SPDX, CycloneDX []byte
+	// Contents are what the SBOMs and the provenance are made of, without the executable's
+	// digests and the assets.
+	Contents describe.Input
+}

@@ -1,0 +1,19 @@
+package cache
+
+import "io"
+
+// unpacked is the tar in a blob.
+type unpacked struct {
+	io.ReadCloser
+	blob io.Reader // which fails at its end if it is not what it should be
+}
+
+func (u *unpacked) Read(p []byte) (int, error) {
+	n, err := u.ReadCloser.Read(p)
+	if err == io.EOF {
+		if _, drained := io.Copy(io.Discard, u.blob); drained != nil {
+			err = drained
+		}
+	}
+	return n, err
+}

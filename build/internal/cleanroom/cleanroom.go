@@ -1,0 +1,32 @@
+// Package cleanroom is the process that builds in a clean room: Reproduce and Rebuild of
+// package build start a program anew, in which [Enter] does what they ask of it. It makes
+// images with package build, in its own environment, and changes nothing outside of the room.
+package cleanroom
+
+import (
+	"context"
+
+	"github.com/thimble-build/thimble/build"
+	"github.com/thimble-build/thimble/build/internal/reproduce"
+)
+
+// Asked says whether this process was started to build in a clean room: a program that is to
+// be one calls Enter then, before anything else, and ends.
+func Asked() bool {
+	_, ok := reproduce.Asked()
+	return ok
+}
+
+// Enter does what is asked of this process.
+func Enter(ctx context.Context) error {
+	job, _ := reproduce.Asked()
+	return reproduce.Enter(ctx, job, image)
+}
+
+func image(ctx context.Context, job reproduce.Job) error {
+	_, err := build.Image(ctx, build.Options{
+		Config: job.Config, Workdir: job.Workdir, Cache: job.Cache, Env: job.Env, Platforms: job.Platforms, Offline: job.Offline,
+		SkipTests: true, FromPlan: job.FromPlan, Memory: &job.Memory,
+	})
+	return err
+}

@@ -1,0 +1,156 @@
+package credentials
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+)
+
+// file is a config.json, auth.json or .dockercfg.
+type file struct {
+	place   place
+	Auths   map[string]json.RawMessage `json:"auths"`
+	Helpers map[string]string          `json:"credHelpers"`
+	Store   string                     `json:"credsStore"`
+}
+
+func parse(content []byte, legacy bool) (*file, error) {
+	f := &file{}
+	to := any(f)
+	if legacy {
+		to = &f.Auths
+	}
+	if err := json.Unmarshal(content, to); err != nil {
+		// The error's text may have a piece of the content.
+		return nil, errors.New("is no configuration in JSON")
+	}
+	return f, nil
+}
+
+// find finds the login for a repository or registry; nil where there is none. missing is
+// the helper that should have been asked and is not installed.
+func (f *file) find(ctx context.Context, of authn.Resource) (found *authn.AuthConfig, missing string, err error) {
+	host := canonical(of.RegistryStr())
+	entries := f.entries(host, repositoryOf(of))
+	helper := f.helper(host)
+	if helper != "" {
+		if found, missing, err = ask(ctx, helper, host); found != nil || err != nil {
+			return found, missing, err
+		}
+	}
+	inNamespaces := slices.IndexFunc(entries, func(e entry) bool { return e.path == "" })
+	if inNamespaces < 0 {
+		inNamespaces = len(entries)
+	}
+	if found, err = f.first(entries[:inNamespaces]); found != nil || err != nil {
+		return found, missing, err
+	}
+	if helper == "" && f.Store != "" {
+		if found, missing, err = ask(ctx, f.Store, host); found != nil || err != nil {
+			return found, missing, err
+		}
+	}
+	found, err = f.first(entries[inNamespaces:])
+	return found, missing, err
+}
+
+// first is the first entry that has a login. Docker leaves empty ones behind where a
+// helper has it.
+func (f *file) first(entries []entry) (*authn.AuthConfig, error) {
+	for _, e := range entries {
+		var c authn.AuthConfig
+		if err := json.Unmarshal(f.Auths[e.key], &c); err != nil {
+			return nil, fmt.Errorf("%s: the entry for %s is malformed; log in again", f.place, e.key)
+		}
+		if c != (authn.AuthConfig{}) {
+			return &c, nil
+		}
+	}
+	return nil, nil
+}
+
+// entry is a key of auths that a login may be under.
+type entry struct {
+	key, path string
+	exact     bool // written without scheme and slash
+}
+
+// entries are those for a repository, the longest first; of two that mean the same, the
+// one that is written without a scheme, then by the alphabet.
+func (f *file) entries(host, repository string) []entry {
+	var all []entry
+	for key := range f.Auths {
+		e := entry{key: key}
+		name, rest, scheme := key, "", false
+		for _, s := range []string{"https://", "http://"} {
+			if after, ok := strings.CutPrefix(name, s); ok {
+				name, scheme = after, true
+			}
+		}
+		trimmed := strings.TrimRight(name, "/")
+		e.exact = !scheme && trimmed == name
+		name, rest, _ = strings.Cut(trimmed, "/")
+		if canonical(name) != host {
+			continue
+		}
+		// Docker writes https://index.docker.io/v1/ for the registry, and knows no namespaces:
+		// whatever follows a host in .dockercfg, or v1 and v2 in a URL, is an API's.
+		if f.place.legacy || !e.exact && (rest == "v1" || rest == "v2") {
+			rest = ""
+		}
+		if rest != "" && rest != repository && !strings.HasPrefix(repository, rest+"/") {
+			continue
+		}
+		e.path = rest
+		all = append(all, e)
+	}
+	slices.SortFunc(all, func(a, b entry) int {
+		if a.exact != b.exact && len(a.path) == len(b.path) {
+			if a.exact {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Or(cmp.Compare(len(b.path), len(a.path)), cmp.Compare(a.key, b.key))
+	})
+	return all
+}
+
+// helper is the one that credHelpers names for a registry.
+func (f *file) helper(host string) string {
+	var keys []string
+	for key := range f.Helpers {
+		name := strings.TrimPrefix(strings.TrimPrefix(key, "https://"), "http://")
+		if name, _, _ = strings.Cut(name, "/"); canonical(name) == host {
+			keys = append(keys, key)
+		}
+	}
+	if len(keys) == 0 {
+		return ""
+	}
+	return f.Helpers[slices.Min(keys)]
+}
+
+// canonical is the one name of a registry that has several.
+func canonical(host string) string {
+	host = strings.ToLower(host)
+	switch host {
+	case "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com":
+		return dockerHub
+	}
+	return host
+}
+
+const dockerHub = "docker.io"
+
+// repositoryOf is the path of a repository, without its registry.
+func repositoryOf(of authn.Resource) string {
+	path, _ := strings.CutPrefix(of.String(), of.RegistryStr())
+	return strings.Trim(path, "/")
+}

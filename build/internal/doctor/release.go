@@ -1,0 +1,177 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/thimble-build/thimble/build/internal/attest"
+	"github.com/thimble-build/thimble/build/internal/registry"
+	"github.com/thimble-build/thimble/build/internal/signing"
+	"github.com/thimble-build/thimble/build/internal/store"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+)
+
+// registries asks every repository whether we may push, and what it can do; the clock
+// is compared with the first that tells the time.
+func (d *examination) registries(ctx context.Context) []Finding {
+	repositories := d.repositories()
+	if len(repositories) == 0 {
+		detail := "no repository: images and releases stay in " + d.Config.Dist
+		if d.resolved == nil && (d.Config.Repository != "" || len(d.Config.Release.Repositories) > 0) {
+			detail = "not asked: there is no image to push"
+		}
+		return []Finding{ok("registry", detail), ok("clock", "not compared: no registry tells the time")}
+	}
+	found := make([]Finding, len(repositories))
+	clocks := make([]*Finding, len(repositories))
+	var all sync.WaitGroup
+	slots := make(chan struct{}, 8)
+	for i, repository := range repositories {
+		all.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			found[i], clocks[i] = d.registry(ctx, repository)
+		})
+	}
+	all.Wait()
+	clock := ok("clock", "not compared: no registry tells the time")
+	for _, c := range clocks {
+		if c != nil && clock.State != Failed {
+			clock = *c
+			if c.State == Fine {
+				break
+			}
+		}
+	}
+	return append(found, clock)
+}
+
+// registry is a repository, and the clock as it has it.
+func (d *examination) registry(ctx context.Context, repository string) (Finding, *Finding) {
+	fail := func(err error) Finding {
+		fix := ""
+		if refused := new(registry.Error); errors.As(err, &refused) && refused.Status == http.StatusUnauthorized {
+			host, _, _ := strings.Cut(repository, "/")
+			fix = "docker login " + host
+			err = errors.New(strings.TrimSuffix(err.Error(), fmt.Sprintf("; log in with %q", fix)))
+		}
+		return failed("registry", err, fix)
+	}
+	host, _, _ := strings.Cut(repository, "/")
+	if err := d.Reach("open "+repository, host); err != nil {
+		return Finding{Check: "registry", State: Noted, Detail: repository + " was not asked, because of -offline"}, nil
+	}
+	repo, err := store.OpenRepository(ctx, d.Session, repository, nil, false)
+	if err != nil {
+		return fail(err), nil
+	}
+	defer repo.Close()
+	preflight, err := repo.Preflight(ctx, nil, v1.Hash{})
+	if skewed := new(registry.SkewError); errors.As(err, &skewed) {
+		clock := failed("clock", err, clockFix())
+		return Finding{Check: "registry", State: Noted, Detail: repository + " was not asked further: signatures and logins depend on the clock"}, &clock
+	}
+	if err != nil {
+		return fail(err), nil
+	}
+	clock := ok("clock", fmt.Sprintf("within %v of %s", max(preflight.Skew.Abs(), time.Second), host))
+	can, err := repo.Capabilities(ctx)
+	if err != nil {
+		return fail(err), &clock
+	}
+	referrers := map[registry.ReferrersSupport]string{
+		registry.ReferrersNative: "by the registry", registry.ReferrersFallback: "by a tag", registry.ReferrersUnknown: "unknown yet",
+	}[preflight.Referrers]
+	f := ok("registry", fmt.Sprintf("%s: may push; indexes %s, referrers listed %s, mounts %s", repository, can.Indexes, referrers, can.Mounts))
+	if can.Indexes == registry.Unsupported {
+		f.State, f.Fix = Failed, "choose a registry that takes OCI image indexes: every image here is one"
+	}
+	return f, &clock
+}
+
+// clockFix is the command that sets the clock.
+func clockFix() string {
+	switch runtime.GOOS {
+	case "darwin":
+		return "sudo sntp -sS time.apple.com"
+	case "windows":
+		return "w32tm /resync"
+	}
+	return "sudo timedatectl set-ntp true"
+}
+
+// signing opens the key, or looks at the identity's token; it signs nothing and asks for
+// no certificate.
+func (d *examination) signing(ctx context.Context) []Finding {
+	cfg := d.Config.Release
+	var found []Finding
+	switch {
+	case cfg.Key == "" && cfg.Keyless == nil && len(d.repositories()) == 0:
+		found = append(found, ok("signing", "no key: a release that stays in "+d.Config.Dist+" is signed with one that is made for it"))
+	case cfg.Key == "" && cfg.Keyless == nil:
+		found = append(found, Finding{Check: "signing", State: Failed, Detail: "there is no key and no identity, and a release to a registry needs one", Fix: "mage keys, and set THIMBLE_KEY=cosign.key; or set Config.Release.Keyless"})
+	case cfg.Key != "":
+		found = append(found, d.key(ctx))
+	default:
+		found = append(found, d.identity(ctx))
+	}
+	trust, err := signing.Trust(d.Session)
+	if err != nil {
+		found = append(found, failed("trust", err, ""))
+	} else if cfg.Key == "" && cfg.Keyless != nil {
+		if err := signing.CheckKeyless(d.Session, trust); err != nil {
+			found = append(found, failed("trust", err, ""))
+		}
+	}
+	return found
+}
+
+func (d *examination) key(ctx context.Context) Finding {
+	if err := signing.Reach(d.Session); err != nil {
+		return Finding{Check: "signing", State: Noted, Detail: "not tried: " + err.Error()}
+	}
+	_, err := attest.OpenKey(ctx, signing.KeyPath(d.Session, d.Config.Release.Key), attest.KeyOptions{Password: d.Password, LookupEnv: d.LookupEnv})
+	if errors.Is(err, attest.ErrPassword) {
+		return failed("signing", err, "set COSIGN_PASSWORD to the password of the key")
+	}
+	if err != nil {
+		return failed("signing", err, "")
+	}
+	return ok("signing", "the key "+d.Config.Release.Key+" opens")
+}
+
+func (d *examination) identity(ctx context.Context) Finding {
+	k := *d.Config.Release.Keyless
+	if err := signing.Reach(d.Session); err != nil {
+		return Finding{Check: "signing", State: Noted, Detail: "not tried: " + err.Error()}
+	}
+	source := signing.Tokens(d.Session, k)
+	source.Interactive = nil // nobody logs in for this
+	token, err := source.Token(ctx)
+	if errors.Is(err, attest.ErrNoToken) && k.Issuer != "" {
+		f := Finding{Check: "signing", State: Noted, Detail: "no identity token yet: a release asks you to log in at " + k.Issuer}
+		if d.Login == nil {
+			f.State, f.Detail, f.Fix = Failed, "there is no identity token, and no terminal to log in", "set SIGSTORE_ID_TOKEN, or Config.Release.Keyless.TokenFile"
+		}
+		return f
+	}
+	if err != nil {
+		return failed("signing", err, "")
+	}
+	issuer, err := attest.CheckToken(token)
+	if err != nil {
+		return failed("signing", err, "")
+	}
+	if !slices.Contains([]string{"", issuer}, k.Issuer) {
+		return Finding{Check: "signing", State: Noted, Detail: fmt.Sprintf("the identity token is of %s, and Config.Release.Keyless.Issuer is %s", issuer, k.Issuer)}
+	}
+	return ok("signing", "an identity token of "+issuer)
+}

@@ -1,0 +1,137 @@
+// Package generated keeps account of the files that the commands of Config.Before make.
+//
+// List takes a working tree before the commands run, and gives what is there. Afterwards
+// Made says of a file that no commit has whether the commands made it. A Record remembers
+// what was made, by name and SHA-256: in a later run such a file counts as made again, and
+// Remove removes it. A file that differs from its record was written by somebody else, and
+// is left alone.
+package generated
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/thimble-build/thimble/build/internal/atomicfile"
+)
+
+// Standing are the files and folders of a working tree before the commands run, by their
+// absolute paths. A nil one says that no commands run.
+type Standing map[string]bool
+
+// Record are files that the commands made, by their absolute paths, with their SHA-256.
+type Record map[string]string
+
+// List lists what is below root, except in .git and in skip, an absolute path. What is as
+// the record says is left out.
+func List(ctx context.Context, root, skip string, made Record) (Standing, error) {
+	standing := Standing{}
+	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil
+		case err != nil:
+			return err
+		case d.IsDir() && (d.Name() == ".git" || name == skip):
+			return filepath.SkipDir
+		}
+		if sum, ok := made[name]; ok {
+			if now, err := Sum(name); err == nil && now == sum {
+				return nil
+			}
+		}
+		standing[name] = true
+		return context.Cause(ctx)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look at the tree before Config.Before runs: %w", err)
+	}
+	return standing, nil
+}
+
+// Made says whether the commands made a file.
+func (s Standing) Made(file string) bool { return s != nil && !s[file] }
+
+// Sum is the SHA-256 of a file in hex; of a symlink, that of its text.
+func Sum(file string) (string, error) {
+	info, err := os.Lstat(file)
+	if err != nil {
+		return "", err
+	}
+	var content []byte
+	switch info.Mode().Type() {
+	case fs.ModeSymlink:
+		var text string
+		text, err = os.Readlink(file)
+		content = []byte(text)
+	case 0:
+		content, err = os.ReadFile(file)
+	default:
+		err = fmt.Errorf("%s is neither a file nor a symlink", file)
+	}
+	return fmt.Sprintf("%x", sha256.Sum256(content)), err
+}
+
+// ReadRecord reads a record; it is empty if there is none that can be read.
+func ReadRecord(file string) Record {
+	var r Record
+	content, err := os.ReadFile(file)
+	if err != nil || json.Unmarshal(content, &r) != nil {
+		return Record{}
+	}
+	return r
+}
+
+// Write writes the record, with what others had before and is still there.
+func (r Record) Write(file string, before Record) error {
+	all := maps.Clone(r)
+	for name, sum := range before {
+		if _, ok := all[name]; ok {
+			continue
+		}
+		if now, err := Sum(name); err == nil && now == sum {
+			all[name] = sum
+		}
+	}
+	content, err := json.Marshal(all)
+	if err == nil {
+		err = os.MkdirAll(filepath.Dir(file), 0o755)
+	}
+	if err == nil {
+		err = atomicfile.Write(file, content, 0o644)
+	}
+	if err != nil {
+		return fmt.Errorf("remember what Config.Before made: %w", err)
+	}
+	return nil
+}
+
+// Remove removes the files of the record that are as it says, that are below root without a
+// symlink on the way, and that keep does not name. It returns them.
+func (r Record) Remove(root string, keep map[string]bool) ([]string, error) {
+	var removed []string
+	for _, name := range slices.Sorted(maps.Keys(r)) {
+		rel, err := filepath.Rel(root, name)
+		if err != nil || !filepath.IsLocal(rel) || keep[name] {
+			continue
+		}
+		if folder, err := filepath.EvalSymlinks(filepath.Dir(name)); err != nil || folder != filepath.Dir(name) {
+			continue
+		}
+		if now, err := Sum(name); err != nil || now != r[name] {
+			continue
+		}
+		if err := os.Remove(name); err != nil {
+			return removed, fmt.Errorf("remove what an earlier Config.Before made: %w", err)
+		}
+		removed = append(removed, name)
+	}
+	return removed, nil
+}

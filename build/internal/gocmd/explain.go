@@ -1,0 +1,33 @@
+package gocmd
+
+import (
+	"errors"
+	"os"
+	"regexp"
+
+	"github.com/thimble-build/thimble/build/internal/process"
+)
+
+// notInStd is what the go command says where it has no such package in GOROOT. It says the
+// same where the package is there and its index cannot be written into the build cache,
+// because it drops that error: the disk is full, or another user owns a file of the cache.
+var notInStd = regexp.MustCompile(`package \S+ is not in std \((.+)\)`)
+
+// Explain adds to the error of a go command what the go command leaves out.
+func (g *Go) Explain(err error) error {
+	failed := new(process.Error)
+	if !errors.As(err, &failed) {
+		return err
+	}
+	found := notInStd.FindStringSubmatch(failed.Stderr)
+	if found == nil {
+		return err
+	}
+	if info, statErr := os.Stat(found[1]); statErr != nil || !info.IsDir() {
+		return err
+	}
+	explained := *failed
+	explained.Stderr += "\n" + found[1] + " is there: the go command cannot write to its build cache " + g.Setting("GOCACHE") +
+		"; make room on its disk, give its files to the user who builds, or set GOCACHE to another folder"
+	return &explained
+}

@@ -1,0 +1,54 @@
+package gocmd
+
+import (
+	"errors"
+	"fmt"
+	"go/version"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/mod/modfile"
+)
+
+// vendors says whether the go command builds from the vendor folder by itself
+// (cmd/go/internal/modload.setDefaultBuildMod): from Go 1.14 on, as go.mod or go.work
+// says it, and where the folder was made for the same mode.
+func vendors(mod, work string) (bool, error) {
+	file := mod
+	if work != "" {
+		file = work
+	}
+	if file == "" {
+		return false, nil
+	}
+	folder := filepath.Join(filepath.Dir(file), "vendor")
+	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
+		return false, nil
+	}
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return false, fmt.Errorf("read Go's settings: %w", err)
+	}
+	var said *modfile.Go
+	if work != "" {
+		if parsed, err := modfile.ParseWork(file, content, nil); err == nil {
+			said = parsed.Go
+		}
+	} else if parsed, err := modfile.ParseLax(file, content, nil); err == nil {
+		said = parsed.Go
+	}
+	if said == nil || version.Compare("go"+said.Version, "go1.14") < 0 {
+		return false, nil // what is wrong with the file, the go command says better
+	}
+	modules, err := os.ReadFile(filepath.Join(folder, "modules.txt"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, fmt.Errorf("read Go's settings: %w", err)
+	}
+	line, _, _ := strings.Cut(string(modules), "\n")
+	annotations, _ := strings.CutPrefix(line, "## ")
+	forWorkspace := annotations != line && slices.Contains(strings.FieldsFunc(annotations, func(r rune) bool { return r == ';' || r == ' ' }), "workspace")
+	return forWorkspace == (work != ""), nil
+}

@@ -1,0 +1,52 @@
+// Package ldflags reads linker flags as the go command and the Go linker do. It says
+// which of them a rebuild of somebody else's source may use: those that only change
+// what is written into the binary. It runs nothing.
+package ldflags
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Join writes words as one value of the go command's -ldflags, which splits it at white
+// space and knows quotes of either kind, but no way to escape one. A word that has both
+// kinds is an error.
+func Join(words []string) (string, error) {
+	quoted := make([]string, len(words))
+	for i, w := range words {
+		switch {
+		case w != "" && !strings.ContainsAny(w, space+`'"`):
+			quoted[i] = w
+		case !strings.Contains(w, "'"):
+			quoted[i] = "'" + w + "'"
+		case !strings.Contains(w, `"`):
+			quoted[i] = `"` + w + `"`
+		default:
+			return "", fmt.Errorf("linker flag %q has quotes of both kinds, which the go command cannot be given; leave one kind out", w)
+		}
+	}
+	return strings.Join(quoted, " "), nil
+}
+
+// space are the bytes that separate words (cmd/internal/quoted).
+const space = " \t\n\r"
+
+// Split splits a value of -ldflags into words as the go command does.
+func Split(value string) (words []string, err error) {
+	for rest := strings.TrimLeft(value, space); rest != ""; rest = strings.TrimLeft(rest, space) {
+		if quote := rest[:1]; quote == "'" || quote == `"` {
+			word, after, ok := strings.Cut(rest[1:], quote)
+			if !ok {
+				return nil, fmt.Errorf("linker flags %q have a quote that does not end", value)
+			}
+			words, rest = append(words, word), after
+			continue
+		}
+		end := strings.IndexAny(rest, space)
+		if end < 0 {
+			end = len(rest)
+		}
+		words, rest = append(words, rest[:end]), rest[end:]
+	}
+	return words, nil
+}

@@ -1,0 +1,231 @@
+// Package modsum holds the module cache against go.sum. The go command compares a module
+// with its hash when it downloads it, and compiles whatever is in the module's folder from
+// then on; this package hashes the folder as it is (golang.org/x/mod/sumdb/dirhash).
+//
+// A folder that was hashed is not read again while the stat data of all its files are the
+// same (package filesum): a file that is added, removed or changed shows in them.
+package modsum
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/mod/module"
+	"golang.org/x/mod/sumdb/dirhash"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/thimble-build/thimble/build/internal/filesum"
+	"github.com/thimble-build/thimble/build/internal/limit"
+)
+
+// ErrDiffers is the cause of an error of Check when a folder is not what go.sum says.
+var ErrDiffers = errors.New("it is not what go.sum says")
+
+// Module is a module in the module cache.
+type Module struct {
+	Path, Version string
+	// Sum is its hash in go.sum or go.work.sum, such as "h1:…".
+	Sum string
+}
+
+// Cache is a module cache. A module that was found to be right is not looked at again.
+type Cache struct {
+	dir    string
+	store  filesum.Store
+	always bool
+
+	mu     sync.Mutex
+	checks map[Module]func() error
+}
+
+// Open returns the module cache in a folder (go env GOMODCACHE). always reads every file,
+// whatever the store remembers.
+func Open(dir string, store filesum.Store, always bool) *Cache {
+	return &Cache{dir: dir, store: store, always: always, checks: map[Module]func() error{}}
+}
+
+// Check compares the folders of the modules with their sums. The error names the module
+// and, where its zip file is there or a file has been changed lately, the file.
+func (c *Cache) Check(ctx context.Context, modules []Module) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for _, m := range modules {
+		g.Go(func() error {
+			if err := c.once(ctx, m)(); err != nil {
+				return fmt.Errorf("check module %s %s: %w", m.Path, m.Version, err)
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+func (c *Cache) once(ctx context.Context, m Module) func() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f := c.checks[m]
+	if f == nil {
+		f = sync.OnceValue(func() error {
+			err := c.check(ctx, m)
+			if err != nil { // it may be downloaded, or repaired, meanwhile
+				c.mu.Lock()
+				defer c.mu.Unlock()
+				delete(c.checks, m)
+			}
+			return err
+		})
+		c.checks[m] = f
+	}
+	return f
+}
+
+func (c *Cache) check(ctx context.Context, m Module) error {
+	if m.Sum == "" {
+		return errors.New("go.sum has no hash of it; run go mod tidy and commit go.sum")
+	}
+	escaped, err := module.EscapePath(m.Path)
+	if err != nil {
+		return err
+	}
+	version, err := module.EscapeVersion(m.Version)
+	if err != nil {
+		return err
+	}
+	dir := filepath.Join(c.dir, filepath.FromSlash(escaped)+"@"+version)
+	began := time.Now()
+	found, err := list(ctx, dir)
+	if err != nil {
+		return err
+	}
+	key, states := "module "+dir, found.states()
+	if known, ok := c.store.Get(key); ok && !c.always && states != "" && string(known) == states+" "+m.Sum {
+		return nil
+	}
+	sum, err := found.hash1(ctx, m)
+	if err != nil {
+		return err
+	}
+	if sum != m.Sum {
+		zip := filepath.Join(c.dir, "cache", "download", filepath.FromSlash(escaped), "@v", version+".zip")
+		return fmt.Errorf("%w: %s; remove the folder and run it again: chmod -R u+w %s && rm -r %s", ErrDiffers, found.difference(ctx, m, zip), dir, dir)
+	}
+	again, err := list(ctx, dir)
+	if err != nil {
+		return err
+	}
+	if now := again.states(); now != states {
+		return fmt.Errorf("%s was changed while it was read; run it again", dir)
+	}
+	if states != "" && found.settled(began) {
+		c.store.Put(key, []byte(states+" "+m.Sum))
+	}
+	return nil
+}
+
+// folder is what is in a module's folder.
+type folder struct {
+	dir   string
+	files []file
+}
+
+// file is one file of it, by its path with slashes.
+type file struct {
+	name string
+	info fs.FileInfo
+}
+
+// list finds the files as dirhash.DirFiles does.
+func list(ctx context.Context, dir string) (folder, error) {
+	f := folder{dir: dir}
+	return f, f.add(ctx, "")
+}
+
+// add adds what is below a folder of the module, whose name ends with a slash unless it is
+// the module's own.
+func (f *folder) add(ctx context.Context, below string) error {
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(filepath.Join(f.dir, filepath.FromSlash(below)))
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		name := below + entry.Name()
+		if entry.IsDir() {
+			if err := f.add(ctx, name+"/"); err != nil {
+				return err
+			}
+			continue
+		}
+		info, err := entry.Info()
+		if err == nil && !info.Mode().IsRegular() {
+			info, err = os.Stat(filepath.Join(f.dir, filepath.FromSlash(name)))
+		}
+		if err != nil {
+			return err
+		}
+		f.files = append(f.files, file{name, info})
+	}
+	return nil
+}
+
+// states stands for the names and stat data of all files; "" where the system does not
+// have what is needed.
+func (f folder) states() string {
+	h := sha256.New()
+	var line []byte
+	for _, x := range f.files {
+		s, ok := filesum.StateOf(x.info)
+		if !ok {
+			return ""
+		}
+		line = append(append(line[:0], x.name...), 0)
+		for _, n := range []uint64{s.Device, s.Inode, uint64(s.Size), uint64(s.Modified), uint64(s.Changed)} {
+			line = binary.LittleEndian.AppendUint64(line, n)
+		}
+		h.Write(line)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// settled says that a change of any file after the given time would show in the states.
+func (f folder) settled(read time.Time) bool {
+	for _, x := range f.files {
+		if state, ok := filesum.StateOf(x.info); !ok || !state.Settled(read) {
+			return false
+		}
+	}
+	return true
+}
+
+// hash1 is the hash as go.sum has it.
+func (f folder) hash1(ctx context.Context, m Module) (string, error) {
+	prefix := m.Path + "@" + m.Version + "/"
+	names := make([]string, len(f.files))
+	for i, x := range f.files {
+		names[i] = prefix + x.name
+	}
+	return dirhash.Hash1(names, func(name string) (io.ReadCloser, error) {
+		file, err := os.Open(filepath.Join(f.dir, filepath.FromSlash(strings.TrimPrefix(name, prefix))))
+		if err != nil {
+			return nil, err
+		}
+		return struct {
+			io.Reader
+			io.Closer
+		}{limit.Reader(ctx, file), file}, nil
+	})
+}

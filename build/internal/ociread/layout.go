@@ -1,0 +1,124 @@
+package ociread
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/thimble-build/thimble/build/internal/limit"
+)
+
+// Folder is an OCI image layout (image-spec 1.1, image-layout.md). What it gives is not
+// compared with a digest.
+type Folder struct{ dirs []string }
+
+// Layout is the layout in a folder, or in several, of which the first has what is newer.
+func Layout(dirs ...string) Folder { return Folder{dirs} }
+
+// Index parses index.json: the images and what describes them. If the file is missing, the
+// error is an fs.ErrNotExist.
+func (l Folder) Index() (*v1.IndexManifest, []byte, error) {
+	raw, err := l.read("index.json")
+	if err != nil {
+		return nil, nil, err
+	}
+	index, err := ParseIndex(raw)
+	return index, raw, err
+}
+
+// Entries are those of index.json that can be read, and how many cannot: at most so many. If
+// the file is missing, the error is an fs.ErrNotExist.
+func (l Folder) Entries(most int) (all []v1.Descriptor, bad int, err error) {
+	raw, err := l.read("index.json")
+	if err != nil {
+		return nil, 0, err
+	}
+	found, err := entries(raw, "manifests", most+1)
+	if err != nil {
+		return nil, 0, fmt.Errorf("read index.json: %w", err)
+	}
+	if len(found) > most {
+		return nil, 0, fmt.Errorf("read index.json: it has more than %d entries", most)
+	}
+	all = descriptors(found)
+	return all, len(found) - len(all), nil
+}
+
+// Manifest reads a manifest or an index by its digest.
+func (l Folder) Manifest(digest v1.Hash) ([]byte, error) {
+	name, err := blobName(digest)
+	if err != nil {
+		return nil, err
+	}
+	return l.read(name)
+}
+
+// OpenBlob reads a blob: no more bytes than the descriptor says.
+func (l Folder) OpenBlob(ctx context.Context, d v1.Descriptor) (io.ReadCloser, error) {
+	name, err := blobName(d.Digest)
+	if err != nil {
+		return nil, err
+	}
+	f, err := l.open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s is not in the layout: %w", d.Digest, fs.ErrNotExist)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{limit.Bytes(limit.Reader(ctx, f), d.Size), f}, nil
+}
+
+func (l Folder) read(name string) ([]byte, error) {
+	f, err := l.open(name)
+	if err != nil {
+		return nil, err
+	}
+	b, err := io.ReadAll(limit.Bytes(f, MaxSize))
+	if err = errors.Join(err, f.Close()); err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	return b, nil
+}
+
+// open opens a regular file: a pipe would keep us waiting for who writes to it, and a
+// device has no end.
+func (l Folder) open(name string) (*os.File, error) {
+	var path string
+	var info os.FileInfo
+	err := fs.ErrNotExist
+	for _, dir := range l.dirs {
+		path = filepath.Join(dir, filepath.FromSlash(name))
+		if info, err = os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("read %s: it is no regular file", name)
+	}
+	return os.Open(path)
+}
+
+var digestForm = regexp.MustCompile(`^[a-z0-9]+:[a-f0-9]{32,}$`)
+
+// blobName is where a blob is below the layout. A digest may come from a file in which
+// nobody has looked at it.
+func blobName(d v1.Hash) (string, error) {
+	if !digestForm.MatchString(d.String()) {
+		return "", fmt.Errorf("%q is no digest", d.String())
+	}
+	return "blobs/" + d.Algorithm + "/" + d.Hex, nil
+}

@@ -1,0 +1,85 @@
+package process
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// onThread calls f on a thread that ends with it. The first thread does not end, and it
+// stands for the process: where it was in a domain, those in that domain could read this
+// process.
+func onThread(f func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread()
+		if unix.Gettid() == os.Getpid() {
+			onThread(f) // while this goroutine has the first thread
+			runtime.UnlockOSThread()
+			return
+		}
+		f()
+	}()
+	<-done
+}
+
+// confine puts the calling thread, and all that is started from it, into a domain of
+// Landlock's. Processes in a domain cannot read the memory or the environment of those
+// outside (landlock(7), "Ptrace restrictions"); root with CAP_PERFMON still reads the
+// environment since Linux 6.17. Nothing else changes, as far as that can be had: a domain has to restrict something, so abstract sockets of
+// processes outside cannot be connected to, or, before Linux 6.12, file systems cannot be
+// mounted. Without the rights of root, no process in it gains rights by sudo and the like.
+// Where the kernel has no Landlock, it does nothing.
+func confine() error {
+	abi, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
+	if errno == unix.ENOSYS || errno == unix.EOPNOTSUPP || errno == unix.EPERM { // not in the kernel, switched off, or a container's filter
+		return nil
+	}
+	if errno != 0 {
+		return fmt.Errorf("ask for Landlock: %w", errno)
+	}
+	rules, size := unix.LandlockRulesetAttr{Scoped: unix.LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET}, uintptr(24) // the fields that ABI 6 has
+	if abi < 6 {
+		rules, size = unix.LandlockRulesetAttr{Handled_access_fs: unix.LANDLOCK_ACCESS_FS_MAKE_CHAR}, 8
+	}
+	set, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&rules)), size, 0)
+	if errno != 0 {
+		return fmt.Errorf("make rules for Landlock: %w", errno)
+	}
+	defer unix.Close(int(set))
+	if abi < 6 {
+		if err := allowEverywhere(set); err != nil {
+			return err
+		}
+	}
+	_, _, errno = unix.Syscall(unix.SYS_LANDLOCK_RESTRICT_SELF, set, 0, 0)
+	if errno == unix.EPERM {
+		if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+			return fmt.Errorf("give up new rights: %w", err)
+		}
+		_, _, errno = unix.Syscall(unix.SYS_LANDLOCK_RESTRICT_SELF, set, 0, 0)
+	}
+	if errno != 0 {
+		return fmt.Errorf("enter a domain of Landlock: %w", errno)
+	}
+	return nil
+}
+
+// allowEverywhere allows what a set of rules is about below the root folder.
+func allowEverywhere(set uintptr) error {
+	root, err := unix.Open("/", unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("open the root folder: %w", err)
+	}
+	defer unix.Close(root)
+	rule := unix.LandlockPathBeneathAttr{Allowed_access: unix.LANDLOCK_ACCESS_FS_MAKE_CHAR, Parent_fd: int32(root)}
+	_, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, set, unix.LANDLOCK_RULE_PATH_BENEATH, uintptr(unsafe.Pointer(&rule)), 0, 0, 0)
+	if errno != 0 {
+		return fmt.Errorf("allow the root folder: %w", errno)
+	}
+	return nil
+}

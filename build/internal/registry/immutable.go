@@ -1,0 +1,69 @@
+package registry
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+)
+
+// immutableWords are in the answers of registries that do not let a tag be moved, which
+// no code of the specification says.
+var immutableWords = []string{
+	"immutab",               // Amazon ECR, Harbor, Artifact Registry, Quay, Docker Hub, GitLab
+	"cannot be overwritten", // ECR
+	"can't be overwritten",
+	"overwrite",               // Artifactory
+	"already exist",           // GitHub, Forgejo
+	"not allow updating",      // Nexus
+	"operation is disallowed", // Azure: a tag, or its repository, is locked
+	"write-locked", "is locked", "protected tag", "tag is protected",
+}
+
+// isImmutable says whether a registry refuses to move a tag because tags do not move
+// there.
+func isImmutable(answer *transport.Error) bool {
+	if tagOf(answer.Request) == "" || answer.StatusCode < 400 || answer.StatusCode >= 500 || answer.StatusCode == http.StatusUnauthorized || slices.Contains(outages, answer.StatusCode) {
+		return false
+	}
+	switch answer.StatusCode {
+	case http.StatusConflict, http.StatusPreconditionFailed:
+		return true
+	}
+	if slices.ContainsFunc(answer.Errors, func(d transport.Diagnostic) bool { return d.Code == transport.TagInvalidErrorCode }) {
+		return true // its name is a good one: see checkNames
+	}
+	// The error begins with the request's URL, whose words are not the registry's.
+	text := strings.ReplaceAll(answer.Error(), answer.Request.URL.String(), "")
+	for _, d := range answer.Errors {
+		text += fmt.Sprint(" ", d.Message, " ", d.Detail)
+	}
+	text = strings.ToLower(text)
+	return slices.ContainsFunc(immutableWords, func(w string) bool { return strings.Contains(text, w) })
+}
+
+// tagOf is the tag that a request writes; "" if it does something else.
+func tagOf(req *http.Request) string {
+	if req == nil || req.Method != http.MethodPut {
+		return ""
+	}
+	_, ref, ok := strings.Cut(req.URL.Path, "/manifests/")
+	if !ok || strings.Contains(ref, ":") {
+		return ""
+	}
+	return ref
+}
+
+// immutableHint is the way out for a tag.
+func immutableHint(tag string) string {
+	const why = "the registry does not move this tag: its tags are immutable; "
+	switch {
+	case artifactTag().MatchString(tag):
+		return why + `leave tags that begin with "sha256-" out of the registry's rule, or set Config.Release.Forms to ["bundle"]`
+	case strings.HasPrefix(tag, "sha256-"):
+		return why + `it lists the referrers: leave tags that begin with "sha256-" out of the registry's rule, or set Config.Release.Forms to ["tag"]`
+	}
+	return why + "release another version, or take a tag that moves out of the registry's rule or of Config.Release.MovingTags"
+}

@@ -1,0 +1,194 @@
+package registry
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/thimble-build/thimble/build/internal/ociread"
+)
+
+// Pace is how slow a registry may be. The zero value is the usual one.
+type Pace struct {
+	// Idle is how long a registry may send, or take, not one byte: one minute. An answer to
+	// GET and HEAD must begin within it.
+	Idle time.Duration
+	// Window is the time over which the speed is measured: one minute. Only time in which we
+	// wait for the registry counts.
+	Window time.Duration
+	// Rate is the lowest speed, in bytes per second: 1 KiB/s.
+	Rate int64
+	// Answer is how long a registry may take to answer once it has taken the body of a
+	// request: five minutes, because it hashes a large blob before.
+	Answer time.Duration
+}
+
+func (p Pace) orUsual() Pace {
+	if p.Idle == 0 {
+		p.Idle = time.Minute
+	}
+	if p.Window == 0 {
+		p.Window = time.Minute
+	}
+	if p.Answer == 0 {
+		p.Answer = 5 * time.Minute
+	}
+	if p.Rate == 0 {
+		p.Rate = 1 << 10
+	}
+	return p
+}
+
+func (p Pace) idle() error { return problemf("the registry did nothing for %s", p.Idle) }
+
+func (p Pace) slow() error {
+	return problemf("the registry was slower than %d bytes a second for %s", p.Rate, p.Window)
+}
+
+// meter ends a request whose body comes, or goes, too slowly. It measures between wait and
+// moved, and is used by one goroutine at a time.
+type meter struct {
+	pace   Pace
+	end    context.CancelCauseFunc
+	timer  *time.Timer
+	began  time.Time
+	waited time.Duration // in this window
+	bytes  int64         // in this window
+}
+
+func newMeter(pace Pace, end context.CancelCauseFunc) *meter { return &meter{pace: pace, end: end} }
+
+func (m *meter) minimum() int64 { return int64(m.pace.Window.Seconds() * float64(m.pace.Rate)) }
+
+// wait says that it is the registry's turn.
+func (m *meter) wait() {
+	m.began = time.Now()
+	limit, err := m.pace.Idle, m.pace.idle()
+	if left := m.pace.Window - m.waited; m.bytes < m.minimum() && left < limit {
+		limit, err = left, m.pace.slow()
+	}
+	m.timer = time.AfterFunc(limit, func() { m.end(err) })
+}
+
+// moved says that so many bytes came, or went.
+func (m *meter) moved(n int) {
+	m.timer.Stop()
+	m.waited += time.Since(m.began)
+	m.bytes += int64(n)
+	if m.waited < m.pace.Window {
+		return
+	}
+	if m.bytes < m.minimum() {
+		m.end(m.pace.slow())
+	}
+	m.waited, m.bytes = 0, 0
+}
+
+// received is the body of an answer.
+type received struct {
+	io.ReadCloser
+	ctx   context.Context
+	meter *meter
+	left  int64 // bytes that are read of it; -1 for all
+}
+
+func (r *received) Read(p []byte) (int, error) {
+	if r.left == 0 {
+		return 0, io.EOF
+	}
+	if r.left > 0 {
+		p = p[:min(int64(len(p)), r.left)]
+	}
+	r.meter.wait()
+	n, err := r.ReadCloser.Read(p)
+	r.meter.moved(n)
+	if r.left > 0 {
+		r.left -= int64(n)
+	}
+	if err != nil && err != io.EOF && r.ctx.Err() != nil {
+		err = context.Cause(r.ctx) // and not just that it ended
+	}
+	return n, err
+}
+
+func (r *received) Close() error {
+	err := r.ReadCloser.Close()
+	r.meter.end(nil)
+	return err
+}
+
+// sent is the body of a request: the registry has taken what was read before when the
+// next piece is asked for.
+type sent struct {
+	io.ReadCloser
+	meter  *meter
+	report func(int64)
+	last   int // bytes of the piece that is on its way; -1 before the first
+}
+
+func (s *sent) Read(p []byte) (int, error) {
+	s.taken()
+	n, err := s.ReadCloser.Read(p)
+	if n > 0 && s.report != nil {
+		s.report(int64(n))
+	}
+	if err == nil { // the answer has a limit of its own
+		s.last = n
+		s.meter.wait()
+	}
+	return n, err
+}
+
+func (s *sent) taken() {
+	if s.last >= 0 {
+		s.meter.moved(s.last)
+		s.last = -1
+	}
+}
+
+func (s *sent) Close() error {
+	s.taken()
+	return s.ReadCloser.Close()
+}
+
+// unbounded says whether an answer may have any size: that of a blob, wherever the
+// registry sends us for it. All others are documents.
+func unbounded(req *http.Request) bool {
+	for req.Response != nil && req.Response.Request != nil {
+		req = req.Response.Request
+	}
+	return req.Method == http.MethodGet && strings.HasPrefix(req.URL.Path, "/v2/") && strings.Contains(req.URL.Path, "/blobs/")
+}
+
+// paced makes a request that ends when the registry is too slow.
+func (w *wire) paced(in *http.Request) (*http.Response, error) {
+	ctx, end := context.WithCancelCause(in.Context())
+	out := in.WithContext(ctx)
+	if in.Body != nil && in.Body != http.NoBody {
+		s := &sent{ReadCloser: in.Body, meter: newMeter(w.pace, end), last: -1}
+		if in.Method == http.MethodPatch {
+			s.report = w.progress
+		}
+		out.Body = s
+	}
+	if in.Method == http.MethodGet || in.Method == http.MethodHead {
+		timer := time.AfterFunc(w.pace.Idle, func() { end(w.pace.idle()) })
+		defer timer.Stop()
+	}
+	resp, err := w.base.RoundTrip(out)
+	if err != nil {
+		if in.Context().Err() == nil && ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		end(nil)
+		return nil, err
+	}
+	body := &received{ReadCloser: resp.Body, ctx: ctx, meter: newMeter(w.pace, end), left: -1}
+	if !unbounded(in) {
+		body.left = ociread.MaxSize + 1
+	}
+	resp.Body = body
+	return resp, nil
+}

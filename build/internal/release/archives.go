@@ -1,0 +1,241 @@
+package release
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/thimble-build/thimble/build/internal/archive"
+	"github.com/thimble-build/thimble/build/internal/attest"
+	"github.com/thimble-build/thimble/build/internal/publish"
+	"github.com/thimble-build/thimble/build/internal/session"
+	"github.com/thimble-build/thimble/build/internal/signing"
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// ArchiveInput is what archives and notes are made of.
+type ArchiveInput struct {
+	Programs []Program
+	// Folders have the service's licence and README files. Of each kind, the first one counts.
+	Folders []string
+	// Commits are those since Previous, the tag of the release before; the newest first.
+	Previous string
+	Commits  []archive.Commit
+}
+
+// Program is what an archive is made of.
+type Program struct {
+	// Image is the image's name.
+	Image    string
+	Platform plan.Platform
+	// SHA256 is that of the executable, in hex, and Size its bytes.
+	SHA256 string
+	Size   int64
+	Open   func() (io.ReadCloser, error)
+	// Licenses are the texts of what is linked; empty where they are not wanted.
+	Licenses []byte
+	// SPDX and CycloneDX are the SBOMs, Components counts those of CycloneDX.
+	SPDX, CycloneDX []byte
+	Components      int
+}
+
+// Archive is a release archive in the output folder. Paths are below that folder.
+type Archive struct {
+	Path   string
+	SHA256 string
+	Size   int64
+	// Image and Platform are those of the program.
+	Image    string
+	Platform plan.Platform
+	// SPDX and CycloneDX are the paths of the SBOMs, Components counts those of CycloneDX.
+	SPDX, CycloneDX string
+	Components      int
+}
+
+// Memo returns what make returned for the same key before, or what it returns now.
+type Memo func(key string, make func() ([]byte, error)) ([]byte, error)
+
+// Archives stages a release archive for each program, with the licence and README files of the
+// repository; the checksums of all with a Sigstore bundle, and the notes. It stages nothing where
+// Config.Release.OmitArchives is set.
+func Archives(ctx context.Context, s *session.Session, p *plan.Plan, signer signing.Signer, dist *publish.Dist, memo Memo, in ArchiveInput) ([]Archive, error) {
+	var all []Archive
+	err := s.Stage("archive", func() (string, error) {
+		if s.Config.Release.OmitArchives {
+			return "", nil
+		}
+		own, err := ownFiles(in.Folders)
+		if err != nil {
+			return "", err
+		}
+		sums := map[string]string{}
+		for _, program := range in.Programs {
+			a, err := writeArchive(ctx, p, dist, memo, program, own)
+			if err != nil {
+				return "", err
+			}
+			all = append(all, a)
+			sums[path.Base(a.Path)] = a.SHA256
+			for name, document := range map[string][]byte{a.SPDX: program.SPDX, a.CycloneDX: program.CycloneDX} {
+				if err := dist.Write(name, document); err != nil {
+					return "", err
+				}
+				sums[path.Base(name)] = sum(document)
+			}
+		}
+		if err := writeChecksums(ctx, s, signer, dist, archive.Checksums(sums)); err != nil {
+			return "", err
+		}
+		notes := archive.Notes(archive.Release{Version: p.Version, Previous: in.Previous, Source: p.Source, Commits: in.Commits})
+		return "", dist.Write("archives/notes.md", notes)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+// archived is an archive that was made, as the cache remembers it.
+type archived struct {
+	SHA256 string
+	Size   int64
+}
+
+// writeArchive stages one archive. The file that an earlier run has left stays, if it is what
+// that run made of the same files.
+func writeArchive(ctx context.Context, p *plan.Plan, dist *publish.Dist, memo Memo, program Program, own []archive.Entry) (Archive, error) {
+	folder, extension := archive.Name(program.Image, p.Version, program.Platform), archive.Extension(program.Platform.OS)
+	out := Archive{
+		Path: path.Join("archives", folder+extension), Image: program.Image, Platform: program.Platform,
+		SPDX: path.Join("archives", folder+".spdx.json"), CycloneDX: path.Join("archives", folder+".cdx.json"), Components: program.Components,
+	}
+	in := archive.Input{
+		Folder: folder, Modified: p.Created(),
+		Entries: append(slices.Clone(own), archive.Entry{Name: program.Platform.Executable(program.Image), Executable: true, Size: program.Size, Open: program.Open}),
+	}
+	if len(program.Licenses) > 0 {
+		in.Entries = append(in.Entries, archive.Entry{Name: archive.LicensesFile, Data: program.Licenses})
+	}
+	key := sha256.New()
+	fmt.Fprintf(key, "%s %s %d\n", out.Path, in.Folder, in.Modified.Unix())
+	for _, e := range in.Entries {
+		content := program.SHA256
+		if e.Open == nil {
+			content = sum(e.Data)
+		}
+		fmt.Fprintf(key, "%q %t %s\n", e.Name, e.Executable, content)
+	}
+	var made archived
+	fresh := false
+	create := func() ([]byte, error) {
+		var err error
+		fresh = true
+		if made, err = createArchive(ctx, dist, out.Path, extension, in); err != nil {
+			return nil, err
+		}
+		return json.Marshal(made)
+	}
+	kept, err := memo("archive-"+hex.EncodeToString(key.Sum(nil)), create)
+	if err == nil && !fresh {
+		err = json.Unmarshal(kept, &made)
+		inPlace := false
+		if err == nil {
+			inPlace, err = dist.Keep(ctx, out.Path, made.SHA256)
+		}
+		if err == nil && !inPlace {
+			_, err = create()
+		}
+	}
+	out.SHA256, out.Size = made.SHA256, made.Size
+	return out, err
+}
+
+func createArchive(ctx context.Context, dist *publish.Dist, name, extension string, in archive.Input) (archived, error) {
+	sum := sha256.New()
+	counted := &countingWriter{w: sum}
+	err := dist.Create(ctx, name, func(w io.Writer) error {
+		return archive.Write(ctx, io.MultiWriter(w, counted), extension, in)
+	})
+	return archived{hex.EncodeToString(sum.Sum(nil)), counted.n}, err
+}
+
+// sum is the SHA-256 in hex.
+func sum(content []byte) string {
+	digest := sha256.Sum256(content)
+	return hex.EncodeToString(digest[:])
+}
+
+// writeChecksums stages the list and its bundle. One that is there and is by this run's signer
+// stays, as signatures in a registry do.
+func writeChecksums(ctx context.Context, s *session.Session, signer signing.Signer, dist *publish.Dist, list []byte) error {
+	const name = "archives/checksums.txt"
+	trust := signer.Trust.Of(signer.Signer)
+	bundle, err := os.ReadFile(filepath.Join(s.Dist, filepath.FromSlash(name+".sigstore.json")))
+	if err == nil {
+		_, err = attest.VerifyBlob(list, bundle, trust)
+	}
+	if err != nil {
+		if bundle, err = attest.SignBlob(ctx, signer.Signer, list); err != nil {
+			return err
+		}
+		if _, err := attest.VerifyBlob(list, bundle, trust); err != nil {
+			return err
+		}
+	}
+	if err := dist.Write(name, list); err != nil {
+		return err
+	}
+	return dist.Write(name+".sigstore.json", bundle)
+}
+
+// ownFiles are the module's own licence and README files, or the repository's.
+func ownFiles(folders []string) ([]archive.Entry, error) {
+	var entries []archive.Entry
+	for _, dir := range folders {
+		files, err := os.ReadDir(dir)
+		if err != nil {
+			return nil, fmt.Errorf("find LICENSE and README: %w", err)
+		}
+		for _, f := range files {
+			name := strings.ToUpper(f.Name())
+			wanted := slices.ContainsFunc([]string{"LICENSE", "LICENCE", "COPYING", "NOTICE", "README"}, func(s string) bool {
+				return name == s || strings.HasPrefix(name, s+".")
+			})
+			if !wanted || !f.Type().IsRegular() || slices.ContainsFunc(entries, func(e archive.Entry) bool { return kind(e.Name) == kind(f.Name()) }) {
+				continue
+			}
+			content, err := os.ReadFile(filepath.Join(dir, f.Name()))
+			if err != nil {
+				return nil, fmt.Errorf("read %s: %w", f.Name(), err)
+			}
+			entries = append(entries, archive.Entry{Name: f.Name(), Data: content})
+		}
+	}
+	return entries, nil
+}
+
+// kind tells a LICENSE from a README, whatever their extensions.
+func kind(name string) string {
+	k, _, _ := strings.Cut(strings.ToUpper(name), ".")
+	return k
+}
+
+// countingWriter counts what goes through it.
+type countingWriter struct {
+	w io.Writer
+	n int64
+}
+
+func (c *countingWriter) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	c.n += int64(n)
+	return n, err
+}

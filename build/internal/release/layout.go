@@ -1,0 +1,153 @@
+package release
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"path/filepath"
+	"slices"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	imagespec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/thimble-build/thimble/build/internal/attest"
+	"github.com/thimble-build/thimble/build/internal/ociread"
+	"github.com/thimble-build/thimble/build/internal/progress"
+	"github.com/thimble-build/thimble/build/internal/publish"
+	"github.com/thimble-build/thimble/build/internal/session"
+	"github.com/thimble-build/thimble/build/internal/signing"
+	"github.com/thimble-build/thimble/build/internal/store"
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// The annotations by which cosign finds an index and what is stored about it in a
+// layout (cosign verify --local-image).
+const (
+	cosignKind         = "kind"
+	cosignIndex        = "dev.cosignproject.cosign/imageIndex"
+	cosignSignatures   = "dev.cosignproject.cosign/sigs"
+	cosignAttestations = "dev.cosignproject.cosign/atts"
+)
+
+// Layout is an image that is signed for its layout in the output folder.
+type Layout struct {
+	// Image is the image's name.
+	Image string
+	// Annotations are those of the index in the layout, Referrers are the signatures and statements.
+	Annotations map[string]string
+	Referrers   []publish.Referrer
+
+	image    Image
+	subjects []attest.Subject
+}
+
+// SignLayouts signs every image for its layout in the output folder. What is in the layout
+// already, and is whole, is not made again.
+func SignLayouts(ctx context.Context, s *session.Session, p *plan.Plan, signer signing.Signer, images []Image) ([]Layout, error) {
+	var all []Layout
+	for _, img := range images {
+		err := s.Stage("sign "+img.Name, func() (string, error) {
+			l, made, err := signLayout(ctx, s, p, signer, img)
+			if err != nil {
+				return "", err
+			}
+			all = append(all, l)
+			if made == 0 {
+				return "up to date", nil
+			}
+			return progress.Count(made, "signature"), nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// signLayout signs one image, and counts the new signatures.
+func signLayout(ctx context.Context, s *session.Session, p *plan.Plan, signer signing.Signer, img Image) (l Layout, made int, err error) {
+	l = Layout{Image: img.Name, Annotations: map[string]string{cosignKind: cosignIndex}, image: img}
+	if l.subjects, err = img.subjects(img.Name, img.Tags); err != nil {
+		return l, 0, err
+	}
+	dir := filepath.Join(s.Dist, "oci", img.Name)
+	for i := range l.subjects {
+		if l.subjects[i].Stored, err = store.CompleteInLayout(ctx, dir, l.subjects[i].Descriptor.Digest); err != nil {
+			s.Progress.Notice(fmt.Sprintf("%s is signed again: %v", img.Name, err))
+			l.subjects[i].Stored = attest.Stored{}
+		}
+	}
+	signed, err := attest.Sign(ctx, signer.Signer, l.subjects, signer.Options(p.Created()))
+	if err != nil {
+		return l, 0, err
+	}
+	for i, of := range signed {
+		made += of.Made
+		l.Referrers = append(l.Referrers, storedReferrers(of.Digest, storedThen(of), i == 0)...)
+	}
+	return l, made, nil
+}
+
+// VerifyLayouts reads every layout as it is written, part of it still in the stage, and
+// verifies it: that all of the plan is there.
+func VerifyLayouts(ctx context.Context, s *session.Session, p *plan.Plan, signer signing.Signer, dist *publish.Dist, layouts []Layout) (Receipt, error) {
+	var receipt Receipt
+	for _, l := range layouts {
+		name := path.Join("oci", l.Image)
+		from := ociread.Layout(dist.Folders(name)...)
+		m, err := store.LayoutEvidence(ctx, filepath.Join(s.Dist, filepath.FromSlash(name)), from)
+		if err != nil {
+			return Receipt{}, err
+		}
+		m.Name = l.Image
+		policy := policy(p, signer, l.image, l.subjects)
+		policy.Content = func(ctx context.Context, of v1.Descriptor) error {
+			return store.CheckContent(ctx, from, m.Find(of.Digest))
+		}
+		report, err := attest.Verify(ctx, m, policy)
+		if err != nil {
+			return Receipt{}, report.Refusal(err)
+		}
+		receipt = receipt.with("", report)
+	}
+	return receipt, nil
+}
+
+// storedThen is what will lie in the layout about a digest: what was there, and what is new.
+func storedThen(s attest.Signed) attest.Stored {
+	then := s.Found
+	then.Bundles = append(slices.Clone(then.Bundles), s.Bundles...)
+	if s.Signatures != nil {
+		then.Signatures = s.Signatures
+	}
+	if s.Attestations != nil {
+		then.Attestations = s.Attestations
+	}
+	return then
+}
+
+// storedReferrers is what lies in the layout about a digest. cosign looks for what is
+// about the index, and for no more than one of a kind.
+func storedReferrers(digest v1.Hash, stored attest.Stored, index bool) []publish.Referrer {
+	var all []publish.Referrer
+	for _, b := range stored.Bundles {
+		all = append(all, publish.Referrer{Image: b})
+	}
+	for _, tagged := range []struct {
+		img       v1.Image
+		tag, kind string
+	}{
+		{stored.Signatures, attest.SignatureTag(digest), cosignSignatures},
+		{stored.Attestations, attest.AttestationTag(digest), cosignAttestations},
+	} {
+		if tagged.img == nil {
+			continue
+		}
+		annotations := map[string]string{imagespec.AnnotationRefName: tagged.tag}
+		if index {
+			annotations[cosignKind] = tagged.kind
+		}
+		all = append(all, publish.Referrer{Image: tagged.img, Annotations: annotations})
+	}
+	return all
+}

@@ -1,0 +1,111 @@
+package release
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/thimble-build/thimble/build/internal/offline"
+	"github.com/thimble-build/thimble/build/internal/registry"
+	"github.com/thimble-build/thimble/build/internal/resolve"
+	"github.com/thimble-build/thimble/build/internal/session"
+	"github.com/thimble-build/thimble/build/internal/store"
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// Previous is an image of an earlier release.
+type Previous struct {
+	// Tag is what that release called it, Digest what the tag points to.
+	Tag    string
+	Digest string
+	// Platforms are in the order of the index.
+	Platforms []PreviousPlatform
+}
+
+// PreviousPlatform is the image for one platform. Size is what a client downloads, in bytes.
+type PreviousPlatform struct {
+	Platform plan.Platform
+	Digest   string
+	Size     int64
+}
+
+// patience is how long the registry is waited for, when only the change of a size is to
+// be told.
+const patience = 10 * time.Second
+
+// FindPrevious looks for the images of an earlier version: under its tag, in the repository that
+// the present ones are for. It returns those that are there, by the images' names. Without an
+// answer, it says so in a notice.
+func FindPrevious(ctx context.Context, s *session.Session, p *plan.Plan, version string) map[string]Previous {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	all := map[string]Previous{}
+	for _, img := range p.Images {
+		if img.Repository == "" {
+			continue
+		}
+		found, err := previousImage(ctx, s, img.Repository, resolve.Tag(version))
+		switch {
+		case err == nil && found != nil:
+			all[img.Name] = *found
+		case err != nil && !errors.Is(err, offline.ErrOffline):
+			s.Progress.Notice(fmt.Sprintf("the summary does not say how sizes changed since %s: %v", version, err))
+		}
+	}
+	return all
+}
+
+// previousImage reads what a tag points to; nil where there is no such tag.
+func previousImage(ctx context.Context, s *session.Session, repository, tag string) (*Previous, error) {
+	repo, err := store.OpenRepository(ctx, s, repository, nil, true)
+	if err != nil {
+		return nil, err
+	}
+	defer repo.Close()
+	digest, err := repo.Resolve(ctx, tag)
+	if err != nil || digest.Hex == "" {
+		return nil, err
+	}
+	raw, _, err := repo.Manifest(ctx, digest)
+	if err != nil {
+		return nil, err
+	}
+	var index v1.IndexManifest
+	if err := json.Unmarshal(raw, &index); err != nil {
+		return nil, fmt.Errorf("read %s:%s: %w", repository, tag, err)
+	}
+	found := &Previous{Tag: tag, Digest: digest.String()}
+	for _, d := range index.Manifests {
+		size, err := downloadSize(ctx, repo, d)
+		if err != nil {
+			return nil, err
+		}
+		p := PreviousPlatform{Digest: d.Digest.String(), Size: size}
+		if d.Platform != nil {
+			p.Platform.OS, p.Platform.Architecture, p.Platform.Variant = d.Platform.OS, d.Platform.Architecture, d.Platform.Variant
+		}
+		found.Platforms = append(found.Platforms, p)
+	}
+	return found, nil
+}
+
+// downloadSize is that of an image's manifest, its configuration and its layers, in bytes.
+func downloadSize(ctx context.Context, repo *registry.Repository, d v1.Descriptor) (int64, error) {
+	raw, _, err := repo.Manifest(ctx, d.Digest)
+	if err != nil {
+		return 0, err
+	}
+	var m v1.Manifest
+	if err := json.Unmarshal(raw, &m); err != nil {
+		return 0, fmt.Errorf("read %s@%s: %w", repo.Name(), d.Digest, err)
+	}
+	size := int64(len(raw)) + m.Config.Size
+	for _, l := range m.Layers {
+		size += l.Size
+	}
+	return size, nil
+}

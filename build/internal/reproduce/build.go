@@ -1,0 +1,84 @@
+package reproduce
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/thimble-build/thimble/build/internal/gocmd"
+	"github.com/thimble-build/thimble/build/internal/sandbox"
+	"github.com/thimble-build/thimble/build/internal/session"
+)
+
+// Built is what a build in a clean room left.
+type Built struct {
+	// Manifest is the file manifest.json.
+	Manifest string
+	// Generated are the files and folders that no commit has, relative to the repository's
+	// root, without those of the output folder.
+	Generated []string
+	// Differs is what was not as in the first build, for a reader.
+	Differs []string
+}
+
+// Build builds the clone with what Fetch or FetchPlanned put in place and nothing else. self is
+// a program, with its arguments, that calls Enter; mechanisms are those of a sandbox to build
+// in.
+func (r *Room) Build(ctx context.Context, s *session.Session, g *gocmd.Go, self []string, mechanisms []sandbox.Mechanism) (Built, error) {
+	var built Built
+	err := s.Stage("build in the clean room", func() (string, error) {
+		memory, err := s.MemoryLimit()
+		if err != nil {
+			return "", err
+		}
+		dir := r.source.workdir(r.tree())
+		env, differs := r.environment(s, g)
+		args, more := r.vary(self)
+		built = Built{Manifest: filepath.Join(r.source.dist(r.tree()), "manifest.json"), Differs: append(differs, more...)}
+		c := command{self: self, args: args, env: env, dir: dir, mechanisms: mechanisms}
+		if len(mechanisms) > 0 {
+			c.rules = r.rules(s, g, self)
+		}
+		return "", childError("build in the clean room", r.run(ctx, c, message{
+			Job: Job{
+				Config: r.source.Config, Workdir: dir, Cache: r.cacheFolder(), Platforms: r.source.Platforms, Offline: s.Offline,
+				FromPlan: r.source.stranger(), Memory: memory,
+			},
+			Result: r.resultFile(),
+		}))
+	})
+	if err != nil {
+		return built, err
+	}
+	if r.source.stranger() {
+		if err := r.plainFiles(); err != nil {
+			return built, err
+		}
+	}
+	built.Generated, err = r.generated()
+	return built, err
+}
+
+// generated reads which files the build generated. What it wrote is a stranger's: no git reads
+// its clone.
+func (r *Room) generated() ([]string, error) {
+	b, err := os.ReadFile(r.resultFile())
+	if err != nil {
+		return nil, fmt.Errorf("read what the build generated: %w", err)
+	}
+	var found result
+	if err := json.Unmarshal(b, &found); err != nil {
+		return nil, fmt.Errorf("read what the build generated: %w", err)
+	}
+	var names []string
+	for _, name := range found.Unclean {
+		name = strings.TrimSuffix(name, "/")
+		if dist := r.source.distName(); name != dist && !strings.HasPrefix(name, dist+"/") {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}

@@ -1,0 +1,91 @@
+package reproduce
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/layout"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"github.com/thimble-build/thimble/build/internal/attest"
+	"github.com/thimble-build/thimble/build/internal/ociread"
+	"github.com/thimble-build/thimble/build/internal/session"
+	"github.com/thimble-build/thimble/build/internal/store"
+)
+
+// Image is an image as it was found, with what is said of it.
+type Image struct {
+	// Ref is the reference by which it was found.
+	Ref string
+	// Evidence is the image's manifests, and what is stored about each.
+	Evidence attest.Evidence
+	// Named is what a release must not contradict of the reference; zero for a layout.
+	Named attest.Reference
+
+	open  func(context.Context, v1.Hash) (v1.Image, error)
+	close func()
+}
+
+// FindImage finds an image by a tag or digest in a registry, or in an OCI layout. Close ends
+// its connections.
+func FindImage(ctx context.Context, s *session.Session, ref string) (*Image, error) {
+	if dir, ok := store.LayoutOf(s, ref); ok {
+		m, err := store.LayoutEvidence(ctx, dir, ociread.Layout(dir))
+		if err != nil {
+			return nil, err
+		}
+		root := m.Root.Descriptor.Digest
+		open := func(_ context.Context, digest v1.Hash) (v1.Image, error) { return imageInLayout(dir, root, digest) }
+		return &Image{Ref: ref, Evidence: m, open: open, close: func() {}}, nil
+	}
+	repo, digest, err := store.Find(ctx, s, ref, true)
+	if err != nil {
+		return nil, err
+	}
+	m, err := store.Evidence(ctx, repo, repo.Name().Name(), digest, nil)
+	if err != nil {
+		repo.Close()
+		return nil, err
+	}
+	open := func(ctx context.Context, digest v1.Hash) (v1.Image, error) {
+		return remote.Image(repo.Name().Digest(digest.String()), repo.RemoteOptions(ctx)...)
+	}
+	return &Image{Ref: ref, Evidence: m, Named: store.ReferenceOf(repo, ref), open: open, close: func() { repo.Close() }}, nil
+}
+
+// Close ends the image's connections.
+func (i *Image) Close() { i.close() }
+
+// imageInLayout opens an image of a layout, which is the root or in the index that the root is.
+func imageInLayout(dir string, root, digest v1.Hash) (v1.Image, error) {
+	top, err := layout.ImageIndexFromPath(dir)
+	if err == nil && digest != root {
+		top, err = top.ImageIndex(root)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return top.Image(digest)
+}
+
+// Provenances are the image's attestations of provenance that are signed by whom is trusted;
+// at least one.
+func (i *Image) Provenances(ctx context.Context, trust attest.Trust) ([]attest.Attested, error) {
+	root := i.Evidence.Root
+	all, reasons, err := root.Stored.Attested(ctx, root.Descriptor.Digest, trust, attest.ProvenanceType)
+	if err != nil {
+		return nil, fmt.Errorf("reproduce %s: %w", i.Ref, err)
+	}
+	switch {
+	case len(all) == 0 && len(reasons) == 0:
+		return nil, fmt.Errorf("reproduce %s: it has no provenance, so that nobody can tell what it was built from; \"mage release\" attaches it to an image, and to the layout in dist", i.Ref)
+	case len(all) == 0:
+		slices.Sort(reasons)
+		return nil, fmt.Errorf("reproduce %s: its provenance is not signed by whom you expect: %s; name the signer's key with -key, or -identity, -issuer and -trustedRoot",
+			i.Ref, strings.Join(slices.Compact(reasons), "; "))
+	}
+	return all, nil
+}

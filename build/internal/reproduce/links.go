@@ -1,0 +1,88 @@
+package reproduce
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// inside returns an error where a link of the clone leads what is written, or where the
+// go command starts, out of it. The go command writes go.mod, go.sum and go.work.sum.
+func (r *Room) inside() error {
+	tree := r.tree()
+	folders := []string{r.source.module(tree), r.source.dist(tree)}
+	if r.source.stranger() {
+		folders = append(folders, filepath.Join(r.source.module(tree), filepath.Dir(filepath.FromSlash(r.source.Plan.Toolchain.Work))))
+	}
+	for _, folder := range folders {
+		if err := noLinks(tree, folder); err != nil {
+			return err
+		}
+	}
+	return filepath.WalkDir(tree, func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && d.Name() == ".git":
+			return filepath.SkipDir
+		case d.Type()&fs.ModeSymlink == 0 || !slices.Contains([]string{".mod", ".sum", ".work"}, filepath.Ext(name)):
+			return nil
+		}
+		rel, err := filepath.Rel(tree, name)
+		if err != nil {
+			return err
+		}
+		to, err := filepath.EvalSymlinks(name)
+		if err == nil {
+			to, err = filepath.Rel(tree, to)
+		}
+		if err != nil || !filepath.IsLocal(to) {
+			return fmt.Errorf("the source has a link that leads out of it, or to nothing, where the go command may write: %s", filepath.ToSlash(rel))
+		}
+		return nil
+	})
+}
+
+// noLinks returns an error where an element of a folder's path below a root is a link.
+func noLinks(root, folder string) error {
+	rel, err := filepath.Rel(root, folder)
+	if err != nil {
+		return err
+	}
+	at := root
+	for _, element := range strings.Split(rel, string(filepath.Separator)) {
+		at = filepath.Join(at, element)
+		info, err := os.Lstat(at)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if info.Mode()&fs.ModeSymlink != 0 {
+			return fmt.Errorf("the source has a link where a folder is needed: %s", filepath.ToSlash(rel))
+		}
+	}
+	return nil
+}
+
+// plainFiles returns an error where what the build left to be read is anything but files and
+// folders: whoever took the compiler over could make it a link to a file of the user's.
+func (r *Room) plainFiles() error {
+	for _, left := range []string{r.resultFile(), r.source.dist(r.tree())} {
+		err := filepath.WalkDir(left, func(name string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || d.Type().IsRegular() {
+				return err
+			}
+			return fmt.Errorf("the build left %s, which is neither a file nor a folder", filepath.Base(name))
+		})
+		if err != nil {
+			return fmt.Errorf("read what the build made: %w", err)
+		}
+	}
+	return r.inside()
+}

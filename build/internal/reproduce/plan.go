@@ -1,0 +1,117 @@
+package reproduce
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/thimble-build/thimble/build/internal/ldflags"
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// A plan in provenance is a stranger's text, whoever signed it. What is checked here
+// is what would otherwise reach the file system or the command line of a program.
+
+// What the toolchain's settings may look like: each reaches the go command.
+var (
+	released   = regexp.MustCompile(`^go1\.[0-9]{1,4}(\.[0-9]{1,4})?((rc|beta)[0-9]{1,3})?$`)
+	experiment = regexp.MustCompile(`^[a-z0-9]+(,[a-z0-9]+)*$`)
+	fips140    = regexp.MustCompile(`^(latest|inprocess|certified|v[0-9]+\.[0-9]+\.[0-9]+(-[0-9a-z]+)?)$`)
+	modes      = []string{"readonly", "vendor", "mod"}
+)
+
+// CheckPlan refuses a plan that would have more than the clone of its source as input,
+// or a linker flag that allowed does not name and that does more than change the binary.
+func CheckPlan(p *plan.Plan, allowed []string) error {
+	t := p.Toolchain
+	switch {
+	case !released.MatchString(t.Version):
+		return fmt.Errorf("it was built with the toolchain %q, which was never released, so that it cannot be had", t.Version)
+	case t.Experiment != "" && !experiment.MatchString(t.Experiment):
+		return fmt.Errorf("its provenance has the GOEXPERIMENT %q, which is no list of names", t.Experiment)
+	case t.FIPS140 != "" && !fips140.MatchString(t.FIPS140):
+		return fmt.Errorf("its provenance has the GOFIPS140 %q, which is no version", t.FIPS140)
+	case !slices.Contains(modes, t.Mod):
+		return fmt.Errorf("its provenance has -mod=%q, which is none of %s", t.Mod, strings.Join(modes, ", "))
+	}
+	if where, ok := hasNUL(reflect.ValueOf(p).Elem(), "plan"); ok {
+		return fmt.Errorf("its provenance has a NUL byte in %s", where)
+	}
+	module := path.Join(p.Workdir, p.Module.Dir)
+	folders := []string{p.Workdir, module}
+	if t.Work != "" {
+		folders = append(folders, path.Join(module, t.Work))
+	}
+	for _, i := range p.Images {
+		for _, a := range i.Assets {
+			folders = append(folders, below(module, a.Source))
+		}
+		for _, file := range i.CACertificates {
+			folders = append(folders, below(module, file))
+		}
+		for _, kind := range []string{"oci:", "docker-archive:"} {
+			if file, ok := strings.CutPrefix(i.Base, kind); ok {
+				folders = append(folders, below(p.Workdir, file))
+			}
+		}
+	}
+	for _, rel := range folders {
+		if rel != "" && !filepath.IsLocal(filepath.FromSlash(rel)) {
+			return fmt.Errorf("its provenance names the file or folder %q, which is not below the repository's root", rel)
+		}
+	}
+	if err := ldflags.Check(p.Build.LDFlags, allowed); err != nil {
+		remedy := ""
+		if refused := new(ldflags.Refused); errors.As(err, &refused) && !refused.Final {
+			remedy = fmt.Sprintf("; -allowLinkerFlag='%s' allows it", refused.Word)
+		}
+		return fmt.Errorf("its provenance has what a rebuild does not give to the linker: %w%s", err, remedy)
+	}
+	return nil
+}
+
+// below is a path in a folder; an absolute one stays as it is.
+func below(folder, name string) string {
+	if name = filepath.ToSlash(name); path.IsAbs(name) || filepath.IsAbs(name) {
+		return name
+	}
+	return path.Join(folder, name)
+}
+
+// hasNUL says where a string with a NUL byte is in a value.
+func hasNUL(v reflect.Value, where string) (string, bool) {
+	switch v.Kind() {
+	case reflect.String:
+		return where, strings.ContainsRune(v.String(), 0)
+	case reflect.Pointer:
+		if !v.IsNil() {
+			return hasNUL(v.Elem(), where)
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			if at, ok := hasNUL(v.Index(i), where); ok {
+				return at, true
+			}
+		}
+	case reflect.Map:
+		for _, key := range v.MapKeys() {
+			for _, x := range []reflect.Value{key, v.MapIndex(key)} {
+				if at, ok := hasNUL(x, where); ok {
+					return at, true
+				}
+			}
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if at, ok := hasNUL(v.Field(i), where+"."+v.Type().Field(i).Name); ok {
+				return at, true
+			}
+		}
+	}
+	return "", false
+}

@@ -1,0 +1,95 @@
+package reproduce
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/thimble-build/thimble/build/internal/gocmd"
+	"github.com/thimble-build/thimble/build/internal/sandbox"
+	"github.com/thimble-build/thimble/build/internal/session"
+	"github.com/thimble-build/thimble/build/internal/toolchain"
+)
+
+// Sandbox says which mechanisms keep a stranger's build from the rest of the machine.
+type Sandbox struct {
+	// Held are the mechanisms that hold on this machine, by a child that tried; Refused are
+	// the others.
+	Held    []sandbox.Mechanism
+	Refused []sandbox.Refusal
+	// Notes are for the report: which faults of the toolchain the sandbox held back.
+	Notes []string
+}
+
+// Probe finds out which mechanisms hold here, and returns an error where that does not suffice
+// for the toolchain, or, where all are required, where one does not hold.
+func (r *Room) Probe(ctx context.Context, s *session.Session, g *gocmd.Go, self []string, requireAll bool) (Sandbox, error) {
+	var found Sandbox
+	err := s.Stage("probe the sandbox", func() (string, error) {
+		env, _ := r.environment(s, g)
+		c := command{self: self, args: self, env: env, dir: r.dir, rules: r.rules(s, g, self)}
+		var err error
+		found.Held, found.Refused, err = sandbox.Probe(ctx, func(ctx context.Context, m sandbox.Mechanism) error {
+			c.mechanisms = []sandbox.Mechanism{m}
+			return r.try(ctx, c, m)
+		})
+		if err != nil {
+			return "", err
+		}
+		var refused []string
+		for _, m := range found.Refused {
+			refused = append(refused, m.String())
+		}
+		without := strings.Join(refused, "; ")
+		if len(refused) > 0 && requireAll {
+			return "", fmt.Errorf("the sandbox does not hold on this machine: %s; build it on another one, or leave out -requireSandbox", without)
+		}
+		if found.Notes, err = checkToolchain(r.source.Plan.Toolchain.Version, len(refused) == 0); err != nil {
+			return "", err
+		}
+		if len(refused) > 0 {
+			s.Progress.Notice("the sandbox lacks what this machine refuses: " + without + "; -requireSandbox stops here")
+		}
+		return fmt.Sprintf("%d of %d mechanisms hold", len(found.Held), len(sandbox.All)), nil
+	})
+	return found, err
+}
+
+// try returns an error where a mechanism alone does not hold a child back.
+func (r *Room) try(ctx context.Context, c command, m sandbox.Mechanism) (err error) {
+	if slices.Contains(r.changes.Refuse, m) {
+		return errors.New("refused by a test")
+	}
+	dir, err := os.MkdirTemp("", "thimble-probe-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	trial, err := sandbox.NewTrial(dir, m)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, trial.Close()) }()
+	return childError("try it", r.run(ctx, c, message{Trial: trial}))
+}
+
+// checkToolchain refuses a toolchain with a fault by which a build runs code or writes
+// files, unless a sandbox is around it, which a note says.
+func checkToolchain(version string, sandboxed bool) (notes []string, err error) {
+	faults := toolchain.Faults(version)
+	if len(faults) == 0 {
+		return nil, nil
+	}
+	var shown []string
+	for _, f := range faults {
+		shown = append(shown, f.ID+" ("+f.Summary+")")
+	}
+	text := fmt.Sprintf("it was built with %s, with which the build of a stranger's source can do harm: %s", version, strings.Join(shown, ", "))
+	if sandboxed {
+		return []string{text + "; the sandbox held"}, nil
+	}
+	return nil, errors.New(text + "; build it on a machine where the whole sandbox holds")
+}

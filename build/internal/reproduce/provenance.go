@@ -1,0 +1,170 @@
+package reproduce
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/thimble-build/thimble/build/internal/attest"
+	"github.com/thimble-build/thimble/build/internal/describe"
+	"github.com/thimble-build/thimble/build/internal/git"
+	"github.com/thimble-build/thimble/build/internal/session"
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// Provenance is what was built, by whom.
+type Provenance struct {
+	*describe.Read
+	// Signer is who signed it.
+	Signer string
+	// Inputs are the digests of the attestations that tell it.
+	Inputs []v1.Hash
+	// Notes are for the report.
+	Notes []string
+}
+
+// ReadProvenance reads the attestations of an image's provenance. Where they are of several
+// builds, the first counts.
+func ReadProvenance(all []attest.Attested) (*Provenance, error) {
+	var p *Provenance
+	for _, a := range all {
+		found, err := describe.ReadProvenance(a.Predicate)
+		if errors.Is(err, describe.ErrBuildType) {
+			return nil, fmt.Errorf("%w; build it again with the tool that made it", err)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if p == nil {
+			p = &Provenance{Read: found, Signer: a.Signer}
+		} else if same, err := samePlan(p.Plan, found.Plan); err != nil {
+			return nil, err
+		} else if !same {
+			p.Notes = append(p.Notes, "the image has provenance of several builds; the first was taken")
+			continue
+		}
+		if !slices.Contains(p.Inputs, a.Digest) {
+			p.Inputs = append(p.Inputs, a.Digest)
+		}
+	}
+	return p, nil
+}
+
+func samePlan(a, b *plan.Plan) (bool, error) {
+	x, err := json.Marshal(a)
+	if err != nil {
+		return false, err
+	}
+	y, err := json.Marshal(b)
+	return string(x) == string(y), err
+}
+
+// Terms are what the user allows a stranger's build.
+type Terms struct {
+	// Mirror is a repository, or a folder, to fetch the source from instead of the one that
+	// the provenance names.
+	Mirror string
+	// AllowLinkerFlags are linker flags that the plan may have besides those that change
+	// nothing but the binary.
+	AllowLinkerFlags []string
+	// AnySubmodules allows submodules on other hosts than the source's.
+	AnySubmodules bool
+	// Before asks for Config.Before of the session, where it has the same programs.
+	Before bool
+}
+
+// Source is what the provenance tells to build, and notes for the report. It returns an error
+// for what the terms do not allow.
+func (p *Provenance) Source(s *session.Session, terms Terms) (Source, []string, error) {
+	again := *p.Plan
+	if err := errors.Join(p.checkSource(terms.Mirror), CheckPlan(&again, terms.AllowLinkerFlags)); err != nil {
+		return Source{}, nil, err
+	}
+	// An image stands for itself; what pins the bases stands for all of a plan's images.
+	if again.Lock == nil {
+		again.Images = slices.DeleteFunc(slices.Clone(again.Images), func(i plan.Image) bool { return i.Name != p.Image })
+	}
+	again.Platforms = nil
+	for _, name := range p.Platforms {
+		platform, err := plan.ParsePlatform(name)
+		if err != nil {
+			return Source{}, nil, err
+		}
+		again.Platforms = append(again.Platforms, platform)
+	}
+	if order := p.Plan.Platforms; len(order) == len(again.Platforms) {
+		again.Platforms = order // which the index has
+	}
+	cfg := again.Config()
+	cfg.Version = p.Version
+	cfg.CC = s.Config.CC
+	cfg.Dist = s.Config.Dist
+	cfg.Debian.Mirror = s.Config.Debian.Mirror // where from is the rebuilder's to say
+	var notes []string
+	if len(p.Before) > 0 || terms.Before {
+		note, err := p.before(s.Config.Before, terms.Before)
+		if err != nil {
+			return Source{}, nil, err
+		}
+		if note != "" {
+			notes = append(notes, note)
+		} else {
+			cfg.Before = s.Config.Before
+		}
+	}
+	if again.Dirty {
+		notes = append(notes, fmt.Sprintf("the image was built from a tree that no commit has: %s differs", again.DirtyFile))
+	}
+	source := Source{
+		From: p.Repository, Commit: p.Commit, Shallow: again.Shallow, Elsewhere: "name another copy of the source with -mirror",
+		Workdir: again.Workdir, Config: cfg, Plan: &again, AnySubmodules: terms.AnySubmodules,
+	}
+	if mirror := terms.Mirror; mirror != "" {
+		if source.From, source.Origin = mirror, p.Repository; !strings.Contains(mirror, "://") && !strings.Contains(mirror, "@") {
+			source.From = s.Path(mirror)
+		}
+	}
+	for _, platform := range again.Platforms {
+		source.Platforms = append(source.Platforms, platform.String())
+	}
+	return source, notes, nil
+}
+
+// checkSource says whether the source can be fetched at all.
+func (p *Provenance) checkSource(mirror string) error {
+	from := p.Repository
+	switch {
+	case p.Commit == "":
+		return errors.New("its provenance names no commit: it was built without git, and cannot be built again")
+	case mirror == "" && from == "":
+		return fmt.Errorf("its provenance names commit %s and no repository; name one that has it with -mirror", p.Commit)
+	case mirror == "" && !git.Fetchable(from):
+		return fmt.Errorf("refusing to clone the source %q: provenance may name only https, http and ssh URLs; name a copy with -mirror", from)
+	}
+	return nil
+}
+
+// before says whether the rebuilder's commands run before the build, where provenance names
+// what ran: a note says that they do not, since nobody asked for them.
+func (p *Provenance) before(commands [][]string, asked bool) (note string, err error) {
+	var programs []string
+	for _, command := range commands {
+		if len(command) > 0 {
+			programs = append(programs, path.Base(filepath.ToSlash(command[0])))
+		}
+	}
+	ran := strings.Join(p.Before, ", ")
+	switch {
+	case !asked:
+		return fmt.Sprintf("before the build, %s ran, with arguments that provenance does not tell; they are in the source's magefile: put them into Config.Before, and ask for them with -before", ran), nil
+	case !slices.Equal(programs, p.Before):
+		return "", fmt.Errorf("before the build, %q ran, and Config.Before has %q, which -before would run; make them the same, or leave out -before", p.Before, programs)
+	}
+	return "", nil
+}

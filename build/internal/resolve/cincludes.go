@@ -1,0 +1,127 @@
+package resolve
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// What C includes from outside of its module is found by its text, as a compiler would be
+// asked too often: every name on a line of the preprocessor, or of .incbin, that leads up or
+// is absolute, and names a file; in such a file, every name. Whether the line counts does not
+// matter.
+
+// cEndings are those of the files that C is in, besides the ones that the go command knows.
+var cEndings = []string{".inc", ".def", ".inl", ".ipp", ".tcc", ".tpp", ".mm", ".asm", ".i"}
+
+// quotedName is a name in quotes or in angle brackets.
+var quotedName = regexp.MustCompile(`["<]([^"<>]+)[">]`)
+
+// above are the files outside of the trees that C files in them include, and those that
+// these include. folders are where the compiler looks besides.
+func above(files, trees, folders []string) ([]string, error) {
+	var all []string
+	seen := map[string]bool{}
+	var visit func(file string, outside bool) error
+	visit = func(file string, outside bool) error {
+		names, err := namesIn(file, outside)
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
+			for _, dir := range append([]string{filepath.Dir(file)}, folders...) {
+				path := name
+				if !filepath.IsAbs(name) {
+					path = filepath.Join(dir, name)
+				}
+				if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() || seen[path] || slices.ContainsFunc(trees, func(t string) bool { return within(t, path) }) {
+					continue
+				}
+				seen[path] = true
+				all = append(all, path)
+				if err := visit(path, true); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}
+	for _, file := range files {
+		if ext := filepath.Ext(file); slices.Contains(sourceEndings, ext) || slices.Contains(cEndings, ext) {
+			if err := visit(file, false); err != nil {
+				return nil, fmt.Errorf("look at what C includes: %w", err)
+			}
+		}
+	}
+	return all, nil
+}
+
+func within(dir, file string) bool {
+	rel, err := filepath.Rel(dir, file)
+	return err == nil && filepath.IsLocal(rel)
+}
+
+// namesIn are the names in a file that lead up, or that are absolute; or all.
+func namesIn(file string, all bool) ([]string, error) {
+	info, err := os.Stat(file)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !info.Mode().IsRegular() {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	lines := bufio.NewScanner(bytes.NewReader(content))
+	lines.Buffer(nil, len(content)+1)
+	for lines.Scan() {
+		line := lines.Bytes()
+		if !bytes.ContainsAny(line, "#") && !bytes.Contains(line, []byte("incbin")) {
+			continue
+		}
+		for _, m := range quotedName.FindAllSubmatch(line, -1) {
+			name := filepath.FromSlash(string(m[1]))
+			if all || filepath.IsAbs(name) || slices.Contains(strings.Split(filepath.ToSlash(name), "/"), "..") {
+				names = append(names, name)
+			}
+		}
+	}
+	return names, lines.Err()
+}
+
+// flagPath is a path in a flag of the C compiler or its linker.
+var flagPath = regexp.MustCompile(`^(?:-[ILFBT]|-i[a-z]+=?|-Wl,[^=,]*[=,]|--?[a-z-]+=)?(.+)$`)
+
+// cFolders are the folders and files that a package's #cgo lines name, absolute. A clean
+// absolute path outside of the repository is the machine's, as the compiler is.
+func (r *Resolved) cFolders(p *listed) (folders, files []string) {
+	for _, word := range slices.Concat(p.CgoCPPFLAGS, p.CgoCFLAGS, p.CgoCXXFLAGS, p.CgoFFLAGS, p.CgoLDFLAGS) {
+		name := flagPath.FindStringSubmatch(word)[1]
+		path := name
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(p.Dir, path)
+		}
+		info, err := os.Stat(path)
+		path = filepath.Clean(path)
+		_, ours := r.InRepository(path)
+		machines := filepath.IsAbs(name) && !strings.Contains(filepath.ToSlash(name)+"/", "/../")
+		switch {
+		case err != nil, machines && !ours:
+		case info.IsDir() && ours:
+			folders = append(folders, path)
+		default: // a folder outside of the repository is named, and not looked into
+			files = append(files, path)
+		}
+	}
+	return folders, files
+}

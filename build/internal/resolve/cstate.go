@@ -1,0 +1,103 @@
+package resolve
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/thimble-build/thimble/build/internal/limit"
+)
+
+// CState is a hash of all that C may include from the trees of the lists, by name and
+// content; "" where there is no tree.
+func (r *Resolved) CState(ctx context.Context, lists []Compiled) (string, error) {
+	var all Compiled
+	for _, c := range lists {
+		all.Trees = append(all.Trees, c.Trees...)
+		all.CFolders = append(all.CFolders, c.CFolders...)
+	}
+	slices.Sort(all.Trees)
+	all.Trees = slices.Compact(all.Trees)
+	if len(all.Trees) == 0 {
+		return "", nil
+	}
+	files, err := r.Below(ctx, all, nil)
+	if err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	for _, file := range files {
+		if err := context.Cause(ctx); err != nil {
+			return "", err
+		}
+		rel, err := filepath.Rel(all.Trees[0], file)
+		if err != nil {
+			return "", fmt.Errorf("look at what C may include: %w", err)
+		}
+		fmt.Fprintf(h, "%q\n", filepath.ToSlash(rel))
+		if err := hashInto(ctx, h, file); err != nil {
+			return "", fmt.Errorf("look at what C may include: %w", err)
+		}
+	}
+	return fmt.Sprintf("%x", h.Sum(nil)[:16]), nil
+}
+
+// AssemblyStates are hashes of what Go's assembler includes, by package; only of those that
+// include more than the go command's cache knows of.
+func (r *Resolved) AssemblyStates(ctx context.Context, c Compiled) (map[string]string, error) {
+	states := map[string]string{}
+	for pkg, files := range c.Assembly {
+		h, found := sha256.New(), false
+		for _, file := range slices.Sorted(slices.Values(files)) {
+			if err := context.Cause(ctx); err != nil {
+				return nil, err
+			}
+			if _, err := os.Stat(file); err != nil {
+				continue // such as textflag.h, which is in GOROOT
+			}
+			rel, err := filepath.Rel(r.Dir, file)
+			if err == nil {
+				fmt.Fprintf(h, "%q\n", filepath.ToSlash(rel))
+				err = hashInto(ctx, h, file)
+			}
+			if err != nil {
+				return nil, fmt.Errorf("look at what assembly includes: %w", err)
+			}
+			found = true
+		}
+		if found {
+			states[pkg] = fmt.Sprintf("%x", h.Sum(nil)[:16])
+		}
+	}
+	return states, nil
+}
+
+// hashInto writes the content of a regular file, or of one that a symlink leads to.
+func hashInto(ctx context.Context, w io.Writer, file string) error {
+	info, err := os.Stat(file)
+	if err != nil || !info.Mode().IsRegular() {
+		if err == nil || os.IsNotExist(err) {
+			return nil // a folder elsewhere, a symlink to nothing, or gone by now
+		}
+		return err
+	}
+	f, err := os.Open(file)
+	if os.IsNotExist(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close() // only read from
+	h := sha256.New()
+	if _, err := io.Copy(h, limit.Reader(ctx, f)); err != nil {
+		return &fs.PathError{Op: "read", Path: file, Err: err}
+	}
+	_, err = w.Write(h.Sum(nil))
+	return err
+}

@@ -1,0 +1,178 @@
+package resolve
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"go/parser"
+	"go/token"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Seen is what a list of sources depends on: the names in the folders of the packages, and
+// the content of their files. While it is the same, the go command lists the same.
+type Seen struct {
+	// Names is a hash of the names.
+	Names string
+	// Content are the hashes of the files by their absolute paths.
+	Content map[string]string
+	// Headers are the hashes of Go files up to their last import: what is below changes
+	// nothing in the list. A file with //go:embed has none.
+	Headers map[string]string
+}
+
+// Same says whether the list of c, which depends on s, still holds. What git says does
+// not matter: every file is read.
+func (s Seen) Same(ctx context.Context, c Compiled) (bool, error) {
+	names, files, err := c.names()
+	if err != nil || hex.EncodeToString(names) != s.Names || len(files) != len(s.Content) {
+		return false, err
+	}
+	content, err := hashAll(ctx, files, false)
+	if err != nil {
+		return false, err
+	}
+	for _, file := range files {
+		if before, ok := s.Content[file]; ok && before == content[file] {
+			continue
+		}
+		if header := s.Headers[file]; header == "" || header != hashHeader(file) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// See looks at everything that the list depends on.
+func (c Compiled) See(ctx context.Context) (Seen, error) {
+	var s Seen
+	names, files, err := c.names()
+	if err != nil {
+		return s, err
+	}
+	s.Names = hex.EncodeToString(names)
+	if s.Content, err = hashAll(ctx, files, false); err != nil {
+		return s, err
+	}
+	s.Headers, err = hashAll(ctx, slices.DeleteFunc(slices.Clone(files), func(f string) bool { return path.Ext(f) != ".go" }), true)
+	return s, err
+}
+
+// sourceEndings are those of the files that the go command looks into.
+var sourceEndings = []string{
+	".go", ".c", ".cc", ".cpp", ".cxx", ".m", ".h", ".hh", ".hpp", ".hxx", ".f", ".F", ".for", ".f90",
+	".s", ".S", ".sx", ".swig", ".swigcxx",
+}
+
+// names is a hash of the names in the folders, and in what may be embedded. files are
+// those whose content matters.
+func (c Compiled) names() (hash []byte, files []string, err error) {
+	h := sha256.New()
+	files = slices.Concat(c.Modules, c.Included)
+	for _, folder := range c.Folders {
+		fmt.Fprintf(h, "%q %q\n", folder.Dir, folder.Patterns)
+		entries, err := os.ReadDir(folder.Dir)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, nil, fmt.Errorf("look at the sources: %w", err)
+		}
+		for _, e := range entries {
+			ext := path.Ext(e.Name())
+			if !e.IsDir() && (slices.Contains(sourceEndings, ext) || ext == ".syso") && !strings.HasSuffix(e.Name(), "_test.go") {
+				fmt.Fprintf(h, "%q\n", e.Name())
+				if ext != ".syso" {
+					files = append(files, filepath.Join(folder.Dir, e.Name()))
+				}
+			}
+			if err := embeddable(h, folder, e); err != nil {
+				return nil, nil, err
+			}
+		}
+	}
+	slices.Sort(files)
+	return h.Sum(nil), slices.Compact(files), nil
+}
+
+// embeddable writes the names that a pattern may match, of one entry of a package's folder.
+func embeddable(w io.Writer, folder Folder, e fs.DirEntry) error {
+	matches := func(pattern string) bool {
+		first, _, _ := strings.Cut(strings.TrimPrefix(pattern, "all:"), "/")
+		ok, err := path.Match(first, e.Name())
+		return ok || err != nil || first == "."
+	}
+	if !slices.ContainsFunc(folder.Patterns, matches) {
+		return nil
+	}
+	err := filepath.WalkDir(filepath.Join(folder.Dir, e.Name()), func(name string, d fs.DirEntry, err error) error {
+		if err == nil {
+			_, err = fmt.Fprintf(w, "%q %s\n", name, d.Type())
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("look at what is embedded: %w", err)
+	}
+	return nil
+}
+
+// hashAll hashes files, or their headers, by their paths. What is not there has the hash "".
+func hashAll(ctx context.Context, files []string, headers bool) (map[string]string, error) {
+	hashes := make(map[string]string, len(files))
+	var mu sync.Mutex
+	g, ctx := errgroup.WithContext(ctx)
+	workers := runtime.GOMAXPROCS(0)
+	for worker := range workers {
+		g.Go(func() error {
+			for i := worker; i < len(files); i += workers {
+				if err := context.Cause(ctx); err != nil {
+					return err
+				}
+				hash := ""
+				if headers {
+					hash = hashHeader(files[i])
+				} else if content, err := os.ReadFile(files[i]); err == nil {
+					hash = fmt.Sprintf("%x", sha256.Sum256(content))
+				} else if !errors.Is(err, fs.ErrNotExist) {
+					return fmt.Errorf("look at the sources: %w", err)
+				}
+				mu.Lock()
+				hashes[files[i]] = hash
+				mu.Unlock()
+			}
+			return nil
+		})
+	}
+	return hashes, g.Wait()
+}
+
+// hashHeader is the hash of a Go file up to its last import: build constraints, package
+// clause, imports. It is "" for a file with //go:embed or with an error, since more of it
+// matters.
+func hashHeader(file string) string {
+	src, err := os.ReadFile(file)
+	if err != nil || bytes.Contains(src, []byte("//go:embed")) {
+		return ""
+	}
+	fset := token.NewFileSet()
+	f, err := parser.ParseFile(fset, file, src, parser.ImportsOnly)
+	if err != nil {
+		return ""
+	}
+	end := f.Name.End()
+	for _, d := range f.Decls {
+		end = max(end, d.End())
+	}
+	return fmt.Sprintf("%x", sha256.Sum256(src[:fset.Position(end).Offset]))
+}

@@ -1,0 +1,45 @@
+//go:build unix
+
+package secret
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// again executes this program again with an environment, and the secrets in a pipe. It
+// returns only if it cannot.
+func again(open, secrets []string) error {
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	var ends [2]int // which the program that is executed inherits, and which nobody else can: nothing runs yet
+	if err := syscall.Pipe(ends[:]); err != nil {
+		return fmt.Errorf("make a pipe: %w", err)
+	}
+	text := message(secrets)
+	if err := enlarge(ends[1], len(text)); err != nil {
+		return err
+	}
+	w := os.NewFile(uintptr(ends[1]), "pipe")
+	written := make(chan error, 1)
+	go func() {
+		_, err := w.Write(text)
+		written <- errors.Join(err, w.Close())
+	}()
+	select {
+	case err := <-written:
+		if err != nil {
+			return fmt.Errorf("write to a pipe: %w", err)
+		}
+	case <-time.After(5 * time.Second): // nobody reads it yet
+		return fmt.Errorf("they take %d bytes, more than a pipe has room for; keep large ones in files", len(text))
+	}
+	err = syscall.Exec(self, os.Args, append(open, Variable+"="+strconv.Itoa(ends[0])))
+	return fmt.Errorf("execute %s again: %w", self, err)
+}

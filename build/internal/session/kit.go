@@ -1,0 +1,25 @@
+package session
+
+import (
+	"runtime/debug"
+
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+const kitPath = "github.com/thimble-build/thimble"
+
+// Kit is this very thimble, as the build info of the program has it. In a checkout of
+// thimble itself the version is "(devel)".
+func Kit() plan.Kit {
+	k := plan.Kit{Path: kitPath, Version: "(devel)"}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return k
+	}
+	for _, m := range info.Deps {
+		if m.Path == kitPath && m.Replace == nil && m.Version != "" {
+			k.Version = m.Version
+		}
+	}
+	return k
+}

@@ -1,0 +1,243 @@
+// Package session holds what one call of the kit works with: its settings, the environment,
+// folders, secrets and progress. [Open] makes it complete, with every default filled in, and
+// nothing changes it afterwards; a stage that needs another environment or configuration takes
+// a copy (WithEnv, WithConfig). It holds nothing of what the stages make, and starts nothing.
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/thimble-build/thimble/build/internal/cgroup"
+	"github.com/thimble-build/thimble/build/internal/registry"
+	"github.com/thimble-build/thimble/build/internal/secret"
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// Settings are what a call was asked for. The zero value means the defaults.
+type Settings struct {
+	Config plan.Config
+	// Workdir is the repository's root; the current folder if empty.
+	Workdir string
+	// Env is the environment; this process's if nil.
+	Env []string
+	// Cache is the cache folder; thimble's folder in os.UserCacheDir if empty.
+	Cache string
+	// Platforms are those to make; "all" alone means those of Config.
+	Platforms []string
+	// Offline forbids connections to other machines.
+	Offline bool
+	// Password returns the signing key's password; nil where nobody can be asked.
+	Password func() ([]byte, error)
+	// Login shows how to log in for a keyless signature; nil where nobody can.
+	Login func(message string)
+	// Progress may be nil.
+	Progress Progress
+	// Memory is the limit in bytes, 0 for none, where this process cannot read it; nil to read it.
+	Memory *int64
+	// Registries changes how registries are reached, for tests; it may be nil.
+	Registries func(*registry.Options)
+}
+
+// Progress is told what goes on, from several goroutines at once.
+type Progress interface {
+	// Start is called when a task begins; what it returns is called once when the task ends.
+	Start(task string) (end func(outcome string, err error))
+	// Notice is something that the user should know and that stops nothing.
+	Notice(text string)
+}
+
+// Session is the settings of a call, complete.
+type Session struct {
+	// Config has the settings of the environment applied, and no empty Dist or Platforms.
+	Config plan.Config
+	// Workdir, Dist and Cache are absolute paths.
+	Workdir, Dist, Cache string
+	// Env is the environment without secrets: what children may see.
+	Env []string
+	// Secrets are the variables that were in Env and that no child may see.
+	Secrets []string
+	// Platforms are those to make; none means the default of the verb.
+	Platforms []string
+	// Offline forbids connections to other machines.
+	Offline bool
+	// Login shows how to log in for a keyless signature; nil where nobody can.
+	Login func(message string)
+	// Progress is never nil.
+	Progress Progress
+	// Notices are what the user should know about the settings, sorted.
+	Notices []string
+
+	// Registries changes how registries are reached, for tests; it may be nil.
+	Registries func(*registry.Options)
+
+	password func() ([]byte, error)
+	memory   *int64
+}
+
+// Open fills in every default and applies the environment's settings: Config, then
+// environment, then flags; the later wins. It asks the go command for GOPROXY where Offline
+// needs that, and returns an error for a setting that has no meaning.
+func Open(ctx context.Context, in Settings) (*Session, error) {
+	s := &Session{
+		Config: in.Config, Workdir: in.Workdir, Cache: in.Cache, Env: in.Env, Platforms: in.Platforms, Offline: in.Offline,
+		Login: in.Login, Progress: in.Progress, Registries: in.Registries, password: in.Password, memory: in.Memory,
+	}
+	if s.Env == nil {
+		s.Env = os.Environ()
+	}
+	var err error
+	if s.Workdir, err = filepath.Abs(s.Workdir); err != nil {
+		return nil, fmt.Errorf("find the working folder: %w", err)
+	}
+	if s.Workdir, err = filepath.EvalSymlinks(s.Workdir); err != nil {
+		return nil, fmt.Errorf("find the working folder: %w", err)
+	}
+	if s.Cache == "" {
+		dir, err := os.UserCacheDir()
+		if err != nil {
+			return nil, fmt.Errorf("find the cache folder: %w", err)
+		}
+		s.Cache = filepath.Join(dir, "thimble")
+	}
+	if s.Progress == nil {
+		s.Progress = silent{}
+	}
+	if err := s.applyEnvironment(); err != nil {
+		return nil, err
+	}
+	s.hideSecrets()
+	s.closeNetwork(ctx)
+	slices.Sort(s.Notices)
+	cfg := &s.Config
+	for _, dir := range []string{cfg.Dir, cfg.Dist} {
+		if dir != "" && !filepath.IsLocal(filepath.FromSlash(dir)) {
+			return nil, fmt.Errorf("folder %q of Config is not below the working folder; name it relative to the repository's root", dir)
+		}
+	}
+	if cfg.Dist == "" {
+		cfg.Dist = "dist"
+	}
+	if filepath.Clean(cfg.Dist) == "." {
+		return nil, fmt.Errorf("folder %q of Config.Dist would replace the working folder; name another folder", cfg.Dist)
+	}
+	s.Dist = filepath.Join(s.Workdir, filepath.FromSlash(cfg.Dist))
+	if len(cfg.Platforms) == 0 {
+		cfg.Platforms = []string{"linux/amd64", "linux/arm64"}
+	}
+	if slices.Equal(s.Platforms, []string{"all"}) {
+		s.Platforms = cfg.Platforms
+	}
+	return s, nil
+}
+
+// WithEnv returns a copy with another environment for children.
+func (s *Session) WithEnv(env []string) *Session {
+	c := *s
+	c.Env = env
+	return &c
+}
+
+// WithConfig returns a copy with another configuration, whose defaults are filled in.
+func (s *Session) WithConfig(cfg plan.Config) *Session {
+	c := *s
+	c.Config = cfg
+	return &c
+}
+
+// WithCache returns a copy with another cache folder.
+func (s *Session) WithCache(dir string) *Session {
+	c := *s
+	c.Cache = dir
+	return &c
+}
+
+// WithProgress returns a copy that tells its progress to p.
+func (s *Session) WithProgress(p Progress) *Session {
+	c := *s
+	c.Progress = p
+	return &c
+}
+
+// ModuleDir is the absolute path of the service's module.
+func (s *Session) ModuleDir() string {
+	return filepath.Join(s.Workdir, filepath.FromSlash(s.Config.Dir))
+}
+
+// Path makes a path of Config or of a flag absolute; "" stays.
+func (s *Session) Path(path string) string {
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(s.Workdir, filepath.FromSlash(path))
+}
+
+// LookupEnv is os.LookupEnv for the session's environment and its secrets.
+func (s *Session) LookupEnv(name string) (string, bool) {
+	for _, env := range [][]string{s.Secrets, s.Env} {
+		for _, e := range slices.Backward(env) { // the last one counts
+			if n, value, ok := strings.Cut(e, "="); ok && n == name {
+				return value, true
+			}
+		}
+	}
+	return "", false
+}
+
+// Password returns the password of the signing key: COSIGN_PASSWORD, or what Settings.Password
+// gives.
+func (s *Session) Password() ([]byte, error) {
+	if p, ok := s.LookupEnv("COSIGN_PASSWORD"); ok {
+		return []byte(p), nil
+	}
+	if s.password != nil {
+		return s.password()
+	}
+	return nil, errors.New("the key has a password; set COSIGN_PASSWORD")
+}
+
+// Confines says whether tests and commands of Before are kept from reading other processes:
+// where there is a secret to sign with, the shell above may have it in its environment.
+func (s *Session) Confines() bool {
+	return !s.Config.Test.Privileged && slices.ContainsFunc(s.Secrets, func(e string) bool {
+		name, value, _ := strings.Cut(e, "=")
+		return value != "" && secret.Signs(name, value)
+	})
+}
+
+// ForModules are the secrets that are for fetching modules and sources.
+func (s *Session) ForModules() []string {
+	named := secret.Select(s.Secrets, s.Config.ModuleEnv)
+	for _, e := range s.Secrets {
+		if name, _, _ := strings.Cut(e, "="); secret.IsWire(name) && !s.Offline {
+			named = append(named, e)
+		}
+	}
+	return named
+}
+
+// MemoryLimit is that of the control group in bytes, 0 for none, or Settings.Memory.
+func (s *Session) MemoryLimit() (int64, error) {
+	if s.memory != nil {
+		return *s.memory, nil
+	}
+	return cgroup.MemoryLimit(os.DirFS("/"))
+}
+
+// Stage runs one stage and tells its progress. f returns one word on the outcome.
+func (s *Session) Stage(name string, f func() (outcome string, err error)) error {
+	end := s.Progress.Start(name)
+	outcome, err := f()
+	end(outcome, err)
+	return err
+}
+
+type silent struct{}
+
+func (silent) Start(string) func(string, error) { return func(string, error) {} }
+func (silent) Notice(string)                    {}

@@ -1,0 +1,152 @@
+// Package signing opens what a session signs with, a key or an identity, and reads what it
+// trusts: public keys and trusted roots. OpenSigner gives both at once, to sign with and to verify
+// what was signed. It signs nothing; package attest does.
+package signing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/sigstore/sigstore-go/pkg/root"
+	"github.com/thimble-build/thimble/build/internal/attest"
+	"github.com/thimble-build/thimble/build/internal/session"
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// Reach asks for everything that signing would connect to.
+func Reach(s *session.Session) error {
+	cfg := s.Config.Release
+	var errs []error
+	// Keys are in files and variables, or in a key management service.
+	if scheme, _, ok := strings.Cut(cfg.Key, "://"); ok && scheme != "env" && scheme != "file" {
+		errs = append(errs, s.Reach("sign with "+cfg.Key, cfg.Key))
+	}
+	if k := cfg.Keyless; k != nil && cfg.Key == "" {
+		errs = append(errs, s.Reach("get a certificate", k.Fulcio))
+		if address, _ := s.LookupEnv("ACTIONS_ID_TOKEN_REQUEST_URL"); address != "" && k.TokenFile == "" {
+			errs = append(errs, s.Reach("ask GitHub for an identity token", address))
+		}
+	}
+	for _, l := range cfg.Logs {
+		errs = append(errs, s.Reach("log signatures", l.URL))
+	}
+	for _, url := range cfg.TimestampAuthorities {
+		errs = append(errs, s.Reach("get timestamps", url))
+	}
+	return errors.Join(errs...)
+}
+
+// CheckKeyless says what is missing for a signature of an identity to be verified.
+func CheckKeyless(s *session.Session, trust attest.Trust) error {
+	switch {
+	case trust.TrustedRoot == nil:
+		return errors.New("sign: what an identity signs can be verified only with a trusted root; name its file in Config.Release.TrustedRoot")
+	case len(s.Config.Release.Logs) == 0 && !trust.AllowUnlogged:
+		return errors.New("sign: what an identity signs needs an entry in a transparency log; name one in Config.Release.Logs, or set Config.Release.Keyless.NoTransparencyLog")
+	}
+	return nil
+}
+
+// Open opens what Config names.
+func Open(ctx context.Context, s *session.Session) (*attest.Signer, error) {
+	cfg := s.Config.Release
+	services := attest.Services{TimestampAuthorities: cfg.TimestampAuthorities, Retries: 3}
+	if err := Reach(s); err != nil {
+		return nil, err
+	}
+	if s.Offline {
+		services.Transport = s.Client().Transport
+	}
+	for _, l := range cfg.Logs {
+		if l.Version != 1 && l.Version != 2 {
+			return nil, fmt.Errorf("transparency log %s of Config: version %d of its API is not known; it is 1 or 2", l.URL, l.Version)
+		}
+		services.Logs = append(services.Logs, attest.Log{URL: l.URL, Version: uint32(l.Version)})
+	}
+	switch {
+	case cfg.Key != "":
+		key, err := attest.OpenKey(ctx, KeyPath(s, cfg.Key), attest.KeyOptions{Password: s.Password, LookupEnv: s.LookupEnv})
+		if err != nil {
+			return nil, err
+		}
+		return attest.NewSigner(key, services)
+	case cfg.Keyless != nil:
+		return attest.NewKeylessSigner(attest.Keyless{Fulcio: cfg.Keyless.Fulcio, Token: Tokens(s, *cfg.Keyless).Token}, services)
+	}
+	return nil, errors.New(`sign: there is no key and no identity; make a key with "mage keys" and set THIMBLE_KEY=cosign.key, or set Config.Release.Keyless`)
+}
+
+// Trust is what Config trusts besides the signer.
+func Trust(s *session.Session) (attest.Trust, error) {
+	cfg := s.Config.Release
+	var t attest.Trust
+	for _, file := range cfg.TrustKeys {
+		key, err := ReadPublicKey(s.Path(file))
+		if err != nil {
+			return t, err
+		}
+		t.Keys = append(t.Keys, key)
+	}
+	if cfg.TrustedRoot != "" {
+		var err error
+		if t.TrustedRoot, err = ReadTrustedRoot(s.Path(cfg.TrustedRoot)); err != nil {
+			return t, err
+		}
+	}
+	if k := cfg.Keyless; k != nil {
+		t.AllowUnlogged, t.AllowNoSCT = k.NoTransparencyLog, k.NoCertificateLog
+	}
+	return t, nil
+}
+
+func ReadPublicKey(file string) (*attest.PublicKey, error) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read public key: %w", err)
+	}
+	key, err := attest.ParsePublicKey(b)
+	if err != nil {
+		return nil, fmt.Errorf("read public key %s: %w", file, err)
+	}
+	return key, nil
+}
+
+func ReadTrustedRoot(file string) (root.TrustedMaterial, error) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read trusted root: %w", err)
+	}
+	trusted, err := root.NewTrustedRootFromJSON(b)
+	if err != nil {
+		return nil, fmt.Errorf("read trusted root %s: %w", file, err)
+	}
+	return trusted, nil
+}
+
+// KeyPath makes the path of a key's file absolute, and leaves URIs alone.
+func KeyPath(s *session.Session, ref string) string {
+	if strings.Contains(ref, "://") {
+		return ref
+	}
+	return s.Path(ref)
+}
+
+// Tokens is where an identity's token comes from.
+func Tokens(s *session.Session, k plan.Keyless) attest.TokenSource {
+	source := attest.TokenSource{LookupEnv: s.LookupEnv, Audience: k.Audience}
+	if s.Offline {
+		source.Client = s.Client()
+	}
+	if k.TokenFile != "" {
+		source.File = s.Path(k.TokenFile)
+	}
+	if k.Issuer != "" && s.Login != nil {
+		source.Interactive = &attest.Interactive{
+			Issuer: k.Issuer, ClientID: k.ClientID, ClientSecret: k.ClientSecret, Device: true, Prompt: s.Login,
+		}
+	}
+	return source
+}

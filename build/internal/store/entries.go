@@ -1,0 +1,179 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"regexp"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	imagespec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/thimble-build/thimble/build/internal/attest"
+	"github.com/thimble-build/thimble/build/internal/ociread"
+)
+
+// entries are what the index.json of a layout lists. Anybody may have added to it: what is
+// of no known type, or cannot be read, is ignored, and no reason to fail.
+type entries struct {
+	// images are those that somebody could take for the image of the layout, each once;
+	// beside are manifests about an image.
+	images []v1.Descriptor
+	beside []besideImage
+	// ignored are the entries that could not be read, and foreign those of other types.
+	ignored []attest.Ignore
+	foreign *attest.Ignore
+}
+
+// besideImage is a manifest about an image, by its subject or by its name.
+type besideImage struct {
+	descriptor v1.Descriptor
+	subject    v1.Hash // empty for one that has a name
+	bundle     bool
+}
+
+// maxLayoutEntries is how many entries of an index.json are looked at.
+const maxLayoutEntries = 30000
+
+var cosignName = regexp.MustCompile(`^sha256-[0-9a-f]{64}\.(sig|att|sbom)$`)
+
+// readEntries reads the manifests that index.json lists, one at a time; it keeps none.
+func readEntries(ctx context.Context, from ociread.Folder) (*entries, error) {
+	listed, bad, err := from.Entries(maxLayoutEntries)
+	if err != nil {
+		return nil, err
+	}
+	e := &entries{}
+	known := map[v1.Hash]bool{}
+	others, example, unread := bad, "one that is no descriptor", 0
+	for _, d := range listed {
+		if err := context.Cause(ctx); err != nil {
+			return nil, err
+		}
+		if !d.MediaType.IsImage() && !d.MediaType.IsIndex() {
+			if others++; others == bad+1 {
+				example = fmt.Sprintf("%.100q", d.MediaType)
+			}
+			continue
+		}
+		name := d.Annotations[imagespec.AnnotationRefName]
+		if known[d.Digest] && !cosignName.MatchString(name) {
+			continue // under another name
+		}
+		raw, err := manifestOf(from, d)
+		if err == nil {
+			err = e.add(d, name, raw, known)
+		} else if isImage(d, raw) {
+			// What loads images compares no digest, perhaps.
+			return nil, fmt.Errorf("it holds an image that index.json describes wrongly, as %s: %w", d.Digest, err)
+		}
+		if err != nil {
+			if unread++; unread <= maxIgnored {
+				e.ignored = append(e.ignored, attest.Ignore{Source: d.Digest.String(), Reason: err.Error()})
+			}
+		}
+	}
+	if unread > maxIgnored {
+		e.ignored = append(e.ignored, attest.Ignore{Source: "index.json", Reason: fmt.Sprintf("%d more could not be read", unread-maxIgnored)})
+	}
+	if others > 0 {
+		e.foreign = &attest.Ignore{Source: "index.json", Reason: fmt.Sprintf("%d of other types, such as %s", others, example)}
+	}
+	return e, nil
+}
+
+// manifestOf reads what an entry names. With an error about its digest or size, it returns
+// what is there.
+func manifestOf(from ociread.Folder, d v1.Descriptor) ([]byte, error) {
+	raw, err := from.Manifest(d.Digest)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s is not in the layout", d.Digest)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if sum := sha256.Sum256(raw); d.Digest.Algorithm != "sha256" || hex.EncodeToString(sum[:]) != d.Digest.Hex {
+		return raw, fmt.Errorf("its content is sha256:%x", sum)
+	}
+	if int64(len(raw)) != d.Size {
+		return raw, fmt.Errorf("it has %d bytes, and index.json says %d", len(raw), d.Size)
+	}
+	return raw, nil
+}
+
+// isImage says whether a manifest, however it is described, has an image in it.
+func isImage(d v1.Descriptor, raw []byte) bool {
+	if d.MediaType.IsIndex() {
+		index, err := ociread.ParseIndex(raw)
+		return err == nil && len(index.Manifests) > 0
+	}
+	m, err := ociread.ParseImage(raw)
+	return err == nil && m.Config.MediaType.IsConfig()
+}
+
+// add puts an entry where it belongs, or says why it belongs nowhere.
+func (e *entries) add(d v1.Descriptor, name string, raw []byte, known map[v1.Hash]bool) error {
+	if d.MediaType.IsImage() {
+		if cosignName.MatchString(name) {
+			e.beside = append(e.beside, besideImage{descriptor: d})
+			return nil
+		}
+		manifest, err := ociread.ParseImage(raw)
+		if err != nil {
+			return err
+		}
+		if manifest.Subject != nil && !manifest.Config.MediaType.IsConfig() {
+			var m struct {
+				ArtifactType string `json:"artifactType"`
+			}
+			bundle := json.Unmarshal(raw, &m) == nil && m.ArtifactType == attest.BundleType
+			e.beside = append(e.beside, besideImage{d, manifest.Subject.Digest, bundle})
+			known[d.Digest] = true
+			return nil
+		}
+	} else if _, err := ociread.ParseIndex(raw); err != nil {
+		return err
+	}
+	known[d.Digest] = true
+	e.images = append(e.images, d)
+	return nil
+}
+
+// isAbout says whether a manifest is about one of these digests.
+func (b besideImage) isAbout(subjects ...v1.Hash) bool {
+	name := b.descriptor.Annotations[imagespec.AnnotationRefName]
+	for _, s := range subjects {
+		if b.subject == s || name == attest.SignatureTag(s) || name == attest.AttestationTag(s) || name == strings.Replace(s.String(), ":", "-", 1)+".sbom" {
+			return true
+		}
+	}
+	return false
+}
+
+// image is the one image of the layout.
+func (e *entries) image() (v1.Descriptor, error) {
+	for _, d := range e.images {
+		if d.MediaType.IsIndex() {
+			return d, nil
+		}
+	}
+	if len(e.images) > 0 {
+		return e.images[0], nil
+	}
+	var reasons []string
+	for _, i := range e.ignored {
+		reasons = append(reasons, i.Source+": "+i.Reason)
+	}
+	if e.foreign != nil {
+		reasons = append(reasons, e.foreign.Reason)
+	}
+	if len(reasons) == 0 {
+		return v1.Descriptor{}, errors.New("it holds no image")
+	}
+	return v1.Descriptor{}, fmt.Errorf("it holds no image that can be read: %s", strings.Join(reasons[:min(3, len(reasons))], "; "))
+}

@@ -1,0 +1,91 @@
+// Package verifykit writes what a deployer gets to verify a release with: a script of stock
+// cosign's commands, the keys that they need, and policies for two admission controllers of
+// Kubernetes. It takes what is known of the release and gives the files of one folder. It reads
+// nothing, asks nobody, and verifies nothing itself.
+package verifykit
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/thimble-build/thimble/build/internal/attest"
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// Release is what a deployer verifies.
+type Release struct {
+	// Version is the release's, Module the path of the service's module.
+	Version, Module string
+	// Images are in registries. Without any, Layouts are the names of the images whose layouts
+	// lie in the folder oci beside that of the files.
+	Images  []Image
+	Layouts []string
+	// Archives says that the folder archives beside that of the files has archives and their
+	// signed checksums.
+	Archives bool
+
+	// Trust is in the signer, Forms are those in which the signatures are stored.
+	Trust attest.Trust
+	Forms []attest.Form
+	// TrustedRoot is the content of Sigstore's trusted_root.json; empty where there is none.
+	TrustedRoot []byte
+	// Logs, TimestampAuthorities and Fulcio are the services that the signer has used.
+	Logs                 []plan.TransparencyLog
+	TimestampAuthorities []string
+	Fulcio               string
+}
+
+// Image is an image in a registry.
+type Image struct {
+	// Reference is its name with the digest, Repository the full name of its repository, such
+	// as index.docker.io/acme/api.
+	Reference, Repository string
+	// PlainHTTP says that the registry is reached without TLS.
+	PlainHTTP bool
+}
+
+// Kit is what verifies a release.
+type Kit struct {
+	// Files are the files' contents by their names. Paths in them are relative to their folder.
+	Files map[string][]byte
+	// Commands are those that verify.sh runs.
+	Commands []string
+}
+
+// emptyRoot is a trusted root of nobody, for clients that want one even where a key is
+// all that counts.
+const emptyRoot = `{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1"}` + "\n"
+
+// Make returns the kit of a release.
+func Make(r Release) (Kit, error) {
+	kit := Kit{Files: map[string][]byte{"trusted_root.json": []byte(emptyRoot)}, Commands: r.commands()}
+	if len(r.TrustedRoot) > 0 {
+		kit.Files["trusted_root.json"] = r.TrustedRoot
+	}
+	if len(r.Trust.Keys) > 0 {
+		kit.Files["cosign.pub"] = r.Trust.Keys[0].PEM()
+	}
+	var script bytes.Buffer
+	script.WriteString("#!/bin/sh\n# Verifies " + r.Version + " with cosign, " + r.cosignVersions() + ".\nset -eu\ncd \"$(dirname \"$0\")\"\n")
+	for _, c := range kit.Commands {
+		script.WriteString(c + "\n")
+	}
+	kit.Files["verify.sh"] = script.Bytes()
+	for file, policy := range r.policies() {
+		b, err := yaml.Marshal(policy)
+		if err != nil {
+			return Kit{}, fmt.Errorf("write %s: %w", file, err)
+		}
+		kit.Files[file] = b
+	}
+	return kit, nil
+}
+
+// writes says whether signatures are stored in a form.
+func (r Release) writes(form attest.Form) bool { return slices.Contains(r.Forms, form) }
+
+// keyless says that an identity has signed.
+func (r Release) keyless() bool { return len(r.Trust.Identities) > 0 }

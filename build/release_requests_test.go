@@ -1,0 +1,48 @@
+package build_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/thimble-build/thimble/build"
+	"github.com/thimble-build/thimble/build/internal/registrytest"
+)
+
+// A release reads back all that it has made, and asks for nothing twice without need: these
+// are bounds for one image with two platforms.
+func TestReleaseRequests(t *testing.T) {
+	t.Parallel()
+	for name, referrers := range map[string]bool{"with referrers": true, "without referrers": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p, host := registrytest.Before(t, registrytest.InProcess(t, referrers))
+			o := options(t, module(t, "hello"), to(host, newServedKey(t)))
+			o.Platforms = nil
+			for _, run := range []struct {
+				name string
+				most int
+			}{{"first", 560}, {"repeated", 118}} {
+				p.Forget()
+				_, err := build.Release(t.Context(), o)
+				ok(t, err)
+				all := p.Requests()
+				by := map[string]int{}
+				for _, r := range all {
+					method, path, _ := strings.Cut(r, " ")
+					kind := "other"
+					for _, k := range []string{"manifests", "blobs/uploads", "blobs", "referrers"} {
+						if strings.Contains(path, "/"+k+"/") {
+							kind = k
+							break
+						}
+					}
+					by[method+" "+kind]++
+				}
+				t.Logf("the %s run makes %d requests: %v", run.name, len(all), by)
+				if len(all) > run.most {
+					t.Errorf("the %s run makes %d requests, at most %d are wanted: %v", run.name, len(all), run.most, by)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,232 @@
+package build
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/thimble-build/thimble/build/internal/resolve"
+	"github.com/thimble-build/thimble/build/internal/source"
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// What is compared with the commit must be what the compiler has read. So the stat data of
+// all compiled files is taken before the compiler starts, and again when the compiler, the
+// comparison and the tests have ended: a test may edit a file and restore it. Where the two
+// differ, all is done once more; then it is an error. Which files these are is known from
+// the last run, or asked for first. Where that knew less, all is done once more as well, and
+// costs little: the compiler finds everything up to date.
+
+// maxChanges is how often a file may change meanwhile; one time less is no error.
+const maxChanges = 2
+
+// maxCompiled bounds how often the compiler is started.
+const maxCompiled = 5
+
+// compiling is what compileSource is given.
+type compiling struct {
+	units []*unit
+	// images asks for the licences of what is linked.
+	images bool
+	// commands is how many go commands may run at once.
+	commands int
+	// before is the stat data of the source; tested is closed when the tests have ended.
+	before source.Snapshot
+	tested <-chan struct{}
+}
+
+// sourceBefore is the stat data of the files that the last run has compiled. Where no run
+// has left a list, the go command is asked for one first.
+func (r *run) sourceBefore(ctx context.Context) (source.Snapshot, error) {
+	var files []string
+	var unknown []plan.Platform
+	for _, platform := range r.listedPlatforms() {
+		s, err := r.readList(platform)
+		if err != nil {
+			return nil, err
+		}
+		if s == nil {
+			unknown = append(unknown, platform)
+		} else {
+			files = append(files, s.Compiled.Files...)
+		}
+	}
+	if len(unknown) > 0 {
+		err := r.Stage("list sources", func() (string, error) {
+			var g errgroup.Group
+			for _, platform := range unknown {
+				g.Go(func() error {
+					_ = r.listPlatform(ctx, platform) // the compiler says better what is wrong
+					return nil
+				})
+			}
+			_ = g.Wait()
+			return "", context.Cause(ctx)
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	for _, platform := range unknown {
+		if s := r.listed(platform); s != nil {
+			files = append(files, s.Compiled.Files...)
+		}
+	}
+	return source.Take(files)
+}
+
+// included is the state of what the compilers include and the go command's cache does not
+// know of: by C, and by Go's assembler.
+type included struct {
+	c        string
+	assembly map[plan.Platform]map[string]string
+}
+
+func (i included) equal(other included) bool {
+	return i.c == other.c && maps.EqualFunc(i.assembly, other.assembly, maps.Equal)
+}
+
+// stateOfIncluded is that state by the lists of this run, or of the last one. Where there is
+// none, C may include all that is in the module.
+func (r *run) stateOfIncluded(ctx context.Context) (included, error) {
+	state := included{assembly: map[plan.Platform]map[string]string{}}
+	var lists []resolve.Compiled
+	for _, platform := range r.listedPlatforms() {
+		s := r.listed(platform)
+		var err error
+		if s == nil {
+			if s, err = r.readList(platform); err != nil {
+				return state, err
+			}
+		}
+		if s == nil {
+			lists = append(lists, resolve.Compiled{Trees: []string{r.resolved.Dir}})
+			continue
+		}
+		lists = append(lists, s.Compiled)
+		states, err := r.resolved.AssemblyStates(ctx, s.Compiled)
+		if err != nil {
+			return state, err
+		}
+		if len(states) > 0 {
+			state.assembly[platform] = states
+		}
+	}
+	if !slices.ContainsFunc(r.resolved.Plan.Images, func(i plan.Image) bool { return i.Cgo }) {
+		return state, nil
+	}
+	var err error
+	state.c, err = r.resolved.CState(ctx, lists)
+	return state, err
+}
+
+// useIncluded makes the compilers of this state.
+func (r *run) useIncluded(state included) {
+	r.resolved.Go.CState, r.resolved.Go.AssemblyStates = state.c, state.assembly
+}
+
+// compileSource compiles all platforms and compares the source with the commit, until it
+// is the same source, and the linker has the flags of the plan; then the plan is complete.
+func (r *run) compileSource(ctx context.Context, c compiling) (*findings, error) {
+	stage, changes := "compile", 0
+	state, err := r.stateOfIncluded(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r.useIncluded(state)
+	for range maxCompiled {
+		found, err := r.compileOnce(ctx, stage, c)
+		if err != nil {
+			return nil, err
+		}
+		select {
+		case <-c.tested:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+		now, err := r.stateOfIncluded(ctx)
+		if err != nil {
+			return nil, err
+		}
+		changed, err := c.before.Changed(found.compiled)
+		if err != nil {
+			return nil, err
+		}
+		flags := r.resolved.Plan.Build.LDFlags
+		if err := r.complete(c.units, found); err != nil {
+			return nil, err
+		}
+		if changed == "" && now.equal(state) && slices.Equal(flags, r.resolved.Plan.Build.LDFlags) {
+			return found, nil
+		}
+		if _, known := c.before[changed]; known {
+			if changes++; changes == maxChanges {
+				return nil, fmt.Errorf("compile: %s changes meanwhile; stop what writes it, and run it again", r.shownPath(changed))
+			}
+		}
+		for _, u := range c.units { // so that what was linked is known the next time
+			if err := u.hash(); err != nil {
+				return nil, err
+			}
+			r.noteLinked(u.path, u.sha256)
+		}
+		if c.before, err = source.Take(found.compiled); err != nil {
+			return nil, err
+		}
+		state = now
+		r.useIncluded(state)
+		stage = "compile again"
+	}
+	return nil, fmt.Errorf("compile: the source changes meanwhile; stop what writes it, and run it again")
+}
+
+// compileOnce compiles all platforms. What looks at the source runs beside the compiler.
+//
+// What the go command cannot list it cannot compile either, and the compiler says better
+// why: the error of the listing comes after the compiler's.
+func (r *run) compileOnce(ctx context.Context, stage string, c compiling) (*findings, error) {
+	g, gctx := errgroup.WithContext(ctx)
+	var found *findings
+	var listErr error
+	listed := make(chan struct{})
+	go func() {
+		defer close(listed)
+		described := c.units
+		if !c.images {
+			described = nil
+		}
+		found, listErr = r.list(gctx, described)
+	}()
+	g.SetLimit(c.commands)
+	for _, platform := range r.resolved.Plan.Targets() {
+		g.Go(func() error { return r.compile(gctx, stage, platform, unitsFor(c.units, platform)) })
+	}
+	// The context of the listing ends with the compilers, so they are waited for behind it,
+	// unless one of them fails.
+	<-listed
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	return found, listErr
+}
+
+// copiedUnchanged is an error if a copied file changed since it was compared.
+func (r *run) copiedUnchanged(found *findings) error {
+	changed, err := found.copiedBefore.Changed(found.copied)
+	if err == nil && changed != "" {
+		err = fmt.Errorf("assemble: %s changed meanwhile; stop what writes it, and run it again", r.shownPath(changed))
+	}
+	return err
+}
+
+// shownPath is an absolute path as a message shows it.
+func (r *run) shownPath(file string) string {
+	if rel, err := filepath.Rel(r.Workdir, file); err == nil && filepath.IsLocal(rel) {
+		return filepath.ToSlash(rel)
+	}
+	return file
+}
