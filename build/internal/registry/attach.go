@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"regexp"
 	"slices"
@@ -32,6 +33,7 @@ var artifactTag = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompi
 type attached struct {
 	Artifact
 	manifest
+	blobs   map[v1.Hash]v1.Layer
 	subject *v1.Descriptor
 	entry   v1.Descriptor // in the list of referrers
 }
@@ -43,9 +45,19 @@ func (r *Repository) Attach(ctx context.Context, artifacts []Artifact) error {
 	r.attaching.Lock()
 	defer r.attaching.Unlock()
 	all := make([]attached, len(artifacts))
+	blobs := map[v1.Hash]v1.Layer{}
 	for i, artifact := range artifacts {
 		var err error
 		if all[i], err = take(artifact); err != nil {
+			return r.explain(ctx, "attach to", "", err)
+		}
+		maps.Copy(blobs, all[i].blobs)
+	}
+	// A blob that several artifacts have, such as an empty configuration, is uploaded once
+	// before any manifest: distribution's registry truncates the link to a blob when it
+	// is uploaded again, and refuses a manifest that names it at that moment.
+	for range 2 { // what was taken and is not there is uploaded once more
+		if err := r.uploadAll(ctx, blobs); err != nil {
 			return r.explain(ctx, "attach to", "", err)
 		}
 	}
@@ -108,6 +120,10 @@ func take(artifact Artifact) (attached, error) {
 	case a.Tag == "" && a.subject == nil:
 		return a, problemf("%s has neither a subject nor a tag, and could not be found", a.digest)
 	}
+	a.blobs = map[v1.Hash]v1.Layer{}
+	if err := collectImage(artifact.Image, a.blobs); err != nil {
+		return a, err
+	}
 	a.entry = v1.Descriptor{MediaType: a.mediaType, Digest: a.digest, Size: int64(len(a.raw)),
 		ArtifactType: parsed.ArtifactType, Annotations: parsed.Annotations}
 	if a.entry.ArtifactType == "" {
@@ -116,21 +132,10 @@ func take(artifact Artifact) (attached, error) {
 	return a, nil
 }
 
-// write writes the blobs and the manifest by digest, and looks that they are there: a
-// manifest is never written, nor listed, before all of what it names is in place. What
-// was taken and is not there is written once more.
+// write writes the manifest by digest, and looks that it is there: a manifest is never
+// listed before all of what it names is in place. One that was taken and is not there is
+// written once more.
 func (r *Repository) write(ctx context.Context, a attached) error {
-	blobs := map[v1.Hash]v1.Layer{}
-	if err := collectImage(a.Image, blobs); err != nil {
-		return err
-	}
-	for range 2 {
-		for _, blob := range blobs {
-			if err := r.upload(ctx, blob); err != nil {
-				return err
-			}
-		}
-	}
 	pause := r.options.Backoff
 	if there, err := r.hasManifest(ctx, a.digest, a.raw); there || err != nil {
 		return err
@@ -144,7 +149,7 @@ func (r *Repository) write(ctx context.Context, a attached) error {
 				return err
 			}
 		}
-		if err := r.put(ctx, a.digest.String(), a.raw, a.mediaType); err != nil {
+		if err := r.putWith(ctx, a.manifest, a.blobs); err != nil {
 			return refusedForm(a, err)
 		}
 	}
@@ -159,7 +164,7 @@ func (r *Repository) write(ctx context.Context, a attached) error {
 // written as.
 func refusedForm(a attached, err error) error {
 	refused := new(transport.Error)
-	if !errors.As(err, &refused) || !slices.Contains([]int{http.StatusBadRequest, http.StatusUnsupportedMediaType,
+	if lacksNamed(err) || !errors.As(err, &refused) || !slices.Contains([]int{http.StatusBadRequest, http.StatusUnsupportedMediaType,
 		http.StatusUnprocessableEntity, http.StatusNotAcceptable, http.StatusNotImplemented}, refused.StatusCode) {
 		return err
 	}

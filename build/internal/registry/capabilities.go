@@ -79,13 +79,11 @@ func (r *Repository) indexes(ctx context.Context) (Support, error) {
 	if !errors.As(err, &answer) || answer.StatusCode == http.StatusUnauthorized || answer.StatusCode == http.StatusForbidden || slices.Contains(outages, answer.StatusCode) {
 		return NotKnown, err
 	}
-	for _, d := range answer.Errors {
-		switch d.Code {
-		case transport.ManifestBlobUnknownErrorCode, transport.ManifestUnknownErrorCode, transport.BlobUnknownErrorCode:
-			return Supported, nil // it has read the index
-		case transport.UnsupportedErrorCode:
-			return Unsupported, nil
-		}
+	if lacksNamed(err) {
+		return Supported, nil // it has read the index
+	}
+	if slices.ContainsFunc(answer.Errors, func(d transport.Diagnostic) bool { return d.Code == transport.UnsupportedErrorCode }) {
+		return Unsupported, nil
 	}
 	if answer.StatusCode == http.StatusUnsupportedMediaType {
 		return Unsupported, nil

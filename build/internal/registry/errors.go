@@ -136,6 +136,8 @@ func (r *Repository) refusal(doing string, answer *transport.Error) *Error {
 		e.Hint = "the credentials for " + r.host() + " may not do this; ask for the right, or log in as somebody who has it"
 	case has(transport.NameUnknownErrorCode):
 		e.Hint = "create the repository first"
+	case mediaType != "" && lacksNamed(answer):
+		e.Hint = "the registry does not have all that it has taken; run it again"
 	case mediaType != "" && (e.Status == http.StatusUnsupportedMediaType || has(transport.ManifestInvalidErrorCode) || has(transport.UnsupportedErrorCode)):
 		e.Hint = "the registry refuses the media type " + mediaType
 	case e.Status == http.StatusMethodNotAllowed:

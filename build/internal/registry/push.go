@@ -89,7 +89,42 @@ func (r *Repository) putNew(ctx context.Context, m interface {
 	if err != nil {
 		return err
 	}
-	return r.put(ctx, digest.String(), raw, mediaType)
+	blobs := map[v1.Hash]v1.Layer{}
+	if image, ok := m.(v1.Image); ok {
+		if err := collectImage(image, blobs); err != nil {
+			return err
+		}
+	}
+	return r.putWith(ctx, manifest{raw, mediaType, digest}, blobs)
+}
+
+// putWith puts a manifest by its digest. If the registry does not have what the manifest
+// names, it looks for the blobs, uploads those that are not there, and puts it again: somebody
+// else may be uploading the same blob, or the registry lost it.
+func (r *Repository) putWith(ctx context.Context, m manifest, blobs map[v1.Hash]v1.Layer) error {
+	pause := r.options.Backoff
+	for attempt := 0; ; attempt++ {
+		err := r.put(ctx, m.digest.String(), m.raw, m.mediaType)
+		if !lacksNamed(err) || attempt == 2 {
+			return err
+		}
+		if err := sleep(ctx, pause.Step()); err != nil {
+			return err
+		}
+		if err := r.uploadAll(ctx, blobs); err != nil {
+			return err
+		}
+	}
+}
+
+// uploadAll uploads the blobs that are not there.
+func (r *Repository) uploadAll(ctx context.Context, blobs map[v1.Hash]v1.Layer) error {
+	group, uploading := errgroup.WithContext(ctx)
+	group.SetLimit(jobs)
+	for _, blob := range blobs {
+		group.Go(func() error { return r.upload(uploading, blob) })
+	}
+	return group.Wait()
 }
 
 // upload uploads a blob if it is not there.

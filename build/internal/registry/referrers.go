@@ -141,10 +141,7 @@ func (r *Repository) putList(ctx context.Context, subject v1.Hash, old *manifest
 		return err
 	}
 	err = r.put(ctx, fallbackTag(subject), raw, types.OCIImageIndex)
-	refused := new(transport.Error)
-	if old == nil || !errors.As(err, &refused) || !slices.ContainsFunc(refused.Errors, func(d transport.Diagnostic) bool {
-		return slices.Contains(unknown, d.Code)
-	}) {
+	if old == nil || !lacksNamed(err) {
 		return err
 	}
 	index := v1.IndexManifest{}
@@ -170,8 +167,18 @@ func (r *Repository) putList(ctx context.Context, subject v1.Hash, old *manifest
 	return err
 }
 
-// unknown are the codes of a registry that lacks what a manifest refers to.
-var unknown = []transport.ErrorCode{transport.ManifestUnknownErrorCode, transport.ManifestBlobUnknownErrorCode, transport.BlobUnknownErrorCode}
+// lacksNamed says whether a registry refused a manifest because it does not have what
+// the manifest names.
+func lacksNamed(err error) bool {
+	refused := new(transport.Error)
+	return errors.As(err, &refused) && slices.ContainsFunc(refused.Errors, func(d transport.Diagnostic) bool {
+		switch d.Code {
+		case transport.ManifestUnknownErrorCode, transport.ManifestBlobUnknownErrorCode, transport.BlobUnknownErrorCode:
+			return true
+		}
+		return false
+	})
+}
 
 // merge adds entries to the list under a fallback tag. The result depends only on what
 // is in the list, not on the order in which it came there.
