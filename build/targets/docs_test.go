@@ -160,10 +160,10 @@ func TestCalls(t *testing.T) {
 	}
 }
 
-// TestTargets holds README.md's table of targets against what each takes. "The same" are
+// TestTargets holds the table of targets in docs/commands.md against what each takes. "The same" are
 // the flags of the row above.
 func TestTargets(t *testing.T) {
-	_, section, _ := strings.Cut(pages(t)[filepath.Join("..", "..", "README.md")], "\n## The targets\n")
+	_, section, _ := strings.Cut(pages(t)[filepath.Join("..", "..", "docs", "commands.md")], "\n## The targets\n")
 	section, _, _ = strings.Cut(section, "\n## ")
 	known, rows, above := flags(t), map[string][]string{}, []string(nil)
 	for _, row := range regexp.MustCompile("(?m)^\\| (`[a-z].*?) \\| (.*) \\|$").FindAllStringSubmatch(section, -1) {
@@ -185,12 +185,12 @@ func TestTargets(t *testing.T) {
 	}
 	for target, takes := range known {
 		if takes := slices.Sorted(slices.Values(takes)); !slices.Equal(takes, rows[target]) {
-			t.Errorf("%s takes %q, README.md has %q", target, takes, rows[target])
+			t.Errorf("%s takes %q, commands.md has %q", target, takes, rows[target])
 		}
 	}
 	for target := range rows {
 		if _, ok := known[target]; !ok {
-			t.Errorf("README.md has %s, which is no target", target)
+			t.Errorf("commands.md has %s, which is no target", target)
 		}
 	}
 }

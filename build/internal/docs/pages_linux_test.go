@@ -20,6 +20,8 @@ var root = filepath.Join("..", "..", "..")
 var fixtures = map[string]string{
 	"README.md":                    ".",
 	"README.md#In your repository": "hello",
+	"README.md#What you get":       ".",
+	"benchmarks.md":                "thimble",
 	"ci.md":                        "hello",
 	"migrating-from-dockerfile.md": "clock",
 	"migrating-from-ko.md":         "greeter",
