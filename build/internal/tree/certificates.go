@@ -8,6 +8,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"runtime/debug"
 	"strings"
 
 	"golang.org/x/crypto/x509roots/fallback/bundle"
@@ -108,4 +109,23 @@ func rootsLocation(version string) string {
 		return repository + "@" + rev + "#x509roots/fallback"
 	}
 	return repository + "#x509roots/fallback"
+}
+
+// moduleVersion is the version of a module that this program is linked with;
+// empty if the program does not know.
+func moduleVersion(path string) string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	for _, m := range info.Deps {
+		if m.Path != path {
+			continue
+		}
+		if m.Replace != nil {
+			m = m.Replace
+		}
+		return m.Version
+	}
+	return ""
 }

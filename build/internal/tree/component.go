@@ -107,3 +107,11 @@ func (t *Tree) describe(ctx context.Context, n Node) (File, error) {
 		SHA512: hex.EncodeToString(h512.Sum(nil)),
 	}, nil
 }
+
+// genericPURL is a package URL of no package system.
+func genericPURL(name, version string) string {
+	if version == "" {
+		return "pkg:generic/" + name
+	}
+	return "pkg:generic/" + name + "@" + version
+}

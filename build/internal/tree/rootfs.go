@@ -5,7 +5,6 @@ import (
 	_ "embed"
 	"encoding/hex"
 	"fmt"
-	"runtime/debug"
 	"slices"
 
 	"github.com/thimble-build/thimble/build/plan"
@@ -29,17 +28,7 @@ type Sources struct {
 // for the same inputs, or tells other components.
 const rootfsFormat = "thimble rootfs 1"
 
-// The user of the image, as in distroless images, and its home.
-const (
-	nonroot  = 65532
-	homePath = "home/nonroot"
-)
-
 var (
-	//go:embed data/passwd
-	passwd []byte
-	//go:embed data/group
-	group []byte
 	//go:embed data/mime.types
 	mimeTypes []byte
 	//go:embed data/services
@@ -66,7 +55,7 @@ func Rootfs(needs []string, src Sources) (*Tree, error) {
 		}
 	}
 	if slices.Contains(needs, plan.NeedZoneinfo) {
-		if err := addZones(t, src); err != nil {
+		if err := addZones(t, src.GOROOT, src.GoVersion); err != nil {
 			return nil, err
 		}
 	}
@@ -95,7 +84,7 @@ func RootfsKey(needs []string, src Sources) (string, error) {
 		hashRoots(h)
 	}
 	if slices.Contains(needs, plan.NeedZoneinfo) {
-		db, err := openZones(src)
+		db, err := openZones(src.GOROOT, src.GoVersion)
 		if err != nil {
 			return "", err
 		}
@@ -153,31 +142,4 @@ func addOwn(t *Tree, needs []string, src Sources) error {
 		DownloadLocation: "https://github.com/thimble-build/thimble",
 		Description:      "users, groups, MIME types and network services, as far as services need them",
 	}, nodes...)
-}
-
-// genericPURL is a package URL of no package system.
-func genericPURL(name, version string) string {
-	if version == "" {
-		return "pkg:generic/" + name
-	}
-	return "pkg:generic/" + name + "@" + version
-}
-
-// moduleVersion is the version of a module that this program is linked with;
-// empty if the program does not know.
-func moduleVersion(path string) string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return ""
-	}
-	for _, m := range info.Deps {
-		if m.Path != path {
-			continue
-		}
-		if m.Replace != nil {
-			m = m.Replace
-		}
-		return m.Version
-	}
-	return ""
 }

@@ -71,32 +71,3 @@ func (t *Tree) writeNode(tw *tar.Writer, n Node, buf []byte) error {
 
 // onlyWriter hides tar.Writer's ReadFrom, which would not use the buffer.
 type onlyWriter struct{ io.Writer }
-
-// chmodBits is a mode as chmod takes it.
-func chmodBits(m fs.FileMode) int64 {
-	bits := int64(m.Perm())
-	for _, b := range []struct {
-		mode fs.FileMode
-		bit  int64
-	}{{fs.ModeSetuid, 0o4000}, {fs.ModeSetgid, 0o2000}, {fs.ModeSticky, 0o1000}} {
-		if m&b.mode != 0 {
-			bits |= b.bit
-		}
-	}
-	return bits
-}
-
-// fileMode is chmodBits backwards.
-func fileMode(bits uint32) fs.FileMode {
-	m := fs.FileMode(bits & 0o777)
-	if bits&0o4000 != 0 {
-		m |= fs.ModeSetuid
-	}
-	if bits&0o2000 != 0 {
-		m |= fs.ModeSetgid
-	}
-	if bits&0o1000 != 0 {
-		m |= fs.ModeSticky
-	}
-	return m
-}

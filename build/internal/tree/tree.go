@@ -21,27 +21,6 @@ import (
 	"strings"
 )
 
-// Node is one entry of a tree: a regular file, a folder, a symlink or a hard
-// link. Nothing else can be in a tree.
-type Node struct {
-	// Path is relative to the root, clean and with slashes: "etc/passwd".
-	Path string
-	// Mode holds the type, the permissions and the setuid, setgid and sticky
-	// bits. A symlink's permissions are written as 0777.
-	Mode     fs.FileMode
-	UID, GID int
-	// Link is what a symlink points to, written as it is. Of a regular file it
-	// is the path of a node whose content the file shares: a hard link, which
-	// must sort before the link and have the same mode and owner.
-	Link string
-	// Capabilities is the value of a regular file's security.capability, as package
-	// capability encodes it; empty for none.
-	Capabilities []byte
-	// Size in bytes is what Open's reader gives; both are for regular files.
-	Size int64
-	Open func() (io.ReadCloser, error)
-}
-
 // Tree is a set of nodes with different paths. The zero Tree is empty. Its
 // methods must not be called at once with Add.
 type Tree struct {
@@ -175,29 +154,4 @@ func (t *Tree) open(n Node) (io.ReadCloser, error) {
 		n = t.nodes[n.Link].Node
 	}
 	return n.Open()
-}
-
-// folder is how a folder is made that nothing says more about.
-func folder(p string) Node {
-	n := Node{Path: p, Mode: fs.ModeDir | 0o755}
-	switch p {
-	case "tmp":
-		n.Mode = fs.ModeDir | fs.ModeSticky | 0o777
-	case homePath:
-		// Group 0 is what a random user of OpenShift has.
-		n.Mode, n.UID = fs.ModeDir|0o770, nonroot
-	}
-	return n
-}
-
-// Folder is a folder with a mode as chmod takes it.
-func Folder(p string, mode int64, uid, gid int) Node {
-	return Node{Path: p, Mode: fs.ModeDir | fileMode(uint32(mode)), UID: uid, GID: gid}
-}
-
-// Bytes is a regular file, owned by root, with the content b.
-func Bytes(p string, perm fs.FileMode, b []byte) Node {
-	return Node{Path: p, Mode: perm, Size: int64(len(b)), Open: func() (io.ReadCloser, error) {
-		return io.NopCloser(bytes.NewReader(b)), nil
-	}}
 }

@@ -2,6 +2,7 @@ package tree
 
 import (
 	"bytes"
+	_ "embed"
 	"fmt"
 	"io/fs"
 	"strconv"
@@ -13,6 +14,14 @@ import (
 // Accounts are /etc/passwd and /etc/group of what an image stands on; nil where it has
 // none.
 type Accounts struct{ Passwd, Group []byte }
+
+// thimble's own accounts: root, nobody and nonroot, the user of the image.
+var (
+	//go:embed data/passwd
+	passwd []byte
+	//go:embed data/group
+	group []byte
+)
 
 // MergeAccounts are those that Rootfs gives: the base's, and those of ours whose name
 // the base does not have.

@@ -30,9 +30,9 @@ var tzRelease = regexp.MustCompile(`(?m)^DATA=(\S+)$`)
 
 // openZones reads the database of a toolchain: lib/time/zoneinfo.zip, or where a
 // distribution has left that out, the copy of it in the source of time/tzdata.
-func openZones(src Sources) (zones, error) {
-	db := zones{release: src.GoVersion}
-	dir := filepath.Join(src.GOROOT, "lib", "time")
+func openZones(goroot, goVersion string) (zones, error) {
+	db := zones{release: goVersion}
+	dir := filepath.Join(goroot, "lib", "time")
 	// The script that made the file is beside it and names the release.
 	script, err := os.ReadFile(filepath.Join(dir, "update.bash"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -43,7 +43,7 @@ func openZones(src Sources) (zones, error) {
 	}
 	db.raw, err = os.ReadFile(filepath.Join(dir, "zoneinfo.zip"))
 	if errors.Is(err, fs.ErrNotExist) {
-		if raw, err := embeddedZones(src.GOROOT); err == nil {
+		if raw, err := embeddedZones(goroot); err == nil {
 			db.raw = raw
 			return db, nil
 		}
@@ -73,14 +73,14 @@ func embeddedZones(goroot string) ([]byte, error) {
 // addZones adds every zone of the toolchain's database as a file, the names that
 // mean the same zone as hard links: a third fewer bytes than with copies, and
 // unlike symlinks they can be copied one by one.
-func addZones(t *Tree, src Sources) error {
-	db, err := openZones(src)
+func addZones(t *Tree, goroot, goVersion string) error {
+	db, err := openZones(goroot, goVersion)
 	if err != nil {
 		return err
 	}
 	nodes, err := db.nodes()
 	if err != nil {
-		return fmt.Errorf("read the time zone database of %s: %w", src.GOROOT, err)
+		return fmt.Errorf("read the time zone database of %s: %w", goroot, err)
 	}
 	c := Component{
 		Name:     "tzdata",
@@ -90,7 +90,7 @@ func addZones(t *Tree, src Sources) error {
 		Description: "the time zone database that the Go toolchain carries" +
 			"; its authors have put it in the public domain",
 	}
-	if db.release != src.GoVersion {
+	if db.release != goVersion {
 		c.DownloadLocation = "https://data.iana.org/time-zones/releases/tzdata" + db.release + ".tar.gz"
 	}
 	return t.AddComponent(c, nodes...)
