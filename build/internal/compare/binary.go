@@ -2,18 +2,14 @@ package compare
 
 import (
 	"bufio"
-	"bytes"
 	"context"
-	"debug/buildinfo"
 	"debug/elf"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"os"
-	"runtime/debug"
 	"slices"
-	"strings"
 )
 
 // binaryFiles compares two executables that lie in files.
@@ -61,80 +57,6 @@ func (p *pair) contents(a, b *os.File, name, layer string) error {
 	}
 	p.cause(kind, "%s has another content", name)
 	return nil
-}
-
-// buildInfo notes the first difference of what the go command wrote into two
-// executables, and the causes that all of them tell of. It says whether there is any.
-func (p *pair) buildInfo(a, b io.ReaderAt) (bool, error) {
-	x, errX := buildinfo.Read(a)
-	y, errY := buildinfo.Read(b)
-	if errX != nil || errY != nil {
-		if (errX == nil) != (errY == nil) {
-			p.differ(DepthBuildInfo, "build info", "", answer(errX == nil), answer(errY == nil))
-			return true, nil
-		}
-		return false, nil // neither was made by the go command
-	}
-	fields := infoDifferences(x, y)
-	for i, f := range fields {
-		if i == 0 {
-			p.differ(DepthBuildInfo, f.path, "", short(f.a), short(f.b))
-		}
-		p.infoCause(f)
-	}
-	return len(fields) > 0, nil
-}
-
-func answer(is bool) string {
-	if is {
-		return "is there"
-	}
-	return ""
-}
-
-// infoDifferences are all of two build infos, in the order in which `go version -m`
-// shows them.
-func infoDifferences(a, b *debug.BuildInfo) []field {
-	var all []field
-	add := func(name, x, y string) {
-		if x != y {
-			all = append(all, field{name, x, y})
-		}
-	}
-	add("go", a.GoVersion, b.GoVersion)
-	add("path", a.Path, b.Path)
-	add("mod", moduleLine(&a.Main), moduleLine(&b.Main))
-	each(a.Deps, b.Deps, func(m *debug.Module) (string, string) { return "dep " + m.Path, moduleLine(m) }, add)
-	each(a.Settings, b.Settings, func(s debug.BuildSetting) (string, string) { return s.Key, s.Value }, add)
-	return all
-}
-
-// each pairs the elements of two lists by their names.
-func each[T any](a, b []T, read func(T) (name, value string), add func(name, x, y string)) {
-	other := map[string]string{}
-	for _, e := range b {
-		name, value := read(e)
-		other[name] = value
-	}
-	seen := map[string]bool{}
-	for _, e := range a {
-		name, value := read(e)
-		seen[name] = true
-		add(name, value, other[name])
-	}
-	for _, e := range b {
-		if name, value := read(e); !seen[name] {
-			add(name, "", value)
-		}
-	}
-}
-
-func moduleLine(m *debug.Module) string {
-	line := strings.TrimSpace(m.Path + " " + m.Version + " " + m.Sum)
-	if m.Replace != nil {
-		line += " => " + moduleLine(m.Replace)
-	}
-	return line
 }
 
 // linkerNotes are sections that the linker makes of a hash of all the others: they
@@ -305,60 +227,4 @@ func readable(b []byte) string {
 		b = b[24:48]
 	}
 	return fmt.Sprintf("% x", b)
-}
-
-// line is the first line, or byte, in which two files differ.
-type line struct {
-	number int
-	binary int64
-	a, b   string
-}
-
-func (l line) where() string {
-	if l.number > 0 {
-		return fmt.Sprintf("line %d", l.number)
-	}
-	return fmt.Sprintf("byte %#x", l.binary)
-}
-
-// maxLine bounds how much of a line is compared as text.
-const maxLine = 64 << 10
-
-// firstLine compares two files, as text where both are.
-func firstLine(a, b io.ReadSeeker) (line, error) {
-	for _, f := range []io.ReadSeeker{a, b} {
-		if _, err := f.Seek(0, io.SeekStart); err != nil {
-			return line{}, err
-		}
-	}
-	x, y := bufio.NewReaderSize(a, maxLine), bufio.NewReaderSize(b, maxLine)
-	for n, at := 1, int64(0); ; n++ {
-		p, errX := x.ReadSlice('\n')
-		q, errY := y.ReadSlice('\n')
-		for _, err := range []error{errX, errY} {
-			if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, bufio.ErrBufferFull) {
-				return line{}, err
-			}
-		}
-		if !bytes.Equal(p, q) {
-			if isText(p) && isText(q) {
-				return line{number: n, a: short(strings.TrimRight(string(p), "\r\n")), b: short(strings.TrimRight(string(q), "\r\n"))}, nil
-			}
-			i := 0
-			for i < len(p) && i < len(q) && p[i] == q[i] {
-				i++
-			}
-			return line{binary: at + int64(i), a: hexAt(p, i), b: hexAt(q, i)}, nil
-		}
-		if errors.Is(errX, io.EOF) && errors.Is(errY, io.EOF) {
-			return line{}, errors.New("they are the same")
-		}
-		at += int64(len(p))
-	}
-}
-
-func hexAt(b []byte, i int) string { return fmt.Sprintf("% x", b[i:min(len(b), i+16)]) }
-
-func isText(b []byte) bool {
-	return len(b) < maxLine && bytes.IndexByte(b, 0) < 0 && bytes.Equal(bytes.ToValidUTF8(b, nil), b)
 }

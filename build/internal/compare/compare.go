@@ -11,111 +11,10 @@ package compare
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
-
-	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
-
-// Build is one of the two builds.
-type Build struct {
-	// Name is what a reader knows it by, such as a file or a reference.
-	Name string
-	// Plan is the plan's JSON; nil where it is not known.
-	Plan   json.RawMessage
-	Images []Image
-	// Files are those that went into the build and that no commit has, by their path
-	// below the repository's root: generated code. Nil where that is not known.
-	Files map[string][]byte
-}
-
-// Image is an image for all its platforms.
-type Image struct {
-	Name string
-	// Digest of the index; of the manifest, where the image is not in an index; empty
-	// where only binaries were made.
-	Digest string
-	// Index is the index as it is stored; nil where it is not at hand.
-	Index     []byte
-	Platforms []Platform
-}
-
-// Platform is an image for one platform.
-type Platform struct {
-	Platform string
-	Digest   string
-	// Layers are those that a manifest.json lists, for where Image is not at hand.
-	Layers []Layer
-	// Binary is the executable's SHA-256 in hex, and BinaryFile a file that holds it;
-	// each may be empty.
-	Binary, BinaryFile string
-	// Image is nil where it is not at hand.
-	Image v1.Image
-	// Documents are the SBOMs and their like, by their kind.
-	Documents map[string][]byte
-}
-
-// Layer is a compressed layer.
-type Layer struct{ Name, Digest string }
-
-// Depth is how deep a difference was found.
-type Depth string
-
-// The depths, from the outside to the inside.
-const (
-	DepthPlan      Depth = "plan"
-	DepthSource    Depth = "source"
-	DepthIndex     Depth = "index"
-	DepthManifest  Depth = "manifest"
-	DepthConfig    Depth = "config"
-	DepthLayer     Depth = "layer"
-	DepthFile      Depth = "file"
-	DepthSection   Depth = "section"
-	DepthBuildInfo Depth = "build info"
-	DepthDocument  Depth = "document"
-)
-
-// Difference is something that the two builds do not share.
-type Difference struct {
-	Depth    Depth  `json:"depth"`
-	Image    string `json:"image,omitempty"`
-	Platform string `json:"platform,omitempty"`
-	// Where is a JSON pointer (RFC 6901, but that elements of lists go by their names),
-	// or the name of a layer, a file, a section or a setting; What is what of it differs.
-	Where string `json:"where"`
-	What  string `json:"what,omitempty"`
-	// A and B are the two values, shortened for a reader; "-" where there is none.
-	A string `json:"a"`
-	B string `json:"b"`
-}
-
-// Report is what a comparison came to.
-type Report struct {
-	// A and B are the builds' names.
-	A string `json:"a"`
-	B string `json:"b"`
-	// Same says that every digest and every document that both have is equal, and that
-	// neither has an image more; Compared are the digests that both have.
-	Same     bool     `json:"same"`
-	Compared []Digest `json:"compared"`
-	// Differences are the first at each depth of each image and platform. A plan's
-	// are all there; those that change no digest do not count for Same.
-	Differences []Difference `json:"differences,omitempty"`
-	// Causes are what the differences come from, the most likely first.
-	Causes []Cause `json:"causes,omitempty"`
-	// Notes say what could not be compared.
-	Notes []string `json:"notes,omitempty"`
-}
-
-// Digest is that of an index, or of the image for one platform, in both builds.
-type Digest struct {
-	Image    string `json:"image"`
-	Platform string `json:"platform,omitempty"`
-	A        string `json:"a"`
-	B        string `json:"b"`
-}
 
 // Compare compares two builds image by image and platform by platform. tmp is a folder
 // for temporary files. The error is one of reading what was given.
@@ -142,37 +41,6 @@ func Compare(ctx context.Context, a, b Build, tmp string) (*Report, error) {
 	c.sources()
 	c.report.Causes = c.causes()
 	return c.report, nil
-}
-
-type comparison struct {
-	a, b   Build
-	tmp    string
-	report *Report
-	// found are causes in the order in which they were found.
-	found []Cause
-	// ofDocuments are causes of differences in documents alone.
-	ofDocuments []Cause
-}
-
-// only notes that one build has an image, or a platform, that the other lacks.
-func (c *comparison) only(what, has, lacks string) {
-	c.report.Same = false
-	c.note("%s is in %s and not in %s", what, has, lacks)
-	c.cause(CausePlatforms, "%s was made for %s alone", what, has)
-}
-
-func (c *comparison) note(format string, args ...any) {
-	n := fmt.Sprintf(format, args...)
-	if !slices.Contains(c.report.Notes, n) {
-		c.report.Notes = append(c.report.Notes, n)
-	}
-}
-
-// differ notes a difference that counts.
-func (c *comparison) differ(d Difference) {
-	c.report.Same = false
-	d.A, d.B = orNone(d.A), orNone(d.B)
-	c.report.Differences = append(c.report.Differences, d)
 }
 
 func (c *comparison) image(ctx context.Context, x, y Image) error {
@@ -235,38 +103,6 @@ func (c *comparison) platform(ctx context.Context, image string, p, q Platform) 
 	return nil
 }
 
-// documents notes the first field in which two JSON documents differ.
-func (c *comparison) documents(depth Depth, image, platform, kind string, a, b []byte) error {
-	fields, err := jsonDifferences(a, b, 8)
-	if err != nil {
-		return err
-	}
-	// The name that a document has by its content says nothing, where more differs.
-	more := slices.DeleteFunc(slices.Clone(fields), func(f field) bool { return f.path == "/documentNamespace" || f.path == "/serialNumber" })
-	if len(more) > 0 {
-		fields = more
-	}
-	d := Difference{Depth: depth, Image: image, Platform: platform, What: kind}
-	if len(fields) > 0 {
-		d.Where, d.A, d.B = fields[0].path, fields[0].a, fields[0].b
-	} else { // equal values in other bytes
-		d.Where, d.What = "/", "its bytes"
-		d.A, d.B = fmt.Sprintf("%d bytes", len(a)), fmt.Sprintf("%d bytes", len(b))
-	}
-	c.differ(d)
-	return nil
-}
-
-// pair is an image for one platform, in both builds.
-type pair struct {
-	*comparison
-	image, platform string
-}
-
-func (p *pair) differ(depth Depth, where, what, a, b string) {
-	p.comparison.differ(Difference{Depth: depth, Image: p.image, Platform: p.platform, Where: where, What: what, A: a, B: b})
-}
-
 // listed compares what two manifest.json files say, with the binaries where they are
 // at hand.
 func (p *pair) listed(ctx context.Context, x, y Platform) error {
@@ -299,14 +135,4 @@ func (p *pair) listed(ctx context.Context, x, y Platform) error {
 		return nil
 	}
 	return p.binaryFiles(ctx, x.BinaryFile, y.BinaryFile)
-}
-
-// none stands for a value that is not there.
-const none = "-"
-
-func orNone(s string) string {
-	if s == "" {
-		return none
-	}
-	return s
 }

@@ -192,23 +192,3 @@ func show(v any) string {
 	}
 	return short(strings.TrimSuffix(b.String(), "\n"))
 }
-
-// most characters of a value that are shown.
-const shown = 160
-
-// short is printable text, the beginning of it where it is long.
-func short(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if r == '\t' || r == '\n' {
-			return ' '
-		}
-		if !strconv.IsPrint(r) {
-			return '.'
-		}
-		return r
-	}, strings.ToValidUTF8(s, "."))
-	if runes := []rune(s); len(runes) > shown {
-		return string(runes[:shown-1]) + "…"
-	}
-	return s
-}

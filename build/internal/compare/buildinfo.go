@@ -1,0 +1,104 @@
+package compare
+
+import (
+	"debug/buildinfo"
+	"io"
+	"runtime/debug"
+	"slices"
+	"strings"
+)
+
+// buildInfo notes the first difference of what the go command wrote into two
+// executables, and the causes that all of them tell of. It says whether there is any.
+func (p *pair) buildInfo(a, b io.ReaderAt) (bool, error) {
+	x, errX := buildinfo.Read(a)
+	y, errY := buildinfo.Read(b)
+	if errX != nil || errY != nil {
+		if (errX == nil) != (errY == nil) {
+			p.differ(DepthBuildInfo, "build info", "", answer(errX == nil), answer(errY == nil))
+			return true, nil
+		}
+		return false, nil // neither was made by the go command
+	}
+	fields := infoDifferences(x, y)
+	for i, f := range fields {
+		if i == 0 {
+			p.differ(DepthBuildInfo, f.path, "", short(f.a), short(f.b))
+		}
+		p.infoCause(f)
+	}
+	return len(fields) > 0, nil
+}
+
+func answer(is bool) string {
+	if is {
+		return "is there"
+	}
+	return ""
+}
+
+// infoDifferences are all of two build infos, in the order in which `go version -m`
+// shows them.
+func infoDifferences(a, b *debug.BuildInfo) []field {
+	var all []field
+	add := func(name, x, y string) {
+		if x != y {
+			all = append(all, field{name, x, y})
+		}
+	}
+	add("go", a.GoVersion, b.GoVersion)
+	add("path", a.Path, b.Path)
+	add("mod", moduleLine(&a.Main), moduleLine(&b.Main))
+	each(a.Deps, b.Deps, func(m *debug.Module) (string, string) { return "dep " + m.Path, moduleLine(m) }, add)
+	each(a.Settings, b.Settings, func(s debug.BuildSetting) (string, string) { return s.Key, s.Value }, add)
+	return all
+}
+
+// each pairs the elements of two lists by their names.
+func each[T any](a, b []T, read func(T) (name, value string), add func(name, x, y string)) {
+	other := map[string]string{}
+	for _, e := range b {
+		name, value := read(e)
+		other[name] = value
+	}
+	seen := map[string]bool{}
+	for _, e := range a {
+		name, value := read(e)
+		seen[name] = true
+		add(name, value, other[name])
+	}
+	for _, e := range b {
+		if name, value := read(e); !seen[name] {
+			add(name, "", value)
+		}
+	}
+}
+
+func moduleLine(m *debug.Module) string {
+	line := strings.TrimSpace(m.Path + " " + m.Version + " " + m.Sum)
+	if m.Replace != nil {
+		line += " => " + moduleLine(m.Replace)
+	}
+	return line
+}
+
+// infoCause is what a difference of two build infos comes from.
+func (c *comparison) infoCause(f field) {
+	kind := CauseFlag
+	switch {
+	case f.path == "go":
+		kind = CauseToolchain
+	case f.path == "path":
+		kind = CauseConfig
+	case f.path == "mod", strings.HasPrefix(f.path, "vcs"):
+		kind = CauseVCS
+	case strings.HasPrefix(f.path, "dep "):
+		kind = CauseModule
+	case f.path == "GOEXPERIMENT", f.path == "GOFIPS140", f.path == "DefaultGODEBUG":
+		kind = CauseToolchain
+	}
+	if slices.ContainsFunc(c.found, func(known Cause) bool { return known.Kind == kind }) && kind != CauseModule {
+		return // the plans have told it
+	}
+	c.cause(kind, "the build info's %s is %s / %s", f.path, orNone(short(f.a)), orNone(short(f.b)))
+}

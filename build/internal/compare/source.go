@@ -1,0 +1,62 @@
+package compare
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// sources notes the first file that went into the builds and that no commit has, and
+// that is not the same in both.
+func (c *comparison) sources() {
+	if c.a.Files == nil || c.b.Files == nil || c.report.Same {
+		return
+	}
+	names := slices.Collect(maps.Keys(c.a.Files))
+	for name := range c.b.Files {
+		if _, ok := c.a.Files[name]; !ok {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		x, inA := c.a.Files[name]
+		y, inB := c.b.Files[name]
+		if inA && inB && string(x) == string(y) {
+			continue
+		}
+		d := Difference{Depth: DepthSource, Where: name}
+		if !inA || !inB {
+			has := c.a.Name
+			if d.A = fmt.Sprintf("%d bytes", len(x)); !inA {
+				has, d.A, d.B = c.b.Name, "", fmt.Sprintf("%d bytes", len(y))
+			}
+			c.cause(CauseSource, "%s, which the commit does not have, is in %s alone", name, has)
+			c.differ(d)
+			return
+		}
+		l, err := firstLine(strings.NewReader(string(x)), strings.NewReader(string(y)))
+		if err != nil {
+			continue // equal after all
+		}
+		d.What, d.A, d.B = l.where(), l.a, l.b
+		c.differ(d)
+		c.generated(name, string(x), string(y), l)
+		return
+	}
+}
+
+// generated is the cause of a file that is not the same in both builds.
+func (c *comparison) generated(name, x, y string, l line) {
+	if when, ok := times(l.a, l.b); ok {
+		c.cause(CauseTime, "%s, which the commit does not have, holds a time: %s", name, when)
+		return
+	}
+	sorted := func(s string) []string { return slices.Sorted(strings.Lines(s + "\n")) }
+	if slices.Equal(sorted(x), sorted(y)) {
+		c.cause(CauseSource, "%s, which the commit does not have, has the same lines in another order, as a map's are", name)
+		return
+	}
+	c.cause(CauseSource, "%s, which the commit does not have, has another %s", name, l.where())
+}

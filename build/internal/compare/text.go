@@ -1,0 +1,54 @@
+package compare
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// most characters of a value that are shown.
+const shown = 160
+
+// short is printable text, the beginning of it where it is long.
+func short(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r == '\t' || r == '\n' {
+			return ' '
+		}
+		if !strconv.IsPrint(r) {
+			return '.'
+		}
+		return r
+	}, strings.ToValidUTF8(s, "."))
+	if runes := []rune(s); len(runes) > shown {
+		return string(runes[:shown-1]) + "…"
+	}
+	return s
+}
+
+// none stands for a value that is not there.
+const none = "-"
+
+func orNone(s string) string {
+	if s == "" {
+		return none
+	}
+	return s
+}
+
+// clock is how programs write the time of day: dates, with or without a time, and
+// seconds since 1970 from 2017 to 2033.
+var clock = regexp.MustCompile(`(?:19|20)\d\d-[01]\d-[0-3]\d(?:[T _]?[0-2]\d:?[0-5]\d(?::?[0-5]\d(?:\.\d+)?)?)?|` +
+	`(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? (?:\d{1,2} )?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[ 0-9:]{2,20}|` +
+	`(?:20\d\d)[01]\d[0-3]\d[T_-]?[0-2]\d[0-5]\d[0-5]\d|\b1[5-9]\d{8}(?:\d{3}|\d{9})?\b`)
+
+// times are the first times in two texts that are not the same.
+func times(a, b string) (string, bool) {
+	x, y := clock.FindAllString(a, -1), clock.FindAllString(b, -1)
+	for i := range min(len(x), len(y)) {
+		if x[i] != y[i] {
+			return x[i] + " / " + y[i], true
+		}
+	}
+	return "", false
+}
