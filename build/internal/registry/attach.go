@@ -3,7 +3,6 @@ package registry
 import (
 	"context"
 	"errors"
-	"maps"
 	"net/http"
 	"regexp"
 	"slices"
@@ -45,20 +44,15 @@ func (r *Repository) Attach(ctx context.Context, artifacts []Artifact) error {
 	r.attaching.Lock()
 	defer r.attaching.Unlock()
 	all := make([]attached, len(artifacts))
-	blobs := map[v1.Hash]v1.Layer{}
 	for i, artifact := range artifacts {
 		var err error
 		if all[i], err = take(artifact); err != nil {
 			return r.explain(ctx, "attach to", "", err)
 		}
-		maps.Copy(blobs, all[i].blobs)
 	}
-	// A blob that several artifacts have, such as an empty configuration, is uploaded once
-	// before any manifest: distribution's registry truncates the link to a blob when it
-	// is uploaded again, and refuses a manifest that names it at that moment.
 	for range 2 { // what was taken and is not there is uploaded once more
-		if err := r.uploadAll(ctx, blobs); err != nil {
-			return r.explain(ctx, "attach to", "", err)
+		if err := r.uploadBlobs(ctx, all); err != nil {
+			return err
 		}
 	}
 	group, uploading := errgroup.WithContext(ctx)
@@ -96,6 +90,28 @@ func (r *Repository) Attach(ctx context.Context, artifacts []Artifact) error {
 		}
 	}
 	return nil
+}
+
+// uploadBlobs uploads the blobs of the artifacts, before any manifest. A blob that several
+// artifacts have, such as an empty configuration, is uploaded once: distribution's registry
+// truncates the link to a blob when it is uploaded again, and refuses a manifest that names
+// it at that moment.
+func (r *Repository) uploadBlobs(ctx context.Context, all []attached) error {
+	group, uploading := errgroup.WithContext(ctx)
+	group.SetLimit(jobs)
+	seen := map[v1.Hash]bool{}
+	for _, a := range all {
+		blobs := map[v1.Hash]v1.Layer{}
+		for digest, blob := range a.blobs {
+			if !seen[digest] {
+				seen[digest], blobs[digest] = true, blob
+			}
+		}
+		group.Go(func() error {
+			return r.explain(ctx, "attach to", a.digest.String(), r.uploadAll(uploading, blobs))
+		})
+	}
+	return group.Wait()
 }
 
 func take(artifact Artifact) (attached, error) {

@@ -7,18 +7,21 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/thimble-build/thimble/build/internal/registry"
 	"github.com/thimble-build/thimble/build/internal/registrytest"
+	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
 const password = "planted-password-7d1f"
@@ -175,8 +178,13 @@ func TestErrorsHoldNoSecret(t *testing.T) {
 		"html":    "<html>" + secret,
 		"garbage": `{"token":` + secret,
 	}
-	for name, body := range bodies {
-		for _, code := range []int{200, 201, 202, 301, 307, 400, 401, 403, 404, 405, 413, 415, 418, 500, 503} {
+	all := testtool.Part(t, "it releases a thousand times")
+	for i, name := range slices.Sorted(maps.Keys(bodies)) {
+		body := bodies[name]
+		for j, code := range []int{200, 201, 202, 301, 307, 400, 401, 403, 404, 405, 413, 415, 418, 500, 503} {
+			if !all && i != j%len(bodies) {
+				continue // each code once
+			}
 			t.Run(fmt.Sprint(name, " ", code), func(t *testing.T) {
 				backing := registrytest.Handler(false)
 				p, host := registrytest.Before(t, registrytest.Serve(t, backing))

@@ -117,14 +117,14 @@ func (r *Repository) putWith(ctx context.Context, m manifest, blobs map[v1.Hash]
 	}
 }
 
-// uploadAll uploads the blobs that are not there.
+// uploadAll uploads the blobs that are not there, one after the other.
 func (r *Repository) uploadAll(ctx context.Context, blobs map[v1.Hash]v1.Layer) error {
-	group, uploading := errgroup.WithContext(ctx)
-	group.SetLimit(jobs)
 	for _, blob := range blobs {
-		group.Go(func() error { return r.upload(uploading, blob) })
+		if err := r.upload(ctx, blob); err != nil {
+			return err
+		}
 	}
-	return group.Wait()
+	return nil
 }
 
 // upload uploads a blob if it is not there.
