@@ -146,7 +146,7 @@ func (d *Dist) acquire(ctx context.Context, waiting func()) error {
 			if err := d.lock.Unlock(); err != nil {
 				return err
 			}
-		case errors.Is(err, fs.ErrNotExist) && vanished < tries: // the same with the whole folder, or a part
+		case (errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist)) && vanished < tries: // the same with the whole folder, or a part
 			vanished++
 		case err != nil:
 			return notWritable(d.dir, err)
@@ -164,7 +164,9 @@ func (d *Dist) acquire(ctx context.Context, waiting func()) error {
 
 // prepare makes the folder and its marker. The marker comes before everything else
 // that the folder ever holds, so that git overlooks the lock and the stage. An error that
-// is fs.ErrNotExist says that another run has changed the folder meanwhile: look again.
+// is fs.ErrNotExist or fs.ErrExist says that another run has changed the folder meanwhile, and
+// that the caller has to look again: MkdirAll returns the latter for a folder that is made and
+// removed while it looks.
 func (d *Dist) prepare() error {
 	var missing []string
 	for p := filepath.Clean(d.dir); ; p = filepath.Dir(p) {
