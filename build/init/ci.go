@@ -1,77 +1,72 @@
 package main
 
 import (
-	"bytes"
-	"embed"
 	"fmt"
 	goversion "go/version"
 	"net/url"
 	"path"
 	"regexp"
 	"strings"
-	"text/template"
 
 	"github.com/thimble-build/thimble/build/internal/plaintext"
 )
-
-//go:embed templates/github.yml.tmpl templates/gitlab.yml.tmpl templates/Taskfile.yml.tmpl
-var templates embed.FS
 
 // getRoot fetches the public Sigstore's trusted root, through its own TUF repository.
 const getRoot = "go run github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3 trusted-root create --with-default-services --out "
 
 // planCI adds the workflow for a CI system, in the folder where that looks for it.
-func (p *planned) planCI(system string) error {
+func planCI(system string, r *repository, k *kit, alias string) (c changes, err error) {
 	up := "" // from the root to the git working tree
-	if p.repo.prefix != "" {
-		up = strings.Repeat("../", strings.Count(p.repo.prefix, "/")+1)
+	if r.prefix != "" {
+		up = strings.Repeat("../", strings.Count(r.prefix, "/")+1)
 	}
 	name, title := ".gitlab-ci.yml", "images"
 	if system == "github" {
 		name = ".github/workflows/thimble.yml"
-		if p.repo.prefix != "" {
-			name = ".github/workflows/thimble-" + strings.ReplaceAll(p.repo.prefix, "/", "-") + ".yml"
-			title = fmt.Sprintf("%q", "images of "+p.repo.prefix) // runs of two workflows of one name would cancel each other
+		if r.prefix != "" {
+			name = ".github/workflows/thimble-" + strings.ReplaceAll(r.prefix, "/", "-") + ".yml"
+			title = fmt.Sprintf("%q", "images of "+r.prefix) // runs of two workflows of one name would cancel each other
 		}
 	}
-	gomod := path.Join(p.repo.prefix, "magefiles", "go.mod")
-	version := p.kit.goVersion
-	if goversion.Compare("go"+p.repo.goVersion, "go"+version) > 0 {
-		gomod, version = path.Join(p.repo.prefix, p.repo.dir, "go.mod"), p.repo.goVersion
+	gomod := path.Join(r.prefix, "magefiles", "go.mod")
+	version := k.goVersion
+	if goversion.Compare("go"+r.goVersion, "go"+version) > 0 {
+		gomod, version = path.Join(r.prefix, r.dir, "go.mod"), r.goVersion
 	}
 	minor := strings.TrimPrefix(goversion.Lang("go"+version), "go")
-	tags := path.Join(p.repo.prefix, p.repo.dir, "v")
+	tags := path.Join(r.prefix, r.dir, "v")
 	if strings.ContainsAny(tags, " ~^:?*[\\") {
-		return fmt.Errorf("write %s: a release of %s is tagged %s1.2.3, and git takes no such tag; rename the folder, or leave -ci out", name, p.repo.module, tags)
+		return c, fmt.Errorf("write %s: a release of %s is tagged %s1.2.3, and git takes no such tag; rename the folder, or leave -ci out", name, r.module, tags)
 	}
-	manifest := path.Join(p.repo.prefix, "dist", "manifest.json")
+	manifest := path.Join(r.prefix, "dist", "manifest.json")
 	text, err := render(system+".yml.tmpl", map[string]string{
-		"Name": title, "Launcher": typed("./" + path.Join(p.repo.prefix, "magefiles", "mage.go")), "Target": p.target(""),
-		"Branch": p.repo.branch, "TagPrefix": tags, "TagPattern": strings.ReplaceAll(regexp.QuoteMeta(tags), "/", `\/`), "GoMod": gomod, "Go": minor,
-		"Summary": path.Join(p.repo.prefix, "dist", "summary.md"), "Manifest": manifest, "ManifestTyped": typed(manifest),
-		"GoSum": path.Join(p.repo.prefix, "magefiles", "go.sum"),
+		"Name": title, "Launcher": typed("./" + path.Join(r.prefix, "magefiles", "mage.go")), "Target": targetName(alias, ""),
+		"Branch": r.branch, "TagPrefix": tags, "TagPattern": strings.ReplaceAll(regexp.QuoteMeta(tags), "/", `\/`), "GoMod": gomod, "Go": minor,
+		"Summary": path.Join(r.prefix, "dist", "summary.md"), "Manifest": manifest, "ManifestTyped": typed(manifest),
+		"GoSum": path.Join(r.prefix, "magefiles", "go.sum"),
 	})
 	if err != nil {
-		return err
+		return c, err
 	}
-	if err := p.want("magefiles/trusted_root.json", nil); err != nil {
-		return err
+	root, err := wanted(r.root, "magefiles/trusted_root.json", nil)
+	if err != nil {
+		return c, err
 	}
-	root := p.files[len(p.files)-1]
-	p.files = p.files[:len(p.files)-1]
 	if root.was == nil {
-		p.notes = append(p.notes, "releases in CI are signed with the job's identity; get what tells its certificates from forged ones, and commit it:\n\n    "+
-			getRoot+p.here("magefiles/trusted_root.json"))
+		c.notes = append(c.notes, "releases in CI are signed with the job's identity; get what tells its certificates from forged ones, and commit it:\n\n    "+
+			getRoot+r.here("magefiles/trusted_root.json"))
 	}
-	p.notes = append(p.notes, p.protection(system, tags))
-	return p.want(up+name, text)
+	c.notes = append(c.notes, protection(system, r.remote, tags))
+	workflow, err := wanted(r.root, up+name, text)
+	c.files = []file{workflow}
+	return c, err
 }
 
 // protection says how the environment of the release job is protected, and what the
 // token of that job then says.
-func (p *planned) protection(system, tags string) string {
+func protection(system, remote, tags string) string {
 	host := map[string]string{"github": "https://github.com/", "gitlab": "https://gitlab.com/"}[system]
-	project, found := strings.CutPrefix(plaintext.Line(strings.TrimSuffix(p.repo.remote, ".git")), host)
+	project, found := strings.CutPrefix(plaintext.Line(strings.TrimSuffix(remote, ".git")), host)
 	if !found || project == "" {
 		project = "OWNER/REPOSITORY"
 	}
@@ -89,38 +84,6 @@ func (p *planned) protection(system, tags string) string {
 		"    gh api -X POST " + at + "/deployment-branch-policies -f name='" + tags + "*' -f type=tag\n\n" +
 		"The subject of the job's token becomes repo:" + project + ":environment:release, which the trust of a cloud has to name.\n" +
 		"The certificate that signs images still names the workflow and the tag."
-}
-
-// target is a target's name as it is typed.
-func (p *planned) target(name string) string {
-	if p.alias == "" {
-		return name
-	}
-	return p.alias + ":" + name
-}
-
-// renderTaskfile has a task for each target.
-func renderTaskfile(k *kit, alias string) ([]byte, error) {
-	var tasks []map[string]string
-	for _, t := range k.targets {
-		call := t.name
-		if alias != "" {
-			call = alias + ":" + t.name
-		}
-		tasks = append(tasks, map[string]string{"Name": t.name, "Call": call, "Desc": fmt.Sprintf("%q", strings.ToUpper(t.synopsis[:1])+t.synopsis[1:])})
-	}
-	return render("Taskfile.yml.tmpl", tasks)
-}
-
-// render fills a template of YAML, whose own braces are left alone.
-func render(name string, data any) ([]byte, error) {
-	t, err := template.New(name).Delims("[[", "]]").ParseFS(templates, "templates/"+name)
-	if err != nil {
-		return nil, err
-	}
-	var out bytes.Buffer
-	err = t.Execute(&out, data)
-	return out.Bytes(), err
 }
 
 var plainWord = regexp.MustCompile(`^[\w./\\:@+-]+$`)

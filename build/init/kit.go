@@ -19,6 +19,8 @@ import (
 )
 
 const (
+	// kitPath is the module of the targets.
+	kitPath     = "github.com/thimble-build/thimble"
 	magePath    = "github.com/magefile/mage"
 	targetsPath = kitPath + "/build/targets"
 )
@@ -35,6 +37,14 @@ type kit struct {
 }
 
 type target struct{ name, synopsis string }
+
+// targetName is a target's name as it is typed: with the alias of the targets, if they have one.
+func targetName(alias, name string) string {
+	if alias == "" {
+		return name
+	}
+	return alias + ":" + name
+}
 
 // fetchKit makes sure that the kit is in the module cache and reads it there.
 func fetchKit(ctx context.Context, version string) (*kit, error) {

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"context"
+	_ "embed"
 	"fmt"
 	"go/ast"
 	"go/build/constraint"
@@ -13,8 +15,6 @@ import (
 	"slices"
 	"strings"
 	"text/template"
-
-	_ "embed"
 )
 
 //go:embed launcher/mage.go
@@ -32,7 +32,7 @@ const keyless = `Release: build.ReleaseConfig{
 },`
 
 // renderMagefile writes Config with what could be found out.
-func renderMagefile(o options, r *repository, alias string) ([]byte, error) {
+func renderMagefile(r *repository, alias string, ci bool) ([]byte, error) {
 	t, err := template.New("magefile").Funcs(template.FuncMap{"quoted": quoted}).Parse(magefileText)
 	if err != nil {
 		return nil, err
@@ -42,7 +42,7 @@ func renderMagefile(o options, r *repository, alias string) ([]byte, error) {
 		"Alias": alias, "Module": r.module, "Dir": r.dir, "Mains": r.mains, "Named": r.named, "Ports": r.ports,
 		"Repository": registry(r.remote), "Keyless": "",
 	}
-	if o.ci != "" {
+	if ci {
 		data["Keyless"] = keyless
 	}
 	if err := t.Execute(&out, data); err != nil {
@@ -138,4 +138,58 @@ func ignored(f *ast.File) bool {
 		}
 	}
 	return false
+}
+
+// chooseAlias returns the name before the targets' own: the one that they have already, or
+// "thimble" if the repository has a target with the name of one of them.
+func chooseAlias(there magefiles, targets []target) string {
+	if there.imports {
+		return there.alias
+	}
+	for _, t := range targets {
+		if slices.Contains(there.targets, t.name) {
+			return "thimble" // mage refuses two targets of one name
+		}
+	}
+	return ""
+}
+
+// planMagefiles returns what the folder magefiles lacks. ci says that releases are made in CI.
+func planMagefiles(ctx context.Context, r *repository, k *kit, there magefiles, alias string, ci bool) (c changes, err error) {
+	own := map[string][]byte{}
+	name := "magefile.go"
+	if there.taken {
+		name = "thimble.go"
+	}
+	if !there.imports {
+		if own[name], err = renderMagefile(r, alias, ci); err != nil {
+			return c, err
+		}
+	} else if ci && !bytes.Contains(there.text, []byte("Keyless")) {
+		c.notes = append(c.notes, "to sign releases in CI, put this into targets.Config:\n\n"+indent(keyless))
+	}
+	module, err := planModule(ctx, r, k, own)
+	if err != nil {
+		return c, err
+	}
+	c.add(module)
+	for name, text := range own {
+		f, err := wanted(r.root, "magefiles/"+name, text)
+		if err != nil {
+			return c, err
+		}
+		c.files = append(c.files, f)
+	}
+	for _, name := range []string{"magefile.go", "mage.go"} {
+		if text, err := os.ReadFile(filepath.Join(r.root, name)); err == nil && bytes.Contains(text, []byte("//go:build mage")) {
+			c.notes = append(c.notes, name+" at the root stays for mage itself; the launcher reads magefiles/ alone, so move its targets there when you can")
+		}
+	}
+	f, err := wanted(r.root, "magefiles/mage.go", launcher)
+	c.files = append(c.files, f)
+	return c, err
+}
+
+func indent(text string) string {
+	return "    " + strings.ReplaceAll(text, "\n", "\n    ")
 }

@@ -10,19 +10,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
-
-	"github.com/thimble-build/thimble/build/internal/plaintext"
 )
-
-// kitPath is the module of the targets.
-const kitPath = "github.com/thimble-build/thimble"
-
-// options are the flags.
-type options struct {
-	dry  bool
-	task bool
-	ci   string
-}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -39,20 +27,6 @@ func main() {
 		stop()
 		os.Exit(1)
 	}
-}
-
-// advice is an error of our own words, and of commands to be typed.
-type advice string
-
-func (a advice) Error() string { return string(a) }
-
-// shown is an error without what names and files of a stranger's repository could do to a
-// terminal or to a CI server.
-func shown(err error) error {
-	if own := advice(""); errors.As(err, &own) {
-		return err
-	}
-	return plaintext.Error(err)
 }
 
 func parse(args []string, stderr io.Writer) (options, error) {
@@ -104,7 +78,7 @@ func setUp(ctx context.Context, o options, out io.Writer) error {
 		return err
 	}
 	if !o.dry {
-		if err := p.write(); err != nil {
+		if err := write(p.repo.root, p.files); err != nil {
 			return err
 		}
 	}

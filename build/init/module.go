@@ -19,6 +19,66 @@ import (
 // moduleFiles are the go.mod and go.sum of magefiles/.
 type moduleFiles struct{ gomod, gosum []byte }
 
+// planModule leaves a go.mod alone that has what the targets need. own are the Go files that
+// init adds to magefiles/.
+func planModule(ctx context.Context, r *repository, k *kit, own map[string][]byte) (c changes, err error) {
+	text, err := os.ReadFile(filepath.Join(r.root, "magefiles", "go.mod"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return c, err
+	}
+	if err == nil {
+		f, err := modfile.Parse("magefiles/go.mod", text, nil)
+		if err != nil {
+			return c, err
+		}
+		version, tool := "", false
+		for _, r := range f.Require {
+			if r.Mod.Path == kitPath {
+				version = r.Mod.Version
+			}
+		}
+		for _, t := range f.Tool {
+			tool = tool || t.Path == magePath
+		}
+		if version != "" && tool {
+			if version != k.version {
+				c.notes = append(c.notes, fmt.Sprintf("magefiles/go.mod has thimble %s, this is %s; to change it:\n\n%s", version, k.version, goGet(r, k)))
+			}
+			sum, err := os.ReadFile(filepath.Join(r.root, "magefiles", "go.sum"))
+			if err == nil {
+				c.files = []file{{path: "magefiles/go.mod", text: text, was: text}, {path: "magefiles/go.sum", text: sum, was: sum}}
+				return c, nil
+			}
+			if !errors.Is(err, fs.ErrNotExist) {
+				return c, err
+			}
+		}
+	}
+	m, err := makeModule(ctx, r, k, own)
+	if err != nil {
+		return c, err
+	}
+	gomod, err := wanted(r.root, "magefiles/go.mod", m.gomod)
+	if err != nil {
+		return c, err
+	}
+	gosum, err := wanted(r.root, "magefiles/go.sum", m.gosum)
+	if err != nil {
+		return c, err
+	}
+	c.files = []file{gomod, gosum}
+	if gomod.differs() {
+		c.missing = append(c.missing, "magefiles/go.mod lacks what the targets need; the go command adds it:\n\n"+goGet(r, k))
+	}
+	return c, nil
+}
+
+// goGet are the commands that change an existing module of magefiles/.
+func goGet(r *repository, k *kit) string {
+	at := r.here("magefiles")
+	return fmt.Sprintf("    GOWORK=off go -C %s get -tool %s@%s\n    GOWORK=off go -C %s get %s@%s\n", at, magePath, k.mage, at, targetsPath, k.version)
+}
+
 // makeModule works out the module of magefiles/ in a temporary folder. own are the Go
 // files that will be there. What it needs is taken from the kit's own go.mod and
 // go.sum, so that nothing is fetched beyond what is linked.

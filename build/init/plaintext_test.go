@@ -13,8 +13,10 @@ func TestShown(t *testing.T) {
 	const bad = "a\x1b[2J\u202e\u2028\n::error::b ##[group]c\xff"
 	p := &planned{
 		repo: &repository{root: "/src/" + bad, module: "example.com/" + bad}, kit: &kit{version: "v1.2.3"},
-		files: []file{{path: "magefiles/" + bad, text: []byte("ours\n"), was: []byte("\ttheirs " + strings.ReplaceAll(bad, "\n", "\r") + "\n::warning::x\n")}},
-		notes: []string{"see " + (&planned{repo: &repository{root: "/src/" + bad}}).here("magefiles")},
+		changes: changes{
+			files: []file{{path: "magefiles/" + bad, text: []byte("ours\n"), was: []byte("\ttheirs " + strings.ReplaceAll(bad, "\n", "\r") + "\n::warning::x\n")}},
+			notes: []string{"see " + (&repository{root: "/src/" + bad}).here("magefiles")},
+		},
 	}
 	var b bytes.Buffer
 	if err := errors.Join(p.show(&b, true), p.end(&b, true)); err != nil {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/thimble-build/thimble/build/internal/git"
 	"github.com/thimble-build/thimble/build/internal/mainpkg"
+	"github.com/thimble-build/thimble/build/internal/plaintext"
 	"github.com/thimble-build/thimble/build/internal/process"
 	kitplan "github.com/thimble-build/thimble/build/plan"
 )
@@ -256,4 +257,24 @@ func (r *repository) askGit(ctx context.Context) error {
 func exists(file string) bool {
 	_, err := os.Lstat(file)
 	return err == nil
+}
+
+// here is a path as it is typed in the working folder.
+func (r *repository) here(name string) string { return plaintext.Line(r.relative(name)) }
+
+func (r *repository) relative(name string) string {
+	at := filepath.Join(r.root, filepath.FromSlash(name))
+	wd, err := os.Getwd()
+	if err == nil {
+		wd, err = filepath.EvalSymlinks(wd)
+	}
+	rel, relErr := filepath.Rel(wd, at)
+	if err != nil || relErr != nil {
+		return at
+	}
+	rel = filepath.ToSlash(rel)
+	if !strings.HasPrefix(rel, "../") {
+		rel = "./" + path.Clean(rel)
+	}
+	return rel
 }

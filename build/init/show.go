@@ -1,0 +1,85 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/diff"
+
+	"github.com/thimble-build/thimble/build/internal/plaintext"
+)
+
+// advice is an error of our own words, and of commands to be typed.
+type advice string
+
+func (a advice) Error() string { return string(a) }
+
+// shown is an error without what names and files of a stranger's repository could do to a
+// terminal or to a CI server.
+func shown(err error) error {
+	if own := advice(""); errors.As(err, &own) {
+		return err
+	}
+	return plaintext.Error(err)
+}
+
+// show says what is about to happen; in a dry run with the content.
+func (p *planned) show(w io.Writer, dry bool) error {
+	var b bytes.Buffer
+	plaintext.Fprintf(&b, "thimble %s for %s in %s\n\n", p.kit.version, p.repo.module, p.repo.root)
+	for _, f := range p.files {
+		switch {
+		case f.create():
+			plaintext.Fprintf(&b, "  create  %s\n", f.path)
+		case f.writes():
+			plaintext.Fprintf(&b, "  append  %s\n", f.path)
+		case f.differs():
+			plaintext.Fprintf(&b, "  keep    %s, which differs from what init would write\n", f.path)
+		default:
+			plaintext.Fprintf(&b, "  keep    %s\n", f.path)
+		}
+	}
+	for _, f := range p.files {
+		if f.differs() || dry && f.writes() && f.path != "magefiles/go.sum" {
+			was := f.path
+			if f.create() {
+				was = os.DevNull
+			}
+			b.WriteString("\n")
+			for line := range strings.Lines(string(diff.Diff(was, f.was, f.path, f.text))) {
+				cells := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+				for i, cell := range cells {
+					cells[i] = plaintext.Line(cell)
+				}
+				b.WriteString(strings.Join(cells, "\t") + "\n")
+			}
+		}
+	}
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+// end says what to do now.
+func (p *planned) end(w io.Writer, dry bool) error {
+	var b bytes.Buffer
+	for _, note := range p.notes {
+		fmt.Fprintf(&b, "\n%s\n", note)
+	}
+	if len(p.missing) > 0 {
+		if _, err := w.Write(b.Bytes()); err != nil {
+			return err
+		}
+		return advice(strings.Join(p.missing, "\n"))
+	}
+	if dry {
+		fmt.Fprintf(&b, "\nNothing was written: this was a dry run.\n")
+	} else {
+		fmt.Fprintf(&b, "\nNow make the first image:\n\n    go run %s %s\n", p.repo.here("magefiles/mage.go"), targetName(p.alias, "image"))
+	}
+	_, err := w.Write(b.Bytes())
+	return err
+}
