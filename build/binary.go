@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/thimble-build/thimble/build/internal/compile"
+	"github.com/thimble-build/thimble/build/internal/golist"
 	"github.com/thimble-build/thimble/build/internal/needs"
 	"github.com/thimble-build/thimble/build/plan"
 )
@@ -112,7 +113,7 @@ func (r *run) explainCgo(ctx context.Context, err error, platform plan.Platform,
 		if img.Cgo {
 			continue
 		}
-		packages, listErr := r.resolved.Cgo(ctx, platform, img.Package)
+		packages, listErr := golist.CgoPackages(ctx, r.resolved.Tree(), platform, img.Package)
 		if listErr != nil || len(packages) == 0 {
 			continue
 		}

@@ -75,7 +75,7 @@ func (r *run) compiledFiles(ctx context.Context, commit *source.Commit) ([]sourc
 			}
 			names = append(names, gone...)
 		}
-		below, err := r.resolved.Below(ctx, c, commit)
+		below, err := c.Below(ctx, r.resolved.Tree(), commit)
 		if err != nil {
 			return nil, err
 		}

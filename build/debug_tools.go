@@ -21,10 +21,10 @@ import (
 	"github.com/thimble-build/thimble/build/internal/capability"
 	"github.com/thimble-build/thimble/build/internal/debian"
 	"github.com/thimble-build/thimble/build/internal/describe"
+	"github.com/thimble-build/thimble/build/internal/golist"
 	"github.com/thimble-build/thimble/build/internal/image"
 	"github.com/thimble-build/thimble/build/internal/license"
 	"github.com/thimble-build/thimble/build/internal/limit"
-	"github.com/thimble-build/thimble/build/internal/resolve"
 	"github.com/thimble-build/thimble/build/internal/tree"
 	"github.com/thimble-build/thimble/build/plan"
 )
@@ -36,7 +36,7 @@ type debugTools struct {
 	dlv      *madeFile
 	file     tree.File
 	info     *debug.BuildInfo
-	modules  []resolve.Module
+	modules  []golist.Module
 	licenses map[string]license.Result
 	texts    []byte
 }

@@ -23,16 +23,16 @@ import (
 
 	"github.com/thimble-build/thimble/build/internal/archive"
 	"github.com/thimble-build/thimble/build/internal/describe"
+	"github.com/thimble-build/thimble/build/internal/golist"
 	"github.com/thimble-build/thimble/build/internal/image"
 	"github.com/thimble-build/thimble/build/internal/license"
-	"github.com/thimble-build/thimble/build/internal/resolve"
 	"github.com/thimble-build/thimble/build/internal/tree"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
 // described is what the description adds to a unit.
 type described struct {
-	modules  []resolve.Module // linked ones, the main module among them
+	modules  []golist.Module // linked ones, the main module among them
 	licenses map[string]license.Result
 	texts    []byte
 
@@ -168,7 +168,7 @@ func (r *run) describe(ctx context.Context, u *unit) error {
 		Image              plan.Image
 		Platform           plan.Platform
 		Binary             string
-		Modules            []resolve.Module
+		Modules            []golist.Module
 		Licenses           map[string]license.Result
 		Rootfs, Assets     string
 		Base               string
@@ -242,7 +242,7 @@ func (r *run) describeInput(ctx context.Context, u *unit) (describe.Input, error
 
 // describer puts together what a binary's build info, go list and the licence files say of
 // a module.
-func describer(listed []resolve.Module, licenses map[string]license.Result) func(*debug.Module) describe.Module {
+func describer(listed []golist.Module, licenses map[string]license.Result) func(*debug.Module) describe.Module {
 	imports := map[string][]string{}
 	for _, m := range listed {
 		imports[m.Path] = m.Imports

@@ -13,9 +13,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/thimble-build/thimble/build/internal/git"
+	"github.com/thimble-build/thimble/build/internal/golist"
 	"github.com/thimble-build/thimble/build/internal/license"
 	"github.com/thimble-build/thimble/build/internal/lock"
-	"github.com/thimble-build/thimble/build/internal/resolve"
 	"github.com/thimble-build/thimble/build/internal/tree"
 	"github.com/thimble-build/thimble/build/plan"
 )
@@ -86,7 +86,7 @@ func (r *run) inputPaths(img plan.Image) (git.Paths, error) {
 		copied = append(copied, lock.File)
 	}
 	for _, name := range copied {
-		rel, ok := r.resolved.InRepository(filepath.Join(r.resolved.Dir, filepath.FromSlash(name)))
+		rel, ok := r.resolved.Tree().InRepository(filepath.Join(r.resolved.Dir, filepath.FromSlash(name)))
 		switch {
 		case !ok:
 			return paths, fmt.Errorf("%s is not in the repository", name)
@@ -132,10 +132,10 @@ var licenseGlobs = []string{"*licen[cs]e*", "copying*", "copyleft*", "*notice*",
 
 // licensePaths are the files from which the licences of modules in the repository are
 // read: of the service's own, by their looks, so that one that is gone counts as well.
-func (r *run) licensePaths(modules []resolve.Module) (git.Paths, error) {
+func (r *run) licensePaths(modules []golist.Module) (git.Paths, error) {
 	var paths git.Paths
 	for _, dir := range r.resolved.LicenseFolders() {
-		if rel, ok := r.resolved.InRepository(dir); ok {
+		if rel, ok := r.resolved.Tree().InRepository(dir); ok {
 			for _, glob := range licenseGlobs {
 				paths.CaseFold = append(paths.CaseFold, path.Join(strings.ToLower(git.Quote(rel)), glob))
 			}
@@ -145,7 +145,7 @@ func (r *run) licensePaths(modules []resolve.Module) (git.Paths, error) {
 	seen := map[string]bool{}
 	modcache := r.resolved.Go.Setting("GOMODCACHE") + string(filepath.Separator)
 	for _, m := range modules {
-		root, ok := r.resolved.InRepository(m.Dir)
+		root, ok := r.resolved.Tree().InRepository(m.Dir)
 		if !ok || strings.HasPrefix(m.Dir, modcache) {
 			continue
 		}

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/thimble-build/thimble/build/internal/atomicfile"
-	"github.com/thimble-build/thimble/build/internal/resolve"
+	"github.com/thimble-build/thimble/build/internal/golist"
 	"github.com/thimble-build/thimble/build/internal/source"
 	"github.com/thimble-build/thimble/build/plan"
 )
@@ -22,12 +22,12 @@ import (
 // sources are what the go command says is compiled for one platform.
 type sources struct {
 	// Modules are the linked modules by main package.
-	Modules map[string][]resolve.Module
+	Modules map[string][]golist.Module
 	// Inputs are those of each main package, where digests are stable.
-	Inputs map[string]resolve.Inputs
+	Inputs map[string]golist.Inputs
 	// Compiled is what was read of working trees, Seen what the list depends on.
-	Compiled resolve.Compiled
-	Seen     resolve.Seen
+	Compiled golist.Compiled
+	Seen     golist.Seen
 }
 
 // findings are what was found out of the source while it was compiled.
@@ -142,23 +142,23 @@ func (r *run) listed(platform plan.Platform) *sources {
 }
 
 func (r *run) askGo(ctx context.Context, platform plan.Platform) (*sources, error) {
-	listed, err := r.resolved.Sources(ctx, platform)
+	listed, err := golist.List(ctx, r.resolved.Tree(), platform)
 	if err != nil {
 		return nil, err
 	}
-	s := &sources{Modules: map[string][]resolve.Module{}}
+	s := &sources{Modules: map[string][]golist.Module{}}
 	for _, img := range r.resolved.Plan.Images {
 		s.Modules[img.Package] = listed.Modules(img.Package)
 	}
 	if r.resolved.Plan.StableDigests() {
-		s.Inputs = map[string]resolve.Inputs{}
+		s.Inputs = map[string]golist.Inputs{}
 		for _, img := range r.resolved.Plan.Images {
-			if s.Inputs[img.Package], err = r.resolved.Inputs(listed, img.Package); err != nil {
+			if s.Inputs[img.Package], err = listed.Inputs(img.Package); err != nil {
 				return nil, err
 			}
 		}
 	}
-	if s.Compiled, err = r.resolved.Compiled(listed); err != nil {
+	if s.Compiled, err = listed.Compiled(); err != nil {
 		return nil, err
 	}
 	s.Seen, err = s.Compiled.See(ctx)

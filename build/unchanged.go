@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/thimble-build/thimble/build/internal/resolve"
+	"github.com/thimble-build/thimble/build/internal/golist"
 	"github.com/thimble-build/thimble/build/internal/source"
 	"github.com/thimble-build/thimble/build/plan"
 )
@@ -94,7 +94,7 @@ func (i included) equal(other included) bool {
 // none, C may include all that is in the module.
 func (r *run) stateOfIncluded(ctx context.Context) (included, error) {
 	state := included{assembly: map[plan.Platform]map[string]string{}}
-	var lists []resolve.Compiled
+	var lists []golist.Compiled
 	for _, platform := range r.listedPlatforms() {
 		s := r.listed(platform)
 		var err error
@@ -104,11 +104,11 @@ func (r *run) stateOfIncluded(ctx context.Context) (included, error) {
 			}
 		}
 		if s == nil {
-			lists = append(lists, resolve.Compiled{Trees: []string{r.resolved.Dir}})
+			lists = append(lists, golist.Compiled{Trees: []string{r.resolved.Dir}})
 			continue
 		}
 		lists = append(lists, s.Compiled)
-		states, err := r.resolved.AssemblyStates(ctx, s.Compiled)
+		states, err := s.Compiled.AssemblyStates(ctx, r.resolved.Dir)
 		if err != nil {
 			return state, err
 		}
@@ -120,7 +120,7 @@ func (r *run) stateOfIncluded(ctx context.Context) (included, error) {
 		return state, nil
 	}
 	var err error
-	state.c, err = r.resolved.CState(ctx, lists)
+	state.c, err = golist.CState(ctx, r.resolved.Tree(), lists)
 	return state, err
 }
 

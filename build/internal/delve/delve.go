@@ -25,8 +25,8 @@ import (
 
 	"github.com/thimble-build/thimble/build/internal/compile"
 	"github.com/thimble-build/thimble/build/internal/gocmd"
+	"github.com/thimble-build/thimble/build/internal/golist"
 	"github.com/thimble-build/thimble/build/internal/process"
-	"github.com/thimble-build/thimble/build/internal/resolve"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
@@ -137,8 +137,8 @@ func (s *Source) Build(ctx context.Context, platform plan.Platform, dir string) 
 }
 
 // Modules lists the modules that dlv links on the platform.
-func (s *Source) Modules(ctx context.Context, platform plan.Platform) ([]resolve.Module, error) {
-	listed, err := (&resolve.Resolved{Plan: s.plan, Go: s.Go}).Sources(ctx, platform)
+func (s *Source) Modules(ctx context.Context, platform plan.Platform) ([]golist.Module, error) {
+	listed, err := golist.List(ctx, golist.Tree{Go: s.Go, Mod: s.plan.Toolchain.Mod, Tags: s.plan.Build.Tags, Images: s.plan.Images}, platform)
 	if err != nil {
 		return nil, fmt.Errorf("list what delve is made of: %w", err)
 	}

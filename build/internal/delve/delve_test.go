@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/thimble-build/thimble/build/internal/resolve"
+	"github.com/thimble-build/thimble/build/internal/golist"
 	"github.com/thimble-build/thimble/build/internal/testtool"
 	"github.com/thimble-build/thimble/build/plan"
 )
@@ -47,7 +47,7 @@ func TestFind(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, m := range append(info.Deps, &info.Main) {
-		i := slices.IndexFunc(modules, func(x resolve.Module) bool { return x.Path == m.Path })
+		i := slices.IndexFunc(modules, func(x golist.Module) bool { return x.Path == m.Path })
 		if i < 0 || modules[i].Version != m.Version || len(modules[i].Packages) == 0 {
 			t.Errorf("%s %s is linked, and not listed so", m.Path, m.Version)
 		}

@@ -50,17 +50,16 @@ func (r *Resolved) base(img *plan.Image, c plan.ImageConfig) error {
 	return nil
 }
 
-// lock puts the part of thimble.lock.json that the images need into the plan.
-func (r *Resolved) lock() error {
-	p := r.Plan
+// readLock returns the part of thimble.lock.json that the images need, of this Debian release, or
+// nil if they need none. dir is the module's folder.
+func readLock(dir, suite string, p *plan.Plan) (*plan.Lock, error) {
 	uses := lock.Uses(p.Images, p.Platforms)
 	if len(uses) == 0 {
-		return nil // nor does it matter then what is in the file
+		return nil, nil // nor does it matter then what is in the file
 	}
-	all, err := lock.ReadIfThere(filepath.Join(r.Dir, lock.File))
+	all, err := lock.ReadIfThere(filepath.Join(dir, lock.File))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	p.Lock, err = lock.Select(all, r.Suite, uses)
-	return err
+	return lock.Select(all, suite, uses)
 }

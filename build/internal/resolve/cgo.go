@@ -25,7 +25,7 @@ func (r *Resolved) cgo(ctx context.Context, configured map[string]string) error 
 		if first == nil {
 			first = &p.Images[i]
 		}
-		if err := r.hasLibc(img); err != nil {
+		if err := hasLibc(p, r.Suite, img); err != nil {
 			return fmt.Errorf("image %s (%s): %w", img.Name, img.Package, err)
 		}
 	}
@@ -50,14 +50,14 @@ func (r *Resolved) cgo(ctx context.Context, configured map[string]string) error 
 	return nil
 }
 
-// hasLibc checks the packages that are locked for an image.
-func (r *Resolved) hasLibc(img plan.Image) error {
+// hasLibc checks the packages that are locked for an image, of this Debian release.
+func hasLibc(p *plan.Plan, suite string, img plan.Image) error {
 	if !lock.IsDebian(img.Base) {
 		return nil
 	}
-	locked := lock.Suite(r.Plan.Lock, r.Suite)
-	for _, platform := range r.Plan.Platforms {
-		arch, err := debian.Architecture(r.Suite, platform)
+	locked := lock.Suite(p.Lock, suite)
+	for _, platform := range p.Platforms {
+		arch, err := debian.Architecture(suite, platform)
 		if err != nil {
 			return err
 		}
@@ -65,7 +65,7 @@ func (r *Resolved) hasLibc(img plan.Image) error {
 		if err != nil {
 			return err
 		}
-		if !slices.ContainsFunc(s.Locked, func(p plan.DebianPackage) bool { return p.Name == libc }) {
+		if !slices.ContainsFunc(s.Locked, func(d plan.DebianPackage) bool { return d.Name == libc }) {
 			return fmt.Errorf("the base %s has no C library for %s, which Cgo needs; add %s to Packages and run \"mage lock\"",
 				lock.Use{Base: img.Base, Packages: img.Packages}, platform, libc)
 		}

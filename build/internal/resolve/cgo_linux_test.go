@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/thimble-build/thimble/build/internal/golist"
 	"github.com/thimble-build/thimble/build/internal/testtool"
 	"github.com/thimble-build/thimble/build/plan"
 )
@@ -40,11 +41,11 @@ func TestSourcesWithCgo(t *testing.T) {
 	if img := got.Plan.Images; !img[0].Cgo || img[1].Cgo {
 		t.Errorf("images: %+v", img)
 	}
-	s, err := got.Sources(t.Context(), got.Plan.Platforms[0])
+	s, err := golist.List(t.Context(), got.Tree(), got.Plan.Platforms[0])
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := got.Compiled(s)
+	c, err := s.Compiled()
 	if err != nil || !slices.Contains(c.Files, filepath.Join(r.dir, "native", "f.c")) || !slices.Equal(c.Trees, []string{r.dir}) {
 		t.Errorf("compiled: %+v, %v", c, err)
 	}
@@ -53,7 +54,7 @@ func TestSourcesWithCgo(t *testing.T) {
 		if m := s.Modules(main); len(m) != 1 || !slices.Equal(m[0].Packages, []string{main[len("example.com/hello/"):], "native"}) {
 			t.Errorf("%s links %+v", main, m)
 		}
-		in, err := got.Inputs(s, main)
+		in, err := s.Inputs(main)
 		if err != nil || slices.Contains(in.Paths.Globs, "native/**") != c {
 			t.Errorf("the inputs of %s: %q, %v", main, in.Paths.Globs, err)
 		}

@@ -21,9 +21,9 @@ import (
 // images makes the plan's images of the main packages that Config names, or of
 // those that are found.
 func (r *Resolved) images(cfg plan.Config) ([]plan.Image, error) {
-	mains := cfg.Images
-	if len(mains) == 0 {
-		found, err := r.mains()
+	configured := cfg.Images
+	if len(configured) == 0 {
+		found, err := mains(r.Dir, r.Plan)
 		if err != nil {
 			return nil, err
 		}
@@ -32,12 +32,12 @@ func (r *Resolved) images(cfg plan.Config) ([]plan.Image, error) {
 				"name yours in Config.Images", r.Plan.Module.Path)
 		}
 		for _, pkg := range found {
-			mains = append(mains, plan.ImageConfig{Package: pkg})
+			configured = append(configured, plan.ImageConfig{Package: pkg})
 		}
 	}
-	images := make([]plan.Image, 0, len(mains))
+	images := make([]plan.Image, 0, len(configured))
 	byName := map[string]string{}
-	for _, c := range mains {
+	for _, c := range configured {
 		img, err := r.image(cfg, withDefaults(c, cfg.Defaults))
 		if err != nil {
 			return nil, err
@@ -58,7 +58,7 @@ var componentName = regexp.MustCompile(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*$`)
 
 func (r *Resolved) image(cfg plan.Config, c plan.ImageConfig) (plan.Image, error) {
 	p := r.Plan
-	pkg, err := r.importPath(c.Package)
+	pkg, err := importPath(r.Dir, p, c.Package)
 	if err != nil {
 		return plan.Image{}, err
 	}

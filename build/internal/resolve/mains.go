@@ -10,37 +10,39 @@ import (
 	"golang.org/x/mod/module"
 
 	"github.com/thimble-build/thimble/build/internal/mainpkg"
+	"github.com/thimble-build/thimble/build/plan"
 )
 
 // mains are the main packages of which images are made without any Config.
-func (r *Resolved) mains() ([]string, error) {
-	return mainpkg.Find(r.Dir, r.Plan.Platforms[0], r.Plan.Build.Tags)
+func mains(dir string, p *plan.Plan) ([]string, error) {
+	return mainpkg.Find(dir, p.Platforms[0], p.Build.Tags)
 }
 
-// importPath is the import path of a package folder such as "./cmd/api".
-func (r *Resolved) importPath(pkg string) (string, error) {
+// importPath is the import path of a package folder such as "./cmd/api". moduleDir is the
+// folder of the plan's module.
+func importPath(moduleDir string, p *plan.Plan, pkg string) (string, error) {
 	clean := path.Clean(filepath.ToSlash(pkg))
-	if rest, ok := strings.CutPrefix(clean, r.Plan.Module.Path); ok && (rest == "" || rest[0] == '/') {
+	if rest, ok := strings.CutPrefix(clean, p.Module.Path); ok && (rest == "" || rest[0] == '/') {
 		clean = path.Clean("." + rest)
 	}
 	if !filepath.IsLocal(filepath.FromSlash(clean)) {
-		return "", fmt.Errorf("find main package %q: it is not in module %s", pkg, r.Plan.Module.Path)
+		return "", fmt.Errorf("find main package %q: it is not in module %s", pkg, p.Module.Path)
 	}
-	dir := filepath.Join(r.Dir, filepath.FromSlash(clean))
+	dir := filepath.Join(moduleDir, filepath.FromSlash(clean))
 	info, err := os.Stat(dir)
 	main := err == nil && info.IsDir()
 	if main {
-		if main, err = mainpkg.Is(dir, r.Plan.Platforms[0], r.Plan.Build.Tags); err != nil {
+		if main, err = mainpkg.Is(dir, p.Platforms[0], p.Build.Tags); err != nil {
 			return "", err
 		}
 	}
 	if !main {
-		return "", fmt.Errorf("find main package %q: no package main in %s for %s", pkg, path.Join(r.Plan.Module.Dir, clean), r.Plan.Platforms[0])
+		return "", fmt.Errorf("find main package %q: no package main in %s for %s", pkg, path.Join(p.Module.Dir, clean), p.Platforms[0])
 	}
 	if clean == "." {
-		return r.Plan.Module.Path, nil
+		return p.Module.Path, nil
 	}
-	return r.Plan.Module.Path + "/" + clean, nil
+	return p.Module.Path + "/" + clean, nil
 }
 
 // execName is the name that `go build` gives the binary of a package: the last

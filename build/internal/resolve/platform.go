@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/thimble-build/thimble/build/internal/gocmd"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
@@ -28,48 +29,49 @@ var ports = map[string][]string{
 	"windows":   {"386", "amd64", "arm64"},
 }
 
-// platforms reads the platforms of this run.
-func (r *Resolved) platforms(names []string) ([]plan.Platform, error) {
+// platforms reads the platforms of this run; without a name, the one of this machine.
+func platforms(g *gocmd.Go, names []string) ([]plan.Platform, error) {
 	if len(names) == 0 {
-		_, arch := r.Go.Host()
+		_, arch := g.Host()
 		names = []string{"linux/" + arch}
 	}
-	var platforms []plan.Platform
+	var all []plan.Platform
 	for _, name := range names {
-		p, err := r.platform(name)
+		p, err := platform(g, name)
 		if err != nil {
 			return nil, err
 		}
 		if p.OS != "linux" {
 			return nil, fmt.Errorf("platform %q: an image is made for linux; name %s in Config.Release.ArchivePlatforms to release archives for it", name, p)
 		}
-		if slices.Contains(platforms, p) {
+		if slices.Contains(all, p) {
 			return nil, fmt.Errorf("platform %s is asked for twice", p)
 		}
-		platforms = append(platforms, p)
+		all = append(all, p)
 	}
-	return platforms, nil
+	return all, nil
 }
 
-// archivePlatforms reads those for which a release has an archive and no image.
-func (r *Resolved) archivePlatforms(names []string) ([]plan.Platform, error) {
-	var platforms []plan.Platform
+// archivePlatforms reads those for which a release has an archive and no image. images are those
+// that have an image.
+func archivePlatforms(g *gocmd.Go, names []string, images []plan.Platform) ([]plan.Platform, error) {
+	var all []plan.Platform
 	for _, name := range names {
-		p, err := r.platform(name)
+		p, err := platform(g, name)
 		if err != nil {
 			return nil, fmt.Errorf("read Config.Release.ArchivePlatforms: %w", err)
 		}
-		if slices.Contains(platforms, p) {
+		if slices.Contains(all, p) {
 			return nil, fmt.Errorf("read Config.Release.ArchivePlatforms: platform %s is asked for twice", p)
 		}
-		platforms = append(platforms, p)
+		all = append(all, p)
 	}
-	return slices.DeleteFunc(platforms, func(p plan.Platform) bool { return slices.Contains(r.Plan.Platforms, p) }), nil
+	return slices.DeleteFunc(all, func(p plan.Platform) bool { return slices.Contains(images, p) }), nil
 }
 
 // platform reads a platform that Go has a port for. One without a variant gets the
 // one that the user's own GOAMD64 and its like ask for.
-func (r *Resolved) platform(name string) (plan.Platform, error) {
+func platform(g *gocmd.Go, name string) (plan.Platform, error) {
 	name = strings.TrimSpace(name)
 	p, err := plan.ParsePlatform(name)
 	if err != nil {
@@ -83,7 +85,7 @@ func (r *Resolved) platform(name string) (plan.Platform, error) {
 		return p, fmt.Errorf("platform %q: Go has no port for it; it has %s/%s", name, p.OS, strings.Join(known, ", "+p.OS+"/"))
 	}
 	if strings.Count(name, "/") == 1 {
-		return p.WithSetting(r.Go.Setting(p.Setting()))
+		return p.WithSetting(g.Setting(p.Setting()))
 	}
 	return p, nil
 }

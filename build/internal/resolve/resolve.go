@@ -15,7 +15,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"golang.org/x/mod/modfile"
 	"golang.org/x/mod/module"
@@ -25,67 +24,6 @@ import (
 	"github.com/thimble-build/thimble/build/internal/gocmd"
 	"github.com/thimble-build/thimble/build/plan"
 )
-
-// Input is everything that a plan depends on, besides the files of the tree.
-type Input struct {
-	Config plan.Config
-	// Workdir is the absolute folder that Config.Dir is relative to.
-	Workdir string
-	// Dist is the absolute folder that is written to, which is no source.
-	Dist string
-	// Env is the user's environment.
-	Env []string
-	// ForModules are further variables, for fetching modules and toolchains only.
-	ForModules []string
-	Kit        plan.Kit
-	// Platforms of this run, as "linux/arm/v7". None means linux on this
-	// machine's architecture.
-	Platforms []string
-	// ArchivePlatforms are those for which a release has archives.
-	ArchivePlatforms []string
-	// Expanded says that Config.LDFlags are those of a plan: they name nothing that is
-	// filled in.
-	Expanded bool
-	// Unlocked leaves the lock alone: the plan is about to be locked.
-	Unlocked bool
-}
-
-// Resolved is a plan and what is needed to carry it out on this machine.
-type Resolved struct {
-	Plan *plan.Plan
-	// Dir is the module's folder, absolute.
-	Dir string
-	Go  *gocmd.Go
-	// Notices are for the user: what was decided that may surprise.
-	Notices []string
-
-	// Reported is the first file that git calls changed, where the go command stamps that;
-	// "" if there is none.
-	Reported string
-
-	// Tagged says that HEAD has a tag that names this version.
-	Tagged bool
-
-	// Signed says, by the image's name, who must have signed its base.
-	Signed map[string]*plan.BaseSignature
-	// Suite is the Debian release that bases are made of.
-	Suite string
-
-	repo *git.Repo // nil without git
-	// dated says that SOURCE_DATE_EPOCH is set.
-	dated bool
-	// dist is the folder that is written to.
-	dist string
-	// version is that of a clean tree, ldflags are the linker flags before they are
-	// expanded, unless expanded says that they are, committed is the time of the commit.
-	version   string
-	ldflags   []string
-	expanded  bool
-	committed time.Time
-	// tags are the rules for the module's tags, previous is the release before HEAD.
-	tags     tagRules
-	previous string
-}
 
 // Resolve makes the plan. The files that go into the images are not looked at yet: whether
 // they differ from the commit is found out beside the compiler, and SetDirty tells the plan.
@@ -175,14 +113,14 @@ func Resolve(ctx context.Context, in Input) (*Resolved, error) {
 	if err := r.SetDirty(r.Reported, ""); err != nil {
 		return nil, err
 	}
-	if p.Platforms, err = r.platforms(in.Platforms); err != nil {
+	if p.Platforms, err = platforms(r.Go, in.Platforms); err != nil {
 		return nil, err
 	}
-	if p.ArchivePlatforms, err = r.archivePlatforms(in.ArchivePlatforms); err != nil {
+	if p.ArchivePlatforms, err = archivePlatforms(r.Go, in.ArchivePlatforms, p.Platforms); err != nil {
 		return nil, err
 	}
 	if cfg.StableDigests {
-		if err := r.inputPlatforms(cfg.Platforms); err != nil {
+		if p.InputPlatforms, err = inputPlatforms(r.Go, cfg.Platforms, p.Platforms); err != nil {
 			return nil, err
 		}
 	}
@@ -191,7 +129,7 @@ func Resolve(ctx context.Context, in Input) (*Resolved, error) {
 		return nil, err
 	}
 	if !in.Unlocked {
-		if err := r.lock(); err != nil {
+		if p.Lock, err = readLock(r.Dir, r.Suite, p); err != nil {
 			return nil, err
 		}
 		if err := r.cgo(ctx, cfg.CC); err != nil {
@@ -258,10 +196,6 @@ func epoch(env []string, state git.State) (sec int64, set bool, err error) {
 		return 0, false, nil
 	}
 	return state.Time.Unix(), false, nil
-}
-
-func (r *Resolved) notice(format string, args ...any) {
-	r.Notices = append(r.Notices, fmt.Sprintf(format, args...))
 }
 
 // shown is Config.Dir as an error shows it.

@@ -12,6 +12,7 @@ import (
 	"debug/buildinfo"
 
 	"github.com/thimble-build/thimble/build/internal/compile"
+	"github.com/thimble-build/thimble/build/internal/golist"
 	"github.com/thimble-build/thimble/build/internal/testtool"
 	"github.com/thimble-build/thimble/build/plan"
 )
@@ -299,7 +300,7 @@ func TestWorkspace(t *testing.T) {
 		t.Errorf("gowork = %q", got.Plan.Toolchain.Work)
 	}
 	r.prove(got)
-	s, err := got.Sources(t.Context(), got.Plan.Platforms[0])
+	s, err := golist.List(t.Context(), got.Tree(), got.Plan.Platforms[0])
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package resolve
+package golist
 
 import (
 	"context"
@@ -10,52 +10,7 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/thimble-build/thimble/build/internal/source"
-	"github.com/thimble-build/thimble/build/plan"
 )
-
-// compiled is what the go command reads, as it is listed now.
-func (r *repo) compiled(cfg plan.Config, env ...string) (*Resolved, Compiled) {
-	r.t.Helper()
-	got := r.resolve(cfg, env...)
-	s, err := got.Sources(r.t.Context(), got.Plan.Platforms[0])
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	c, err := got.Compiled(s)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	return got, c
-}
-
-// differences are the compiled files that differ from the commit, and why.
-func (r *repo) differences(cfg plan.Config, env ...string) []string {
-	r.t.Helper()
-	got, c := r.compiled(cfg, env...)
-	commit, err := got.Commit(r.t.Context())
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	gone, err := c.Gone(r.t.Context(), commit, got.Plan.Platforms[0], nil)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	var files []source.File
-	for _, name := range slices.Concat(c.Files, gone) {
-		files = append(files, source.File{Path: name})
-	}
-	found, err := commit.Compare(r.t.Context(), files, nil)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	var all []string
-	for _, d := range found {
-		all = append(all, d.File+" "+d.Kind.String())
-	}
-	return all
-}
 
 // TestCompiledDiffers has what is compiled and is in no commit, and what is in the commit
 // and is not compiled.
@@ -172,7 +127,7 @@ func TestCompiledDiffers(t *testing.T) {
 			if test.modcache != "" {
 				env = append(env, "GOMODCACHE="+filepath.Join(r.dir, test.modcache))
 			}
-			if got := r.differences(plan.Config{}, env...); !slices.Equal(got, test.want) {
+			if got := r.differences(env...); !slices.Equal(got, test.want) {
 				t.Errorf("found %q, want %q", got, test.want)
 			}
 		})
@@ -192,8 +147,7 @@ func TestBelow(t *testing.T) {
 		}
 	}
 	r.commit()
-	got := r.resolve(plan.Config{})
-	files, err := got.Below(t.Context(), Compiled{Trees: []string{filepath.Join(r.dir, "native")}}, nil)
+	files, err := Compiled{Trees: []string{filepath.Join(r.dir, "native")}}.Below(t.Context(), r.tree(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,12 +176,11 @@ func TestNamesThatAreNotUTF8(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(r.dir, name), []byte("package main\n"), 0o644); err != nil {
 			t.Skipf("the file system takes no such name: %v", err)
 		}
-		got := r.resolve(plan.Config{})
-		s, err := got.Sources(t.Context(), got.Plan.Platforms[0])
+		s, err := List(t.Context(), r.tree(), linux)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := got.Compiled(s); err == nil || !strings.Contains(err.Error(), "not UTF-8; rename it") {
+		if _, err := s.Compiled(); err == nil || !strings.Contains(err.Error(), "not UTF-8; rename it") {
 			t.Errorf("%q: %v", name, err)
 		}
 	}
@@ -240,18 +193,9 @@ func TestVendorIsCompared(t *testing.T) {
 	r.write("vendor/modules.txt", strings.ReplaceAll(r.read("vendor/modules.txt"), "\n", "\n\n"))
 	r.write("vendor/example.com/greet/more.go", "package greet\n")
 	want := []string{"vendor/example.com/greet/more.go is in no commit", "vendor/modules.txt differs from the commit"}
-	if got := r.differences(plan.Config{}, "GOPROXY=off"); !slices.Equal(got, want) {
+	if got := r.differences("GOPROXY=off"); !slices.Equal(got, want) {
 		t.Errorf("found %q, want %q", got, want)
 	}
-}
-
-func (r *repo) read(name string) string {
-	r.t.Helper()
-	b, err := os.ReadFile(filepath.Join(r.dir, name))
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	return string(b)
 }
 
 // TestSeen wants a list to hold as long as the go command lists the same, whatever git says.
@@ -264,10 +208,8 @@ func TestSeen(t *testing.T) {
 	see := func() {
 		t.Helper()
 		var err error
-		if _, c = r.compiled(plan.Config{}); err == nil {
-			s, err = c.See(t.Context())
-		}
-		if err != nil {
+		c = r.compiled()
+		if s, err = c.See(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -1,4 +1,4 @@
-package resolve
+package golist
 
 import (
 	"path/filepath"
@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/thimble-build/thimble/build/internal/source"
-	"github.com/thimble-build/thimble/build/plan"
 )
 
 // TestCIncludesAbove has what C includes from above its module, and what #cgo lines name. What
@@ -53,19 +52,16 @@ func TestCIncludesAbove(t *testing.T) {
 			for _, name := range []string{"x.h", "../y.h", "include/z.h", "include/deep/z.h", "../lib/libz.a", "lib.a"} {
 				r.write(name, "")
 			}
-			got := r.resolve(plan.Config{})
+			tree := r.tree()
 			dir := filepath.Join(r.dir, "svc")
 			p := &listed{Dir: filepath.Join(dir, "native")}
 			for _, word := range test.c { // ${SRCDIR}, as the go command writes it
 				p.CgoCFLAGS = append(p.CgoCFLAGS, strings.ReplaceAll(word, "{native}", p.Dir))
 			}
-			folders, named := got.cFolders(p)
+			folders, named := tree.cFolders(p)
 			c := Compiled{Trees: append([]string{dir}, folders...), CFolders: folders}
-			commit, err := got.Commit(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			below, err := got.Below(t.Context(), c, commit)
+			commit := r.head()
+			below, err := c.Below(t.Context(), tree, commit)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,4 +1,4 @@
-package resolve
+package golist
 
 import (
 	"bytes"
@@ -69,12 +69,6 @@ func (c Compiled) See(ctx context.Context) (Seen, error) {
 	}
 	s.Headers, err = hashAll(ctx, slices.DeleteFunc(slices.Clone(files), func(f string) bool { return path.Ext(f) != ".go" }), true)
 	return s, err
-}
-
-// sourceEndings are those of the files that the go command looks into.
-var sourceEndings = []string{
-	".go", ".c", ".cc", ".cpp", ".cxx", ".m", ".h", ".hh", ".hpp", ".hxx", ".f", ".F", ".for", ".f90",
-	".s", ".S", ".sx", ".swig", ".swigcxx",
 }
 
 // names is a hash of the names in the folders, and in what may be embedded. files are

@@ -1,4 +1,4 @@
-package resolve
+package golist
 
 import (
 	"bufio"
@@ -104,7 +104,7 @@ var flagPath = regexp.MustCompile(`^(?:-[ILFBT]|-i[a-z]+=?|-Wl,[^=,]*[=,]|--?[a-
 
 // cFolders are the folders and files that a package's #cgo lines name, absolute. A clean
 // absolute path outside of the repository is the machine's, as the compiler is.
-func (r *Resolved) cFolders(p *listed) (folders, files []string) {
+func (t Tree) cFolders(p *listed) (folders, files []string) {
 	for _, word := range slices.Concat(p.CgoCPPFLAGS, p.CgoCFLAGS, p.CgoCXXFLAGS, p.CgoFFLAGS, p.CgoLDFLAGS) {
 		name := flagPath.FindStringSubmatch(word)[1]
 		path := name
@@ -113,7 +113,7 @@ func (r *Resolved) cFolders(p *listed) (folders, files []string) {
 		}
 		info, err := os.Stat(path)
 		path = filepath.Clean(path)
-		_, ours := r.InRepository(path)
+		_, ours := t.InRepository(path)
 		machines := filepath.IsAbs(name) && !strings.Contains(filepath.ToSlash(name)+"/", "/../")
 		switch {
 		case err != nil, machines && !ours:

@@ -1,4 +1,4 @@
-package resolve
+package golist
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 
 // CState is a hash of all that C may include from the trees of the lists, by name and
 // content; "" where there is no tree.
-func (r *Resolved) CState(ctx context.Context, lists []Compiled) (string, error) {
+func CState(ctx context.Context, t Tree, lists []Compiled) (string, error) {
 	var all Compiled
 	for _, c := range lists {
 		all.Trees = append(all.Trees, c.Trees...)
@@ -26,7 +26,7 @@ func (r *Resolved) CState(ctx context.Context, lists []Compiled) (string, error)
 	if len(all.Trees) == 0 {
 		return "", nil
 	}
-	files, err := r.Below(ctx, all, nil)
+	files, err := all.Below(ctx, t, nil)
 	if err != nil {
 		return "", err
 	}
@@ -48,8 +48,9 @@ func (r *Resolved) CState(ctx context.Context, lists []Compiled) (string, error)
 }
 
 // AssemblyStates are hashes of what Go's assembler includes, by package; only of those that
-// include more than the go command's cache knows of.
-func (r *Resolved) AssemblyStates(ctx context.Context, c Compiled) (map[string]string, error) {
+// include more than the go command's cache knows of. dir is the module's folder: the hashes do
+// not depend on where it is.
+func (c Compiled) AssemblyStates(ctx context.Context, dir string) (map[string]string, error) {
 	states := map[string]string{}
 	for pkg, files := range c.Assembly {
 		h, found := sha256.New(), false
@@ -60,7 +61,7 @@ func (r *Resolved) AssemblyStates(ctx context.Context, c Compiled) (map[string]s
 			if _, err := os.Stat(file); err != nil {
 				continue // such as textflag.h, which is in GOROOT
 			}
-			rel, err := filepath.Rel(r.Dir, file)
+			rel, err := filepath.Rel(dir, file)
 			if err == nil {
 				fmt.Fprintf(h, "%q\n", filepath.ToSlash(rel))
 				err = hashInto(ctx, h, file)

@@ -1,0 +1,78 @@
+package golist
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/thimble-build/thimble/build/internal/source"
+)
+
+// Below are all files in the trees of C of a working tree, there or in the commit, except in .git and in the
+// output folder; those in a folder of the repository that a symlink leads to as well, and
+// those elsewhere that C files name.
+func (c Compiled) Below(ctx context.Context, t Tree, commit *source.Commit) ([]string, error) {
+	var files []string
+	seen := map[string]bool{}
+	var below func(tree string) error
+	below = func(tree string) error {
+		return filepath.WalkDir(tree, func(name string, d fs.DirEntry, err error) error {
+			switch {
+			case err != nil:
+				return err
+			case name == t.Dist || d.Name() == ".git":
+				if d.IsDir() {
+					return filepath.SkipDir
+				}
+				return nil
+			case d.IsDir():
+				return context.Cause(ctx)
+			}
+			files = append(files, name)
+			if folder := t.linkedFolder(d, name); folder != "" && !seen[folder] {
+				seen[folder] = true
+				return below(name + string(filepath.Separator))
+			}
+			return context.Cause(ctx)
+		})
+	}
+	for _, tree := range c.Trees {
+		if commit != nil {
+			tracked, err := commit.Files(ctx, tree, true)
+			if err != nil {
+				return nil, err
+			}
+			files = append(files, tracked...)
+		}
+		if err := below(tree); err != nil {
+			return nil, fmt.Errorf("list what C may include: %w", err)
+		}
+	}
+	outside, err := above(files, c.Trees, c.CFolders)
+	return append(files, outside...), err
+}
+
+// linkedFolder is the folder of the repository that a symlink leads to, without symlinks in
+// its path; "" if it leads to none.
+func (t Tree) linkedFolder(d fs.DirEntry, name string) string {
+	if d.Type() != fs.ModeSymlink || t.Root == "" {
+		return ""
+	}
+	folder, err := filepath.EvalSymlinks(name)
+	if err != nil {
+		return "" // it leads nowhere
+	}
+	root, err := filepath.EvalSymlinks(t.Root)
+	if err != nil {
+		return ""
+	}
+	if rel, err := filepath.Rel(root, folder); err != nil || !filepath.IsLocal(rel) || rel == "." {
+		return "" // its name alone is compared
+	}
+	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
+		return ""
+	}
+	return folder
+}

@@ -1,0 +1,130 @@
+package golist
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Compiled is what the go command reads of working trees: all that is not of the toolchain
+// or the module cache. Paths are absolute.
+type Compiled struct {
+	// Files are compiled in or embedded, or say which modules there are. Of some of them
+	// there may be none.
+	Files []string
+	// Modules are the files among them that say which modules there are.
+	Modules []string
+	// Included are those among them that assembly includes.
+	Included []string
+	// Assembly are those of them that the go command's cache knows nothing of: what is not a
+	// header in the package's own folder, by package.
+	Assembly map[string][]string
+	// Folders are those of the packages.
+	Folders []Folder
+	// Trees are the folders of modules with cgo, whose C may include any file in them, and
+	// other folders of the repository that their #cgo lines name. CFolders are all of the
+	// latter.
+	Trees, CFolders []string
+}
+
+// Folder is that of a package. Patterns are those of //go:embed.
+type Folder struct {
+	Dir      string
+	Patterns []string
+}
+
+// Compiled finds what is read for all main packages of the list.
+func (s *Sources) Compiled() (Compiled, error) {
+	t := s.tree
+	var c Compiled
+	dirs := []string{t.Dir}
+	mains := map[string]bool{}
+	for _, img := range t.Images {
+		mains[img.Package] = true
+	}
+	var assembly []*listed
+	var lossy error
+	s.each(func(p *listed) {
+		if p.Standard || p.fetched(t.Go.Setting("GOMODCACHE")) {
+			return
+		}
+		if err := p.checkNames(); err != nil {
+			lossy = err
+		}
+		if len(p.SFiles) > 0 {
+			assembly = append(assembly, p)
+		}
+		for _, f := range p.files() {
+			c.Files = append(c.Files, filepath.Join(p.Dir, f))
+		}
+		if mains[p.ImportPath] { // which alone has a profile, and need not have one
+			c.Files = append(c.Files, filepath.Join(p.Dir, "default.pgo"))
+		}
+		c.Folders = append(c.Folders, Folder{p.Dir, p.EmbedPatterns})
+		if len(p.CgoFiles) > 0 {
+			folders, files := t.cFolders(p)
+			c.CFolders, c.Files = append(c.CFolders, folders...), append(c.Files, files...)
+		}
+		if p.Module != nil && p.Module.GoMod != "" {
+			dirs = append(dirs, filepath.Dir(p.Module.GoMod))
+			if len(p.CgoFiles) > 0 {
+				c.Trees = append(c.Trees, p.Module.Dir)
+			}
+		} else if len(p.CgoFiles) > 0 {
+			c.Trees = append(c.Trees, p.Dir)
+		}
+	})
+	if lossy != nil {
+		return c, lossy
+	}
+	for _, folder := range c.CFolders {
+		if !slices.ContainsFunc(c.Trees, func(tree string) bool { return within(tree, folder) }) {
+			c.Trees = append(c.Trees, folder)
+		}
+	}
+	var err error
+	c.Assembly = map[string][]string{}
+	for _, p := range assembly {
+		files, err := included(p.assembly())
+		if err != nil {
+			return c, err
+		}
+		c.Included = append(c.Included, files...)
+		if unknown := slices.DeleteFunc(files, p.hasHeader); len(unknown) > 0 {
+			c.Assembly[p.ImportPath] = unknown
+		}
+	}
+	top := t.Dir // where vendor is
+	if t.Go.Work != "" {
+		top = filepath.Dir(t.Go.Work)
+		used, err := workspace(t.Go.Work)
+		if err != nil {
+			return c, err
+		}
+		dirs = append(dirs, used...)
+		c.Modules = append(c.Modules, t.Go.Work, t.Go.Work+".sum")
+	}
+	if t.Mod == "vendor" {
+		c.Modules = append(c.Modules, filepath.Join(top, "vendor", "modules.txt"))
+	}
+	replaced, err := t.replaced()
+	if err != nil {
+		return c, err
+	}
+	for _, dir := range replaced { // whose requirements count, linked or not
+		if _, ok := t.InRepository(dir); ok {
+			dirs = append(dirs, dir)
+		}
+	}
+	for _, dir := range dirs {
+		c.Modules = append(c.Modules, filepath.Join(dir, "go.mod"), filepath.Join(dir, "go.sum"))
+	}
+	c.Files = slices.Concat(c.Files, c.Modules, c.Included)
+	for _, list := range []*[]string{&c.Files, &c.Modules, &c.Included, &c.Trees, &c.CFolders} {
+		slices.Sort(*list)
+		*list = slices.Compact(*list)
+	}
+	slices.SortFunc(c.Folders, func(a, b Folder) int { return strings.Compare(a.Dir, b.Dir) })
+	c.Folders = slices.CompactFunc(c.Folders, func(a, b Folder) bool { return a.Dir == b.Dir && slices.Equal(a.Patterns, b.Patterns) })
+	return c, nil
+}

@@ -1,0 +1,149 @@
+package golist
+
+import (
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/thimble-build/thimble/build/internal/git"
+)
+
+// Inputs are what one main package is compiled from on one platform, as far as it lies in
+// the repository. The standard library is the toolchain's, and the module cache go.sum's.
+type Inputs struct {
+	// Folders are those of the packages, relative to the repository's root.
+	Folders []string
+	// Embedded are the patterns of embedded files, relative to that root as well.
+	Embedded []string
+	// Paths are sources, embedded files, and what says which modules there are.
+	Paths git.Paths
+	// Outside is a folder of a package that lies in neither; "" if there is none.
+	Outside string
+}
+
+// Inputs finds those of a main package. Files that are gone count as well: a folder's sources are named by
+// their ending, embedded files by the pattern that embeds them.
+func (s *Sources) Inputs(main string) (Inputs, error) {
+	t := s.tree
+	var in Inputs
+	name := func(names ...string) error {
+		for _, n := range names {
+			rel, ok := t.InRepository(n)
+			if !ok {
+				return fmt.Errorf("find the inputs of %s: %s is not in the repository, and Config.StableDigests needs to know its age", main, n)
+			}
+			in.Paths.Add(git.Paths{Names: []string{rel}})
+		}
+		return nil
+	}
+	modules := []string{t.Dir}
+	for _, p := range s.reach(main) {
+		if p.fetched(t.Go.Setting("GOMODCACHE")) {
+			continue
+		}
+		folder, ok := t.InRepository(p.Dir)
+		if !ok {
+			in.Outside = p.Dir
+			continue
+		}
+		in.Folders = append(in.Folders, folder)
+		for _, kind := range p.kinds() {
+			in.Paths.Globs = append(in.Paths.Globs, path.Join(git.Quote(folder), "*"+kind))
+		}
+		if len(p.CgoFiles) > 0 { // C includes whatever lies there
+			in.Paths.Globs = append(in.Paths.Globs, path.Join(git.Quote(folder), "**"))
+		}
+		files, err := included(p.assembly())
+		if err != nil {
+			return in, err
+		}
+		for _, file := range files {
+			if rel, ok := t.InRepository(file); ok {
+				in.Paths.Names = append(in.Paths.Names, rel)
+			} else if _, err := os.Stat(file); err == nil {
+				in.Outside = file
+			}
+		}
+		for _, pattern := range p.EmbedPatterns {
+			pattern = strings.TrimPrefix(pattern, "all:")
+			in.Embedded = append(in.Embedded, path.Join(folder, pattern))
+			glob := path.Join(git.Quote(folder), pattern)
+			in.Paths.Globs = append(in.Paths.Globs, glob, glob+"/**")
+		}
+		if p.ImportPath == main { // which alone has a profile, and need not have one
+			if err := name(filepath.Join(p.Dir, "default.pgo")); err != nil {
+				return in, err
+			}
+		}
+		if p.Module != nil && p.Module.GoMod != "" {
+			modules = append(modules, filepath.Dir(p.Module.GoMod))
+		}
+	}
+	if t.Mod == "vendor" {
+		vendor := t.Dir
+		if t.Go.Work != "" {
+			vendor = filepath.Dir(t.Go.Work)
+		}
+		if err := name(filepath.Join(vendor, "vendor", "modules.txt")); err != nil {
+			return in, err
+		}
+	}
+	if t.Go.Work != "" {
+		used, err := workspace(t.Go.Work)
+		if err != nil {
+			return in, err
+		}
+		modules = append(modules, used...)
+		if err := name(t.Go.Work, t.Go.Work+".sum"); err != nil {
+			return in, err
+		}
+	}
+	for _, dir := range modules {
+		if err := name(filepath.Join(dir, "go.mod"), filepath.Join(dir, "go.sum")); err != nil {
+			return in, err
+		}
+	}
+	slices.Sort(in.Folders)
+	in.Folders = slices.Compact(in.Folders)
+	in.Paths.Add(git.Paths{})
+	return in, nil
+}
+
+// kinds are the endings of the sources in the package's folder.
+func (p *listed) kinds() []string {
+	kinds := []string{".go"}
+	for _, files := range [][]string{p.SFiles, p.HFiles, p.SysoFiles} {
+		for _, f := range files {
+			kinds = append(kinds, path.Ext(f))
+		}
+	}
+	slices.Sort(kinds)
+	return slices.Compact(kinds)
+}
+
+// reach are the packages outside the standard library that a main package links.
+func (s *Sources) reach(main string) []*listed {
+	var found []*listed
+	seen := map[string]bool{}
+	list := s.of(main)
+	var visit func(path string)
+	visit = func(path string) {
+		p := list[path]
+		if p == nil || p.Standard || seen[path] {
+			return
+		}
+		seen[path] = true
+		found = append(found, p)
+		for _, imp := range p.Imports {
+			if mapped, ok := p.ImportMap[imp]; ok {
+				imp = mapped
+			}
+			visit(imp)
+		}
+	}
+	visit(main)
+	return found
+}

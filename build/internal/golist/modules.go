@@ -1,0 +1,99 @@
+package golist
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Module is a module with packages that one main package links.
+type Module struct {
+	// Path and Version as they are required; Version is empty for a module of
+	// the working tree.
+	Path, Version string
+	// Sum is go.sum's hash of what is linked, "h1:…"; empty where there is none:
+	// for modules of the working tree and vendored ones.
+	Sum string
+	// Dir is where the files are that are linked, a replacement's if there is one.
+	Dir string
+	// Packages are the folders of the linked packages relative to Dir, with
+	// slashes, sorted.
+	Packages []string
+	// Imports are the modules that these packages import, sorted; "std" is the
+	// standard library.
+	Imports []string
+}
+
+// Modules returns the modules that a main package links, the main module among
+// them, sorted by path.
+func (s *Sources) Modules(main string) []Module {
+	return s.of(main).modules(main)
+}
+
+func (s packages) modules(main string) []Module {
+	byPath := map[string]*Module{}
+	seen := map[string]bool{}
+	var visit func(path string)
+	visit = func(path string) {
+		p := s[path]
+		if p == nil || seen[path] {
+			return
+		}
+		seen[path] = true
+		if p.Standard {
+			return // its own imports are the standard library's business
+		}
+		m := &Module{} // of a package in no module, which cannot be described
+		if p.Module != nil {
+			if m = byPath[p.Module.Path]; m == nil {
+				m = newModule(p)
+				byPath[m.Path] = m
+			}
+			if rel, err := filepath.Rel(m.Dir, p.Dir); err == nil {
+				m.Packages = append(m.Packages, filepath.ToSlash(rel))
+			}
+		}
+		for _, imp := range p.Imports {
+			if mapped, ok := p.ImportMap[imp]; ok {
+				imp = mapped
+			}
+			visit(imp)
+			if dep := s.moduleOf(imp); dep != "" && dep != m.Path {
+				m.Imports = append(m.Imports, dep)
+			}
+		}
+	}
+	visit(main)
+	modules := make([]Module, 0, len(byPath))
+	for _, m := range byPath {
+		slices.Sort(m.Packages)
+		slices.Sort(m.Imports)
+		m.Imports = slices.Compact(m.Imports)
+		modules = append(modules, *m)
+	}
+	slices.SortFunc(modules, func(a, b Module) int { return strings.Compare(a.Path, b.Path) })
+	return modules
+}
+
+func newModule(p *listed) *Module {
+	m := &Module{Path: p.Module.Path, Version: p.Module.Version, Sum: p.Module.Sum, Dir: p.Module.Dir}
+	if r := p.Module.Replace; r != nil {
+		m.Sum = r.Sum
+	}
+	if m.Dir == "" { // vendored: the packages lie below their import path
+		m.Dir = strings.TrimSuffix(p.Dir, filepath.FromSlash(strings.TrimPrefix(p.ImportPath, p.Module.Path)))
+	}
+	return m
+}
+
+// moduleOf is the module of a package; "std" for the standard library.
+func (s packages) moduleOf(path string) string {
+	p := s[path]
+	switch {
+	case p == nil || p.Standard:
+		return "std"
+	case p.Module == nil:
+		return ""
+	}
+	return p.Module.Path
+}

@@ -1,0 +1,91 @@
+package resolve
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/thimble-build/thimble/build/internal/git"
+	"github.com/thimble-build/thimble/build/internal/gocmd"
+	"github.com/thimble-build/thimble/build/internal/golist"
+	"github.com/thimble-build/thimble/build/internal/source"
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// Resolved is a plan and what is needed to carry it out on this machine.
+type Resolved struct {
+	Plan *plan.Plan
+	// Dir is the module's folder, absolute.
+	Dir string
+	Go  *gocmd.Go
+	// Notices are for the user: what was decided that may surprise.
+	Notices []string
+
+	// Reported is the first file that git calls changed, where the go command stamps that;
+	// "" if there is none.
+	Reported string
+
+	// Tagged says that HEAD has a tag that names this version.
+	Tagged bool
+
+	// Signed says, by the image's name, who must have signed its base.
+	Signed map[string]*plan.BaseSignature
+	// Suite is the Debian release that bases are made of.
+	Suite string
+
+	repo *git.Repo // nil without git
+	// dated says that SOURCE_DATE_EPOCH is set.
+	dated bool
+	// dist is the folder that is written to.
+	dist string
+	// version is that of a clean tree, ldflags are the linker flags before they are
+	// expanded, unless expanded says that they are, committed is the time of the commit.
+	version   string
+	ldflags   []string
+	expanded  bool
+	committed time.Time
+	// tags are the rules for the module's tags, previous is the release before HEAD.
+	tags     tagRules
+	previous string
+}
+
+func (r *Resolved) notice(format string, args ...any) {
+	r.Notices = append(r.Notices, fmt.Sprintf(format, args...))
+}
+
+// Tree is the working tree, and what the plan compiles of it.
+func (r *Resolved) Tree() golist.Tree {
+	t := golist.Tree{
+		Go: r.Go, Dir: r.Dir, Dist: r.dist,
+		Mod: r.Plan.Toolchain.Mod, Tags: r.Plan.Build.Tags, Images: r.Plan.Images,
+	}
+	if r.repo != nil {
+		t.Root = r.repo.Root
+	}
+	return t
+}
+
+// LicenseFolders are where the service's own licence can be: the module's root,
+// then the repository's, as for a module in the module cache.
+func (r *Resolved) LicenseFolders() []string {
+	folders := []string{r.Dir}
+	if r.repo != nil && r.repo.Root != r.Dir {
+		folders = append(folders, r.repo.Root)
+	}
+	return folders
+}
+
+// InWorkingTree is the absolute path of a file that is named relative to the repository's root, with
+// slashes.
+func (r *Resolved) InWorkingTree(name string) string {
+	return filepath.Join(r.repo.Root, filepath.FromSlash(name))
+}
+
+// Commit reads what the revision holds; nil where there is no git.
+func (r *Resolved) Commit(ctx context.Context) (*source.Commit, error) {
+	if r.repo == nil {
+		return nil, nil
+	}
+	return source.Read(ctx, r.repo, r.Plan.Revision)
+}

@@ -1,0 +1,79 @@
+package resolve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"golang.org/x/mod/module"
+
+	"github.com/thimble-build/thimble/build/internal/git"
+	"github.com/thimble-build/thimble/build/internal/gocmd"
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// mayBeStable refuses what would make an image's digest depend on more than its inputs.
+func (r *Resolved) mayBeStable(state git.State, none error) error {
+	const of = "keep digests stable, as Config.StableDigests asks: "
+	switch {
+	case none != nil:
+		return fmt.Errorf(of+"the commits that touched an image's inputs are not known: %w", none)
+	case state.Revision == "":
+		return errors.New(of + "the git repository has no commit yet; commit first")
+	case state.Shallow:
+		return errors.New(of + "the clone is shallow, so that the last commits that touched an image's inputs may be missing; git fetch --unshallow")
+	}
+	short := state.Revision[:min(7, len(state.Revision))]
+	for _, flag := range r.ldflags {
+		if !r.expanded && strings.Contains(flag, "{{") || strings.Contains(flag, short) {
+			return fmt.Errorf(of+"the linker flag %q of Config.LDFlags follows from the commit, and would change every binary with it; leave it out, or StableDigests", flag)
+		}
+	}
+	if r.dated {
+		r.notice("SOURCE_DATE_EPOCH is the date of every image: their digests change whenever it does")
+	}
+	return nil
+}
+
+// inputPlatforms are those of Config and those of this run: what is made for one platform
+// has the same digest whatever else is made.
+func inputPlatforms(g *gocmd.Go, names []string, ofRun []plan.Platform) ([]plan.Platform, error) {
+	all := slices.Clone(ofRun)
+	for _, name := range names {
+		p, err := platform(g, name)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, p)
+	}
+	slices.SortFunc(all, func(a, b plan.Platform) int { return strings.Compare(a.Key(), b.Key()) })
+	return slices.Compact(all), nil
+}
+
+// State finds out what state an image's inputs are in. Dirty are the files that differ
+// from the commit, of all images.
+func (r *Resolved) State(ctx context.Context, paths git.Paths, dirty []string) (*plan.Inputs, error) {
+	revision, when, err := r.repo.Newest(ctx, paths)
+	if err != nil {
+		return nil, err
+	}
+	in := &plan.Inputs{Revision: revision, Version: unknown, SourceDateEpoch: when.Unix()}
+	if revision == "" {
+		in.SourceDateEpoch = 0
+	} else {
+		_, major, _ := module.SplitPathVersion(r.Plan.Module.Path)
+		in.Version = module.PseudoVersion(module.PathMajorPrefix(major), "", when, revision[:12])
+	}
+	if r.dated {
+		in.SourceDateEpoch = r.Plan.SourceDateEpoch
+	}
+	if i := slices.IndexFunc(dirty, paths.Match); i >= 0 {
+		in.DirtyFile = dirty[i]
+		if revision != "" {
+			in.Version += "+dirty"
+		}
+	}
+	return in, nil
+}
