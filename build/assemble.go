@@ -115,7 +115,7 @@ func (r *run) layersOf(ctx context.Context, u *unit) ([]func(context.Context) (i
 	if u.base == nil || slices.Contains(names, plan.NeedUsers) {
 		below = tree.MergeAccounts(src.Base)
 	}
-	assets, err := tree.Assets(r.resolved.Dir, u.image, below, r.found.executable)
+	assets, err := tree.Assets(r.resolved.Dir, u.image, below, r.found.compared.Executable)
 	if err != nil {
 		return nil, err
 	}

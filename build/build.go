@@ -136,8 +136,7 @@ type run struct {
 	resolved *resolve.Resolved
 	tests    *gotest.Result
 
-	mu      sync.Mutex
-	sources map[plan.Platform]*sources
+	mu sync.Mutex
 	// stood is what was there before Config.Before ran.
 	stood generated.Standing
 	// found is what was found out of the source, once make has compiled it.
@@ -170,14 +169,16 @@ func start(ctx context.Context, o Options, fresh bool) (*run, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &run{whole: ctx, asked: o, began: time.Now(), times: &times{Progress: s.Progress}, sources: map[plan.Platform]*sources{}, texts: map[string]func() ([]byte, error){}}
+	r := &run{whole: ctx, asked: o, began: time.Now(), times: &times{Progress: s.Progress}, texts: map[string]func() ([]byte, error){}}
 	r.Session = s.WithProgress(r.times)
 	for _, n := range r.Notices {
 		r.Progress.Notice(n)
 	}
-	if r.stood, err = r.before(ctx, fresh); err != nil {
+	stood, env, err := generated.Run(ctx, r.Session, fresh)
+	if err != nil {
 		return nil, err
 	}
+	r.stood, r.Session = stood, r.WithEnv(env)
 	return r, nil
 }
 

@@ -31,8 +31,8 @@ func (r *run) complete(units []*unit, found *findings) error {
 		}
 	}
 	file, cause := "", ""
-	if len(found.differences) > 0 {
-		file, cause = found.differences[0].File, found.differences[0].Why()
+	if len(found.compared.Differences) > 0 {
+		file, cause = found.compared.Differences[0].File, found.compared.Differences[0].Why()
 	} else if modified {
 		file = cmp.Or(r.resolved.Reported, ".")
 	}

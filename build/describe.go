@@ -46,9 +46,9 @@ type described struct {
 
 // findLicenses scans the linked modules' licences, which is slow the first time
 // and cached from then on.
-func (r *run) findLicenses(ctx context.Context, u *unit) error {
+func (r *run) findLicenses(ctx context.Context, u *unit, modules []golist.Module) error {
 	std := license.Standard(r.resolved.Go.Root, r.resolved.Plan.Toolchain.Version)
-	u.modules = r.listed(u.platform).Modules[u.image.Package]
+	u.modules = modules
 	scanned := []license.Module{std}
 	for _, m := range u.modules {
 		scanned = append(scanned, license.Module{Path: m.Path, Version: m.Version, Sum: m.Sum, Dir: m.Dir, Packages: m.Packages})

@@ -17,7 +17,7 @@ func (r *run) make(ctx context.Context, units []*unit, images bool) error {
 		return err
 	}
 	r.resolved.Go.Warm = r.compiledBefore(units)
-	before, err := r.sourceBefore(ctx)
+	before, lists, err := r.sourceBefore(ctx)
 	if err != nil {
 		return err
 	}
@@ -49,7 +49,7 @@ func (r *run) make(ctx context.Context, units []*unit, images bool) error {
 	completed := make(chan struct{})
 	g.Go(func() error {
 		var err error
-		r.found, err = r.compileSource(ctx, compiling{units: units, images: images, commands: commands, before: before, tested: tested})
+		r.found, err = r.compileSource(ctx, compiling{units: units, images: images, commands: commands, before: before, lists: lists, tested: tested})
 		if err != nil {
 			return err
 		}

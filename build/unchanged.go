@@ -3,13 +3,12 @@ package build
 import (
 	"context"
 	"fmt"
-	"maps"
 	"path/filepath"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/thimble-build/thimble/build/internal/golist"
+	"github.com/thimble-build/thimble/build/internal/materials"
 	"github.com/thimble-build/thimble/build/internal/source"
 	"github.com/thimble-build/thimble/build/plan"
 )
@@ -34,106 +33,69 @@ type compiling struct {
 	images bool
 	// commands is how many go commands may run at once.
 	commands int
-	// before is the stat data of the source; tested is closed when the tests have ended.
+	// before is the stat data of the source, lists what was listed for it; tested is closed
+	// when the tests have ended.
 	before source.Snapshot
+	lists  materials.Lists
 	tested <-chan struct{}
 }
 
-// sourceBefore is the stat data of the files that the last run has compiled. Where no run
-// has left a list, the go command is asked for one first.
-func (r *run) sourceBefore(ctx context.Context) (source.Snapshot, error) {
+// sourceBefore returns the stat data of the files that the last run has compiled, and the
+// lists that were made for that: where no run has left one, the go command is asked first.
+func (r *run) sourceBefore(ctx context.Context) (source.Snapshot, materials.Lists, error) {
+	from := r.materials()
 	var files []string
 	var unknown []plan.Platform
-	for _, platform := range r.listedPlatforms() {
-		s, err := r.readList(platform)
+	for _, platform := range from.Platforms() {
+		kept, err := from.Kept(platform)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		if s == nil {
+		if kept == nil {
 			unknown = append(unknown, platform)
 		} else {
-			files = append(files, s.Compiled.Files...)
+			files = append(files, kept.Compiled.Files...)
 		}
 	}
+	lists := materials.Lists{}
 	if len(unknown) > 0 {
 		err := r.Stage("list sources", func() (string, error) {
+			found := make([]*materials.List, len(unknown))
 			var g errgroup.Group
-			for _, platform := range unknown {
+			for i, platform := range unknown {
 				g.Go(func() error {
-					_ = r.listPlatform(ctx, platform) // the compiler says better what is wrong
+					found[i], _ = from.List(ctx, platform) // the compiler says better what is wrong
 					return nil
 				})
 			}
 			_ = g.Wait()
+			for i, platform := range unknown {
+				if found[i] != nil {
+					lists[platform] = found[i]
+					files = append(files, found[i].Compiled.Files...)
+				}
+			}
 			return "", context.Cause(ctx)
 		})
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	for _, platform := range unknown {
-		if s := r.listed(platform); s != nil {
-			files = append(files, s.Compiled.Files...)
-		}
-	}
-	return source.Take(files)
-}
-
-// included is the state of what the compilers include and the go command's cache does not
-// know of: by C, and by Go's assembler.
-type included struct {
-	c        string
-	assembly map[plan.Platform]map[string]string
-}
-
-func (i included) equal(other included) bool {
-	return i.c == other.c && maps.EqualFunc(i.assembly, other.assembly, maps.Equal)
-}
-
-// stateOfIncluded is that state by the lists of this run, or of the last one. Where there is
-// none, C may include all that is in the module.
-func (r *run) stateOfIncluded(ctx context.Context) (included, error) {
-	state := included{assembly: map[plan.Platform]map[string]string{}}
-	var lists []golist.Compiled
-	for _, platform := range r.listedPlatforms() {
-		s := r.listed(platform)
-		var err error
-		if s == nil {
-			if s, err = r.readList(platform); err != nil {
-				return state, err
-			}
-		}
-		if s == nil {
-			lists = append(lists, golist.Compiled{Trees: []string{r.resolved.Dir}})
-			continue
-		}
-		lists = append(lists, s.Compiled)
-		states, err := s.Compiled.AssemblyStates(ctx, r.resolved.Dir)
-		if err != nil {
-			return state, err
-		}
-		if len(states) > 0 {
-			state.assembly[platform] = states
-		}
-	}
-	if !slices.ContainsFunc(r.resolved.Plan.Images, func(i plan.Image) bool { return i.Cgo }) {
-		return state, nil
-	}
-	var err error
-	state.c, err = golist.CState(ctx, r.resolved.Tree(), lists)
-	return state, err
+	before, err := source.Take(files)
+	return before, lists, err
 }
 
 // useIncluded makes the compilers of this state.
-func (r *run) useIncluded(state included) {
-	r.resolved.Go.CState, r.resolved.Go.AssemblyStates = state.c, state.assembly
+func (r *run) useIncluded(state materials.Included) {
+	r.resolved.Go.CState, r.resolved.Go.AssemblyStates = state.C, state.Assembly
 }
 
 // compileSource compiles all platforms and compares the source with the commit, until it
 // is the same source, and the linker has the flags of the plan; then the plan is complete.
 func (r *run) compileSource(ctx context.Context, c compiling) (*findings, error) {
 	stage, changes := "compile", 0
-	state, err := r.stateOfIncluded(ctx)
+	from := r.materials()
+	state, err := from.Included(ctx, c.lists)
 	if err != nil {
 		return nil, err
 	}
@@ -148,11 +110,11 @@ func (r *run) compileSource(ctx context.Context, c compiling) (*findings, error)
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		}
-		now, err := r.stateOfIncluded(ctx)
+		now, err := from.Included(ctx, found.lists)
 		if err != nil {
 			return nil, err
 		}
-		changed, err := c.before.Changed(found.compiled)
+		changed, err := c.before.Changed(found.compared.Compiled)
 		if err != nil {
 			return nil, err
 		}
@@ -160,7 +122,7 @@ func (r *run) compileSource(ctx context.Context, c compiling) (*findings, error)
 		if err := r.complete(c.units, found); err != nil {
 			return nil, err
 		}
-		if changed == "" && now.equal(state) && slices.Equal(flags, r.resolved.Plan.Build.LDFlags) {
+		if changed == "" && now.Equal(state) && slices.Equal(flags, r.resolved.Plan.Build.LDFlags) {
 			return found, nil
 		}
 		if _, known := c.before[changed]; known {
@@ -174,7 +136,7 @@ func (r *run) compileSource(ctx context.Context, c compiling) (*findings, error)
 			}
 			r.noteLinked(u.path, u.sha256)
 		}
-		if c.before, err = source.Take(found.compiled); err != nil {
+		if c.before, err = source.Take(found.compared.Compiled); err != nil {
 			return nil, err
 		}
 		state = now
@@ -216,7 +178,7 @@ func (r *run) compileOnce(ctx context.Context, stage string, c compiling) (*find
 
 // copiedUnchanged is an error if a copied file changed since it was compared.
 func (r *run) copiedUnchanged(found *findings) error {
-	changed, err := found.copiedBefore.Changed(found.copied)
+	changed, err := found.compared.CopiedBefore.Changed(found.compared.Copied)
 	if err == nil && changed != "" {
 		err = fmt.Errorf("assemble: %s changed meanwhile; stop what writes it, and run it again", r.shownPath(changed))
 	}

@@ -1,7 +1,8 @@
-// Package generated keeps account of the files that the commands of Config.Before make.
+// Package generated runs the commands of Config.Before, and keeps account of the files that
+// they make.
 //
-// List takes a working tree before the commands run, and gives what is there. Afterwards
-// Made says of a file that no commit has whether the commands made it. A Record remembers
+// Run lists what is in the working tree, and runs the commands. Afterwards Split says of files
+// that no commit has which of them the commands made. A Record remembers
 // what was made, by name and SHA-256: in a later run such a file counts as made again, and
 // Remove removes it. A file that differs from its record was written by somebody else, and
 // is left alone.
@@ -20,6 +21,8 @@ import (
 	"slices"
 
 	"github.com/thimble-build/thimble/build/internal/atomicfile"
+	"github.com/thimble-build/thimble/build/internal/source"
+	"github.com/thimble-build/thimble/build/plan"
 )
 
 // Standing are the files and folders of a working tree before the commands run, by their
@@ -58,6 +61,36 @@ func List(ctx context.Context, root, skip string, made Record) (Standing, error)
 
 // Made says whether the commands made a file.
 func (s Standing) Made(file string) bool { return s != nil && !s[file] }
+
+// Split takes what the commands made out of the differences from the commit, and returns
+// the rest, and what was made as the plan has it and as the record does. A nil Standing
+// leaves all differences.
+func (s Standing) Split(differences []source.Difference) (rest []source.Difference, made []plan.GeneratedFile, record Record) {
+	if s == nil {
+		return differences, nil, nil
+	}
+	record = Record{}
+	for _, d := range differences {
+		if d.Kind != source.Untracked || d.Path == "" {
+			rest = append(rest, d)
+			continue
+		}
+		if !s.Made(d.Path) {
+			if d.Reason == "" {
+				d.Reason = "it was there before Config.Before ran; if Config.Before makes it, remove it, so that it does"
+			}
+			rest = append(rest, d)
+			continue
+		}
+		sum, err := Sum(d.Path)
+		if err != nil { // such as an empty folder, which a file would be named of
+			continue
+		}
+		record[d.Path] = sum
+		made = append(made, plan.GeneratedFile{Name: d.File, SHA256: sum})
+	}
+	return rest, made, record
+}
 
 // Sum is the SHA-256 of a file in hex; of a symlink, that of its text.
 func Sum(file string) (string, error) {

@@ -1,0 +1,56 @@
+package materials
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/thimble-build/thimble/build/internal/golist"
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// Included is the state of what the compilers include and the go command's cache does not
+// know of: by C, and by Go's assembler, for each platform.
+type Included struct {
+	C        string
+	Assembly map[plan.Platform]map[string]string
+}
+
+// Equal says whether nothing changed between two states.
+func (i Included) Equal(other Included) bool {
+	return i.C == other.C && maps.EqualFunc(i.Assembly, other.Assembly, maps.Equal)
+}
+
+// Included returns that state by the lists, or by those of the last run. Where there is
+// neither, C may include all that is in the module.
+func (s Source) Included(ctx context.Context, lists Lists) (Included, error) {
+	state := Included{Assembly: map[plan.Platform]map[string]string{}}
+	var all []golist.Compiled
+	for _, platform := range s.Platforms() {
+		l := lists[platform]
+		if l == nil {
+			var err error
+			if l, err = s.Kept(platform); err != nil {
+				return state, err
+			}
+		}
+		if l == nil {
+			all = append(all, golist.Compiled{Trees: []string{s.Resolved.Dir}})
+			continue
+		}
+		all = append(all, l.Compiled)
+		states, err := l.Compiled.AssemblyStates(ctx, s.Resolved.Dir)
+		if err != nil {
+			return state, err
+		}
+		if len(states) > 0 {
+			state.Assembly[platform] = states
+		}
+	}
+	if !slices.ContainsFunc(s.Resolved.Plan.Images, func(i plan.Image) bool { return i.Cgo }) {
+		return state, nil
+	}
+	var err error
+	state.C, err = golist.CState(ctx, s.Resolved.Tree(), all)
+	return state, err
+}

@@ -1,0 +1,95 @@
+// Package materials finds out what the images of a plan are made of: what is compiled for
+// each platform, what is copied, and the licences of both. It compares all of that with the
+// commit, and says when any of it changes. It asks the go command only when something has
+// changed that the command's answer depends on. It writes only into Source.Folder.
+package materials
+
+import (
+	"context"
+	"slices"
+
+	"github.com/thimble-build/thimble/build/internal/filesum"
+	"github.com/thimble-build/thimble/build/internal/golist"
+	"github.com/thimble-build/thimble/build/internal/resolve"
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// Source is a working tree and what is made of it.
+type Source struct {
+	Resolved *resolve.Resolved
+	// Folder keeps the lists of earlier runs. A list that another Version has kept is not
+	// taken.
+	Folder, Version string
+	// Sums remembers the hashes of files that are only copied; nil hashes every file.
+	Sums filesum.Store
+	// Locked says that the lock file is used, whatever the images are built on.
+	Locked bool
+}
+
+// List is what the go command says is compiled for one platform.
+type List struct {
+	// Modules are the linked modules by main package.
+	Modules map[string][]golist.Module
+	// Inputs are those of each main package, where digests are stable.
+	Inputs map[string]golist.Inputs
+	// Compiled is what was read of working trees, Seen what the list depends on.
+	Compiled golist.Compiled
+	Seen     golist.Seen
+}
+
+// Lists has the list of every platform of [Source.Platforms].
+type Lists map[plan.Platform]*List
+
+// Platforms are those whose sources are listed: those of the run, and those whose inputs
+// the digests depend on.
+func (s Source) Platforms() []plan.Platform {
+	p := s.Resolved.Plan
+	all := p.Targets()
+	for _, platform := range p.InputPlatforms {
+		if !slices.Contains(all, platform) {
+			all = append(all, platform)
+		}
+	}
+	return all
+}
+
+// List returns the list of an earlier run if it still holds, else asks the go command.
+func (s Source) List(ctx context.Context, platform plan.Platform) (*List, error) {
+	l, err := s.Kept(platform)
+	if err != nil {
+		return nil, err
+	}
+	if l != nil {
+		if same, err := l.Seen.Same(ctx, l.Compiled); same || err != nil {
+			return l, err
+		}
+	}
+	if l, err = s.ask(ctx, platform); err != nil {
+		return nil, err
+	}
+	return l, s.keep(platform, l)
+}
+
+func (s Source) ask(ctx context.Context, platform plan.Platform) (*List, error) {
+	listed, err := golist.List(ctx, s.Resolved.Tree(), platform)
+	if err != nil {
+		return nil, err
+	}
+	l := &List{Modules: map[string][]golist.Module{}}
+	for _, img := range s.Resolved.Plan.Images {
+		l.Modules[img.Package] = listed.Modules(img.Package)
+	}
+	if s.Resolved.Plan.StableDigests() {
+		l.Inputs = map[string]golist.Inputs{}
+		for _, img := range s.Resolved.Plan.Images {
+			if l.Inputs[img.Package], err = listed.Inputs(img.Package); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if l.Compiled, err = listed.Compiled(); err != nil {
+		return nil, err
+	}
+	l.Seen, err = l.Compiled.See(ctx)
+	return l, err
+}
