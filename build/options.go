@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/thimble-build/thimble/build/internal/registry"
+	"github.com/thimble-build/thimble/build/internal/distribution"
 	"github.com/thimble-build/thimble/build/internal/reproduce"
 	"github.com/thimble-build/thimble/build/internal/resolve"
 	"github.com/thimble-build/thimble/build/internal/session"
@@ -84,7 +84,7 @@ type Options struct {
 	Progress Progress
 
 	// reachRegistry changes how registries are reached, for tests; it may be nil.
-	reachRegistry func(*registry.Options)
+	reachRegistry func(*distribution.Options)
 	// cleanRoom is what tests change of a clean room.
 	cleanRoom reproduce.Changes
 }

@@ -21,6 +21,7 @@ import (
 
 	"github.com/thimble-build/thimble/build"
 	"github.com/thimble-build/thimble/build/internal/attest"
+	"github.com/thimble-build/thimble/build/internal/distribution"
 	"github.com/thimble-build/thimble/build/internal/registry"
 	"github.com/thimble-build/thimble/build/internal/registrytest"
 	"github.com/thimble-build/thimble/build/internal/sigstoretest"
@@ -217,7 +218,7 @@ func attested(t testing.TB, repository, dist string, r *build.Result, key string
 	ok(t, err)
 	signer, err := attest.NewSigner(k, attest.Services{})
 	ok(t, err)
-	repo, err := registry.Open(t.Context(), repository, registry.Options{})
+	repo, err := registry.Open(t.Context(), repository, distribution.Options{})
 	ok(t, err)
 	defer repo.Close()
 	manifest := must(index.IndexManifest())
@@ -287,7 +288,7 @@ func TestRebuildRefuses(t *testing.T) {
 	// The provenance of the release, changed.
 	provenance := func(t testing.TB, change func(definition, plan map[string]any)) attest.Statement {
 		t.Helper()
-		repository, err := registry.Open(t.Context(), host+"/acme/hello", registry.Options{})
+		repository, err := registry.Open(t.Context(), host+"/acme/hello", distribution.Options{})
 		ok(t, err)
 		defer repository.Close()
 		digest := must(v1.NewHash(r.Images[0].Digest))

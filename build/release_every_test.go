@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/thimble-build/thimble/build"
-	"github.com/thimble-build/thimble/build/internal/registry"
+	"github.com/thimble-build/thimble/build/internal/distribution"
 	"github.com/thimble-build/thimble/build/internal/registrytest"
 	"github.com/thimble-build/thimble/build/internal/testtool"
 )
@@ -26,9 +26,9 @@ func TestEveryRequestOfAReleaseFails(t *testing.T) {
 		if requests < 60 {
 			t.Fatalf("a release has %d requests", requests)
 		}
-		build.ReachRegistry(&f.options, func(o *registry.Options) {
+		build.ReachRegistry(&f.options, func(o *distribution.Options) {
 			o.Backoff.Duration, o.Backoff.Factor, o.Backoff.Steps = 10*time.Millisecond, 1, 5
-			o.Pace = registry.Pace{Idle: 2 * time.Second, Answer: 2 * time.Second}
+			o.Pace = distribution.Pace{Idle: 2 * time.Second, Answer: 2 * time.Second}
 			o.Optional = 2 * time.Second
 		})
 		for j, fault := range registrytest.Faults {

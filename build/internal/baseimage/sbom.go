@@ -10,8 +10,8 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/thimble-build/thimble/build/internal/attest"
+	"github.com/thimble-build/thimble/build/internal/distribution"
 	"github.com/thimble-build/thimble/build/internal/ociread"
-	"github.com/thimble-build/thimble/build/internal/registry"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
@@ -53,7 +53,7 @@ func (r *remote) sboms(ctx context.Context, digest v1.Hash, further []v1.Hash) (
 	var found []plan.ImageSBOM
 	for _, d := range beside {
 		raw, _, err := r.repo.Manifest(ctx, d)
-		if errors.Is(err, registry.ErrNoImage) {
+		if errors.Is(err, distribution.ErrNoImage) {
 			continue // a list may name what was removed from the registry
 		}
 		if err != nil {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/thimble-build/thimble/build/internal/attest"
+	"github.com/thimble-build/thimble/build/internal/distribution"
 	"github.com/thimble-build/thimble/build/internal/registry"
 	"github.com/thimble-build/thimble/build/internal/signing"
 	"github.com/thimble-build/thimble/build/internal/store"
@@ -58,7 +59,7 @@ func (d *examination) registries(ctx context.Context) []Finding {
 func (d *examination) registry(ctx context.Context, repository string) (Finding, *Finding) {
 	fail := func(err error) Finding {
 		fix := ""
-		if refused := new(registry.Error); errors.As(err, &refused) && refused.Status == http.StatusUnauthorized {
+		if refused := new(distribution.Error); errors.As(err, &refused) && refused.Status == http.StatusUnauthorized {
 			host, _, _ := strings.Cut(repository, "/")
 			fix = "docker login " + host
 			err = errors.New(strings.TrimSuffix(err.Error(), fmt.Sprintf("; log in with %q", fix)))

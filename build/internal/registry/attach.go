@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"regexp"
 	"slices"
-	"sync"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/thimble-build/thimble/build/internal/distribution"
 )
 
 // Artifact is a manifest that describes another one.
@@ -25,13 +25,10 @@ type Artifact struct {
 	Replaces v1.Hash
 }
 
-// artifactTag keeps Attach from moving anything that a user deploys by.
-var artifactTag = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^sha256-[0-9a-f]{64}\.[a-z0-9]+$`) })
-
 // attached is an Artifact taken apart.
 type attached struct {
 	Artifact
-	manifest
+	distribution.Manifest
 	blobs   map[v1.Hash]v1.Layer
 	subject *v1.Descriptor
 	entry   v1.Descriptor // in the list of referrers
@@ -47,19 +44,19 @@ func (r *Repository) Attach(ctx context.Context, artifacts []Artifact) error {
 	for i, artifact := range artifacts {
 		var err error
 		if all[i], err = take(artifact); err != nil {
-			return r.explain(ctx, "attach to", "", err)
+			return r.client.Explain(ctx, "attach to", "", err)
 		}
 	}
 	for range 2 { // what was taken and is not there is uploaded once more
-		if err := r.uploadBlobs(ctx, all); err != nil {
+		if err := uploadBlobs(ctx, r.client, all); err != nil {
 			return err
 		}
 	}
 	group, uploading := errgroup.WithContext(ctx)
-	group.SetLimit(jobs)
+	group.SetLimit(distribution.Jobs)
 	for _, a := range all {
 		group.Go(func() error {
-			return r.explain(ctx, "attach to", a.digest.String(), r.write(uploading, a))
+			return r.client.Explain(ctx, "attach to", a.Digest.String(), write(uploading, r.client, a))
 		})
 	}
 	if err := group.Wait(); err != nil {
@@ -77,16 +74,16 @@ func (r *Repository) Attach(ctx context.Context, artifacts []Artifact) error {
 		entries[a.subject.Digest] = append(entries[a.subject.Digest], a.entry)
 	}
 	for _, subject := range subjects {
-		if err := r.list(ctx, subject, entries[subject]); err != nil {
-			return r.explain(ctx, "attach to", subject.String(), err)
+		if err := r.referrers.add(ctx, subject, entries[subject]); err != nil {
+			return r.client.Explain(ctx, "attach to", subject.String(), err)
 		}
 	}
 	for _, a := range all {
 		if a.Tag == "" {
 			continue
 		}
-		if err := r.point(ctx, a); err != nil {
-			return r.explain(ctx, "attach to", a.Tag, err)
+		if err := point(ctx, r.client, a); err != nil {
+			return r.client.Explain(ctx, "attach to", a.Tag, err)
 		}
 	}
 	return nil
@@ -96,9 +93,9 @@ func (r *Repository) Attach(ctx context.Context, artifacts []Artifact) error {
 // artifacts have, such as an empty configuration, is uploaded once: distribution's registry
 // truncates the link to a blob when it is uploaded again, and refuses a manifest that names
 // it at that moment.
-func (r *Repository) uploadBlobs(ctx context.Context, all []attached) error {
+func uploadBlobs(ctx context.Context, c *distribution.Client, all []attached) error {
 	group, uploading := errgroup.WithContext(ctx)
-	group.SetLimit(jobs)
+	group.SetLimit(distribution.Jobs)
 	seen := map[v1.Hash]bool{}
 	for _, a := range all {
 		blobs := map[v1.Hash]v1.Layer{}
@@ -108,7 +105,7 @@ func (r *Repository) uploadBlobs(ctx context.Context, all []attached) error {
 			}
 		}
 		group.Go(func() error {
-			return r.explain(ctx, "attach to", a.digest.String(), r.uploadAll(uploading, blobs))
+			return c.Explain(ctx, "attach to", a.Digest.String(), uploadAll(uploading, c, blobs))
 		})
 	}
 	return group.Wait()
@@ -120,27 +117,27 @@ func take(artifact Artifact) (attached, error) {
 	if err != nil {
 		return a, err
 	}
-	if a.raw, err = artifact.Image.RawManifest(); err != nil {
+	if a.Raw, err = artifact.Image.RawManifest(); err != nil {
 		return a, err
 	}
-	if a.mediaType, err = artifact.Image.MediaType(); err != nil {
+	if a.MediaType, err = artifact.Image.MediaType(); err != nil {
 		return a, err
 	}
-	if a.digest, err = artifact.Image.Digest(); err != nil {
+	if a.Digest, err = artifact.Image.Digest(); err != nil {
 		return a, err
 	}
 	a.subject = parsed.Subject
 	switch {
-	case a.Tag != "" && !artifactTag().MatchString(a.Tag):
-		return a, problemf("%q is no tag for an artifact, such as sha256-<hex>.sig", a.Tag)
+	case a.Tag != "" && !distribution.IsArtifactTag(a.Tag):
+		return a, distribution.Problemf("%q is no tag for an artifact, such as sha256-<hex>.sig", a.Tag)
 	case a.Tag == "" && a.subject == nil:
-		return a, problemf("%s has neither a subject nor a tag, and could not be found", a.digest)
+		return a, distribution.Problemf("%s has neither a subject nor a tag, and could not be found", a.Digest)
 	}
 	a.blobs = map[v1.Hash]v1.Layer{}
 	if err := collectImage(artifact.Image, a.blobs); err != nil {
 		return a, err
 	}
-	a.entry = v1.Descriptor{MediaType: a.mediaType, Digest: a.digest, Size: int64(len(a.raw)),
+	a.entry = v1.Descriptor{MediaType: a.MediaType, Digest: a.Digest, Size: int64(len(a.Raw)),
 		ArtifactType: parsed.ArtifactType, Annotations: parsed.Annotations}
 	if a.entry.ArtifactType == "" {
 		a.entry.ArtifactType = string(parsed.Config.MediaType)
@@ -151,27 +148,27 @@ func take(artifact Artifact) (attached, error) {
 // write writes the manifest by digest, and looks that it is there: a manifest is never
 // listed before all of what it names is in place. One that was taken and is not there is
 // written once more.
-func (r *Repository) write(ctx context.Context, a attached) error {
-	pause := r.options.Backoff
-	if there, err := r.hasManifest(ctx, a.digest, a.raw); there || err != nil {
+func write(ctx context.Context, c *distribution.Client, a attached) error {
+	pause := c.Options.Backoff
+	if there, err := c.HasManifest(ctx, a.Digest, a.Raw); there || err != nil {
 		return err
 	}
 	for attempt := range 3 {
 		if attempt > 0 {
-			if there, err := r.has(ctx, r.name, "manifests", a.digest); there || err != nil {
+			if there, err := c.Has(ctx, c.Name, "manifests", a.Digest); there || err != nil {
 				return err
 			}
-			if err := sleep(ctx, pause.Step()); err != nil {
+			if err := distribution.Sleep(ctx, pause.Step()); err != nil {
 				return err
 			}
 		}
-		if err := r.putWith(ctx, a.manifest, a.blobs); err != nil {
+		if err := putWith(ctx, c, a.Manifest, a.blobs); err != nil {
 			return refusedForm(a, err)
 		}
 	}
-	there, err := r.has(ctx, r.name, "manifests", a.digest)
+	there, err := c.Has(ctx, c.Name, "manifests", a.Digest)
 	if err == nil && !there {
-		err = errLost
+		err = distribution.ErrLost
 	}
 	return err
 }
@@ -180,7 +177,7 @@ func (r *Repository) write(ctx context.Context, a attached) error {
 // written as.
 func refusedForm(a attached, err error) error {
 	refused := new(transport.Error)
-	if lacksNamed(err) || !errors.As(err, &refused) || !slices.Contains([]int{http.StatusBadRequest, http.StatusUnsupportedMediaType,
+	if distribution.LacksNamed(err) || !errors.As(err, &refused) || !slices.Contains([]int{http.StatusBadRequest, http.StatusUnsupportedMediaType,
 		http.StatusUnprocessableEntity, http.StatusNotAcceptable, http.StatusNotImplemented}, refused.StatusCode) {
 		return err
 	}
@@ -188,59 +185,25 @@ func refusedForm(a attached, err error) error {
 	if a.Tag != "" {
 		hint = `the registry does not take cosign's manifests; set Config.Release.Forms to ["bundle"]`
 	}
-	return &hinted{refused, hint}
+	return &distribution.Hinted{Err: refused, Hint: hint}
 }
 
 // point points the artifact's tag at it.
-func (r *Repository) point(ctx context.Context, a attached) error {
+func point(ctx context.Context, c *distribution.Client, a attached) error {
 	is := v1.Hash{}
-	there, err := r.get(ctx, a.Tag)
+	there, err := c.Get(ctx, a.Tag)
 	if err != nil {
 		return err
 	}
 	if there != nil {
-		is = there.digest
+		is = there.Digest
 	}
 	switch is {
-	case a.digest:
+	case a.Digest:
 		return nil
 	case a.Replaces:
-		_, err := r.move(ctx, a.Tag, &a.manifest)
+		_, err := move(ctx, c, a.Tag, &a.Manifest)
 		return err
 	}
-	return problemf("somebody else has changed it meanwhile; run it again, and it adds to what is there")
-}
-
-// list sees to it that the subject's referrers have the entries. A registry with the
-// referrers API does so itself, perhaps a little later.
-func (r *Repository) list(ctx context.Context, subject v1.Hash, entries []v1.Descriptor) error {
-	pause := r.options.Backoff
-	for attempt := 0; ; attempt++ {
-		listed, support, err := r.native(ctx, subject, maxListed)
-		if err != nil {
-			return err
-		}
-		var old *manifest
-		if support != ReferrersNative {
-			if old, listed, err = r.fallback(ctx, subject, maxListed); err != nil {
-				return err
-			}
-		}
-		if containsAll(listed, entries) {
-			return nil
-		}
-		if attempt == 5 {
-			return problemf("the list of referrers does not keep what is written; another process may be writing it: run it again")
-		}
-		if support == ReferrersNative || attempt > 0 {
-			if err := sleep(ctx, pause.Step()); err != nil {
-				return err
-			}
-		}
-		if support != ReferrersNative {
-			if err := r.putList(ctx, subject, old, entries); err != nil {
-				return err
-			}
-		}
-	}
+	return distribution.Problemf("somebody else has changed it meanwhile; run it again, and it adds to what is there")
 }

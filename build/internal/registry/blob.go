@@ -8,19 +8,20 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
+	"github.com/thimble-build/thimble/build/internal/distribution"
 	"github.com/thimble-build/thimble/build/internal/limit"
 )
 
 // OpenBlob reads a blob of the size that its descriptor says. Who reads it to the end has
 // its digest checked: a wrong one is an error in the place of io.EOF.
 func (r *Repository) OpenBlob(ctx context.Context, d v1.Descriptor) (io.ReadCloser, error) {
-	l, err := remote.Layer(r.name.Digest(d.Digest.String()), r.RemoteOptions(ctx)...)
+	l, err := remote.Layer(r.client.Name.Digest(d.Digest.String()), r.RemoteOptions(ctx)...)
 	if err != nil {
-		return nil, r.explain(ctx, "pull", d.Digest.String(), err)
+		return nil, r.client.Explain(ctx, "pull", d.Digest.String(), err)
 	}
 	content, err := l.Compressed()
 	if err != nil {
-		return nil, r.explain(ctx, "pull", d.Digest.String(), err)
+		return nil, r.client.Explain(ctx, "pull", d.Digest.String(), err)
 	}
 	return struct {
 		io.Reader
@@ -34,10 +35,10 @@ func (r *Repository) Blob(ctx context.Context, digest v1.Hash, to interface {
 	io.Writer
 	Reset()
 }) error {
-	a, err := r.ask(ctx, request{method: http.MethodGet, url: r.url(r.name, "blobs", digest.String()), sink: to,
-		codes: []int{http.StatusOK, http.StatusNotFound}})
-	if err == nil && a.status == http.StatusNotFound {
-		err = problemf("the registry does not have it")
+	a, err := r.client.Ask(ctx, distribution.Request{Method: http.MethodGet, URL: distribution.URL(r.client.Name, "blobs", digest.String()), Sink: to,
+		Codes: []int{http.StatusOK, http.StatusNotFound}})
+	if err == nil && a.Status == http.StatusNotFound {
+		err = distribution.Problemf("the registry does not have it")
 	}
-	return r.explain(ctx, "pull", digest.String(), err)
+	return r.client.Explain(ctx, "pull", digest.String(), err)
 }

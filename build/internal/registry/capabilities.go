@@ -13,6 +13,8 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/thimble-build/thimble/build/internal/distribution"
 )
 
 // Support is whether a registry can do something.
@@ -42,16 +44,16 @@ type Capabilities struct {
 func (r *Repository) Capabilities(ctx context.Context) (Capabilities, error) {
 	var c Capabilities
 	var err error
-	if c.Indexes, err = r.indexes(ctx); err != nil {
-		return c, r.explain(ctx, "push", "", err)
+	if c.Indexes, err = indexes(ctx, r.client); err != nil {
+		return c, r.client.Explain(ctx, "push", "", err)
 	}
-	if c.Mounts, err = r.mountsBlobs(ctx); err != nil {
-		return c, r.explain(ctx, "push", "", err)
+	if c.Mounts, err = mountsBlobs(ctx, r.client); err != nil {
+		return c, r.client.Explain(ctx, "push", "", err)
 	}
 	return c, nil
 }
 
-func (r *Repository) indexes(ctx context.Context) (Support, error) {
+func indexes(ctx context.Context, c *distribution.Client) (Support, error) {
 	raw, err := json.Marshal(v1.IndexManifest{
 		SchemaVersion: 2, MediaType: types.OCIImageIndex,
 		Manifests: []v1.Descriptor{{
@@ -67,19 +69,19 @@ func (r *Repository) indexes(ctx context.Context) (Support, error) {
 	if err != nil {
 		return NotKnown, err
 	}
-	err = r.put(ctx, digest.String(), raw, types.OCIImageIndex)
+	err = c.Put(ctx, digest.String(), raw, types.OCIImageIndex)
 	if err == nil {
 		// Many registries let nobody delete: then a manifest of 300 bytes stays.
-		ctx, cancel := r.optional(ctx)
+		ctx, cancel := c.OptionalStep(ctx)
 		defer cancel()
-		_, _ = r.ask(ctx, request{method: http.MethodDelete, url: r.url(r.name, "manifests", digest.String())})
+		_, _ = c.Ask(ctx, distribution.Request{Method: http.MethodDelete, URL: distribution.URL(c.Name, "manifests", digest.String())})
 		return Supported, nil
 	}
 	answer := new(transport.Error)
-	if !errors.As(err, &answer) || answer.StatusCode == http.StatusUnauthorized || answer.StatusCode == http.StatusForbidden || slices.Contains(outages, answer.StatusCode) {
+	if !errors.As(err, &answer) || answer.StatusCode == http.StatusUnauthorized || answer.StatusCode == http.StatusForbidden || distribution.Outage(answer.StatusCode) {
 		return NotKnown, err
 	}
-	if lacksNamed(err) {
+	if distribution.LacksNamed(err) {
 		return Supported, nil // it has read the index
 	}
 	if slices.ContainsFunc(answer.Errors, func(d transport.Diagnostic) bool { return d.Code == transport.UnsupportedErrorCode }) {
@@ -92,42 +94,42 @@ func (r *Repository) indexes(ctx context.Context) (Support, error) {
 }
 
 // mountsBlobs mounts a blob of an image that a tag of the repository points to.
-func (r *Repository) mountsBlobs(ctx context.Context) (Support, error) {
-	blob, err := r.anyBlob(ctx)
+func mountsBlobs(ctx context.Context, c *distribution.Client) (Support, error) {
+	blob, err := anyBlob(ctx, c)
 	if err != nil || blob == (v1.Hash{}) {
 		return NotKnown, err
 	}
-	query := url.Values{"mount": {blob.String()}, "from": {r.name.RepositoryStr()}}.Encode()
-	a, err := r.ask(ctx, request{method: http.MethodPost, url: r.url(r.name, "blobs/uploads", "") + "?" + query,
-		codes: []int{http.StatusCreated, http.StatusAccepted}})
+	query := url.Values{"mount": {blob.String()}, "from": {c.Name.RepositoryStr()}}.Encode()
+	a, err := c.Ask(ctx, distribution.Request{Method: http.MethodPost, URL: distribution.URL(c.Name, "blobs/uploads", "") + "?" + query,
+		Codes: []int{http.StatusCreated, http.StatusAccepted}})
 	if err != nil {
 		return NotKnown, err
 	}
-	if a.status == http.StatusCreated {
+	if a.Status == http.StatusCreated {
 		return Supported, nil
 	}
-	r.giveUp(ctx, a)
+	giveUp(ctx, c, a)
 	return Unsupported, nil
 }
 
 // anyBlob is a blob that the repository has; zero where it is empty.
-func (r *Repository) anyBlob(ctx context.Context) (v1.Hash, error) {
+func anyBlob(ctx context.Context, c *distribution.Client) (v1.Hash, error) {
 	none := v1.Hash{}
-	list, err := r.ask(ctx, request{method: http.MethodGet, url: r.url(r.name, "tags", "list") + "?n=1",
-		codes: []int{http.StatusOK, http.StatusNotFound}})
+	list, err := c.Ask(ctx, distribution.Request{Method: http.MethodGet, URL: distribution.URL(c.Name, "tags", "list") + "?n=1",
+		Codes: []int{http.StatusOK, http.StatusNotFound}})
 	if err != nil {
 		return none, err
 	}
 	var tags struct{ Tags []string }
-	if list.status != http.StatusOK || json.Unmarshal(list.body, &tags) != nil || len(tags.Tags) == 0 {
+	if list.Status != http.StatusOK || json.Unmarshal(list.Body, &tags) != nil || len(tags.Tags) == 0 {
 		return none, nil
 	}
 	ref := tags.Tags[0]
-	if _, err := name.NewTag(r.name.Name()+":"+ref, name.StrictValidation); err != nil {
+	if _, err := name.NewTag(c.Name.Name()+":"+ref, name.StrictValidation); err != nil {
 		return none, nil
 	}
 	for range 2 { // an index, and an image in it
-		found, err := r.get(ctx, ref)
+		found, err := c.Get(ctx, ref)
 		if err != nil || found == nil {
 			return none, err
 		}
@@ -135,7 +137,7 @@ func (r *Repository) anyBlob(ctx context.Context) (v1.Hash, error) {
 			Config    *v1.Descriptor
 			Manifests []v1.Descriptor
 		}
-		if json.Unmarshal(found.raw, &m) != nil {
+		if json.Unmarshal(found.Raw, &m) != nil {
 			return none, nil
 		}
 		if m.Config != nil {

@@ -19,7 +19,6 @@
 // "Referrers Tag Schema") loses no entry. Other processes that write the same
 // subject are met by reading back and merging again.
 //
-// No error holds what a registry, a token service or a credential helper wrote:
-// only the status, the codes that the specification defines, and our own words.
-// Nothing is read from the environment; the caller passes a keychain and a proxy.
+// Package distribution makes the requests, repeats them in an outage and explains what a
+// registry refuses; what an error never holds is said there.
 package registry

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/thimble-build/thimble/build/internal/distribution"
 	"github.com/thimble-build/thimble/build/internal/registry"
 	"github.com/thimble-build/thimble/build/internal/registrytest"
 	"github.com/thimble-build/thimble/build/internal/testtool"
@@ -73,7 +74,7 @@ func failAt(t *testing.T, host, path string, k int, fault registrytest.Fault) (h
 	did := p.FailAt(k, fault)
 	o := quick
 	if strings.HasPrefix(fault.Name, "stalled") { // on a busy machine, all else must not
-		o.Pace = registry.Pace{Idle: time.Second, Answer: time.Second}
+		o.Pace = distribution.Pace{Idle: time.Second, Answer: time.Second}
 	}
 	failure := release(context.Background(), through+"/"+path, o, c)
 	p.Rest()

@@ -7,6 +7,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/thimble-build/thimble/build/internal/distribution"
 	"github.com/thimble-build/thimble/build/internal/ociread"
 )
 
@@ -21,60 +22,60 @@ const (
 // Manifest reads a manifest by its digest, every byte checked. The error says so where
 // there is none.
 func (r *Repository) Manifest(ctx context.Context, digest v1.Hash) ([]byte, v1.Descriptor, error) {
-	found, err := r.get(ctx, digest.String())
+	found, err := r.client.Get(ctx, digest.String())
 	if err == nil && found == nil {
-		err = ErrNoImage
+		err = distribution.ErrNoImage
 	}
 	if err != nil {
-		return nil, v1.Descriptor{}, r.explain(ctx, "read", digest.String(), err)
+		return nil, v1.Descriptor{}, r.client.Explain(ctx, "read", digest.String(), err)
 	}
-	return found.raw, v1.Descriptor{MediaType: found.mediaType, Digest: digest, Size: int64(len(found.raw))}, nil
+	return found.Raw, v1.Descriptor{MediaType: found.MediaType, Digest: digest, Size: int64(len(found.Raw))}, nil
 }
 
 // Image reads the manifest of an image of documents, such as signatures, by its digest.
 // Its layers, of at most [MaxDocument] bytes, are read when they are asked for, each time
 // anew, and every byte is checked; ctx ends that too.
 func (r *Repository) Image(ctx context.Context, digest v1.Hash) (v1.Image, error) {
-	found, err := r.get(ctx, digest.String())
+	found, err := r.client.Get(ctx, digest.String())
 	if err == nil && found == nil {
-		err = ErrNoImage
+		err = distribution.ErrNoImage
 	}
 	if err != nil {
-		return nil, r.explain(ctx, "read", digest.String(), err)
+		return nil, r.client.Explain(ctx, "read", digest.String(), err)
 	}
 	img, err := r.documents(ctx, found)
-	return img, r.explain(ctx, "read", digest.String(), err)
+	return img, r.client.Explain(ctx, "read", digest.String(), err)
 }
 
 // Referrer reads a referrer as Image does. It is nil where the manifest has another
 // artifact type, for then it is somebody else's and of any size, and where a list still
 // names what was removed from the registry.
 func (r *Repository) Referrer(ctx context.Context, digest v1.Hash, artifactType string) (v1.Image, error) {
-	found, err := r.get(ctx, digest.String())
+	found, err := r.client.Get(ctx, digest.String())
 	if err != nil || found == nil {
-		return nil, r.explain(ctx, "read", digest.String(), err)
+		return nil, r.client.Explain(ctx, "read", digest.String(), err)
 	}
 	var is struct {
 		ArtifactType string `json:"artifactType"`
 	}
-	if json.Unmarshal(found.raw, &is) != nil || is.ArtifactType != artifactType {
+	if json.Unmarshal(found.Raw, &is) != nil || is.ArtifactType != artifactType {
 		return nil, nil
 	}
-	if len(found.raw) > maxReferrer {
-		return nil, r.explain(ctx, "read", digest.String(), problemf("its manifest is larger than %d KiB", maxReferrer>>10))
+	if len(found.Raw) > maxReferrer {
+		return nil, r.client.Explain(ctx, "read", digest.String(), distribution.Problemf("its manifest is larger than %d KiB", maxReferrer>>10))
 	}
 	img, err := r.documents(ctx, found)
-	return img, r.explain(ctx, "read", digest.String(), err)
+	return img, r.client.Explain(ctx, "read", digest.String(), err)
 }
 
-func (r *Repository) documents(ctx context.Context, found *manifest) (v1.Image, error) {
-	img, err := ociread.Image(ctx, r, found.raw, found.mediaType, MaxDocument)
-	if err != nil || found.mediaType.IsIndex() {
-		return nil, problemf("it is no image") // the parser quotes what it read
+func (r *Repository) documents(ctx context.Context, found *distribution.Manifest) (v1.Image, error) {
+	img, err := ociread.Image(ctx, r, found.Raw, found.MediaType, MaxDocument)
+	if err != nil || found.MediaType.IsIndex() {
+		return nil, distribution.Problemf("it is no image") // the parser quotes what it read
 	}
 	m, err := img.Manifest()
 	if err != nil || slices.ContainsFunc(slices.Concat(m.Layers, []v1.Descriptor{m.Config}), func(d v1.Descriptor) bool { return d.Digest.Hex == "" }) {
-		return nil, problemf("it is no image: it does not say what it consists of")
+		return nil, distribution.Problemf("it is no image: it does not say what it consists of")
 	}
 	return img, nil
 }

@@ -19,6 +19,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/thimble-build/thimble/build/internal/distribution"
 	"github.com/thimble-build/thimble/build/internal/registry"
 	"github.com/thimble-build/thimble/build/internal/registrytest"
 	"github.com/thimble-build/thimble/build/internal/testtool"
@@ -61,7 +62,7 @@ func TestBasicLogin(t *testing.T) {
 	if want := "push " + repositoryOf(host) + `: 401 unauthorized; log in with "docker login ` + host + `"`; err == nil || err.Error() != want {
 		t.Errorf("the error is %v, want %s", err, want)
 	}
-	var refusal *registry.Error
+	var refusal *distribution.Error
 	if !errors.As(err, &refusal) || refusal.Status != http.StatusUnauthorized {
 		t.Errorf("it is no *Error: %v", err)
 	}

@@ -12,12 +12,13 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"github.com/thimble-build/thimble/build/internal/distribution"
 	"github.com/thimble-build/thimble/build/internal/registry"
 	"github.com/thimble-build/thimble/build/internal/registrytest"
 )
 
 // hasty is a pace at which a test sees in a second what takes minutes.
-var hasty = registry.Pace{Idle: 300 * time.Millisecond, Window: 600 * time.Millisecond, Rate: 10_000}
+var hasty = distribution.Pace{Idle: 300 * time.Millisecond, Window: 600 * time.Millisecond, Rate: 10_000}
 
 var someDigest = v1.Hash{Algorithm: "sha256", Hex: strings.Repeat("a", 64)}
 
@@ -81,7 +82,7 @@ func TestHostileBodies(t *testing.T) {
 			}))
 			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 			defer cancel()
-			r := must(registry.Open(ctx, host+"/acme/api", registry.Options{ReadOnly: true, Pace: hasty}))
+			r := must(registry.Open(ctx, host+"/acme/api", distribution.Options{ReadOnly: true, Pace: hasty}))
 			defer r.Close()
 			err := c.call(ctx, r)
 			if ctx.Err() != nil {
@@ -123,7 +124,7 @@ func TestSlowIsNotTooSlow(t *testing.T) {
 			time.Sleep(100 * time.Millisecond)
 		}
 	}))
-	r := must(registry.Open(t.Context(), host+"/acme/api", registry.Options{ReadOnly: true, Pace: hasty}))
+	r := must(registry.Open(t.Context(), host+"/acme/api", distribution.Options{ReadOnly: true, Pace: hasty}))
 	defer r.Close()
 	var got strings.Builder
 	ok(t, r.Blob(t.Context(), someDigest, forget{&got}))
@@ -142,7 +143,7 @@ func TestBodyEndsWithContext(t *testing.T) {
 	}))
 	for name, call := range map[string]func(context.Context, *registry.Repository) error{"manifest": readManifest, "blob": readBlob, "referrers": readReferrers} {
 		ctx, cancel := context.WithCancel(t.Context())
-		r := must(registry.Open(ctx, host+"/acme/api", registry.Options{ReadOnly: true}))
+		r := must(registry.Open(ctx, host+"/acme/api", distribution.Options{ReadOnly: true}))
 		time.AfterFunc(100*time.Millisecond, cancel)
 		began := time.Now()
 		if err := call(ctx, r); err == nil || time.Since(began) > time.Second {

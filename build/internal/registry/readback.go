@@ -10,6 +10,8 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/thimble-build/thimble/build/internal/distribution"
 )
 
 // ReadBack reads the manifest, index or image, and all that it refers to from the
@@ -19,10 +21,10 @@ import (
 // The error names the digest that is missing or wrong.
 func (r *Repository) ReadBack(ctx context.Context, digest v1.Hash, full bool) ([]v1.Descriptor, error) {
 	t := &tree{seen: map[v1.Hash]bool{}, hashed: map[v1.Hash]bool{}}
-	if err := r.walk(ctx, v1.Descriptor{Digest: digest, Size: -1}, t); err != nil {
+	if err := walk(ctx, r.client, v1.Descriptor{Digest: digest, Size: -1}, t); err != nil {
 		return nil, err
 	}
-	err := r.checkBlobs(ctx, t.blobs, func(d v1.Descriptor) bool { return full || t.hashed[d.Digest] })
+	err := checkBlobs(ctx, r.client, t.blobs, func(d v1.Descriptor) bool { return full || t.hashed[d.Digest] })
 	if err != nil {
 		return nil, err
 	}
@@ -32,16 +34,16 @@ func (r *Repository) ReadBack(ctx context.Context, digest v1.Hash, full bool) ([
 // HaveBlobs returns an error if one of the blobs is not there with its size. The error names
 // its digest.
 func (r *Repository) HaveBlobs(ctx context.Context, blobs []v1.Descriptor) error {
-	return r.checkBlobs(ctx, blobs, func(v1.Descriptor) bool { return false })
+	return checkBlobs(ctx, r.client, blobs, func(v1.Descriptor) bool { return false })
 }
 
 // checkBlobs calls checkBlob for each of the blobs.
-func (r *Repository) checkBlobs(ctx context.Context, blobs []v1.Descriptor, whole func(v1.Descriptor) bool) error {
+func checkBlobs(ctx context.Context, c *distribution.Client, blobs []v1.Descriptor, whole func(v1.Descriptor) bool) error {
 	group, reading := errgroup.WithContext(ctx)
-	group.SetLimit(jobs)
+	group.SetLimit(distribution.Jobs)
 	for _, blob := range blobs {
 		group.Go(func() error {
-			return r.explain(ctx, "read back", blob.Digest.String(), r.checkBlob(reading, blob, whole(blob)))
+			return c.Explain(ctx, "read back", blob.Digest.String(), checkBlob(reading, c, blob, whole(blob)))
 		})
 	}
 	return group.Wait()
@@ -61,37 +63,37 @@ func (t *tree) add(list *[]v1.Descriptor, d v1.Descriptor) {
 	}
 }
 
-func (r *Repository) walk(ctx context.Context, at v1.Descriptor, t *tree) error {
+func walk(ctx context.Context, c *distribution.Client, at v1.Descriptor, t *tree) error {
 	if t.seen[at.Digest] {
 		return nil
 	}
-	found, err := r.get(ctx, at.Digest.String())
+	found, err := c.Get(ctx, at.Digest.String())
 	if err == nil && found == nil {
-		err = problemf("the registry does not have it")
+		err = distribution.Problemf("the registry does not have it")
 	}
-	if err == nil && at.Size >= 0 && at.Size != int64(len(found.raw)) {
-		err = problemf("it has %d bytes, and what refers to it says %d", len(found.raw), at.Size)
+	if err == nil && at.Size >= 0 && at.Size != int64(len(found.Raw)) {
+		err = distribution.Problemf("it has %d bytes, and what refers to it says %d", len(found.Raw), at.Size)
 	}
 	content := struct {
 		Manifests []v1.Descriptor `json:"manifests"`
 		Config    *v1.Descriptor  `json:"config"`
 		Layers    []v1.Descriptor `json:"layers"`
 	}{}
-	if err == nil && json.Unmarshal(found.raw, &content) != nil {
-		err = problemf("it is no manifest")
+	if err == nil && json.Unmarshal(found.Raw, &content) != nil {
+		err = distribution.Problemf("it is no manifest")
 	}
 	if err != nil {
-		return r.explain(ctx, "read back", at.Digest.String(), err)
+		return c.Explain(ctx, "read back", at.Digest.String(), err)
 	}
-	at.Size = int64(len(found.raw))
+	at.Size = int64(len(found.Raw))
 	if at.MediaType == "" {
-		at.MediaType = found.mediaType
+		at.MediaType = found.MediaType
 	}
 	t.add(&t.manifests, at)
 	for _, child := range content.Manifests {
 		if !child.MediaType.IsIndex() && !child.MediaType.IsImage() {
 			t.add(&t.blobs, child)
-		} else if err := r.walk(ctx, child, t); err != nil {
+		} else if err := walk(ctx, c, child, t); err != nil {
 			return err
 		}
 	}
@@ -108,31 +110,31 @@ func (r *Repository) walk(ctx context.Context, at v1.Descriptor, t *tree) error 
 }
 
 // checkBlob checks a blob's size, or its content.
-func (r *Repository) checkBlob(ctx context.Context, blob v1.Descriptor, whole bool) error {
-	q := request{method: http.MethodHead, url: r.url(r.name, "blobs", blob.Digest.String()),
-		codes: []int{http.StatusOK, http.StatusNotFound}}
+func checkBlob(ctx context.Context, c *distribution.Client, blob v1.Descriptor, whole bool) error {
+	q := distribution.Request{Method: http.MethodHead, URL: distribution.URL(c.Name, "blobs", blob.Digest.String()),
+		Codes: []int{http.StatusOK, http.StatusNotFound}}
 	sum := &sink{Hash: sha256.New()}
 	if whole {
-		q.method, q.sink = http.MethodGet, sum
+		q.Method, q.Sink = http.MethodGet, sum
 	}
-	a, err := r.ask(ctx, q)
+	a, err := c.Ask(ctx, q)
 	if err != nil {
 		return err
 	}
-	if a.status == http.StatusNotFound {
-		return problemf("the registry does not have it")
+	if a.Status == http.StatusNotFound {
+		return distribution.Problemf("the registry does not have it")
 	}
-	if !whole && a.size < 0 { // it does not say
-		return r.checkBlob(ctx, blob, true)
+	if !whole && a.Size < 0 { // it does not say
+		return checkBlob(ctx, c, blob, true)
 	}
 	if whole {
-		a.size = sum.size
+		a.Size = sum.size
 	}
-	if a.size != blob.Size {
-		return problemf("it has %d bytes, and what refers to it says %d", a.size, blob.Size)
+	if a.Size != blob.Size {
+		return distribution.Problemf("it has %d bytes, and what refers to it says %d", a.Size, blob.Size)
 	}
 	if got := hex.EncodeToString(sum.Sum(nil)); whole && got != blob.Digest.Hex {
-		return problemf("the registry gives sha256:%s for it; somebody has changed it on the way or in the registry", got)
+		return distribution.Problemf("the registry gives sha256:%s for it; somebody has changed it on the way or in the registry", got)
 	}
 	return nil
 }

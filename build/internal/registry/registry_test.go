@@ -24,6 +24,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/thimble-build/thimble/build/internal/credentials"
+	"github.com/thimble-build/thimble/build/internal/distribution"
 	"github.com/thimble-build/thimble/build/internal/registry"
 	"github.com/thimble-build/thimble/build/internal/registrytest"
 )
@@ -68,7 +69,7 @@ func refused(t testing.TB, err error, words ...string) {
 }
 
 // quick has short pauses, and as many attempts as an upload has requests, and two.
-var quick = registry.Options{Backoff: remote.Backoff{Duration: time.Millisecond, Factor: 2, Steps: 6}}
+var quick = distribution.Options{Backoff: remote.Backoff{Duration: time.Millisecond, Factor: 2, Steps: 6}}
 
 // kinds are the registries that everything must work with. Each starts an empty one
 // and returns its host and port.
@@ -163,7 +164,7 @@ func signature(text string) v1.Image {
 var tags = []registry.Tag{{Name: "latest", Moving: true}, {Name: "v1.0.0"}, {Name: "v1", Moving: true}}
 
 // release is what the kit does with a repository, in its order.
-func release(ctx context.Context, repository string, o registry.Options, c content) error {
+func release(ctx context.Context, repository string, o distribution.Options, c content) error {
 	r, err := registry.Open(ctx, repository, o)
 	if err != nil {
 		return err
@@ -190,7 +191,7 @@ func release(ctx context.Context, repository string, o registry.Options, c conte
 }
 
 // open opens a repository until the test ends.
-func open(t testing.TB, repository string, o registry.Options) *registry.Repository {
+func open(t testing.TB, repository string, o distribution.Options) *registry.Repository {
 	t.Helper()
 	r, err := registry.Open(context.Background(), repository, o)
 	ok(t, err)
@@ -268,7 +269,7 @@ func setHome(t testing.TB, docker string) {
 }
 
 // withKeychain is quick with a keychain that reads the docker configuration.
-func withKeychain() registry.Options {
+func withKeychain() distribution.Options {
 	o := quick
 	o.Keychain = credentials.Keychain{LookupEnv: os.LookupEnv}
 	return o

@@ -5,10 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
+	"sync"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"github.com/thimble-build/thimble/build/internal/distribution"
 )
 
 // MovedError is a failure when some of the tags have been moved, or may have been.
@@ -39,28 +43,28 @@ func (e *MovedError) Unwrap() error { return e.Err }
 // all are looked up, and one that may not move stops them all. Each is read back.
 // If some of them have been moved, or may have been, the error is a [*MovedError].
 func (r *Repository) Tag(ctx context.Context, digest v1.Hash, tags []Tag) error {
-	if err := r.checkNames(tags); err != nil {
+	if err := checkNames(r.client.Label, tags); err != nil {
 		return err
 	}
-	target, err := r.get(ctx, digest.String())
+	target, err := r.client.Get(ctx, digest.String())
 	if err == nil && target == nil {
-		err = problemf("the registry does not have it; push it first")
+		err = distribution.Problemf("the registry does not have it; push it first")
 	}
 	if err != nil {
-		return r.explain(ctx, "tag", digest.String(), err)
+		return r.client.Explain(ctx, "tag", digest.String(), err)
 	}
 	var fixed, moving []Tag
 	for _, tag := range tags {
-		there, err := r.get(ctx, tag.Name)
+		there, err := r.client.Get(ctx, tag.Name)
 		if err != nil {
-			return r.explain(ctx, "look up", tag.Name, err)
+			return r.client.Explain(ctx, "look up", tag.Name, err)
 		}
 		switch {
 		case there == nil:
-		case there.digest == digest:
+		case there.Digest == digest:
 			continue
 		default:
-			if err := r.checkFree(ctx, tag, there.digest, digest); err != nil {
+			if err := checkFree(ctx, r.client, tag, there.Digest, digest); err != nil {
 				return err
 			}
 		}
@@ -72,9 +76,9 @@ func (r *Repository) Tag(ctx context.Context, digest v1.Hash, tags []Tag) error 
 	}
 	var moved []string
 	for _, tag := range append(fixed, moving...) {
-		unsure, err := r.move(ctx, tag.Name, target)
+		unsure, err := move(ctx, r.client, tag.Name, target)
 		if err != nil {
-			err = r.explain(ctx, "tag", tag.Name, err)
+			err = r.client.Explain(ctx, "tag", tag.Name, err)
 			if moved := (&MovedError{Tags: moved, Err: err}); unsure {
 				moved.Unsure = tag.Name
 				return moved
@@ -91,17 +95,45 @@ func (r *Repository) Tag(ctx context.Context, digest v1.Hash, tags []Tag) error 
 // move points a tag at a manifest, and looks whether it does, whatever the registry
 // answered: a request may have done its work although its answer was lost, or none came.
 // After an error, unsure says that the tag may have been moved.
-func (r *Repository) move(ctx context.Context, tag string, target *manifest) (unsure bool, err error) {
-	err = r.put(ctx, tag, target.raw, target.mediaType)
-	there, looked := r.get(ctx, tag)
+func move(ctx context.Context, c *distribution.Client, tag string, target *distribution.Manifest) (unsure bool, err error) {
+	err = c.Put(ctx, tag, target.Raw, target.MediaType)
+	there, looked := c.Get(ctx, tag)
 	switch answer := new(transport.Error); {
 	case looked != nil:
 		return true, cmp.Or(err, looked)
-	case there != nil && there.digest == target.digest:
+	case there != nil && there.Digest == target.Digest:
 		return false, nil
 	case err == nil: // what is there may not be what it gives
-		return there != nil, errLost
+		return there != nil, distribution.ErrLost
 	default: // what was not answered may be done later
 		return !errors.As(err, &answer), err
 	}
+}
+
+// Tag is a name to be given to a digest.
+type Tag struct {
+	Name string
+	// Moving is a tag, such as latest, that may point to something else so far.
+	Moving bool
+}
+
+// tagName is compiled when it is needed: it takes a millisecond. It is the grammar of the OCI distribution-spec.
+var tagName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$`) })
+
+// checkNames refuses what is no tag. label is the repository as the user wrote it.
+func checkNames(label string, tags []Tag) error {
+	for _, tag := range tags {
+		if !tagName().MatchString(tag.Name) {
+			return distribution.Problemf("tag %s: %q is no tag; use letters, digits, \"_\", \".\" and \"-\", 128 at most", label, tag.Name)
+		}
+	}
+	return nil
+}
+
+// checkFree refuses to move a tag that is not a moving one.
+func checkFree(ctx context.Context, c *distribution.Client, tag Tag, is, want v1.Hash) error {
+	if tag.Moving || is == want {
+		return nil
+	}
+	return c.Explain(ctx, "tag", tag.Name, distribution.Problemf("it points to %s already, and this is %s; release another version, or list the tag as a moving one", is, want))
 }

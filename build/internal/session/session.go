@@ -14,7 +14,7 @@ import (
 	"strings"
 
 	"github.com/thimble-build/thimble/build/internal/cgroup"
-	"github.com/thimble-build/thimble/build/internal/registry"
+	"github.com/thimble-build/thimble/build/internal/distribution"
 	"github.com/thimble-build/thimble/build/internal/secret"
 	"github.com/thimble-build/thimble/build/plan"
 )
@@ -41,7 +41,7 @@ type Settings struct {
 	// Memory is the limit in bytes, 0 for none, where this process cannot read it; nil to read it.
 	Memory *int64
 	// Registries changes how registries are reached, for tests; it may be nil.
-	Registries func(*registry.Options)
+	Registries func(*distribution.Options)
 }
 
 // Progress is told what goes on, from several goroutines at once.
@@ -74,7 +74,7 @@ type Session struct {
 	Notices []string
 
 	// Registries changes how registries are reached, for tests; it may be nil.
-	Registries func(*registry.Options)
+	Registries func(*distribution.Options)
 
 	password func() ([]byte, error)
 	memory   *int64

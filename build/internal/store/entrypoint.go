@@ -13,9 +13,9 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/thimble-build/thimble/build/internal/compress"
+	"github.com/thimble-build/thimble/build/internal/distribution"
 	"github.com/thimble-build/thimble/build/internal/limit"
 	"github.com/thimble-build/thimble/build/internal/ociread"
-	"github.com/thimble-build/thimble/build/internal/registry"
 )
 
 // MaxLayer bounds what is read of a layer, in bytes: compressed, as a tar, and of the
@@ -28,7 +28,7 @@ const MaxLayer = 16 << 30
 func Binary(ctx context.Context, from ociread.Blobs, of v1.Hash, raw []byte) (string, error) {
 	sum, err := findBinary(ctx, from, raw)
 	if err != nil {
-		return "", fmt.Errorf("read the binary of %s: %w", of, registry.Plain(err))
+		return "", fmt.Errorf("read the binary of %s: %w", of, distribution.Plain(err))
 	}
 	return sum, nil
 }

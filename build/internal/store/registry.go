@@ -16,6 +16,7 @@ import (
 
 	"github.com/thimble-build/thimble/build/internal/attest"
 	"github.com/thimble-build/thimble/build/internal/credentials"
+	"github.com/thimble-build/thimble/build/internal/distribution"
 	"github.com/thimble-build/thimble/build/internal/ociread"
 	"github.com/thimble-build/thimble/build/internal/offline"
 	"github.com/thimble-build/thimble/build/internal/registry"
@@ -30,7 +31,7 @@ func OpenRepository(ctx context.Context, s *session.Session, repository string, 
 		return nil, err
 	}
 	cfg := s.Config.Release
-	o := registry.Options{
+	o := distribution.Options{
 		Keychain: credentials.Keychain{LookupEnv: s.LookupEnv}, ReadOnly: readOnly, Insecure: cfg.Insecure, Proxy: http.ProxyFromEnvironment,
 		MountFrom: mounts, UserAgent: "thimble/" + session.Kit().Version,
 	}
@@ -95,7 +96,7 @@ func Stored(ctx context.Context, repo *registry.Repository, digest v1.Hash, of *
 				if err == nil && at.Hex != "" {
 					*to, err = repo.Image(ctx, at)
 				}
-				if registry.Unreadable(err) {
+				if distribution.Unreadable(err) {
 					mu.Lock()
 					defer mu.Unlock()
 					s.Ignored, err = append(s.Ignored, attest.Ignore{Source: tag, Reason: err.Error()}), nil
@@ -118,7 +119,7 @@ func Stored(ctx context.Context, repo *registry.Repository, digest v1.Hash, of *
 				s.Bundles = append(s.Bundles, img)
 			}
 		}
-		if err != nil && !registry.Unreadable(err) && s.Unread == nil {
+		if err != nil && !distribution.Unreadable(err) && s.Unread == nil {
 			s.Unread = err
 		}
 		if err != nil {

@@ -1,4 +1,4 @@
-package registry
+package distribution
 
 import (
 	"bytes"
@@ -81,7 +81,7 @@ func describe(resp *http.Response) bool {
 	resp.ContentLength = size
 	resp.Header.Set("Content-Length", strconv.FormatInt(size, 10))
 	resp.Header.Set("Docker-Content-Digest", digest.String())
-	resp.Header.Set("Content-Type", string(mediaTypeOf(body, resp.Header.Get("Content-Type"))))
+	resp.Header.Set("Content-Type", string(MediaTypeOf(body, resp.Header.Get("Content-Type"))))
 	return true
 }
 
@@ -99,9 +99,9 @@ func measure(resp *http.Response) bool {
 	return true
 }
 
-// mediaTypeOf is what a manifest says that it is; where it says nothing, what the header
+// MediaTypeOf is what a manifest says that it is; where it says nothing, what the header
 // says; and else what it looks like (OCI image-spec, "mediaType" of manifest and index).
-func mediaTypeOf(raw []byte, header string) types.MediaType {
+func MediaTypeOf(raw []byte, header string) types.MediaType {
 	var is struct {
 		MediaType types.MediaType `json:"mediaType"`
 		Manifests json.RawMessage `json:"manifests"`

@@ -1,22 +1,19 @@
-package registry
+package distribution
 
 import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
-	"slices"
-	"strconv"
-	"syscall"
+	"strings"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"github.com/thimble-build/thimble/build/internal/ociread"
 )
 
 // wire is what lies between go-containerregistry's login and retries and the network:
@@ -34,10 +31,8 @@ type wire struct {
 // maxWait is the longest that we wait because a registry asks.
 const maxWait = 2 * time.Minute
 
-var errPlain = errors.New("plain HTTP is allowed only for localhost; set Config.Release.Insecure")
-
 func newWire(registry name.Registry, o Options) (*wire, error) {
-	w := &wire{progress: o.Progress, pace: o.Pace.orUsual(), now: o.Now, sleep: sleep}
+	w := &wire{progress: o.Progress, pace: o.Pace.orUsual(), now: o.Now, sleep: Sleep}
 	if o.Insecure {
 		w.insecure = registry.RegistryStr()
 	}
@@ -49,7 +44,7 @@ func newWire(registry name.Registry, o Options) (*wire, error) {
 		Proxy:                 o.Proxy,
 		DialContext:           dial,
 		ForceAttemptHTTP2:     true,
-		MaxIdleConnsPerHost:   jobs * jobs,
+		MaxIdleConnsPerHost:   Jobs * Jobs,
 		IdleConnTimeout:       90 * time.Second,
 		TLSHandshakeTimeout:   10 * time.Second,
 		ResponseHeaderTimeout: w.pace.Answer,
@@ -106,54 +101,42 @@ func (w *wire) RoundTrip(in *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// retryAfter is how long the registry asks us to wait (RFC 9110, section 10.2.3).
-func retryAfter(resp *http.Response, now time.Time) time.Duration {
-	if resp.StatusCode != http.StatusTooManyRequests && resp.StatusCode != http.StatusServiceUnavailable {
-		return 0
-	}
-	value := resp.Header.Get("Retry-After")
-	if seconds, err := strconv.Atoi(value); err == nil {
-		return time.Duration(min(seconds, 1<<20)) * time.Second
-	}
-	if date, err := http.ParseTime(value); err == nil {
-		return date.Sub(now)
-	}
-	return 0
-}
-
-// sleep waits, or returns why ctx ended.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// outages are the statuses that may be gone at the next attempt.
-var outages = []int{http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusInternalServerError,
-	http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout, 499, 522}
-
-// temporary says whether another attempt may succeed. An upload starts over: its
-// session may be lost, and what arrived of it broken.
-func temporary(err error) bool {
-	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return false
-	}
-	if answer := new(transport.Error); errors.As(err, &answer) {
-		return slices.Contains(outages, answer.StatusCode) ||
-			slices.ContainsFunc(answer.Errors, func(d transport.Diagnostic) bool {
-				return d.Code == transport.BlobUploadInvalidErrorCode || d.Code == transport.BlobUploadUnknownErrorCode
-			})
-	}
-	for _, broken := range []error{io.EOF, io.ErrUnexpectedEOF, syscall.EPIPE, syscall.ECONNRESET, net.ErrClosed} {
-		if errors.Is(err, broken) {
-			return true
+// paced makes a request that ends when the registry is too slow.
+func (w *wire) paced(in *http.Request) (*http.Response, error) {
+	ctx, end := context.WithCancelCause(in.Context())
+	out := in.WithContext(ctx)
+	if in.Body != nil && in.Body != http.NoBody {
+		s := &sent{ReadCloser: in.Body, meter: newMeter(w.pace, end), last: -1}
+		if in.Method == http.MethodPatch {
+			s.report = w.progress
 		}
+		out.Body = s
 	}
-	slow := net.Error(nil)
-	return errors.As(err, &slow) && slow.Timeout()
+	if in.Method == http.MethodGet || in.Method == http.MethodHead {
+		timer := time.AfterFunc(w.pace.Idle, func() { end(w.pace.idle()) })
+		defer timer.Stop()
+	}
+	resp, err := w.base.RoundTrip(out)
+	if err != nil {
+		if in.Context().Err() == nil && ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		end(nil)
+		return nil, err
+	}
+	body := &received{ReadCloser: resp.Body, ctx: ctx, meter: newMeter(w.pace, end), left: -1}
+	if !unbounded(in) {
+		body.left = ociread.MaxSize + 1
+	}
+	resp.Body = body
+	return resp, nil
+}
+
+// unbounded says whether an answer may have any size: that of a blob, wherever the
+// registry sends us for it. All others are documents.
+func unbounded(req *http.Request) bool {
+	for req.Response != nil && req.Response.Request != nil {
+		req = req.Response.Request
+	}
+	return req.Method == http.MethodGet && strings.HasPrefix(req.URL.Path, "/v2/") && strings.Contains(req.URL.Path, "/blobs/")
 }

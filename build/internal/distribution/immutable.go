@@ -1,10 +1,12 @@
-package registry
+package distribution
 
 import (
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 )
@@ -33,7 +35,7 @@ func isImmutable(answer *transport.Error) bool {
 		return true
 	}
 	if slices.ContainsFunc(answer.Errors, func(d transport.Diagnostic) bool { return d.Code == transport.TagInvalidErrorCode }) {
-		return true // its name is a good one: see checkNames
+		return true // its name is a good one: a client checks names before
 	}
 	// The error begins with the request's URL, whose words are not the registry's.
 	text := strings.ReplaceAll(answer.Error(), answer.Request.URL.String(), "")
@@ -56,11 +58,18 @@ func tagOf(req *http.Request) string {
 	return ref
 }
 
+// artifactTag is compiled when it is needed: it takes a millisecond.
+var artifactTag = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^sha256-[0-9a-f]{64}\.[a-z0-9]+$`) })
+
+// IsArtifactTag says whether a tag is that of something that describes an image, such as
+// sha256-<hex>.sig. Nobody deploys by such a tag.
+func IsArtifactTag(tag string) bool { return artifactTag().MatchString(tag) }
+
 // immutableHint is the way out for a tag.
 func immutableHint(tag string) string {
 	const why = "the registry does not move this tag: its tags are immutable; "
 	switch {
-	case artifactTag().MatchString(tag):
+	case IsArtifactTag(tag):
 		return why + `leave tags that begin with "sha256-" out of the registry's rule, or set Config.Release.Forms to ["bundle"]`
 	case strings.HasPrefix(tag, "sha256-"):
 		return why + `it lists the referrers: leave tags that begin with "sha256-" out of the registry's rule, or set Config.Release.Forms to ["tag"]`

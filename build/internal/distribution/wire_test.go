@@ -1,4 +1,4 @@
-package registry
+package distribution
 
 import (
 	"context"
@@ -49,7 +49,7 @@ func TestRetryAfter(t *testing.T) {
 		waits = append(waits, d)
 		return nil
 	}
-	if err := r.put(context.Background(), "v1", []byte("content"), "application/x"); err != nil {
+	if err := r.Put(context.Background(), "v1", []byte("content"), "application/x"); err != nil {
 		t.Fatal(err)
 	}
 	if want := []time.Duration{7 * time.Second, 30 * time.Second}; !slices.Equal(waits, want) || n != len(answers) {

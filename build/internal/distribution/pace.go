@@ -1,13 +1,9 @@
-package registry
+package distribution
 
 import (
 	"context"
 	"io"
-	"net/http"
-	"strings"
 	"time"
-
-	"github.com/thimble-build/thimble/build/internal/ociread"
 )
 
 // Pace is how slow a registry may be. The zero value is the usual one.
@@ -41,10 +37,10 @@ func (p Pace) orUsual() Pace {
 	return p
 }
 
-func (p Pace) idle() error { return problemf("the registry did nothing for %s", p.Idle) }
+func (p Pace) idle() error { return Problemf("the registry did nothing for %s", p.Idle) }
 
 func (p Pace) slow() error {
-	return problemf("the registry was slower than %d bytes a second for %s", p.Rate, p.Window)
+	return Problemf("the registry was slower than %d bytes a second for %s", p.Rate, p.Window)
 }
 
 // meter ends a request whose body comes, or goes, too slowly. It measures between wait and
@@ -151,44 +147,4 @@ func (s *sent) taken() {
 func (s *sent) Close() error {
 	s.taken()
 	return s.ReadCloser.Close()
-}
-
-// unbounded says whether an answer may have any size: that of a blob, wherever the
-// registry sends us for it. All others are documents.
-func unbounded(req *http.Request) bool {
-	for req.Response != nil && req.Response.Request != nil {
-		req = req.Response.Request
-	}
-	return req.Method == http.MethodGet && strings.HasPrefix(req.URL.Path, "/v2/") && strings.Contains(req.URL.Path, "/blobs/")
-}
-
-// paced makes a request that ends when the registry is too slow.
-func (w *wire) paced(in *http.Request) (*http.Response, error) {
-	ctx, end := context.WithCancelCause(in.Context())
-	out := in.WithContext(ctx)
-	if in.Body != nil && in.Body != http.NoBody {
-		s := &sent{ReadCloser: in.Body, meter: newMeter(w.pace, end), last: -1}
-		if in.Method == http.MethodPatch {
-			s.report = w.progress
-		}
-		out.Body = s
-	}
-	if in.Method == http.MethodGet || in.Method == http.MethodHead {
-		timer := time.AfterFunc(w.pace.Idle, func() { end(w.pace.idle()) })
-		defer timer.Stop()
-	}
-	resp, err := w.base.RoundTrip(out)
-	if err != nil {
-		if in.Context().Err() == nil && ctx.Err() != nil {
-			err = context.Cause(ctx)
-		}
-		end(nil)
-		return nil, err
-	}
-	body := &received{ReadCloser: resp.Body, ctx: ctx, meter: newMeter(w.pace, end), left: -1}
-	if !unbounded(in) {
-		body.left = ociread.MaxSize + 1
-	}
-	resp.Body = body
-	return resp, nil
 }

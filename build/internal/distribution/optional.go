@@ -1,19 +1,14 @@
-package registry
+package distribution
 
 import (
 	"context"
 	"net/http"
 )
 
-// An optional step makes a release quicker or tidier. Nothing that it meets stops a
-// release, and it is tried once, for a short time.
-
 type onceKey struct{}
 
-// optional is the context of an optional step.
-func (r *Repository) optional(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithValue(ctx, onceKey{}, true), r.options.Optional)
-}
+// optional is the context of requests that are made once.
+func optional(ctx context.Context) context.Context { return context.WithValue(ctx, onceKey{}, true) }
 
 // isOptional says whether a request belongs to an optional step.
 func isOptional(ctx context.Context) bool { return ctx.Value(onceKey{}) != nil }

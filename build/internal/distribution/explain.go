@@ -1,0 +1,151 @@
+package distribution
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"github.com/thimble-build/thimble/build/internal/offline"
+)
+
+// Explainer says what failed with a repository, for a user.
+type Explainer struct {
+	// Label is the repository as the user wrote it, Host its registry as a user knows it.
+	Label, Host string
+	// missing is what should have had a login.
+	missing []string
+}
+
+// Explain says what failed, on what, and what to do, and leaves out what a registry
+// wrote. what is a tag or a digest of the repository, or nothing.
+func (e Explainer) Explain(ctx context.Context, verb, what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	doing := verb + " " + e.Label
+	switch {
+	case strings.HasPrefix(what, "sha256:"):
+		doing += "@" + what
+	case what != "":
+		doing += ":" + what
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("%s: %w", doing, context.Cause(ctx))
+	}
+	// A loopback registry is asked over plain HTTP too, and a TLS server refuses that:
+	// the certificate is what the user must know of.
+	certificate := new(tls.CertificateVerificationError)
+	if answer := new(transport.Error); errors.As(err, &answer) && !errors.As(err, &certificate) {
+		refused := e.Refusal(doing, answer)
+		if known := new(Hinted); errors.As(err, &known) {
+			refused.Hint = known.Hint
+		}
+		return refused
+	}
+	return fmt.Errorf("%s: %w", doing, e.cause(err))
+}
+
+// Refusal is what a registry answered to what was done, without its own words.
+func (e Explainer) Refusal(doing string, answer *transport.Error) *Error {
+	refused := &Error{Doing: doing, Status: answer.StatusCode}
+	for _, d := range answer.Errors {
+		if slices.Contains(codes, d.Code) && !slices.Contains(refused.Codes, string(d.Code)) {
+			refused.Codes = append(refused.Codes, string(d.Code))
+		}
+	}
+	slices.Sort(refused.Codes)
+	has := func(code transport.ErrorCode) bool { return slices.Contains(refused.Codes, string(code)) }
+	mediaType := ""
+	if answer.Request != nil && answer.Request.Method == http.MethodPut && strings.Contains(answer.Request.URL.Path, "/manifests/") {
+		mediaType = answer.Request.Header.Get("Content-Type")
+	}
+	switch {
+	case isImmutable(answer):
+		refused.Hint = immutableHint(tagOf(answer.Request))
+	case refused.Status == http.StatusUnauthorized:
+		refused.Codes = nil // it says the same
+		refused.Hint = strings.Join(append(slices.Clone(e.missing), fmt.Sprintf("log in with \"docker login %s\"", e.Host)), "; ")
+	case refused.Status == http.StatusForbidden:
+		refused.Codes = nil
+		refused.Hint = "the credentials for " + e.Host + " may not do this; ask for the right, or log in as somebody who has it"
+	case has(transport.NameUnknownErrorCode):
+		refused.Hint = "create the repository first"
+	case mediaType != "" && LacksNamed(answer):
+		refused.Hint = "the registry does not have all that it has taken; run it again"
+	case mediaType != "" && (refused.Status == http.StatusUnsupportedMediaType || has(transport.ManifestInvalidErrorCode) || has(transport.UnsupportedErrorCode)):
+		refused.Hint = "the registry refuses the media type " + mediaType
+	case refused.Status == http.StatusMethodNotAllowed:
+		refused.Hint = "the registry is read-only"
+	case refused.Status == http.StatusRequestEntityTooLarge:
+		refused.Hint = "a limit of the registry, or of a proxy before it"
+	case slices.Contains(outages, refused.Status):
+		refused.Hint = "an outage of the registry; run it again later, and it goes on from here"
+	}
+	return refused
+}
+
+// cause is the part of an error that is known to hold nothing of an answer.
+func (e Explainer) cause(err error) error {
+	if known := new(problem); errors.As(err, &known) {
+		return known
+	}
+	if errors.Is(err, errPlain) {
+		return errPlain
+	}
+	if refused := new(offline.Error); errors.As(err, &refused) {
+		return refused
+	}
+	unknownCA, wrongHost, badCert, header := x509.UnknownAuthorityError{}, x509.HostnameError{}, x509.CertificateInvalidError{}, tls.RecordHeaderError{}
+	switch {
+	case errors.As(err, &unknownCA):
+		return fmt.Errorf("%w; name the registry's certificate authority in Config.Release.RegistryCAs", unknownCA)
+	case errors.As(err, &wrongHost):
+		return wrongHost
+	case errors.As(err, &badCert):
+		return badCert
+	case errors.As(err, &header):
+		return fmt.Errorf("the registry speaks plain HTTP; allow it with Config.Release.Insecure")
+	}
+	if file := new(fs.PathError); errors.As(err, &file) {
+		return file
+	}
+	name := new(net.DNSError)
+	if errors.As(err, &name) {
+		return fmt.Errorf("%w; check the registry's name, the network and the proxy", name)
+	}
+	if slow := net.Error(nil); errors.As(err, &slow) && slow.Timeout() {
+		return errors.New("the registry did not answer in time; check the network and the proxy, and run it again")
+	}
+	if network := new(net.OpError); errors.As(err, &network) {
+		return fmt.Errorf("%w; check the network and the proxy, and run it again", network)
+	}
+	for _, broken := range []error{io.ErrUnexpectedEOF, io.EOF} {
+		if errors.Is(err, broken) {
+			return fmt.Errorf("the registry ended the connection: %w", broken)
+		}
+	}
+	if inner := new(url.Error); errors.As(err, &inner) {
+		err = inner.Err // the URL may hold a signature
+	}
+	// Go-containerregistry begins with its own words; an answer's come later, quoted,
+	// after a colon or on the next line.
+	text := err.Error()
+	if end := strings.IndexAny(text, ":\"'`\n{[=<"); end >= 0 {
+		text = text[:end]
+	}
+	if text = strings.TrimSpace(text); text == "" {
+		text = "the answer of " + e.Host + " makes no sense"
+	}
+	return errors.New(text)
+}
