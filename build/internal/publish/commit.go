@@ -11,8 +11,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/thimble-build/thimble/build/internal/atomicfile"
-
 	imagespec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
@@ -97,41 +95,6 @@ func phase(rel string) int {
 
 func isLayoutIndex(rel string) bool {
 	return strings.HasPrefix(rel, "oci/") && path.Base(rel) == imagespec.ImageIndexFile
-}
-
-// reveal moves a staged file to its place.
-func (d *Dist) reveal(rel string) error {
-	if atomicfile.Rename(d.staged(rel), d.path(rel)) == nil {
-		return nil
-	}
-	if err := d.clearWay(rel); err != nil {
-		return err
-	}
-	return atomicfile.Rename(d.staged(rel), d.path(rel))
-}
-
-// clearWay makes the folders that lead to rel. What is in the way, such as a file
-// where a folder has to be, is none of this run's.
-func (d *Dist) clearWay(rel string) error {
-	for i, c := range rel {
-		if c != '/' {
-			continue
-		}
-		folder := d.path(rel[:i])
-		if info, err := os.Stat(folder); err == nil && info.IsDir() {
-			continue
-		}
-		if err := os.RemoveAll(folder); err != nil {
-			return err
-		}
-		if err := os.Mkdir(folder, 0o777); err != nil {
-			return err
-		}
-	}
-	if info, err := os.Lstat(d.path(rel)); err == nil && info.IsDir() {
-		return os.RemoveAll(d.path(rel))
-	}
-	return nil
 }
 
 // stale lists what lies in the managed folders and is not in d.files, in the order

@@ -2,12 +2,9 @@ package publish
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"os"
 	"path"
@@ -77,12 +74,13 @@ func (d *Dist) layout(ctx context.Context, rel string, content Content) error {
 	if err := d.Write(path.Join(rel, imagespec.ImageLayoutFile), []byte(`{"imageLayoutVersion":"`+imagespec.ImageLayoutVersion+`"}`)); err != nil {
 		return err
 	}
-	if err := d.index(ctx, rel, content.Index); err != nil {
+	blobs := layout{d, rel}
+	if err := blobs.index(ctx, content.Index); err != nil {
 		return err
 	}
 	manifests := []v1.Descriptor{*descriptor}
 	for _, b := range content.Referrers {
-		if err := d.image(ctx, rel, b.Image); err != nil {
+		if err := blobs.image(ctx, b.Image); err != nil {
 			return err
 		}
 		descriptor, err := partial.Descriptor(b.Image)
@@ -103,8 +101,14 @@ func (d *Dist) layout(ctx context.Context, rel string, content Content) error {
 	return d.Write(path.Join(rel, imagespec.ImageIndexFile), append(top, '\n'))
 }
 
+// layout stages the blobs of the layout rel.
+type layout struct {
+	dist *Dist
+	rel  string
+}
+
 // index stages the blobs of an index.
-func (d *Dist) index(ctx context.Context, rel string, index v1.ImageIndex) error {
+func (l layout) index(ctx context.Context, index v1.ImageIndex) error {
 	manifest, err := index.IndexManifest()
 	if err != nil {
 		return err
@@ -116,7 +120,7 @@ func (d *Dist) index(ctx context.Context, rel string, index v1.ImageIndex) error
 			if err != nil {
 				return err
 			}
-			if err := d.index(ctx, rel, child); err != nil {
+			if err := l.index(ctx, child); err != nil {
 				return err
 			}
 		case m.MediaType.IsImage():
@@ -124,35 +128,35 @@ func (d *Dist) index(ctx context.Context, rel string, index v1.ImageIndex) error
 			if err != nil {
 				return err
 			}
-			if err := d.image(ctx, rel, child); err != nil {
+			if err := l.image(ctx, child); err != nil {
 				return err
 			}
 		default:
 			return fmt.Errorf("%s in the index is a %q, which is neither an image nor an index", m.Digest, m.MediaType)
 		}
 	}
-	return d.document(rel, index.Digest, index.RawManifest)
+	return l.document(index.Digest, index.RawManifest)
 }
 
 // image stages the blobs of an image.
-func (d *Dist) image(ctx context.Context, rel string, image v1.Image) error {
+func (l layout) image(ctx context.Context, image v1.Image) error {
 	layers, err := image.Layers()
 	if err != nil {
 		return err
 	}
 	for _, layer := range layers {
-		if err := d.layer(ctx, rel, layer); err != nil {
+		if err := l.layer(ctx, layer); err != nil {
 			return err
 		}
 	}
-	if err := d.document(rel, image.ConfigName, image.RawConfigFile); err != nil {
+	if err := l.document(image.ConfigName, image.RawConfigFile); err != nil {
 		return err
 	}
-	return d.document(rel, image.Digest, image.RawManifest)
+	return l.document(image.Digest, image.RawManifest)
 }
 
 // document stages a blob that is held in memory.
-func (d *Dist) document(rel string, digest func() (v1.Hash, error), content func() ([]byte, error)) error {
+func (l layout) document(digest func() (v1.Hash, error), content func() ([]byte, error)) error {
 	hash, err := digest()
 	if err != nil {
 		return err
@@ -161,14 +165,14 @@ func (d *Dist) document(rel string, digest func() (v1.Hash, error), content func
 	if err != nil {
 		return err
 	}
-	blob := blobPath(rel, hash)
-	if !d.add(blob) {
+	blob := l.path(hash)
+	if !l.dist.add(blob) {
 		return nil
 	}
-	return d.write(blob, data)
+	return l.dist.write(blob, data)
 }
 
-func (d *Dist) layer(ctx context.Context, rel string, layer v1.Layer) error {
+func (l layout) layer(ctx context.Context, layer v1.Layer) error {
 	hash, err := layer.Digest()
 	if err != nil {
 		return err
@@ -177,18 +181,18 @@ func (d *Dist) layer(ctx context.Context, rel string, layer v1.Layer) error {
 	if err != nil {
 		return err
 	}
-	blob := blobPath(rel, hash)
-	if !d.add(blob) {
+	blob := l.path(hash)
+	if !l.dist.add(blob) {
 		return nil // another platform has it too
 	}
-	if err := d.blob(ctx, blob, hash, size, layer); err != nil {
+	if err := l.blob(ctx, blob, hash, size, layer); err != nil {
 		return fmt.Errorf("layer %s: %w", hash, err)
 	}
 	return nil
 }
 
-func (d *Dist) blob(ctx context.Context, blob string, hash v1.Hash, size int64, layer v1.Layer) error {
-	have, there, err := d.inPlace(ctx, blob, hash.Hex)
+func (l layout) blob(ctx context.Context, blob string, hash v1.Hash, size int64, layer v1.Layer) error {
+	have, there, err := l.dist.inPlace(ctx, blob, hash.Hex)
 	if err != nil {
 		return err
 	}
@@ -201,7 +205,7 @@ func (d *Dist) blob(ctx context.Context, blob string, hash v1.Hash, size int64, 
 		if info.Size() != size {
 			return fmt.Errorf("%s has %d bytes, not %d", src.Name(), info.Size(), size)
 		}
-		return d.fill(blob, 0o644, func(to *os.File) error { return d.copyFile(ctx, to, src, info, hash.Hex) })
+		return l.dist.fill(blob, 0o644, func(to *os.File) error { return l.dist.copyFile(ctx, to, src, info, hash.Hex) })
 	}
 	if there {
 		return nil
@@ -211,23 +215,10 @@ func (d *Dist) blob(ctx context.Context, blob string, hash v1.Hash, size int64, 
 		return err
 	}
 	defer content.Close()
-	return d.fill(blob, 0o644, func(to *os.File) error { return copyVerified(ctx, to, content, hash.Hex) })
+	return l.dist.fill(blob, 0o644, func(to *os.File) error { return copyVerified(ctx, to, content, hash.Hex) })
 }
 
-var errCorrupt = errors.New("content is not that of the digest")
-
-// copyVerified copies what must have this SHA-256, in hex.
-func copyVerified(ctx context.Context, to io.Writer, from io.Reader, want string) error {
-	sum := sha256.New()
-	if err := copyChunks(ctx, io.MultiWriter(to, sum), from); err != nil {
-		return err
-	}
-	if got := hex.EncodeToString(sum.Sum(nil)); got != want {
-		return fmt.Errorf("%w: sha256 is %s", errCorrupt, got)
-	}
-	return nil
-}
-
-func blobPath(rel string, hash v1.Hash) string {
-	return path.Join(rel, imagespec.ImageBlobsDir, hash.Algorithm, hash.Hex)
+// path is where a blob of the layout is, below the output folder.
+func (l layout) path(hash v1.Hash) string {
+	return path.Join(l.rel, imagespec.ImageBlobsDir, hash.Algorithm, hash.Hex)
 }

@@ -219,19 +219,3 @@ func (d *Dist) fill(rel string, perm fs.FileMode, write func(*os.File) error) er
 // Folders are where rel, a folder of a layout, is read before the Commit: what was staged,
 // and what stays in place.
 func (d *Dist) Folders(rel string) []string { return []string{d.staged(rel), d.path(rel)} }
-
-// chunk is how much is copied or compared between two looks at the context.
-const chunk = 1 << 20
-
-func copyChunks(ctx context.Context, to io.Writer, from io.Reader) error {
-	for {
-		if err := context.Cause(ctx); err != nil {
-			return err
-		}
-		if _, err := io.CopyN(to, from, chunk); err == io.EOF {
-			return nil
-		} else if err != nil {
-			return err
-		}
-	}
-}
