@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/thimble-build/thimble/build/internal/cache"
 	"github.com/thimble-build/thimble/build/internal/compile"
 	"github.com/thimble-build/thimble/build/internal/golist"
 	"github.com/thimble-build/thimble/build/internal/needs"
@@ -127,18 +127,5 @@ func (r *run) explainCgo(ctx context.Context, err error, platform plan.Platform,
 // value keeps what make returns in the cache, as JSON. What was kept by another
 // build of thimble itself is not taken.
 func value[T any](r *run, key string, make func() (T, error)) (T, error) {
-	var v T
-	fresh := false
-	b, err := r.cache.Value(r.cacheVersion+key, func() ([]byte, error) {
-		var err error
-		if v, err = make(); err != nil {
-			return nil, err
-		}
-		fresh = true
-		return json.Marshal(v)
-	})
-	if err != nil || fresh {
-		return v, err
-	}
-	return v, json.Unmarshal(b, &v)
+	return cache.JSON(r.cache, r.cacheVersion+key, make)
 }

@@ -20,6 +20,7 @@ package cache
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -92,6 +93,24 @@ func (c *Cache) Value(key string, make func() ([]byte, error)) ([]byte, error) {
 		return nil, err
 	}
 	return v.([]byte), nil
+}
+
+// JSON is Value for any type that encoding/json can write and read again.
+func JSON[T any](c *Cache, key string, make func() (T, error)) (T, error) {
+	var v T
+	fresh := false
+	b, err := c.Value(key, func() ([]byte, error) {
+		var err error
+		if v, err = make(); err != nil {
+			return nil, err
+		}
+		fresh = true
+		return json.Marshal(v)
+	})
+	if err != nil || fresh {
+		return v, err
+	}
+	return v, json.Unmarshal(b, &v)
 }
 
 // Get returns what is kept under the key.
