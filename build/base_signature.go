@@ -110,7 +110,7 @@ func (r *run) checkBaseSignature(ctx context.Context, l plan.ImageLock, want *pl
 	if err != nil {
 		return err
 	}
-	ctx, _, done := r.asked.reading(ctx, "check the signature of "+l.Reference)
+	ctx, _, done := store.Reading(ctx, "check the signature of "+l.Reference, r.asked.VerifyWithin)
 	defer done()
 	var stored attest.Stored
 	switch ref.Kind {

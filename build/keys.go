@@ -68,7 +68,7 @@ func Sign(ctx context.Context, o Options, ref string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	reading, read, done := o.reading(ctx, "sign "+ref)
+	reading, read, done := store.Reading(ctx, "sign "+ref, o.VerifyWithin)
 	defer done()
 	repo, digest, err := store.Find(reading, s, ref, false)
 	if err != nil {

@@ -60,7 +60,7 @@ func Rebuild(ctx context.Context, o Options, ref string, want RebuildOptions, se
 		}
 	}
 	// What was read stays tied to its context: an attestation is added to those that are there.
-	reading, read, done := o.reading(ctx, "reproduce "+ref)
+	reading, read, done := store.Reading(ctx, "reproduce "+ref, o.VerifyWithin)
 	defer done()
 	image, err := findReleased(reading, s, ref, want.VerifyOptions)
 	if err != nil {

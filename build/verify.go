@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -53,7 +52,7 @@ func Verify(ctx context.Context, o Options, ref string, want VerifyOptions) (*Re
 		return nil, err
 	}
 	policy := attest.Policy{Trust: trust, Source: want.Source}
-	reading, read, done := o.reading(ctx, "verify "+ref)
+	reading, read, done := store.Reading(ctx, "verify "+ref, o.VerifyWithin)
 	defer done()
 	var m attest.Evidence
 	var from ociread.Blobs
@@ -95,20 +94,6 @@ func Verify(ctx context.Context, o Options, ref string, want VerifyOptions) (*Re
 		return nil, err // there is nothing to show
 	}
 	return &report, err
-}
-
-// reading is a context in which signatures, and what they are about, are read: it ends after
-// VerifyWithin, with an error that begins with what was asked for, unless read was called
-// before that, and with done.
-func (o Options) reading(ctx context.Context, asked string) (reading context.Context, read, done func()) {
-	within := cmp.Or(o.VerifyWithin, 10*time.Minute)
-	reading, giveUp := context.WithCancelCause(ctx)
-	timer := time.AfterFunc(within, func() { giveUp(fmt.Errorf("%s: what is said of it was not read within %s", asked, within)) })
-	read = func() { timer.Stop() }
-	return reading, read, func() {
-		read()
-		giveUp(nil)
-	}
 }
 
 // expected is the trust that the options and Config come to.
