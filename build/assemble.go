@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/thimble-build/thimble/build/internal/base"
 	"github.com/thimble-build/thimble/build/internal/image"
 	"github.com/thimble-build/thimble/build/internal/limit"
 	"github.com/thimble-build/thimble/build/internal/tree"
@@ -19,9 +20,8 @@ import (
 
 // assembled is what assembly adds to a unit.
 type assembled struct {
-	// base is what the image stands on, nil for scratch; inBase are the needs that it
-	// serves.
-	base   *base
+	// inBase are the needs that the base serves.
+	base   base.Base
 	inBase []string
 	layers []image.Layer // from the bottom to the top
 	// rootfsKey and assetsKey stand for the content of these layers, and are
@@ -52,7 +52,7 @@ func (r *run) assemble(ctx context.Context, u *unit) error {
 		})
 	}
 	var err error
-	if u.base, err = r.baseOf(ctx, u); err != nil {
+	if u.base, err = r.bases.Base(ctx, baseUse(u)); err != nil {
 		return err
 	}
 	return r.Stage("assemble "+u.String(), func() (string, error) {
@@ -95,13 +95,15 @@ func (r *run) assemble(ctx context.Context, u *unit) error {
 func (r *run) layersOf(ctx context.Context, u *unit) ([]func(context.Context) (image.Layer, error), error) {
 	p := r.resolved.Plan
 	var err error
-	if u.inBase, err = r.covered(u); err != nil {
+	if u.inBase, err = u.base.Covers(ctx, u.image); err != nil {
 		return nil, err
 	}
 	names := u.files()
 	src := tree.Sources{GOROOT: r.resolved.Go.Root, GoVersion: p.Toolchain.Version, KitVersion: p.Kit.Version}
-	if src.Base, err = u.accounts(); err != nil {
-		return nil, err
+	if slices.Contains(names, plan.NeedUsers) || len(u.image.Users) > 0 {
+		if src.Base, err = u.base.Accounts(ctx); err != nil {
+			return nil, err
+		}
 	}
 	rootfs := sync.OnceValues(func() (*tree.Tree, error) { return tree.Rootfs(names, src) })
 	var layers []func(context.Context) (image.Layer, error)
@@ -112,14 +114,14 @@ func (r *run) layersOf(ctx context.Context, u *unit) ([]func(context.Context) (i
 		layers = append(layers, r.layer("rootfs", u.rootfsKey, rootfs))
 	}
 	below := src.Base
-	if u.base == nil || slices.Contains(names, plan.NeedUsers) {
+	if u.base.Image == nil || slices.Contains(names, plan.NeedUsers) {
 		below = tree.MergeAccounts(src.Base)
 	}
 	assets, err := tree.Assets(r.resolved.Dir, u.image, below, r.found.compared.Executable)
 	if err != nil {
 		return nil, err
 	}
-	if assets, err = u.onBase(assets); err != nil {
+	if assets, err = u.base.Place(ctx, assets); err != nil {
 		return nil, err
 	}
 	if !assets.Empty() {
@@ -131,12 +133,9 @@ func (r *run) layersOf(ctx context.Context, u *unit) ([]func(context.Context) (i
 		layers = append(layers, r.layer("assets", u.assetsKey, func() (*tree.Tree, error) { return assets, nil }))
 	}
 	u.components = func(ctx context.Context) ([]tree.Component, error) {
-		var below []tree.Component
-		if u.base != nil {
-			var err error
-			if below, err = u.base.components(); err != nil {
-				return nil, err
-			}
+		below, err := u.base.Components(ctx)
+		if err != nil {
+			return nil, err
 		}
 		own, err := value(r, "components-"+u.rootfsKey, func() ([]tree.Component, error) {
 			t, err := rootfs()

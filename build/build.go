@@ -22,6 +22,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/thimble-build/thimble/build/internal/base"
 	"github.com/thimble-build/thimble/build/internal/cache"
 	"github.com/thimble-build/thimble/build/internal/generated"
 	"github.com/thimble-build/thimble/build/internal/gotest"
@@ -155,7 +156,8 @@ type run struct {
 	// dist is the output folder, once build has opened it.
 	dist *publish.Dist
 
-	bases   bases
+	// bases are those of the plan, once build has begun.
+	bases   *base.Set
 	cache   *cache.Cache
 	modules *modsum.Cache
 	// cacheVersion goes before every key of a cached value: see kitCacheVersion.

@@ -115,7 +115,7 @@ func (r *run) buildImage(u *unit) error {
 	var err error
 	u.built, err = image.Build(image.Input{
 		Plan: r.resolved.Plan.Of(u.image), Image: u.image, Platform: u.platform,
-		Binary: r.debug.binary(u), Entrypoint: r.debug.entrypoint(u), Needs: u.files(), Layers: u.layers, Base: u.inherited(),
+		Binary: r.debug.binary(u), Entrypoint: r.debug.entrypoint(u), Needs: u.files(), Layers: u.layers, Base: u.base.Image,
 	})
 	if err != nil {
 		return err
@@ -133,31 +133,12 @@ func (r *run) buildImage(u *unit) error {
 		return err
 	}
 	u.digest, u.imageSize = digest.String(), size+manifest.Config.Size
-	layers := u.layers
-	if u.base != nil {
-		layers = slices.Concat(u.base.Layers, layers)
-	}
+	layers := slices.Concat(u.base.Layers(), u.layers)
 	for i, l := range manifest.Layers {
 		u.imageSize += l.Size
 		u.sizes = append(u.sizes, Layer{Name: layers[i].Name, Digest: l.Digest.String(), Size: l.Size})
 	}
 	return nil
-}
-
-// baseKey stands for what the base has; empty for scratch.
-func (u *unit) baseKey() string {
-	if u.base == nil {
-		return ""
-	}
-	return u.base.key
-}
-
-// inherited is the base as its image takes it; nil for scratch.
-func (u *unit) inherited() *image.Base {
-	if u.base == nil {
-		return nil
-	}
-	return &u.base.Base
 }
 
 // describe takes both SBOMs from the cache or makes them. Their key is what they
@@ -174,7 +155,7 @@ func (r *run) describe(ctx context.Context, u *unit) error {
 		Base               string
 		LicenseTextsDigest string
 		Debug              string
-	}{r.resolved.Plan.Of(u.image), u.image.Untagged(), u.platform, u.sha256, u.modules, u.licenses, u.rootfsKey, u.assetsKey, u.baseKey(), fmt.Sprintf("%x", sha256.Sum256(u.texts)), r.debug.key(u)})
+	}{r.resolved.Plan.Of(u.image), u.image.Untagged(), u.platform, u.sha256, u.modules, u.licenses, u.rootfsKey, u.assetsKey, u.base.Key, fmt.Sprintf("%x", sha256.Sum256(u.texts)), r.debug.key(u)})
 	if err != nil {
 		return err
 	}

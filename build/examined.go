@@ -90,11 +90,7 @@ func (u *unit) check(ctx context.Context) error {
 	if err := (filesum.Sums{}).Check(ctx, u.file, u.info, u.sha256); err != nil {
 		return fmt.Errorf("check the binary of %s: %w", u, err)
 	}
-	layers := u.layers
-	if u.base != nil {
-		layers = slices.Concat(u.base.Layers, layers)
-	}
-	for _, l := range layers {
+	for _, l := range slices.Concat(u.base.Layers(), u.layers) {
 		if cached, ok := l.Layer.(*cache.Layer); ok {
 			if err := cached.Check(ctx); err != nil {
 				return fmt.Errorf("check a layer of %s: %w", u, err)

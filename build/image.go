@@ -16,6 +16,7 @@ import (
 
 	"github.com/thimble-build/thimble/build/internal/artifact"
 	"github.com/thimble-build/thimble/build/internal/atomicfile"
+	"github.com/thimble-build/thimble/build/internal/base"
 	"github.com/thimble-build/thimble/build/internal/cache"
 	"github.com/thimble-build/thimble/build/internal/image"
 	"github.com/thimble-build/thimble/build/internal/modsum"
@@ -101,9 +102,11 @@ func (r *run) build(ctx context.Context) (*built, error) {
 		return nil, err
 	}
 	if r.images {
-		if err := r.checkBaseSignatures(ctx); err != nil {
+		sources := baseSources(r.Session, r.cache, r.cacheVersion)
+		if err := base.CheckSignatures(ctx, sources, r.resolved.Plan.Lock, r.baseSignatures()); err != nil {
 			return nil, err
 		}
+		r.bases = base.NewSet(sources, r.resolved.Plan.Lock)
 	}
 	var err error
 	if r.dist, err = publish.Open(ctx, r.Dist, waiting(r.Session), r.cache.Sums()); err != nil {
@@ -141,7 +144,11 @@ func (r *run) finished(result *Result, err error) (*Result, error) {
 // is then as it was.
 func (r *run) end(err error) error {
 	r.closeFiles()
-	r.closeBases()
+	if r.bases != nil {
+		if err := r.bases.Close(); err != nil {
+			r.Progress.Notice(err.Error())
+		}
+	}
 	if r.dist != nil {
 		err = errors.Join(err, r.dist.Close()) // nothing is left to close after a commit
 	}
@@ -293,7 +300,7 @@ func (r *run) buildIndexes(units []*unit) ([]artifact.Index, error) {
 		for _, u := range mine {
 			built = append(built, u.built)
 		}
-		index, err := image.Index(r.resolved.Plan.Of(img), img, mine[0].inherited(), built)
+		index, err := image.Index(r.resolved.Plan.Of(img), img, mine[0].base.Image, built)
 		if err != nil {
 			return nil, err
 		}
@@ -329,15 +336,12 @@ func (u *unit) binaryPath() string {
 // result is the unit as the manifest shows it.
 func (u *unit) result() PlatformResult {
 	made := PlatformResult{
-		Platform: u.platform, Base: u.image.Base, Digest: u.digest, Size: u.imageSize, Layers: u.sizes, SBOM: u.sbom,
+		Platform: u.platform, Base: u.image.Base, BaseDigest: u.base.Digest(), Digest: u.digest, Size: u.imageSize, Layers: u.sizes, SBOM: u.sbom,
 		Binary: Binary{Path: u.binaryPath(), SHA256: u.sha256, Size: u.size, Static: !u.dynamic(), Libraries: u.libraries},
 		Needs:  []Need{},
 	}
 	if u.symbols != nil {
 		made.Binary.BuildID, made.Binary.Symbols = u.buildID, u.symbolsPath()
-	}
-	if u.base != nil {
-		made.BaseDigest = u.base.Digest
 	}
 	for _, n := range u.needs {
 		need := Need{Need: n, Files: []string{}, InBase: slices.Contains(u.inBase, n.Name)}

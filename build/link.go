@@ -21,17 +21,17 @@ import (
 // its image: on its base, below the user's own files. What is missing there is an error.
 // A static binary, and one that goes onto no base, is linked with nothing.
 func (r *run) link(ctx context.Context, u *unit, assets *tree.Tree) error {
-	if !u.dynamic() || u.base == nil {
+	if !u.dynamic() || u.base.Image == nil {
 		return nil
 	}
 	program := layerfs.Program{ELF: u.elf, Path: tree.AppPath(u.image.Name), LibraryPath: u.libraryPath(), Secure: len(u.image.Capabilities) > 0}
 	if err := u.hash(); err != nil {
 		return err
 	}
-	key := fmt.Sprintf("links-%s %s %s %s %q %t", u.base.key, u.assetsKey, u.sha256, program.Path, program.LibraryPath, program.Secure)
+	key := fmt.Sprintf("links-%s %s %s %s %q %t", u.base.Key, u.assetsKey, u.sha256, program.Path, program.LibraryPath, program.Secure)
 	var err error
 	u.libraries, err = value(r, key, func() ([]Library, error) {
-		files, err := u.base.files()
+		files, err := u.base.Files(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -48,7 +48,7 @@ func (r *run) link(ctx context.Context, u *unit, assets *tree.Tree) error {
 		if err != nil {
 			return nil, r.explainLink(u, err)
 		}
-		below, err := u.base.components()
+		below, err := u.base.Components(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -90,7 +90,7 @@ func scanTree(ctx context.Context, t *tree.Tree) (layerfs.Layer, error) {
 
 // libraryPath are the folders of LD_LIBRARY_PATH as the image sets it.
 func (u *unit) libraryPath() (folders []string) {
-	for _, e := range slices.Concat(u.base.Config.Env, u.image.Runtime.Env) {
+	for _, e := range slices.Concat(u.base.Image.Config.Env, u.image.Runtime.Env) {
 		if list, ok := strings.CutPrefix(e, "LD_LIBRARY_PATH="); ok {
 			folders = slices.DeleteFunc(strings.FieldsFunc(list, func(r rune) bool { return r == ':' || r == ';' }), func(dir string) bool { return !path.IsAbs(dir) })
 		}

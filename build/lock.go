@@ -8,12 +8,8 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
-	"github.com/thimble-build/thimble/build/internal/baseimage"
-	"github.com/thimble-build/thimble/build/internal/debian"
+	"github.com/thimble-build/thimble/build/internal/base"
 	"github.com/thimble-build/thimble/build/internal/lock"
-	"github.com/thimble-build/thimble/build/internal/progress"
 	"github.com/thimble-build/thimble/build/internal/resolve"
 	"github.com/thimble-build/thimble/build/plan"
 )
@@ -68,7 +64,10 @@ func Lock(ctx context.Context, o Options) (*LockResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	after, err := r.lockAll(ctx, before, append(uses, more...))
+	after, err := base.Lock(ctx, baseSources(r.Session, nil, ""), base.Request{
+		Uses: append(uses, more...), Suite: r.resolved.Suite, Previous: before,
+		Signatures: r.baseSignatures(), Now: time.Now(),
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -83,76 +82,4 @@ func Lock(ctx context.Context, o Options) (*LockResult, error) {
 		shown = file
 	}
 	return &LockResult{File: filepath.ToSlash(shown), Changes: lock.Compare(before, after), Lock: after}, nil
-}
-
-// lockAll pins the uses: all Debian packages at once, and every image.
-func (r *run) lockAll(ctx context.Context, before *plan.Lock, uses []lock.Use) (*plan.Lock, error) {
-	after := &plan.Lock{Version: lock.Version}
-	var selections []plan.DebianSelection
-	images := map[string][]plan.Platform{}
-	for _, u := range uses {
-		if !lock.IsDebian(u.Base) {
-			images[u.Base] = append(images[u.Base], u.Platform)
-			continue
-		}
-		arch, err := debian.Architecture(r.resolved.Suite, u.Platform)
-		if err != nil {
-			return nil, fmt.Errorf("base %s: %w", u, err)
-		}
-		selections = append(selections, plan.DebianSelection{Base: u.Base, With: u.Packages, Architecture: arch})
-	}
-	g, gctx := errgroup.WithContext(ctx)
-	if len(selections) > 0 {
-		g.Go(func() error {
-			return r.Stage("lock debian "+r.resolved.Suite, func() (string, error) {
-				d, err := debian.Lock(gctx, debian.Request{
-					Mirror: debianMirror(r.Session), Suite: r.resolved.Suite, Selections: selections,
-					Previous: lock.Suite(before, r.resolved.Suite), Now: time.Now(),
-				})
-				if err != nil {
-					return "", err
-				}
-				after.Debian = append(after.Debian, d)
-				return progress.Count(len(d.Packages), "package"), nil
-			})
-		})
-	}
-	locked := make(map[string]*plan.ImageLock, len(images))
-	for ref := range images {
-		locked[ref] = &plan.ImageLock{}
-	}
-	for ref, platforms := range images {
-		to := locked[ref]
-		g.Go(func() error {
-			return r.Stage("lock "+ref, func() (string, error) {
-				l, err := r.lockImage(gctx, ref, platforms)
-				*to = l
-				return l.Digest, err
-			})
-		})
-	}
-	if err := g.Wait(); err != nil {
-		return nil, err
-	}
-	for _, l := range locked {
-		after.Images = append(after.Images, *l)
-	}
-	return after, nil
-}
-
-// lockImage pins one image, and checks its signature where Config asks for one. A
-// platform that it has not is for a build to miss, unless it has none of them.
-func (r *run) lockImage(ctx context.Context, ref string, platforms []plan.Platform) (plan.ImageLock, error) {
-	l, err := baseImages(r.Session, r.cache).Lock(ctx, ref, platforms)
-	if missing := new(baseimage.MissingError); errors.As(err, &missing) && len(l.Platforms) > 0 {
-		r.Progress.Notice(missing.Error() + ": it is pinned without")
-	} else if err != nil {
-		return l, err
-	}
-	for _, want := range r.signers(ref) {
-		if err := r.checkBaseSignature(ctx, l, want); err != nil {
-			return l, err
-		}
-	}
-	return l, nil
 }

@@ -25,9 +25,9 @@ func (r *run) make(ctx context.Context, units []*unit, images bool) error {
 	r.examineBefore(ctx, units, before.Newest(), g)
 	if images {
 		for _, u := range units {
-			if use, stands := baseUse(u); stands && !u.archiveOnly {
+			if !u.archiveOnly {
 				g.Go(func() error {
-					_, err := r.useBase(ctx, use)
+					_, err := r.bases.Base(ctx, baseUse(u))
 					return err
 				})
 			}
