@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/thimble-build/thimble/build/internal/base"
+	"github.com/thimble-build/thimble/build/internal/dynlink"
 	"github.com/thimble-build/thimble/build/internal/image"
 	"github.com/thimble-build/thimble/build/internal/limit"
 	"github.com/thimble-build/thimble/build/internal/tree"
@@ -29,7 +30,7 @@ type assembled struct {
 	rootfsKey, assetsKey string
 	components           func(context.Context) ([]tree.Component, error)
 	// libraries are what the binary is linked with when it starts.
-	libraries []Library
+	libraries []dynlink.Library
 	// tools are those of a debug image.
 	tools func() (*tree.Tree, error)
 }

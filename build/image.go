@@ -337,8 +337,11 @@ func (u *unit) binaryPath() string {
 func (u *unit) result() PlatformResult {
 	made := PlatformResult{
 		Platform: u.platform, Base: u.image.Base, BaseDigest: u.base.Digest(), Digest: u.digest, Size: u.imageSize, Layers: u.sizes, SBOM: u.sbom,
-		Binary: Binary{Path: u.binaryPath(), SHA256: u.sha256, Size: u.size, Static: !u.dynamic(), Libraries: u.libraries},
+		Binary: Binary{Path: u.binaryPath(), SHA256: u.sha256, Size: u.size, Static: !u.dynamic()},
 		Needs:  []Need{},
+	}
+	for _, l := range u.libraries {
+		made.Binary.Libraries = append(made.Binary.Libraries, Library(l))
 	}
 	if u.symbols != nil {
 		made.Binary.BuildID, made.Binary.Symbols = u.buildID, u.symbolsPath()
