@@ -47,9 +47,16 @@ func environment(extra ...string) []string {
 	}, extra)
 }
 
-// cacheFolder is shared by the tests of this package: the licences are read once.
+// inShort are the tests that build something with "go test -short" as well.
+var inShort = []string{"TestImageBase", "TestSign", "TestReleaseTags", "TestVerifyRefuses", "TestDirtyReleaseSaysSo"}
+
+// cacheFolder is shared by the tests of this package: the licences are read once. Who needs
+// it builds something, which "go test -short" leaves out but for a few tests.
 func cacheFolder(t testing.TB) string {
 	t.Helper()
+	if name, _, _ := strings.Cut(t.Name(), "/"); !slices.Contains(inShort, name) {
+		testtool.NotShort(t)
+	}
 	dir, err := filepath.Abs(filepath.Join(os.TempDir(), fmt.Sprintf("thimble-test-cache-%d", os.Getpid())))
 	if err != nil {
 		t.Fatal(err)

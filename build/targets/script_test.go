@@ -78,6 +78,9 @@ func TestScripts(t *testing.T) {
 			"memory-group": memoryGroup,
 		},
 	}
+	if testing.Short() { // one image, and one release
+		params.Dir, params.Files = "", []string{filepath.Join("testdata", "script", "hello.txtar"), filepath.Join("testdata", "script", "release.txtar")}
+	}
 	maps.Copy(params.Cmds, registryCommands(t))
 	goproxytest.Setup(&params) // GOPROXY serves a script's folder .gomodproxy
 	testscript.Run(t, params)

@@ -91,6 +91,7 @@ func TestStockClients(t *testing.T) {
 }
 
 func TestSameBytes(t *testing.T) {
+	testtool.NotShort(t)
 	for extension, write := range writers {
 		t.Run(extension, func(t *testing.T) {
 			var want string

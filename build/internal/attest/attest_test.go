@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/thimble-build/thimble/build/internal/attest"
+	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
 // must is for values that a test needs and does not test.
@@ -173,6 +174,7 @@ var forms = map[string][]attest.Form{
 
 // What a key has signed verifies, in each form, for the index and every platform.
 func TestKeyRoundTrip(t *testing.T) {
+	testtool.NotShort(t)
 	for name, f := range forms {
 		t.Run(name, func(t *testing.T) {
 			signer, public := newKey(t)

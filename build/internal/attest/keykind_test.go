@@ -73,6 +73,7 @@ func imported(t testing.TB, key crypto.PrivateKey) string {
 // A key that the printed commands could not verify is refused when it is opened, from
 // wherever it comes: nothing has been made then.
 func TestKeyKinds(t *testing.T) {
+	testtool.NotShort(t)
 	for _, kind := range keyKinds {
 		check := func(t *testing.T, err error) {
 			t.Helper()

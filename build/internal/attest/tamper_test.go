@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/thimble-build/thimble/build/internal/attest"
+	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
 // without takes what is of one predicate type away.
@@ -93,6 +94,7 @@ func damaged(img v1.Image) v1.Image {
 // Each kind of tampering is refused with its reason, in either form alone and with
 // both stored.
 func TestTampering(t *testing.T) {
+	testtool.NotShort(t)
 	signer, public := newKey(t)
 	stranger, _ := newKey(t)
 

@@ -103,6 +103,7 @@ func TestCompilerErrorKeepsItsLines(t *testing.T) {
 // TestProveRefuses compiles what Build never would and wants the proof to say
 // what is wrong with it.
 func TestProveRefuses(t *testing.T) {
+	testtool.NotShort(t)
 	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
 		t.Skip("needs a C compiler for linux/amd64, which TestProveRefuses has only there")
 	}

@@ -37,6 +37,7 @@ func symbols(t *testing.T, p *plan.Plan, name, dir string) (binary, file, id str
 // TestSymbols keeps the symbols of binaries of both ELF classes and both byte orders, and
 // looks for main.main in them.
 func TestSymbols(t *testing.T) {
+	testtool.NotShort(t)
 	_, p := fixture(t, "hello")
 	for _, name := range []string{"linux/amd64", "linux/arm/v7", "linux/s390x"} {
 		t.Run(name, func(t *testing.T) {
@@ -115,6 +116,7 @@ func function(t *testing.T, f *elf.File, name string) uint64 {
 }
 
 func TestSymbolsRefuse(t *testing.T) {
+	testtool.NotShort(t)
 	_, p := fixture(t, "hello")
 	p.Build.LDFlags = []string{"-s", "-w", "-B", "none"}
 	if _, _, _, err := symbols(t, p, "linux/amd64", t.TempDir()); !errors.Is(err, ErrNoBuildID) {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/thimble-build/thimble/build/internal/debian/debiantest"
 	"github.com/thimble-build/thimble/build/internal/offline"
+	"github.com/thimble-build/thimble/build/internal/testtool"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
@@ -30,6 +31,7 @@ func flip(b []byte) []byte {
 
 // Nothing of a tampered mirror gets into a lock, and the error says why.
 func TestTamperedIndex(t *testing.T) {
+	testtool.NotShort(t)
 	const (
 		inRelease = "debian/dists/trixie/InRelease"
 		security  = "debian-security/dists/trixie-security/"
@@ -334,6 +336,7 @@ func TestResume(t *testing.T) {
 // Hostile packages, with a hash that the lock has: what reaches out of the tree, or is
 // more than anybody needs, is refused whoever signed it.
 func TestHostilePackage(t *testing.T) {
+	testtool.NotShort(t)
 	file := func(name string) debiantest.Entry {
 		e := debiantest.File("x", "evil")
 		e.Name = name

@@ -124,6 +124,7 @@ func victim(t *testing.T) (env []string, asked func() string, marks func() []str
 // A stranger's source gets the user's credentials for its own host, and nothing else of
 // the user's: no other header, no hook, no filter.
 func TestCloneOfStranger(t *testing.T) {
+	testtool.NotShort(t)
 	env, asked, marks := victim(t)
 	server := serve(t)
 	repo, git := testRepo(t)

@@ -71,6 +71,7 @@ func TestEnv(t *testing.T) {
 // TestStateIsOfTheRepository redirects git in every way that a hook, a shell or a
 // configuration can, and wants the same answer.
 func TestStateIsOfTheRepository(t *testing.T) {
+	testtool.NotShort(t)
 	other, _ := testRepo(t)
 	for _, test := range []struct {
 		name    string

@@ -10,10 +10,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/thimble-build/thimble/build/internal/testtool"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
 func TestFindC(t *testing.T) {
+	testtool.NotShort(t)
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module example.com/m\n\ngo 1.26\n"), 0o644); err != nil {
 		t.Fatal(err)

@@ -7,11 +7,13 @@ import (
 	"testing"
 
 	"github.com/thimble-build/thimble/build/internal/source"
+	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
 // TestCIncludesAbove has what C includes from above its module, and what #cgo lines name. What
 // no commit has is found, in the repository and outside.
 func TestCIncludesAbove(t *testing.T) {
+	testtool.NotShort(t)
 	native := func(preamble string) string {
 		return "package native\n\n/*\n" + preamble + "\n*/\nimport \"C\"\n"
 	}

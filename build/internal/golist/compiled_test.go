@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
 // TestCompiledDiffers has what is compiled and is in no commit, and what is in the commit
@@ -200,6 +202,7 @@ func TestVendorIsCompared(t *testing.T) {
 
 // TestSeen wants a list to hold as long as the go command lists the same, whatever git says.
 func TestSeen(t *testing.T) {
+	testtool.NotShort(t)
 	r := newRepo(t, "hello").commit()
 	r.write("sub/sub.go", "package sub\n")
 	r.write("main.go", "package main\n\nimport _ \"example.com/hello/sub\"\n\nfunc main() {}\n")

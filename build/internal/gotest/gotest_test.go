@@ -8,11 +8,13 @@ import (
 	"testing"
 
 	"github.com/thimble-build/thimble/build/internal/gocmd"
+	"github.com/thimble-build/thimble/build/internal/testtool"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
 // TestNames runs a module with a package of every outcome.
 func TestNames(t *testing.T) {
+	testtool.NotShort(t)
 	dir := t.TempDir()
 	const head = "import \"testing\"\n"
 	for name, content := range map[string]string{

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
 // stacked is a stack that is not too large.
@@ -21,6 +23,7 @@ func aboveOf(below *FS, layers ...Layer) *FS {
 
 // What a layer could make of a few bytes ends in time, or is refused.
 func TestStackOfBombs(t *testing.T) {
+	testtool.NotShort(t)
 	files := func(n int, name func(int) Entry) (l Layer) {
 		for i := range n {
 			l = append(l, name(i))

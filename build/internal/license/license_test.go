@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
 func fixture(t testing.TB, name string) string {
@@ -58,6 +60,7 @@ func (s *store) memo(key string, make func() ([]byte, error)) ([]byte, error) {
 }
 
 func TestScan(t *testing.T) {
+	testtool.NotShort(t)
 	mit, isc := fixture(t, "testdata/MIT"), fixture(t, "testdata/ISC")
 	apache := fixture(t, "../../../LICENSE")
 	const either = "This software is licensed under either of the Apache License 2.0 or the MIT license, at your option.\n"

@@ -40,6 +40,7 @@ var programs = []struct {
 }
 
 func TestScanPrograms(t *testing.T) {
+	testtool.NotShort(t)
 	for _, p := range programs {
 		t.Run(p.name, func(t *testing.T) {
 			checkNeeds(t, scanFile(t, filepath.Join(built(t), p.name)), p.needs, p.embedded)

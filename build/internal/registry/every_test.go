@@ -22,6 +22,7 @@ import (
 // points to what is not complete, the error says which tags have moved, and the next run
 // completes the release. Package build does the same with whole releases.
 func TestEveryRequestFails(t *testing.T) {
+	testtool.NotShort(t)
 	for i, kind := range kinds[:3] {
 		t.Run(kind.name, func(t *testing.T) {
 			if i != 1 {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/thimble-build/thimble/build/internal/registry"
 	"github.com/thimble-build/thimble/build/internal/registrytest"
+	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
 // once lets a fault happen at the first request of each method and path.
@@ -79,6 +80,7 @@ func (s slowly) Read(p []byte) (int, error) {
 // Whatever the registry does: the release ends complete, or with no tag moved and an
 // error that says why; and the second run completes it.
 func TestFaults(t *testing.T) {
+	testtool.NotShort(t)
 	every := []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPatch, http.MethodPut, http.MethodDelete}
 	busy := func(w http.ResponseWriter, r *http.Request) bool {
 		w.Header().Set("Retry-After", "1")

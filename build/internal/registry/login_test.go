@@ -171,6 +171,7 @@ func TestTokensExpire(t *testing.T) {
 
 // Whatever a registry writes into its errors, ours have none of it.
 func TestErrorsHoldNoSecret(t *testing.T) {
+	testtool.NotShort(t)
 	bodies := map[string]string{
 		"text":    secret,
 		"message": `{"errors":[{"code":"DENIED","message":"` + secret + `","detail":{"token":"` + secret + `"}}]}`,

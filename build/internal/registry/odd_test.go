@@ -115,6 +115,7 @@ func odds() []odd {
 
 // What is optional never stops a release: another client would push there.
 func TestOddRegistries(t *testing.T) {
+	testtool.NotShort(t)
 	o := quick
 	o.Optional = 50 * time.Millisecond
 	for i, kind := range kinds[:3] {

@@ -10,12 +10,14 @@ import (
 	"github.com/thimble-build/thimble/build/internal/gocmd"
 	"github.com/thimble-build/thimble/build/internal/sandbox"
 	"github.com/thimble-build/thimble/build/internal/session"
+	"github.com/thimble-build/thimble/build/internal/testtool"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
 // The sandbox of a stranger's build hides HOME, and not the toolchain in it: the go command
 // finds its standard library wherever GOROOT is, and by whatever way PATH leads there.
 func TestToolchainBelowHome(t *testing.T) {
+	testtool.NotShort(t)
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/thimble-build/thimble/build/internal/testtool"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
@@ -55,6 +56,7 @@ func TestHistory(t *testing.T) {
 
 // What is new in a final version is new since the last final one.
 func TestHistoryOfPrereleases(t *testing.T) {
+	testtool.NotShort(t)
 	r := newRepo(t, "hello").commit()
 	for _, step := range []struct{ tag, previous, subjects string }{
 		{"v1.0.0", "", "first"},

@@ -111,6 +111,7 @@ func (r *repo) prove(got *Resolved) *debug.BuildInfo {
 
 // TestVersions wants the version that the tags give, and lets the go command stamp its own.
 func TestVersions(t *testing.T) {
+	testtool.NotShort(t)
 	for _, test := range []struct {
 		name, module, dir string
 		prepare           func(*repo)
@@ -227,6 +228,7 @@ func TestVersions(t *testing.T) {
 }
 
 func TestShallowCloneSaysSo(t *testing.T) {
+	testtool.NotShort(t)
 	origin := newRepo(t, "hello").commit()
 	origin.git("tag", "v1.0.0")
 	origin.git("commit", "-q", "--allow-empty", "-m", "second")
@@ -248,6 +250,7 @@ func TestShallowCloneSaysSo(t *testing.T) {
 }
 
 func TestLinkedWorktreeIsNotStamped(t *testing.T) {
+	testtool.NotShort(t)
 	main := newRepo(t, "hello").commit()
 	main.git("tag", "v1.0.0")
 	// inside the main one, where the go command would find the wrong commit
@@ -379,6 +382,7 @@ func TestEpoch(t *testing.T) {
 
 // TestRefusals wants an error with the way out for each of these.
 func TestRefusals(t *testing.T) {
+	testtool.NotShort(t)
 	image := func(c plan.ImageConfig) plan.Config {
 		c.Package = "."
 		return plan.Config{Images: []plan.ImageConfig{c}}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/thimble-build/thimble/build/internal/filesum"
 	"github.com/thimble-build/thimble/build/internal/git"
+	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
 // memory is a store that counts what is put into it.
@@ -159,6 +160,7 @@ func TestManyAssetsAreRemembered(t *testing.T) {
 }
 
 func TestChangeOfRememberedIsSeen(t *testing.T) {
+	testtool.NotShort(t)
 	const name = "assets/1.txt"
 	restore := func(m remembering, info os.FileInfo) {
 		if err := os.Chtimes(m.path(name), info.ModTime(), info.ModTime()); err != nil {

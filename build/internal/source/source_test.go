@@ -359,6 +359,7 @@ func TestCompare(t *testing.T) {
 
 // TestSubmodule compares the files of a submodule with its own commit.
 func TestSubmodule(t *testing.T) {
+	testtool.NotShort(t)
 	for _, format := range []string{"sha1", "sha256"} {
 		t.Run(format, func(t *testing.T) {
 			if format != "sha1" {

@@ -16,6 +16,8 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
 // oneBlob has one blob, and gives it for every digest.
@@ -81,6 +83,7 @@ func window(log byte, zeros int) []byte {
 // The executable of an image is found, and hashed; what would take long or large memory is
 // refused, in little time and memory.
 func TestFileInLayer(t *testing.T) {
+	testtool.NotShort(t)
 	content := []byte("the program")
 	sum := fmt.Sprintf("%x", sha256.Sum256(content))
 	file := func(name string, content []byte) []byte {

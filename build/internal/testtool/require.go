@@ -25,6 +25,14 @@ func OnRequest(t testing.TB, what string) {
 	}
 }
 
+// NotShort skips a test that takes seconds with "go test -short".
+func NotShort(t testing.TB) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("-short leaves it out: it takes seconds")
+	}
+}
+
 // Part is OnRequest for a part of a test: it reports whether the part is asked for.
 func Part(t testing.TB, what string) bool {
 	if !Asked() {
