@@ -139,7 +139,7 @@ func (r *run) examine(ctx context.Context, u *unit, before bool) (*examined, err
 		}
 		r.background.Go(func() {
 			if e.hash() == nil { // whoever needs it sees the error
-				r.noteLinked(u.path, e.sha256)
+				r.linkedFiles().Note(u.path, e.sha256)
 			}
 		})
 		e.report, err = scan()

@@ -16,10 +16,6 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// The go command takes a file for up to date by the build id in it, and never looks at the
-// rest. So what the linker wrote is remembered by its hash, and a file that the go command
-// left alone and that has another hash, or none, is removed and linked again.
-
 // compile compiles the images for one platform and examines what comes out.
 func (r *run) compile(ctx context.Context, stage string, platform plan.Platform, units []*unit) error {
 	return r.Stage(stage+" "+platform.String(), func() (string, error) {
@@ -100,7 +96,7 @@ func (r *run) goBuild(ctx context.Context, platform plan.Platform, units []*unit
 	for i, u := range units {
 		images[i] = u.image
 		var err error
-		if before[i], err = r.linkedBefore(u.path); err != nil {
+		if before[i], err = r.linkedFiles().Before(u.path); err != nil {
 			return nil, err
 		}
 	}
@@ -123,26 +119,6 @@ func (r *run) goBuild(ctx context.Context, platform plan.Platform, units []*unit
 	return left, nil
 }
 
-// linkedBefore finds a file that an earlier run has linked. One that no run remembers is
-// removed, so that the linker makes it; and so is a symlink, behind which the go command
-// takes a file for up to date that is not the one that was looked at.
-func (r *run) linkedBefore(path string) (fs.FileInfo, error) {
-	if _, known := r.cache.Get(linkedKey(path)); !known {
-		return nil, r.removeLinked(path)
-	}
-	info, err := os.Lstat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read the binary: %w", err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, r.removeLinked(path)
-	}
-	return info, nil
-}
-
 // examined examines a binary after the go command has ended: left says that it was there
 // before. It removes one that is not what the linker wrote, and returns nil.
 func (r *run) examined(ctx context.Context, u *unit, left bool) (*examined, error) {
@@ -163,39 +139,19 @@ func (r *run) examined(ctx context.Context, u *unit, left bool) (*examined, erro
 				return nil, err
 			}
 			r.Progress.Notice(fmt.Sprintf("%s is linked again: %v", u, err))
-			return nil, r.removeLinked(u.path)
+			return nil, r.linkedFiles().Remove(u.path)
 		}
 	}
-	if !r.isLinked(u.path, b.sha256) {
+	if !r.linkedFiles().Has(u.path, b.sha256) {
 		r.Progress.Notice(fmt.Sprintf("%s is linked again: its binary in the cache was changed", u))
-		return nil, r.removeLinked(u.path)
+		return nil, r.linkedFiles().Remove(u.path)
 	}
 	b.info = info // the go command has touched it
 	return b, nil
 }
 
-func linkedKey(path string) string { return "linked " + path }
-
-// isLinked says that the linker wrote a file with this SHA-256 to the path.
-func (r *run) isLinked(path, sum string) bool {
-	linked, known := r.cache.Get(linkedKey(path))
-	return known && string(linked) == sum
-}
-
-// noteLinked remembers what the linker wrote.
-func (r *run) noteLinked(path, sum string) {
-	if !r.isLinked(path, sum) {
-		r.cache.Put(linkedKey(path), []byte(sum))
-	}
-}
-
-// removeLinked removes what the linker did not write.
-func (r *run) removeLinked(path string) error {
-	if err := os.RemoveAll(path); err != nil {
-		return fmt.Errorf("remove a binary that is to be linked again: %w", err)
-	}
-	return nil
-}
+// linkedFiles remembers what the linker wrote.
+func (r *run) linkedFiles() compile.Linked { return compile.Linked{Cache: r.cache} }
 
 // madeFile is a file that was made in the work folder, besides the binaries.
 type madeFile struct {
@@ -217,9 +173,9 @@ func (r *run) makeFile(ctx context.Context, path string, make func() error) (*ma
 	if err != nil {
 		return nil, err
 	}
-	if before == nil || !r.isLinked(path, before.sha256) {
+	if before == nil || !r.linkedFiles().Has(path, before.sha256) {
 		before = nil
-		if err := r.removeLinked(path); err != nil {
+		if err := r.linkedFiles().Remove(path); err != nil {
 			return nil, err
 		}
 	}
@@ -236,7 +192,7 @@ func (r *run) makeFile(ctx context.Context, path string, make func() error) (*ma
 	if before != nil && os.SameFile(before.info, after.info) && before.sha256 != after.sha256 {
 		return nil, fmt.Errorf("%s was changed while it was used; run it again", path)
 	}
-	r.noteLinked(path, after.sha256)
+	r.linkedFiles().Note(path, after.sha256)
 	return after, nil
 }
 

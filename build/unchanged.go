@@ -134,7 +134,7 @@ func (r *run) compileSource(ctx context.Context, c compiling) (*findings, error)
 			if err := u.hash(); err != nil {
 				return nil, err
 			}
-			r.noteLinked(u.path, u.sha256)
+			r.linkedFiles().Note(u.path, u.sha256)
 		}
 		if c.before, err = source.Take(found.compared.Compiled); err != nil {
 			return nil, err
