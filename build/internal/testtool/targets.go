@@ -130,7 +130,7 @@ func hashFile(w io.Writer, name string) error {
 }
 
 // buildLimit is how long a program may take that tests build.
-const buildLimit = 15 * time.Minute
+const buildLimit = 30 * time.Minute
 
 // waitFor takes a lock that another process has while it builds.
 func waitFor(ctx context.Context, lock *flock.Flock) error {
