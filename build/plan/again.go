@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// Config returns a Config that comes to this plan in a clone of its source at its
-// revision, with [Plan.Settings] as the environment. What a plan does not tell is left
-// out: the commands of Before, how tests run, how releases are signed.
+// Config returns a Config that resolves to this plan in a clone of the source at the plan's
+// revision, with [Plan.Settings] as the environment. It leaves out what a plan does not record:
+// the commands of Before, how tests run, how releases are signed.
 func (p *Plan) Config() Config {
 	c := Config{
 		Dir: p.Module.Dir, Source: p.Source, Compression: p.Compression,
@@ -24,7 +24,7 @@ func (p *Plan) Config() Config {
 		c.Platforms = append(c.Platforms, platform.String())
 	}
 	c.LDFlags = slices.Clone(p.Build.LDFlags)
-	if len(c.LDFlags) >= 2 && c.LDFlags[0] == "-s" && c.LDFlags[1] == "-w" { // every plan's own
+	if len(c.LDFlags) >= 2 && c.LDFlags[0] == "-s" && c.LDFlags[1] == "-w" { // every plan has these two
 		c.LDFlags = c.LDFlags[2:]
 	}
 	for _, i := range p.Images {
@@ -44,8 +44,8 @@ func (p *Plan) Config() Config {
 	return c
 }
 
-// Settings are the environment that goes with [Plan.Config]: the toolchain and its
-// settings, the workspace, the epoch. dir is the module's folder, absolute.
+// Settings returns the environment that goes with [Plan.Config]: the toolchain and its
+// settings, the workspace, the epoch. dir is the absolute path of the module's folder.
 func (p *Plan) Settings(dir string) []string {
 	work := "off"
 	if p.Toolchain.Work != "" {
@@ -59,7 +59,7 @@ func (p *Plan) Settings(dir string) []string {
 		"GOTOOLCHAIN=" + p.Toolchain.Version, "GOEXPERIMENT=" + p.Toolchain.Experiment, "GOFIPS140=" + fips,
 		"GOFLAGS=-mod=" + p.Toolchain.Mod, "GOWORK=" + work,
 	}
-	// Where an image has another date than the commit, nobody has set one for all.
+	// If an image has another date than the commit, no epoch was set for all images.
 	if slices.ContainsFunc(p.Images, func(i Image) bool { return i.Inputs != nil && i.Inputs.SourceDateEpoch != p.SourceDateEpoch }) {
 		return env
 	}

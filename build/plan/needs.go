@@ -1,7 +1,7 @@
 package plan
 
-// The parts of an operating system that a binary can need, by the names that
-// Config, the manifest and the output use.
+// The parts of an operating system that a binary can need. Config, the manifest and the output
+// use these names.
 const (
 	NeedCACertificates = "ca-certificates" // the roots that TLS clients trust
 	NeedZoneinfo       = "zoneinfo"        // the time zone database
@@ -10,8 +10,8 @@ const (
 	NeedHome           = "home"            // the user's home folder
 	NeedMIMETypes      = "mime-types"      // /etc/mime.types
 	NeedServices       = "services"        // /etc/services and /etc/protocols
-	// NeedExec is a warning: the binary can start programs, and a scratch image
-	// has none. Nothing is included for it; Config may exclude it to silence it.
+	// NeedExec is a warning: the binary can start programs, and a scratch image contains none.
+	// It adds nothing to the image. Exclude it in Config to silence the warning.
 	NeedExec = "exec"
 )
 

@@ -6,15 +6,14 @@ import (
 	"strings"
 )
 
-// Platform is an operating system, an architecture and its variant, in the
-// words of the OCI image-spec and of Go (GOOS, GOARCH): linux/arm/v7. In JSON it
-// is that string.
+// Platform is an operating system, an architecture and its variant, with the names of the OCI
+// image-spec and of Go (GOOS, GOARCH): linux/arm/v7. In JSON it is that string.
 type Platform struct {
 	OS, Architecture, Variant string
 }
 
-// archSetting is how a variant reaches the go command: the environment
-// variable, and the value for each variant that OCI and Docker know.
+// archSetting says how the go command gets a variant: the environment variable, and its value
+// for each variant that OCI and Docker define.
 type archSetting struct {
 	env      string
 	variants map[string]string
@@ -29,13 +28,13 @@ var archSettings = map[string]archSetting{
 	"riscv64": {"GORISCV64", map[string]string{"rva20u64": "rva20u64", "rva22u64": "rva22u64", "rva23u64": "rva23u64"}},
 }
 
-// baseline is the variant that the go command builds for when none is named;
-// leaving it out and naming it are the same platform.
+// baseline is the variant that the go command builds for by default. A platform with this
+// variant and one without a variant are the same.
 var baseline = map[string]string{"amd64": "v1", "arm64": "v8", "386": "sse2", "ppc64le": "power8", "riscv64": "rva20u64"}
 
-// ParsePlatform reads "os/arch" or "os/arch/variant". The variant that is the
-// architecture's baseline is dropped, except for arm, where "linux/arm" is v7, as
-// in Docker. It checks the variant, but not whether Go has a port for the rest.
+// ParsePlatform reads "os/arch" or "os/arch/variant". It removes a variant that is the
+// architecture's baseline, except for arm, where "linux/arm" means v7, as in Docker. It checks
+// the variant, but not whether Go supports the operating system and architecture.
 func ParsePlatform(s string) (Platform, error) {
 	parts := strings.Split(s, "/")
 	if len(parts) < 2 || len(parts) > 3 || slices.Contains(parts, "") {
@@ -69,10 +68,10 @@ func ParsePlatform(s string) (Platform, error) {
 	return p, nil
 }
 
-// String is "os/arch" or "os/arch/variant".
+// String returns "os/arch" or "os/arch/variant".
 func (p Platform) String() string { return p.join("/") }
 
-// Key is String with underscores, for file names.
+// Key returns String with underscores, for file names.
 func (p Platform) Key() string { return p.join("_") }
 
 func (p Platform) join(sep string) string {
@@ -83,8 +82,8 @@ func (p Platform) join(sep string) string {
 	return s
 }
 
-// Env returns GOOS, GOARCH and, where the architecture has one, the setting of
-// its variant (GOARM, GOAMD64, …), as NAME=value.
+// Env returns GOOS, GOARCH and, if the architecture has variants, their setting (GOARM,
+// GOAMD64, …), as NAME=value.
 func (p Platform) Env() []string {
 	env := []string{"GOOS=" + p.OS, "GOARCH=" + p.Architecture}
 	set, ok := archSettings[p.Architecture]
@@ -98,7 +97,7 @@ func (p Platform) Env() []string {
 	return append(env, set.env+"="+set.variants[v])
 }
 
-// MarshalText and UnmarshalText are String and ParsePlatform.
+// MarshalText returns String.
 func (p Platform) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 
 // UnmarshalText reads what MarshalText writes.
@@ -111,7 +110,7 @@ func (p *Platform) UnmarshalText(b []byte) error {
 	return nil
 }
 
-// Executable is what the executable of a program is called on the platform.
+// Executable returns the file name of a program on the platform.
 func (p Platform) Executable(program string) string {
 	if p.OS == "windows" {
 		return program + ".exe"
@@ -119,13 +118,12 @@ func (p Platform) Executable(program string) string {
 	return program
 }
 
-// Setting is the name of the go command's setting for this architecture's
-// variants, such as GOAMD64; empty where it has none.
+// Setting returns the go command's variable for this architecture's variants, such as GOAMD64;
+// empty if there is none.
 func (p Platform) Setting() string { return archSettings[p.Architecture].env }
 
-// WithSetting is the platform with the variant that a value of Setting stands
-// for: GOAMD64=v3 makes linux/amd64/v3 of linux/amd64. The empty value changes
-// nothing.
+// WithSetting returns the platform with the variant for a value of Setting: GOAMD64=v3 turns
+// linux/amd64 into linux/amd64/v3. The empty value changes nothing.
 func (p Platform) WithSetting(value string) (Platform, error) {
 	if value == "" {
 		return p, nil
