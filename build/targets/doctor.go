@@ -35,7 +35,7 @@ func Doctor(ctx context.Context,
 	})
 }
 
-// diagnosis shows the findings, each with its fix on a line of its own.
+// diagnosis prints the findings, each fix on a separate line.
 func (s *session) diagnosis(out io.Writer, d *build.Diagnosis) error {
 	if s.json {
 		b, err := json.MarshalIndent(d, "", "  ")

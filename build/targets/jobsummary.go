@@ -12,15 +12,15 @@ import (
 	"github.com/thimble-build/thimble/build/internal/plaintext"
 )
 
-// inCI says whether a CI server runs this: then there is a summary in Markdown, in
-// dist/summary.md, to be kept as an artifact. env is the environment.
+// inCI reports whether a CI server runs this. If so, a summary in Markdown is written to
+// dist/summary.md, to be kept as an artifact. env returns the environment's variables.
 func inCI(env func(string) string) bool {
 	ci, err := strconv.ParseBool(env("CI"))
 	return ci && err == nil || env("GITLAB_CI") != "" || env("GITHUB_STEP_SUMMARY") != ""
 }
 
-// jobSummary adds the summary of a result to that of a job of GitHub Actions: to the file
-// of GITHUB_STEP_SUMMARY, where there is one.
+// jobSummary adds the summary of a result to the job summary of GitHub Actions: to the file
+// named by GITHUB_STEP_SUMMARY, if it is set.
 func jobSummary(env func(string) string, r *build.Result) (err error) {
 	file := env("GITHUB_STEP_SUMMARY")
 	if file == "" || len(r.Images) == 0 || r.Images[0].Digest == "" {
@@ -41,9 +41,8 @@ func jobSummary(env func(string) string, r *build.Result) (err error) {
 	return nil
 }
 
-// markdown is the summary itself: each image with its digest, sizes, what they were in
-// the release before, where that is known, and SBOM components, and how to verify a
-// release.
+// markdown returns the summary: each image with its digest, its sizes compared with the
+// previous release, if known, its SBOM components, and the commands that verify a release.
 func markdown(r *build.Result) ([]byte, error) {
 	var b strings.Builder
 	for _, img := range r.Images {
@@ -81,7 +80,7 @@ func markdown(r *build.Result) ([]byte, error) {
 	return []byte(b.String()), nil
 }
 
-// change is how a size differs from the same platform's in the release before.
+// change returns the difference to the size of the same platform in the previous release.
 func change(p build.PlatformResult, before build.PreviousImage) string {
 	for _, was := range before.Platforms {
 		if was.Platform != p.Platform {

@@ -8,7 +8,7 @@ import (
 	"github.com/thimble-build/thimble/build/internal/plaintext"
 )
 
-// locked shows what was pinned otherwise than before, as a diff or as JSON.
+// locked prints what changed in the lock, as a diff or as JSON.
 func (s *session) locked(l *build.LockResult) error {
 	s.progress.Close()
 	if s.json {

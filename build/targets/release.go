@@ -93,7 +93,7 @@ func Verify(ctx context.Context, ref string,
 				failed++
 			}
 		}
-		if failed > 0 { // the table says which
+		if failed > 0 { // the table shows which
 			return fmt.Errorf("verify %s: %d of %d checks failed", ref, failed, len(report.Checks))
 		}
 		return err
@@ -120,10 +120,10 @@ func Keys(ctx context.Context,
 	})
 }
 
-// is says whether a flag was set.
+// is reports whether a flag is true.
 func is(flag *bool) bool { return flag != nil && *flag }
 
-// report shows what was verified, as a table or as JSON.
+// report prints what was verified, as a table or as JSON.
 func (s *session) report(r *build.Report) error {
 	s.progress.Close()
 	if s.json {
@@ -149,7 +149,7 @@ func (s *session) report(r *build.Report) error {
 	return w.Flush()
 }
 
-// password asks for the password of a key, without an echo.
+// password asks for the password of a key, without echo.
 func password() ([]byte, error) { return ask("password of the key: ") }
 
 // newPassword asks twice.

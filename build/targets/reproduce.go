@@ -17,8 +17,8 @@ import (
 	"github.com/thimble-build/thimble/build/internal/progress"
 )
 
-// init makes this program the one that builds in a clean room, whatever the magefile
-// calls the target.
+// init makes this program the one that builds in a clean room, whatever name the magefile gives
+// the target.
 func init() {
 	if cleanroom.Asked() {
 		err := run(context.Background(), nil, nil, func(ctx context.Context, _ *session) error { return cleanroom.Enter(ctx) })
@@ -102,7 +102,7 @@ func list(flag *string) []string {
 	return nil
 }
 
-// expected are the flags by which verify and reproduce are told whom to trust.
+// expected returns the flags of verify and reproduce that say whom to trust.
 func expected(key, identity, identityRegexp, issuer, issuerRegexp, trustedRoot, source *string, noTransparencyLog, noCertificateLog *bool) build.VerifyOptions {
 	return build.VerifyOptions{
 		Keys: list(key), Identity: value(identity), IdentityRegexp: value(identityRegexp), Issuer: value(issuer), IssuerRegexp: value(issuerRegexp),
@@ -111,8 +111,7 @@ func expected(key, identity, identityRegexp, issuer, issuerRegexp, trustedRoot, 
 	}
 }
 
-// compared shows a comparison, and how it was come to; r is nil where nothing was
-// built.
+// compared prints a comparison, and how it was made; r is nil if nothing was built.
 func (s *session) compared(c *build.Comparison, r *build.Reproduction) error {
 	s.progress.Close()
 	if s.json {
@@ -130,8 +129,8 @@ func (s *session) compared(c *build.Comparison, r *build.Reproduction) error {
 	return writeComparison(os.Stdout, c, r)
 }
 
-// writeComparison writes the digests, the first differences from the outside to the
-// inside, and the causes.
+// writeComparison writes the digests, the first differences from outer to inner parts, and the
+// causes.
 func writeComparison(out io.Writer, c *build.Comparison, r *build.Reproduction) error {
 	w := bufio.NewWriter(out)
 	plaintext.Fprintf(w, "\na  %s\nb  %s\n", c.A, c.B)

@@ -10,12 +10,13 @@ import (
 	"github.com/thimble-build/thimble/build/internal/secret"
 )
 
-// secrets are the variables of this program's environment that no process which it starts
-// may see. They are taken before main, while nothing runs yet; Mage leaves no other place.
+// secrets are the variables of this program's environment that its child processes must not
+// see. They are removed before main, while nothing else runs; Mage gives no other opportunity.
 var secrets = takeSecrets()
 
-// takeSecrets takes the secrets out of the environment, and puts those back which the
-// libraries of this program read there: the system does not show what was put back.
+// takeSecrets removes the secrets from the environment, and restores those that libraries of
+// this program read there. The operating system does not show restored variables to other
+// processes.
 func takeSecrets() []string {
 	taken, err := secret.Take()
 	for _, e := range taken {
@@ -30,9 +31,9 @@ func takeSecrets() []string {
 	return taken
 }
 
-// Environ is the environment that this program was started with. The signing secrets, such
-// as COSIGN_PASSWORD, are in no other: a target of the magefile's own that needs one passes
-// this on to the process that it starts.
+// Environ returns the environment that this program was started with. Only it has the signing
+// secrets, such as COSIGN_PASSWORD: another target of the magefile that needs one passes it on
+// to the process that it starts.
 func Environ() []string {
 	return append(os.Environ(), slices.DeleteFunc(slices.Clone(secrets), func(e string) bool {
 		name, value, _ := strings.Cut(e, "=")

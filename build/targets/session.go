@@ -29,12 +29,12 @@ type session struct {
 	err      error
 }
 
-// run calls a target's work with a context that ends on SIGTERM, on a hangup, and
-// when mage or the go command in front of it ends. (Mage ends it on SIGINT.) json and
-// noNetwork are the flags that many targets and all targets have.
+// run calls a target's work with a context that ends on SIGTERM, on a hangup, and when the
+// parent mage or go command ends. (Mage ends the context on SIGINT.) Many targets have the flag
+// json, all have noNetwork.
 func run(ctx context.Context, json, noNetwork *bool, work func(context.Context, *session) error) error {
-	// The Go heap of a run is a few megabytes; collecting earlier than after
-	// doubling it keeps the peak small and costs nothing that can be measured.
+	// The Go heap of a run is a few megabytes. Collecting earlier than after doubling it keeps
+	// the peak small and costs nothing measurable.
 	debug.SetMemoryLimit(38 << 20)
 
 	fromMage := ctx
@@ -68,7 +68,7 @@ func run(ctx context.Context, json, noNetwork *bool, work func(context.Context, 
 	err := work(ctx, s)
 	s.progress.Close()
 	if sig := (stopped{}); errors.As(err, &sig) {
-		if number, ok := sig.Signal.(syscall.Signal); ok && number != syscall.SIGINT { // of which mage makes 1
+		if number, ok := sig.Signal.(syscall.Signal); ok && number != syscall.SIGINT { // mage exits with 1 after SIGINT
 			return mg.Fatal(128+int(number), "thimble: ", plaintext.Error(err))
 		}
 	}
@@ -83,8 +83,7 @@ type stopped struct{ os.Signal }
 
 func (s stopped) Error() string { return "stopped: " + s.Signal.String() }
 
-// endedByMage says why mage has ended a context: on SIGINT, or when the time of its -t
-// is up.
+// endedByMage returns why mage ended a context: SIGINT, or the time of its flag -t is up.
 func endedByMage(ctx context.Context) error {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return stopped{os.Interrupt}
@@ -92,7 +91,7 @@ func endedByMage(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// choose takes the flags that several targets have.
+// choose reads the flags that several targets have.
 func (s *session) choose(platform *string, test *bool) {
 	if platform != nil {
 		s.options.Platforms = strings.Split(*platform, ",")
@@ -100,7 +99,7 @@ func (s *session) choose(platform *string, test *bool) {
 	s.options.SkipTests = test != nil && !*test
 }
 
-// result shows what a run made.
+// result prints what a run made.
 func (s *session) result(r *build.Result, err error) {
 	if err != nil {
 		s.err = err

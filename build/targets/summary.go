@@ -18,9 +18,8 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// summarize writes what a run made, for a reader: each image with its reference,
-// digest, layers and sizes, what it holds of an operating system and why, and the
-// time by stage.
+// summarize writes what a run made, for a reader: each image with its reference, digest, layers
+// and sizes, the parts of an operating system in it with the reasons, and the time by stage.
 func summarize(out io.Writer, r *build.Result) error {
 	w := bufio.NewWriter(out)
 	dist := relative(r.Dist)
@@ -66,7 +65,7 @@ func summarize(out io.Writer, r *build.Result) error {
 	return w.Flush()
 }
 
-// inputs says how old an image is, where its digest is stable.
+// inputs prints the age of an image with a stable digest.
 func inputs(w io.Writer, r *build.Result, name string) {
 	for _, img := range r.Plan.Images {
 		if in := img.Inputs; img.Name == name && in != nil {
@@ -79,7 +78,7 @@ func inputs(w io.Writer, r *build.Result, name string) {
 	}
 }
 
-// released is what a release made besides images.
+// released prints what a release made in addition to images.
 func released(w io.Writer, dist string, r *build.Result) {
 	if len(r.Signatures) == 0 {
 		return
@@ -145,7 +144,7 @@ func platform(w io.Writer, dist string, p build.PlatformResult) {
 	_ = t.Flush()
 }
 
-// linked are the names of libraries, without folders.
+// linked returns the names of libraries, without folders.
 func linked(libraries []build.Library) []string {
 	var names []string
 	for _, l := range libraries {
@@ -154,7 +153,7 @@ func linked(libraries []build.Library) []string {
 	return names
 }
 
-// included are the needs that the image has files for.
+// included returns the needs that the image has files for.
 func included(needs []build.Need) []string {
 	var names []string
 	for _, n := range needs {
@@ -165,7 +164,7 @@ func included(needs []build.Need) []string {
 	return names
 }
 
-// size is a number of bytes as a reader takes it in: 1.2 MB, 236 kB.
+// size formats a number of bytes for a reader: 1.2 MB, 236 kB.
 func size(n int64) string {
 	switch {
 	case n < 1000:
@@ -176,7 +175,7 @@ func size(n int64) string {
 	return fmt.Sprintf("%.1f MB", float64(n)/1e6)
 }
 
-// relative is a path relative to the current folder where that is shorter.
+// relative returns a path relative to the current folder if that is shorter.
 func relative(path string) string {
 	wd, err := os.Getwd()
 	if err != nil {

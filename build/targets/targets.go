@@ -133,7 +133,7 @@ func Clean(ctx context.Context,
 	return run(ctx, nil, offline, func(ctx context.Context, s *session) error { return build.Clean(ctx, s.options) })
 }
 
-// value is what a flag was set to; "" if it was not.
+// value returns the value of a flag; "" if it was not set.
 func value(flag *string) string {
 	if flag == nil {
 		return ""
