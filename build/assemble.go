@@ -19,26 +19,25 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// assembled is what assembly adds to a unit.
+// assembled is the part of a unit that assembly fills in.
 type assembled struct {
-	// inBase are the needs that the base serves.
+	// inBase are the needs that the base already satisfies.
 	base   base.Base
 	inBase []string
-	layers []image.Layer // from the bottom to the top
-	// rootfsKey and assetsKey stand for the content of these layers, and are
-	// empty where there is none; components tells what brought it.
+	layers []image.Layer // from bottom to top
+	// rootfsKey and assetsKey identify the content of these layers; empty if there is no such
+	// layer. components returns the components they contain.
 	rootfsKey, assetsKey string
 	components           func(context.Context) ([]tree.Component, error)
-	// libraries are what the binary is linked with when it starts.
+	// libraries are the libraries that the binary loads when it starts.
 	libraries []dynlink.Library
-	// tools are those of a debug image.
+	// tools are the tools of a debug image.
 	tools func() (*tree.Tree, error)
 }
 
-// assemble makes the layers of one image, the root file system, the user's own
-// files, and the binary with the licences of what it links; beside them the
-// SBOMs, which describe the same; and of all that the image. A unit for an archive only has the
-// SBOMs alone.
+// assemble makes the layers of one image: the root file system, the user's files, and the
+// binary with the licences of its modules. At the same time it makes the SBOMs. Then it builds
+// the image. A unit that is only for an archive gets just the SBOMs.
 func (r *run) assemble(ctx context.Context, u *unit) error {
 	if u.archiveOnly {
 		return r.Stage("describe "+u.String(), func() (string, error) {
@@ -91,8 +90,7 @@ func (r *run) assemble(ctx context.Context, u *unit) error {
 	})
 }
 
-// layersOf finds out what the layers are made of, and returns for each how it is
-// made, from the bottom to the top.
+// layersOf returns for each layer a function that makes it, from bottom to top.
 func (r *run) layersOf(ctx context.Context, u *unit) ([]func(context.Context) (image.Layer, error), error) {
 	p := r.resolved.Plan
 	var err error
@@ -182,7 +180,7 @@ func (r *run) layersOf(ctx context.Context, u *unit) ([]func(context.Context) (i
 	}), nil
 }
 
-// layer returns how a layer is made, or taken from the cache.
+// layer returns a function that makes a layer or takes it from the cache.
 func (r *run) layer(name, key string, make func() (*tree.Tree, error)) func(context.Context) (image.Layer, error) {
 	return func(ctx context.Context) (image.Layer, error) {
 		l, err := r.cache.Layer(ctx, name+"-"+key, r.resolved.Plan.Compression, tarOf(make))
@@ -200,7 +198,7 @@ func tarOf(make func() (*tree.Tree, error)) func(io.Writer) error {
 	}
 }
 
-// files are the needs that the image has files for, besides those of its base.
+// files returns the needs that the image has its own files for, not those in its base.
 func (u *unit) files() []string {
 	var names []string
 	for _, n := range u.needs {

@@ -15,7 +15,7 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// baseSources are where bases come from by a session's settings; c keeps what was read.
+// baseSources returns where bases come from, by a session's settings; c caches what was read.
 func baseSources(s *session.Session, c *cache.Cache, cacheVersion string) base.Sources {
 	return base.Sources{
 		Path: s.Path,
@@ -28,7 +28,7 @@ func baseSources(s *session.Session, c *cache.Cache, cacheVersion string) base.S
 	}
 }
 
-// baseSignatures are those that the images of the plan require of their bases.
+// baseSignatures returns the signatures that the images of the plan require of their bases.
 func (r *run) baseSignatures() base.Signatures {
 	return base.Signatures{
 		Wanted:      base.WantedBy(r.resolved.Plan.Images, r.resolved.Signed),
@@ -36,12 +36,13 @@ func (r *run) baseSignatures() base.Signatures {
 	}
 }
 
-// debianMirror is where packages come from.
+// debianMirror returns the mirror for Debian packages.
 func debianMirror(s *session.Session) debian.Mirror {
 	return debian.Mirror{URL: s.Config.Debian.Mirror, Client: s.Client(), Cache: filepath.Join(s.Cache, "debian")}
 }
 
-// fetchBases puts what the bases of a plan are made of into the session's cache folder.
+// fetchBases downloads everything the bases of a plan are made of into the session's cache
+// folder.
 func fetchBases(ctx context.Context, s *session.Session, p *plan.Plan) error {
 	if p.Lock == nil {
 		return nil
@@ -53,7 +54,7 @@ func fetchBases(ctx context.Context, s *session.Session, p *plan.Plan) error {
 	return base.Fetch(ctx, baseSources(s, content, ""), p)
 }
 
-// baseUse is what a unit's image is built upon.
+// baseUse returns the base that a unit's image uses.
 func baseUse(u *unit) lock.Use {
 	return lock.Use{Base: u.image.Base, Packages: u.image.Packages, Platform: u.platform}
 }

@@ -11,9 +11,8 @@ import (
 	"github.com/thimble-build/thimble/build/internal/compare"
 )
 
-// Between compares two builds by their manifest.json files, and by the layouts, the
-// binaries and the documents where they lie beside them. That the builds differ is an
-// answer, and no error.
+// Between compares two builds by their manifest.json files and, if they are beside these, by
+// the layouts, binaries and documents. A difference between the builds is not an error.
 func Between(ctx context.Context, o Options, a, b string) (*Comparison, error) {
 	s, err := o.session(ctx)
 	if err != nil {

@@ -19,21 +19,20 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// unit is one image for one platform on its way through the stages.
+// unit is one image for one platform while it goes through the stages.
 type unit struct {
 	image    plan.Image
 	platform plan.Platform
-	// archiveOnly is a unit whose binary goes into an archive, and into no image.
+	// archiveOnly marks a unit whose binary goes only into an archive, not into an image.
 	archiveOnly bool
 
 	path string // of the binary
-	// symbols is the file with the binary's debug symbols, found by the build id; nil and
-	// empty where they are not kept.
+	// symbols is the file with the binary's debug symbols, which debuggers find by buildID;
+	// both are empty if symbols are not kept.
 	symbols *madeFile
 	buildID string
-	// before is the binary as an earlier run left it, nil if there is none that
-	// could be used; it is found out beside the compiler, which often leaves the
-	// binary alone.
+	// before returns the usable binary of an earlier run, nil if there is none. It runs at the
+	// same time as the compiler, which often leaves the binary unchanged.
 	before func() *examined
 	*examined
 
@@ -44,7 +43,7 @@ type unit struct {
 
 func (u *unit) String() string { return u.image.Name + " " + u.platform.String() }
 
-// units are the images of the plan for every platform, in the plan's order.
+// units returns the images of the plan for every platform, in the plan's order.
 func (r *run) units() []*unit {
 	p := r.resolved.Plan
 	units := make([]*unit, 0, len(p.Images)*len(p.Platforms))
@@ -56,7 +55,7 @@ func (r *run) units() []*unit {
 	return units
 }
 
-// archiveOnlyUnits are the same programs for the platforms that have archives alone.
+// archiveOnlyUnits returns the same programs for the platforms that only have archives.
 func (r *run) archiveOnlyUnits() []*unit {
 	p := r.resolved.Plan
 	var units []*unit
@@ -68,16 +67,15 @@ func (r *run) archiveOnlyUnits() []*unit {
 	return units
 }
 
-// workFolder is where the compiler writes: outside the output folder, which
-// changes only at the end, and the same for every run, because the go command
-// links again if its output has gone. The lock of the output folder covers it.
+// workFolder returns the folder that the compiler writes to. It is outside the output folder,
+// which changes only at the end. It is the same for every run, because the go command links
+// again if its output is missing. The lock of the output folder protects it.
 func (r *run) workFolder() string {
 	id := sha256.Sum256([]byte(r.Dist + r.debug.flags()))
 	return filepath.Join(r.Cache, "bin", hex.EncodeToString(id[:8]))
 }
 
-// trimWork removes the work folders of output folders that nobody has used for a
-// month.
+// trimWork removes the work folders of output folders that were not used for a month.
 func (r *run) trimWork() error {
 	now := time.Now()
 	if err := os.Chtimes(r.workFolder(), now, now); err != nil {
@@ -102,8 +100,7 @@ func (r *run) trimWork() error {
 	return nil
 }
 
-// explainCgo adds the packages that are written with cgo to the error of a
-// compiler that did not get to see them.
+// explainCgo adds to a compiler error the packages that use cgo and were therefore left out.
 func (r *run) explainCgo(ctx context.Context, err error, platform plan.Platform, images []plan.Image) error {
 	refused := new(compile.Error)
 	if !errors.As(err, &refused) {
@@ -124,8 +121,8 @@ func (r *run) explainCgo(ctx context.Context, err error, platform plan.Platform,
 	return err
 }
 
-// value keeps what make returns in the cache, as JSON. What was kept by another
-// build of thimble itself is not taken.
+// value caches what make returns, as JSON. It does not use values that another build of thimble
+// cached.
 func value[T any](r *run, key string, make func() (T, error)) (T, error) {
 	return cache.JSON(r.cache, r.cacheVersion+key, make)
 }

@@ -1,16 +1,16 @@
-// Package build is thimble's public API, and the only package that knows the
-// order of the stages:
+// Package build is thimble's public API, and the only package that knows the order of the
+// stages:
 //
 //	Config ─▶ resolve ─▶ Plan ─▶ for each image and platform
 //	                               compile ─▶ needs ─▶ tree ─▶ image
 //	                         ─▶ index ─▶ describe ─▶ publish ─▶ manifest
 //
-// Most callers need Image, which does all of it and returns a Result; Binaries
-// stops after the compiler, Plan before it. The Mage targets in build/targets are
-// thin: flags in, one call of this package, output out.
+// Most callers need Image, which runs all stages and returns a Result. Binaries stops after the
+// compiler, Plan before it. The Mage targets in build/targets are thin: they read flags, call
+// one function of this package, and print the result.
 //
-// A run writes to Config.Dist and to its cache folder and nowhere else. The
-// output folder changes only when everything has succeeded.
+// A run writes only to Config.Dist and to its cache folder. The output folder changes only when
+// everything has succeeded.
 package build
 
 import (
@@ -35,41 +35,41 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// Result is what a run made.
+// Result is the outcome of a run.
 type Result struct {
 	Manifest
-	// Dist is the absolute output folder.
+	// Dist is the absolute path of the output folder.
 	Dist string
-	// Tests counts what was tested; nil where nothing was.
+	// Tests counts the tests that ran; nil if none ran.
 	Tests *gotest.Result
-	// Loaded says which engine has the images now; empty where none was asked.
+	// Loaded names the engine that now has the images; empty if Load was not requested.
 	Loaded []publish.Loaded
 	// Archive is the docker archive that was written, if any.
 	Archive string
 	// Instructions say how to use a debug image.
 	Instructions []Instruction
-	// VerifyCommands are what Dist/verify/verify.sh runs, to verify a release with
-	// stock clients.
+	// VerifyCommands are the commands in Dist/verify/verify.sh, which verify a release with
+	// standard clients.
 	VerifyCommands []string
-	// Previous are the images of the release before this one, by name, as their registry
-	// has them; only where Options.Summary asks for them, and only those that are there.
+	// Previous are the images of the previous release that are still in the registry, by name.
+	// It is set only with Options.Summary.
 	Previous map[string]PreviousImage
-	// Stages are the times that the stages took, in the order of their end.
-	// Several run at once.
+	// Stages are the times of the stages, in the order in which they ended. Several run at
+	// once.
 	Stages []Stage
 	// Elapsed is the time of the whole run.
 	Elapsed time.Duration
 }
 
-// Stage is a stage of a run and how long it took.
+// Stage is a stage of a run and its duration.
 type Stage struct {
 	Name    string        `json:"name"`
 	Elapsed time.Duration `json:"elapsed"`
 }
 
-// Plan resolves the Config and nothing more; with the platforms "all", as a release
-// does. The files that would go into the images have been compared with the commit. What
-// only a binary tells is not in the plan: nothing is compiled.
+// Plan resolves the Config without compiling. With the platforms "all" it returns the plan of a
+// release. The files that would go into the images are compared with the commit. Values that
+// are read from a binary are not in the plan.
 func Plan(ctx context.Context, o Options) (p *plan.Plan, err error) {
 	r, err := start(ctx, o, false)
 	if err != nil {
@@ -114,8 +114,8 @@ func Test(ctx context.Context, o Options) (result *Result, err error) {
 	return r.result(), nil
 }
 
-// Clean removes what thimble made in the output folder, and the folder if it is
-// then empty.
+// Clean removes everything that thimble made in the output folder, and the folder if it is then
+// empty.
 func Clean(ctx context.Context, o Options) error {
 	s, err := o.session(ctx)
 	if err != nil {
@@ -138,34 +138,34 @@ type run struct {
 	tests    *gotest.Result
 
 	mu sync.Mutex
-	// stood is what was there before Config.Before ran.
+	// stood is what existed before Config.Before ran.
 	stood generated.Standing
-	// found is what was found out of the source, once make has compiled it.
+	// found are the findings about the source, once make has compiled it.
 	found *findings
-	// texts are the licence texts by what was found out of the modules.
+	// texts are the licence texts, by the findings about the modules.
 	texts map[string]func() ([]byte, error)
 	open  []*os.File
-	// whole ends with the run: for work that outlives the group that began it.
+	// whole ends with the run. It is for work that outlives the group that started it.
 	whole context.Context
-	// background is work that is waited for before the run ends.
+	// background is work that must end before the run ends.
 	background sync.WaitGroup
 
 	making
-	// engine is that which gets the images; only where that was asked for.
+	// engine is the container engine that gets the images, if that was requested.
 	engine publish.Engine
 	// dist is the output folder, once build has opened it.
 	dist *publish.Dist
 
-	// bases are those of the plan, once build has begun.
+	// bases are the bases of the plan, once build has started.
 	bases   *base.Set
 	cache   *cache.Cache
 	modules *modsum.Cache
-	// cacheVersion goes before every key of a cached value: see kitCacheVersion.
+	// cacheVersion is the prefix of every key of a cached value: see kitCacheVersion.
 	cacheVersion string
 }
 
-// start settles the options and runs Config.Before; fresh removes first what that made in an
-// earlier run.
+// start applies the options and runs Config.Before. With fresh, it first removes the files that
+// Config.Before made in an earlier run.
 func start(ctx context.Context, o Options, fresh bool) (*run, error) {
 	s, err := o.session(ctx)
 	if err != nil {
@@ -198,7 +198,7 @@ func (r *run) resolve(ctx context.Context) error {
 	})
 }
 
-// missedSecrets says what tests that failed did not see, where they saw only some secrets.
+// missedSecrets names the secrets that failed tests did not see, if any were withheld.
 func (r *run) missedSecrets(seen []string) {
 	var missed []string
 	for _, name := range secret.Names(r.Secrets) {
@@ -211,7 +211,7 @@ func (r *run) missedSecrets(seen []string) {
 	}
 }
 
-// test runs what Config.Test asks for.
+// test runs the tests of Config.Test.
 func (r *run) test(ctx context.Context) error {
 	return r.Stage("test", func() (string, error) {
 		in := gotest.Input{Go: r.resolved.Go, Config: r.Config.Test, Tags: r.resolved.Plan.Build.Tags, Parallel: r.resolved.Go.Parallel, Env: secret.Select(r.Secrets, r.Config.Test.Env), Confined: r.Confines()}
@@ -219,7 +219,7 @@ func (r *run) test(ctx context.Context) error {
 		result, err := gotest.Run(ctx, in)
 		if err != nil {
 			if failedTests(err) {
-				r.tests = &result // a release may say so and go on
+				r.tests = &result // a release may allow this, report it and continue
 				r.missedSecrets(in.Env)
 			}
 			return "", err
@@ -232,7 +232,7 @@ func (r *run) test(ctx context.Context) error {
 	})
 }
 
-// times notes how long the stages take, on the way to the progress.
+// times records the duration of each stage and passes everything on to Progress.
 type times struct {
 	Progress
 	mu     sync.Mutex
@@ -255,7 +255,7 @@ func (t *times) ended() []Stage {
 	return slices.Clone(t.stages)
 }
 
-// result is what every run comes to, so far.
+// result returns the part of the Result that every run has.
 func (r *run) result() *Result {
 	return &Result{
 		Manifest: Manifest{Plan: r.resolved.Plan}, Dist: r.Dist, Tests: r.tests,

@@ -15,9 +15,9 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// kitCacheVersion tells the values that this build of thimble caches from those of
-// another one. A version that is released says it all; in between, the executable
-// stands for the code, by its content: mage links it anew for every call.
+// kitCacheVersion identifies the build of thimble that caches a value. A released version is
+// enough. For any other version it is the content of the executable, which mage links anew for
+// every call.
 func kitCacheVersion(ctx context.Context, k plan.Kit) (string, error) {
 	if semver.IsValid(k.Version) && semver.Build(k.Version) == "" {
 		return k.Version + "-", nil
@@ -40,8 +40,8 @@ func kitCacheVersion(ctx context.Context, k plan.Kit) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)) + "-", nil
 }
 
-// buildID is the note that the linker leaves in an ELF file, which holds a hash of
-// all of it, so that the rest need not be read.
+// buildID returns the note that the linker writes into an ELF file. It contains a hash of the
+// whole file, so the rest need not be read.
 func buildID(r io.ReaderAt) ([]byte, bool) {
 	f, err := elf.NewFile(r)
 	if err != nil {

@@ -8,13 +8,13 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// complete writes into the plan what the binaries say and what was found out of the source:
-// what the go command stamped, whether the tree differs from the commit, the service's
-// licence. Nothing else uses the plan meanwhile. It can be called again.
+// complete adds to the plan what the binaries contain and what was found out about the source:
+// the go command's stamp, whether the tree differs from the commit, the service's licence.
+// Nothing else uses the plan at the same time. It can be called again.
 //
-// The tree is dirty if something that goes into the images differs from the commit, or if
-// the go command stamped that git called the tree changed: the program then says so itself.
-// Git can make a tree dirty, and never clean.
+// The tree is dirty if something that goes into the images differs from the commit, or if the
+// go command stamped the tree as modified, because the program then reports itself as modified.
+// Git can make a tree dirty, but never clean.
 func (r *run) complete(units []*unit, found *findings) error {
 	p := r.resolved.Plan
 	modified := r.resolved.Reported != ""
@@ -55,7 +55,7 @@ func (r *run) complete(units []*unit, found *findings) error {
 	return nil
 }
 
-// stampOf is what the go command stamped into all of the binaries.
+// stampOf returns the go command's stamp, which must be the same in all binaries.
 func stampOf(units []*unit) (compile.Stamp, error) {
 	first := compile.ReadStamp(units[0].build)
 	for _, u := range units[1:] {
@@ -67,14 +67,14 @@ func stampOf(units []*unit) (compile.Stamp, error) {
 	return first, nil
 }
 
-// noticeDirt tells the user what makes the tree dirty.
+// noticeDirt tells the user which file makes the tree dirty.
 func (r *run) noticeDirt() {
 	if p := r.resolved.Plan; p.Dirty {
 		r.Progress.Notice("the tree differs from the commit: " + dirt(p))
 	}
 }
 
-// dirt is the file that makes the tree dirty, and why.
+// dirt returns the file that makes the tree dirty, and why.
 func dirt(p *plan.Plan) string {
 	if p.DirtyCause == "" {
 		return p.DirtyFile

@@ -16,21 +16,21 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// Instruction is a command that uses a debug image, and what it is for.
+// Instruction is a command that uses a debug image, and its purpose.
 type Instruction struct {
 	Image   string `json:"image"`
 	Purpose string `json:"purpose"`
 	Command string `json:"command"`
 }
 
-// Debug makes images of the same services with a debugger: compiled without optimisation,
-// with their symbols, started by dlv, which listens on port 40000, and with a shell and
-// busybox's commands. A toolbox is an image without the service, and with the symbols of
-// its release, that joins the container of a running release instead.
+// Debug makes images of the same services with a debugger. They are compiled without
+// optimisation, keep their symbols, and are started by dlv, which listens on port 40000. They
+// also have a shell and busybox's commands. A toolbox is an image with the symbols of a release
+// but without the service. It joins the container of a running release.
 //
-// The tags end in -debug and -toolbox, and nothing is pushed. Tests are left out: they may
-// fail for the very reason that is looked for. dlv is what the repository's tools pin (see
-// package delve), busybox what its lock pins.
+// The tags end in -debug and -toolbox, and nothing is pushed. Tests do not run, because the bug
+// under debugging may make them fail. The repository's tools pin dlv (see package delve), its
+// lock file pins busybox.
 func Debug(ctx context.Context, o Options, toolbox bool) (result *Result, err error) {
 	o.SkipTests = true
 	d := &debugging{toolbox: toolbox, tools: map[plan.Platform]*debugTools{}}
@@ -60,18 +60,18 @@ func Debug(ctx context.Context, o Options, toolbox bool) (result *Result, err er
 	return r.finished(result, err)
 }
 
-// debugging is what is different for a run that makes debug images. Its methods that
-// others call do nothing on nil.
+// debugging is what differs in a run that makes debug images. The methods that other code calls
+// do nothing on nil.
 type debugging struct {
 	*run
 	toolbox bool
 	delve   *delve.Source
-	// tools are complete once build was called for the platform.
+	// tools are complete for a platform once build was called for it.
 	tools map[plan.Platform]*debugTools
 }
 
-// Where the tools are in the image: a folder of their own, which no base has, so that no
-// link of a base, such as /bin, is in the way.
+// The folder of the tools in the image. No base contains it, so links in a base, such as /bin,
+// cannot conflict with it.
 const (
 	debugFolder = "/debug"
 	debugBin    = debugFolder + "/bin"
@@ -79,7 +79,7 @@ const (
 	debugPort   = "40000"
 )
 
-// prepare finds the tools, before anything is compiled, and changes the plan.
+// prepare finds the tools before anything is compiled, and changes the plan.
 func (d *debugging) prepare(ctx context.Context, r *run) error {
 	d.run = r
 	return r.Stage("find tools", func() (string, error) {
@@ -118,7 +118,7 @@ func (d *debugging) prepare(ctx context.Context, r *run) error {
 	})
 }
 
-// pin puts into the plan what the images are made of now: their bases, and busybox.
+// pin adds to the plan what the images are now made of: their bases, and busybox.
 func (d *debugging) pin(all *plan.Lock) error {
 	p := d.resolved.Plan
 	uses := lock.Uses(p.Images, p.Platforms)
@@ -130,12 +130,12 @@ func (d *debugging) pin(all *plan.Lock) error {
 	return err
 }
 
-// busyboxOn is what debug images have of Debian, beside their base.
+// busyboxOn returns the Debian packages that debug images have in addition to their base.
 func busyboxOn(p plan.Platform) lock.Use {
 	return lock.Use{Base: plan.BaseDebian, Packages: []string{busybox.Package}, Platform: p}
 }
 
-// findBusybox is the lock's entry for a platform.
+// findBusybox returns the lock's entry for a platform.
 func (d *debugging) findBusybox(all *plan.Lock, platform plan.Platform) (debian.Selection, error) {
 	suite := d.resolved.Suite
 	locked := lock.Suite(all, suite)
@@ -150,8 +150,8 @@ func (d *debugging) findBusybox(all *plan.Lock, platform plan.Platform) (debian.
 	return s, nil
 }
 
-// debugUses are the uses of busybox in debug images, for a repository whose tools have
-// delve, on the platforms that delve supports.
+// debugUses returns how debug images use busybox, on the platforms that delve supports. It is
+// empty if the repository's tools do not include delve.
 func (r *run) debugUses(ctx context.Context, platforms []plan.Platform) ([]lock.Use, error) {
 	source, err := delve.Find(ctx, r.Workdir, r.Env, r.ForModules()...)
 	if errors.Is(err, delve.ErrNotPinned) {
@@ -176,7 +176,7 @@ func (r *run) debugUses(ctx context.Context, platforms []plan.Platform) ([]lock.
 
 // debugged changes an image into its debug image.
 func debugged(img *plan.Image) {
-	// dlv keeps its settings below HOME, and debuggers write files.
+	// dlv writes its settings below HOME, and debuggers write files.
 	for _, need := range []string{plan.NeedHome, plan.NeedTmp, plan.NeedUsers} {
 		if !slices.Contains(img.Include, need) && !slices.Contains(img.Exclude, need) {
 			img.Include = append(img.Include, need)
@@ -189,8 +189,8 @@ func debugged(img *plan.Image) {
 	img.Title += " (debug)"
 }
 
-// toolboxOf is the toolbox of an image. It runs as root, since the kernel gives a
-// capability that was added to a container to nobody else.
+// toolboxOf returns the toolbox of an image. It runs as root, because the kernel gives a
+// capability that was added to a container only to root.
 func toolboxOf(img plan.Image) plan.Image {
 	return plan.Image{
 		Name: img.Name, Package: img.Package, Repository: img.Repository, Base: plan.BaseScratch, Cgo: img.Cgo,
@@ -203,8 +203,8 @@ func toolboxOf(img plan.Image) plan.Image {
 	}
 }
 
-// withPath is an environment in which the tools are found, after the given folders and
-// whatever PATH there is.
+// withPath returns env with the folder of the tools at the end of PATH. If env has no PATH, it is
+// set to the folders of first, the tools and the usual folders.
 func withPath(env []string, first ...string) []string {
 	env = slices.Clone(env)
 	for i, e := range env {
@@ -217,7 +217,7 @@ func withPath(env []string, first ...string) []string {
 	return append(env, "PATH="+strings.Join(folders, ":"))
 }
 
-// suffix is what names of debug images end in.
+// suffix returns the suffix of names of debug images.
 func (d *debugging) suffix() string {
 	switch {
 	case d == nil:
@@ -230,7 +230,7 @@ func (d *debugging) suffix() string {
 
 func (d *debugging) isToolbox() bool { return d != nil && d.toolbox }
 
-// flags tells binaries that are compiled in another way than a release's from those.
+// flags distinguishes binaries with other compiler flags from those of a release.
 func (d *debugging) flags() string {
 	if d == nil || d.toolbox {
 		return ""
@@ -249,10 +249,10 @@ func (d *debugging) tag(p *plan.Plan) {
 }
 
 // headless are dlv's flags to serve any number of clients, one after the other, while the
-// service goes on.
+// service continues to run.
 var headless = []string{"--headless", "--listen=:" + debugPort, "--api-version=2", "--accept-multiclient", "--continue"}
 
-// entrypoint is what the image starts; nil for the binary.
+// entrypoint returns what the image starts; nil for the binary.
 func (d *debugging) entrypoint(u *unit) []string {
 	switch {
 	case d == nil:

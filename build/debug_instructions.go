@@ -11,7 +11,7 @@ import (
 	"github.com/thimble-build/thimble/build/internal/publish"
 )
 
-// writeInstructions returns how the images are used, and stages what the commands need.
+// writeInstructions returns how to use the images, and stages the files that the commands need.
 func (d *debugging) writeInstructions(dist *publish.Dist, units []*unit) (instructions []Instruction, err error) {
 	if d.toolbox {
 		err := writeSecurityContext(dist, toolboxSpec, map[string]any{
@@ -48,7 +48,7 @@ func (d *debugging) writeInstructions(dist *publish.Dist, units []*unit) (instru
 		}
 		capability, replace := "", "--set-image=CONTAINER="+ref
 		if len(u.image.Capabilities) > 0 {
-			// What replaces an image alone gives the container no capability.
+			// A command that only replaces the image gives the container no capability.
 			capability = "--cap-add=SYS_PTRACE "
 			spec := path.Join("debug", u.image.Name+"-debug.json")
 			replace = "--container=CONTAINER --image=" + ref + " --custom=" + d.shown(spec)
@@ -66,16 +66,16 @@ func (d *debugging) writeInstructions(dist *publish.Dist, units []*unit) (instru
 	return instructions, nil
 }
 
-// toolboxSpec is where the part of a container's specification is that a toolbox needs,
-// below the output folder.
+// toolboxSpec is the path, below the output folder, of the container specification fields that
+// a toolbox needs.
 const toolboxSpec = "debug/toolbox.json"
 
-// shown is a path below the output folder, as it is typed in the working folder.
+// shown returns a path below the output folder, relative to the working folder.
 func (d *debugging) shown(below string) string {
 	return path.Join(filepath.ToSlash(d.Config.Dist), below)
 }
 
-// writeSecurityContext writes what kubectl debug takes with -custom.
+// writeSecurityContext writes the file for kubectl debug -custom.
 func writeSecurityContext(dist *publish.Dist, below string, context map[string]any) error {
 	spec, err := json.MarshalIndent(map[string]any{"securityContext": context}, "", "  ")
 	if err != nil {
@@ -84,7 +84,7 @@ func writeSecurityContext(dist *publish.Dist, below string, context map[string]a
 	return dist.Write(below, append(spec, '\n'))
 }
 
-// containerCapabilities are file capabilities in the words of Kubernetes, sorted.
+// containerCapabilities returns file capabilities with the names that Kubernetes uses, sorted.
 func containerCapabilities(lists ...[]string) []string {
 	var all []string
 	for _, c := range slices.Concat(lists...) {

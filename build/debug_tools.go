@@ -44,10 +44,10 @@ type debugTools struct {
 // debugFormat is part of the key of the layer with the tools.
 const debugFormat = "thimble debug 1"
 
-// debugLicenses are the licence texts of what dlv is made of.
+// debugLicenses is the path of the licence texts of dlv and its modules.
 const debugLicenses = debugFolder + "/licenses/third-party.txt"
 
-// build makes dlv for a platform, and finds out what it is made of.
+// build makes dlv for a platform, and finds its modules and licences.
 func (d *debugging) build(ctx context.Context, platform plan.Platform) error {
 	if d == nil {
 		return nil
@@ -89,7 +89,7 @@ func (d *debugging) build(ctx context.Context, platform plan.Platform) error {
 	})
 }
 
-// digests are those of the file as it is at a path of the image.
+// digests returns the digests of the file for its path in the image.
 func (m *madeFile) digests(ctx context.Context, in string) (tree.File, error) {
 	content, err := m.open()
 	if err != nil {
@@ -110,9 +110,9 @@ func digestReader(r io.Reader, in string) (tree.File, error) {
 	}, nil
 }
 
-// dlvCapabilities are the file capabilities of dlv. The kernel withholds those of a
-// service from a process that is traced by one without CAP_SYS_PTRACE, and gives root
-// the files in /proc of one that has them, hence CAP_DAC_OVERRIDE.
+// dlvCapabilities returns the file capabilities of dlv. When a process is traced, the kernel
+// withholds the service's file capabilities unless the tracer has CAP_SYS_PTRACE. It makes root
+// the owner of /proc files of a process with capabilities, so dlv also needs CAP_DAC_OVERRIDE.
 func (d *debugging) dlvCapabilities(u *unit) []string {
 	if d.toolbox || len(u.image.Capabilities) == 0 {
 		return nil
@@ -120,7 +120,7 @@ func (d *debugging) dlvCapabilities(u *unit) []string {
 	return []string{"cap_sys_ptrace", "cap_dac_override"}
 }
 
-// key stands for what the layers hold.
+// key identifies the content of the layers.
 func (d *debugging) key(u *unit) string {
 	if d == nil {
 		return ""
@@ -131,8 +131,8 @@ func (d *debugging) key(u *unit) string {
 	return hex.EncodeToString(h.Sum(nil)) + u.buildID
 }
 
-// layers are those that a debug image has instead of or below the binary's; nil for any
-// other image.
+// layers returns the layers that a debug image has instead of or below the binary's; nil for
+// other images.
 func (d *debugging) layers(ctx context.Context, u *unit) []func(context.Context) (image.Layer, error) {
 	if d == nil {
 		return nil
@@ -147,7 +147,7 @@ func (d *debugging) layers(ctx context.Context, u *unit) []func(context.Context)
 	return all
 }
 
-// symbolsIn is where debuggers look for symbols by themselves.
+// symbolsIn returns the path where debuggers look for symbols by default.
 func symbolsIn(u *unit) string { return path.Join("/usr/lib/debug", buildIDPath(u.buildID)) }
 
 func (d *debugging) symbolTree(u *unit) (*tree.Tree, error) {
@@ -157,7 +157,7 @@ func (d *debugging) symbolTree(u *unit) (*tree.Tree, error) {
 	})
 }
 
-// toolTree has dlv, busybox with a link for each of its commands, and the licences of both.
+// toolTree returns dlv, busybox with a link for each of its commands, and the licences of both.
 func (d *debugging) toolTree(ctx context.Context, u *unit) (*tree.Tree, error) {
 	t := d.tools[u.platform]
 	caps, err := capability.Encode(d.dlvCapabilities(u))
@@ -251,7 +251,7 @@ func readNode(n tree.Node) ([]byte, error) {
 	return io.ReadAll(r)
 }
 
-// components are what Debian's packages bring to a debug image.
+// components returns the components that Debian packages add to a debug image.
 func (d *debugging) components(ctx context.Context, u *unit) ([]tree.Component, error) {
 	if d == nil {
 		return nil, nil
@@ -265,7 +265,7 @@ func (d *debugging) components(ctx context.Context, u *unit) ([]tree.Component, 
 	})
 }
 
-// binary is the executable that the SBOM and the healthcheck are about.
+// binary returns the path of the executable for the SBOM and the healthcheck.
 func (d *debugging) binary(u *unit) string {
 	if d.isToolbox() {
 		return debugDlv
@@ -275,7 +275,7 @@ func (d *debugging) binary(u *unit) string {
 
 func (u *unit) appPath() string { return tree.AppPath(u.image.Name) }
 
-// describe adds dlv to what an SBOM says, and takes the service out of a toolbox's.
+// describe adds dlv to an SBOM, and removes the service from a toolbox's SBOM.
 func (d *debugging) describe(ctx context.Context, u *unit, in *describe.Input) error {
 	if d == nil {
 		return nil

@@ -30,9 +30,9 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// described is what the description adds to a unit.
+// described is the part of a unit that the description fills in.
 type described struct {
-	modules  []golist.Module // linked ones, the main module among them
+	modules  []golist.Module // linked modules, including the main module
 	licenses map[string]license.Result
 	texts    []byte
 
@@ -44,8 +44,8 @@ type described struct {
 	spdx, cyclonedx []byte
 }
 
-// findLicenses scans the linked modules' licences, which is slow the first time
-// and cached from then on.
+// findLicenses scans the licences of the linked modules. The result is cached, because the
+// first scan is slow.
 func (r *run) findLicenses(ctx context.Context, u *unit, modules []golist.Module) error {
 	std := license.Standard(r.resolved.Go.Root, r.resolved.Plan.Toolchain.Version)
 	u.modules = modules
@@ -75,7 +75,7 @@ func (r *run) findLicenses(ctx context.Context, u *unit, modules []golist.Module
 	return err
 }
 
-// licenseTexts are the texts of the same modules only once for all images.
+// licenseTexts reads the texts of the same modules only once for all images.
 func (r *run) licenseTexts(modules []license.Module, results []license.Result) ([]byte, error) {
 	key, err := json.Marshal(results)
 	if err != nil {
@@ -95,8 +95,8 @@ func (r *run) memo(key string, make func() ([]byte, error)) ([]byte, error) {
 	return r.cache.Value(r.cacheVersion+key, make)
 }
 
-// ownLicenses is the licence of the service itself, as an SPDX expression: what
-// its module's root says, else the repository's; "" if neither says it.
+// ownLicenses returns the licence of the service as an SPDX expression: that of its module's
+// root, else that of the repository; "" if there is none.
 func (r *run) ownLicenses(ctx context.Context) (string, error) {
 	for _, dir := range r.resolved.LicenseFolders() {
 		results, err := license.Scan(ctx, []license.Module{{Path: r.resolved.Plan.Module.Path, Dir: dir, Packages: []string{"."}}}, r.memo)
@@ -110,7 +110,7 @@ func (r *run) ownLicenses(ctx context.Context) (string, error) {
 	return "", nil
 }
 
-// buildImage puts the layers together.
+// buildImage builds the image from the layers.
 func (r *run) buildImage(u *unit) error {
 	var err error
 	u.built, err = image.Build(image.Input{
@@ -141,8 +141,8 @@ func (r *run) buildImage(u *unit) error {
 	return nil
 }
 
-// describe takes both SBOMs from the cache or makes them. Their key is what they
-// are made of, as short as it can be said.
+// describe takes both SBOMs from the cache or makes them. Their key covers everything they are
+// made of, in a short form.
 func (r *run) describe(ctx context.Context, u *unit) error {
 	key, err := json.Marshal(struct {
 		Plan               *plan.Plan
@@ -193,7 +193,7 @@ func (r *run) describe(ctx context.Context, u *unit) error {
 	return nil
 }
 
-// describeInput gathers what the documents are made of.
+// describeInput collects what the documents are made of.
 func (r *run) describeInput(ctx context.Context, u *unit) (describe.Input, error) {
 	in, err := r.linked(ctx, u)
 	if err != nil {
@@ -208,7 +208,7 @@ func (r *run) describeInput(ctx context.Context, u *unit) (describe.Input, error
 		Path: tree.AppPath(u.image.Name), Name: u.image.Name, Size: u.size,
 		SHA1: sums.sha1, SHA256: u.sha256, SHA512: sums.sha512,
 	}
-	if u.archiveOnly { // as they lie in the archive
+	if u.archiveOnly { // its path in the archive
 		in.Binary.Path, licenses = "/"+u.platform.Executable(u.image.Name), "/"+archive.LicensesFile
 	}
 	if len(u.texts) > 0 {
@@ -221,8 +221,8 @@ func (r *run) describeInput(ctx context.Context, u *unit) (describe.Input, error
 	return in, r.debug.describe(ctx, u, &in)
 }
 
-// describer puts together what a binary's build info, go list and the licence files say of
-// a module.
+// describer combines what a binary's build info, go list and the licence files say about a
+// module.
 func describer(listed []golist.Module, licenses map[string]license.Result) func(*debug.Module) describe.Module {
 	imports := map[string][]string{}
 	for _, m := range listed {
@@ -237,8 +237,8 @@ func describer(listed []golist.Module, licenses map[string]license.Result) func(
 	}
 }
 
-// linked is what an image is made of: the modules are those of the binary's own
-// build info, and go list adds how they hang together.
+// linked returns the modules of an image. They come from the binary's build info; go list adds
+// their dependencies on each other.
 func (r *run) linked(ctx context.Context, u *unit) (describe.Input, error) {
 	components, err := u.components(ctx)
 	if err != nil {
@@ -262,12 +262,11 @@ func (r *run) linked(ctx context.Context, u *unit) (describe.Input, error) {
 	return in, nil
 }
 
-// Document is the SBOM of one image for one platform, as it is in the output
-// folder.
+// Document is the SBOM of one image for one platform, from the output folder.
 type Document struct {
 	Image    string
 	Platform plan.Platform
-	// SPDX and CycloneDX are the documents' bytes.
+	// SPDX and CycloneDX are the bytes of the documents.
 	SPDX, CycloneDX []byte
 	// Components are those of the CycloneDX document.
 	Components []Component
@@ -276,8 +275,8 @@ type Document struct {
 // Component is one line of an SBOM. License is an SPDX expression; "" if unknown.
 type Component struct{ Name, Version, License string }
 
-// SBOMs reads the SBOMs in the output folder. The error is fs.ErrNotExist when no
-// image was made yet.
+// SBOMs reads the SBOMs in the output folder. The error is fs.ErrNotExist when no image was
+// made yet.
 func SBOMs(ctx context.Context, o Options) ([]Document, error) {
 	s, err := o.session(ctx)
 	if err != nil {

@@ -6,32 +6,32 @@ import (
 	"github.com/thimble-build/thimble/build/internal/doctor"
 )
 
-// Diagnosis is what Doctor found out, in a fixed order.
+// Diagnosis is the result of Doctor, in a fixed order.
 type Diagnosis struct {
 	Findings []Finding `json:"findings"`
 }
 
 // Finding is one line of a Diagnosis.
 type Finding struct {
-	// Check is what was looked at: "go", "git", "registry" and so on.
+	// Check names what was checked: "go", "git", "registry" and so on.
 	Check string `json:"check"`
 	State State  `json:"state"`
-	// Detail is what was found, Fix the command or the step that fixes it.
+	// Detail is what was found. Fix is the command or step that fixes it.
 	Detail string `json:"detail"`
 	Fix    string `json:"fix,omitempty"`
 }
 
-// State is how a check ended.
+// State is the result of a check.
 type State string
 
-// A check that failed stops some target that is set up; a note stops none.
+// A failed check prevents some configured target from working; a note prevents none.
 const (
 	Fine   State = "ok"
 	Noted  State = "note"
 	Failed State = "failed"
 )
 
-// Failed is how many checks failed.
+// Failed returns how many checks failed.
 func (d *Diagnosis) Failed() (n int) {
 	for _, f := range d.Findings {
 		if f.State == Failed {
@@ -41,11 +41,11 @@ func (d *Diagnosis) Failed() (n int) {
 	return n
 }
 
-// Doctor looks at everything that the targets use: Go, git, the module, the container
-// engine, the registries, the signing key or identity, clock, caches, disk and memory.
-// It writes nothing but a file in each cache folder, which it removes, and what
-// registry.Capabilities says. What is not set up is no failure. The error is that of
-// ctx; everything else is a finding.
+// Doctor checks everything that the targets use: Go, git, the module, the container engine, the
+// registries, the signing key or identity, clock, caches, disk and memory. It writes only a
+// file in each cache folder, which it removes, and what registry.Capabilities says. A feature
+// that is not configured is not a failure. The only error is that of ctx; everything else is a
+// finding.
 func Doctor(ctx context.Context, o Options) (*Diagnosis, error) {
 	s, err := o.session(ctx)
 	if err != nil {

@@ -25,7 +25,7 @@ import (
 	"github.com/thimble-build/thimble/build/internal/needs"
 )
 
-// examined is a binary that has been proven, and what it says of itself.
+// examined is a proven binary with the values that were read from it.
 type examined struct {
 	file *os.File // open until the run ends
 	ends context.Context
@@ -33,27 +33,27 @@ type examined struct {
 	size int64
 	// verify makes open hash what it reads.
 	verify bool
-	// sha256 is known, in hex, once hash has returned; at once for an old binary, which an
-	// earlier run has left.
+	// sha256 is in hex. It is set when hash has returned; for an old binary, which an earlier
+	// run left, from the start.
 	sha256 string
 	old    bool
 	hash   func() error
 	build  *debug.BuildInfo
 	report needs.Report
-	// elf is what the binary asks for; nil where it was compiled without cgo, and so for
-	// nothing.
+	// elf is the ELF header data of the binary; nil if it was compiled without cgo, and so
+	// needs no libraries.
 	elf *layerfs.ELF
-	// digests are computed once somebody wants them.
+	// digests are computed on first use.
 	digests func() (digests, error)
 }
 
-// dynamic says that the binary asks for a dynamic linker, or for libraries.
+// dynamic reports whether the binary needs a dynamic linker or libraries.
 func (e *examined) dynamic() bool {
 	return e.elf != nil && (e.elf.Interp != "" || len(e.elf.Needed) > 0)
 }
 
-// open reads the binary. An end that is no error proves that it is the one that was hashed;
-// of a new binary, check proves it.
+// open reads the binary. If reading ends without an error, the content is what was hashed. For
+// a new binary, check proves that later.
 func (e *examined) open() (io.ReadCloser, error) {
 	content := e.content()
 	if !e.verify {
@@ -70,8 +70,8 @@ func (e *examined) content() io.Reader {
 	return limit.Reader(e.ends, io.NewSectionReader(e.file, 0, e.size))
 }
 
-// checkAll calls check for all units: what was hashed, described and copied at different
-// times was the same all the time.
+// checkAll calls check for all units: it proves that the same content was hashed, described and
+// copied, although at different times.
 func checkAll(ctx context.Context, units ...[]*unit) error {
 	for _, u := range slices.Concat(units...) {
 		if err := u.check(ctx); err != nil {
@@ -81,8 +81,7 @@ func checkAll(ctx context.Context, units ...[]*unit) error {
 	return nil
 }
 
-// check returns an error if the binary or a layer of the image has changed since it was
-// hashed.
+// check returns an error if the binary or a layer of the image has changed since it was hashed.
 func (u *unit) check(ctx context.Context) error {
 	if err := u.hash(); err != nil {
 		return err
@@ -100,9 +99,9 @@ func (u *unit) check(ctx context.Context) error {
 	return nil
 }
 
-// examine proves a binary and reads from it what the later stages need, all at
-// once, since a new binary is waited for. One that was there before is examined
-// beside the compiler, for as little work as possible.
+// examine proves a binary and reads everything that later stages need. For a new binary it does
+// all of this at once, because other stages wait for it. An older binary is examined while the
+// compiler runs, with as little work as possible.
 func (r *run) examine(ctx context.Context, u *unit, before bool) (*examined, error) {
 	f, err := os.Open(u.path)
 	if err != nil {
@@ -127,18 +126,18 @@ func (r *run) examine(ctx context.Context, u *unit, before bool) (*examined, err
 		}
 	}
 	scan := func() (needs.Report, error) { return needs.Scan(f, e.size) }
-	if u.archiveOnly { // the system that it runs on is not ours to make
+	if u.archiveOnly { // it runs on a system that we do not build
 		scan = func() (needs.Report, error) { return needs.Report{}, nil }
 	}
 	switch {
-	case !before: // the SBOM of a new binary is a new one: it wants all, and waits for them
+	case !before: // a new binary gets a new SBOM, which needs all digests
 		e.digests = sync.OnceValues(e.computeAll)
 		e.hash = func() error {
 			_, err := e.digests()
 			return err
 		}
 		r.background.Go(func() {
-			if e.hash() == nil { // whoever needs it sees the error
+			if e.hash() == nil { // the callers of hash get the error
 				r.linkedFiles().Note(u.path, e.sha256)
 			}
 		})
@@ -156,8 +155,7 @@ func (r *run) examine(ctx context.Context, u *unit, before bool) (*examined, err
 	return e, nil
 }
 
-// compiledBefore says that an earlier run has left all the binaries, whether they are up to
-// date or not.
+// compiledBefore reports whether an earlier run left all the binaries, up to date or not.
 func (r *run) compiledBefore(units []*unit) bool {
 	for _, u := range units {
 		if _, err := os.Stat(compile.Path(r.workFolder(), u.image, u.platform)); err != nil {
@@ -167,26 +165,25 @@ func (r *run) compiledBefore(units []*unit) bool {
 	return true
 }
 
-// examineBefore begins to examine the binaries that earlier runs have left, unless
-// the source was edited since: then the compiler replaces them, and has better use
-// for the processor.
+// examineBefore starts to examine the binaries of earlier runs. It skips those that are older
+// than the last edit of the source: the compiler replaces them and needs the processor.
 func (r *run) examineBefore(ctx context.Context, units []*unit, edited time.Time, g *errgroup.Group) {
 	for _, u := range units {
 		u.path = compile.Path(r.workFolder(), u.image, u.platform)
 		u.before = sync.OnceValue(func() *examined {
 			info, err := os.Stat(u.path)
 			if err != nil || edited.After(info.ModTime()) || runtime.GOOS == "windows" {
-				return nil // on Windows nobody could replace a file that is open here
+				return nil // on Windows an open file cannot be replaced
 			}
 			e, err := r.examine(ctx, u, true)
 			if err != nil {
-				return nil // the compiler makes a better one
+				return nil // the compiler makes a new one
 			}
 			return e
 		})
 		g.Go(func() error {
 			if b := u.before(); b != nil && !r.hashAll {
-				// It saves time, and no more: what is linked now is checked later.
+				// This only saves time: what is linked is checked again later.
 				_ = r.modules.Check(ctx, linkedModules(b.build, r.resolved.Plan.Toolchain.Mod))
 			}
 			return nil
@@ -203,12 +200,12 @@ func (e *examined) computeHash() error {
 	return nil
 }
 
-// digests are what SPDX and CycloneDX want of a file besides its SHA-256, in hex.
+// digests are the digests that SPDX and CycloneDX require in addition to SHA-256, in hex.
 type digests struct{ sha1, sha512 string }
 
 func (e *examined) computeDigests() (digests, error) { return e.digestInto(io.Discard) }
 
-// computeAll is computeHash and computeDigests in one reading.
+// computeAll does computeHash and computeDigests with one read.
 func (e *examined) computeAll() (digests, error) {
 	h := sha256.New()
 	d, err := e.digestInto(h)
@@ -216,7 +213,7 @@ func (e *examined) computeAll() (digests, error) {
 	return d, err
 }
 
-// digestInto reads the binary for the digests and for w.
+// digestInto reads the binary for the digests and copies it to w.
 func (e *examined) digestInto(w io.Writer) (digests, error) {
 	h1, h512 := sha1.New(), sha512.New()
 	if _, err := io.Copy(io.MultiWriter(w, h1, h512), e.content()); err != nil {

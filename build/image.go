@@ -26,18 +26,16 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// Binaries tests and compiles, and leaves the static binaries and a manifest in
-// the output folder.
+// Binaries tests and compiles, and puts static binaries and a manifest into the output folder.
 func Binaries(ctx context.Context, o Options) (*Result, error) { return produce(ctx, o, making{}) }
 
-// Image tests, compiles and assembles the images, describes them in SBOMs, and
-// leaves everything in the output folder, which changes only when all of it has
-// succeeded.
+// Image tests, compiles and assembles the images, describes them in SBOMs, and puts everything
+// into the output folder, which changes only when everything has succeeded.
 func Image(ctx context.Context, o Options) (*Result, error) {
 	return produce(ctx, o, making{images: true})
 }
 
-// produce makes what is asked for, and puts it into the output folder.
+// produce makes what m requests, and puts it into the output folder.
 func produce(ctx context.Context, o Options, m making) (result *Result, err error) {
 	r, err := begin(ctx, o, m)
 	if err != nil {
@@ -57,27 +55,27 @@ func produce(ctx context.Context, o Options, m making) (result *Result, err erro
 	return r.finished(result, err)
 }
 
-// making is what a run is to make.
+// making says what a run makes.
 type making struct {
-	// images asks for more than binaries.
+	// images requests images, not only binaries.
 	images bool
-	// hashAll hashes every file that is used, whatever is remembered of it.
+	// hashAll hashes every file that is used and ignores remembered hashes.
 	hashAll bool
-	// archives asks for the platforms that have nothing but an archive as well.
+	// archives also requests the platforms that only have archives.
 	archives bool
-	// debug is what is different for a debug image; nil for any other.
+	// debug is what differs for a debug image; nil for any other.
 	debug *debugging
 }
 
-// built is what build has made. Nothing of it is in the output folder yet.
+// built is the result of build. Nothing of it is in the output folder yet.
 type built struct {
-	// units have an image each, archiveOnly ones an archive and no image.
+	// units have an image each; archiveOnly have only an archive.
 	units, archiveOnly []*unit
-	// indexes are in the plan's order; none where no images were asked for.
+	// indexes are in the plan's order; empty if no images were requested.
 	indexes []artifact.Index
 }
 
-// begin starts a run and makes the plan. Whoever is given the run calls end.
+// begin starts a run and makes the plan. The caller must call end.
 func begin(ctx context.Context, o Options, m making) (*run, error) {
 	r, err := start(ctx, o, m.hashAll)
 	if err != nil {
@@ -96,7 +94,7 @@ func begin(ctx context.Context, o Options, m making) (*run, error) {
 	return r, nil
 }
 
-// build compiles, tests, assembles and describes what the run is to make.
+// build compiles, tests, assembles and describes what the run makes.
 func (r *run) build(ctx context.Context) (*built, error) {
 	if err := r.openCache(ctx); err != nil {
 		return nil, err
@@ -112,7 +110,7 @@ func (r *run) build(ctx context.Context) (*built, error) {
 	if r.dist, err = publish.Open(ctx, r.Dist, waiting(r.Session), r.cache.Sums()); err != nil {
 		return nil, err
 	}
-	r.background.Go(func() { _ = r.dist.Examine(ctx) }) // it saves time, and no more
+	r.background.Go(func() { _ = r.dist.Examine(ctx) }) // this only saves time
 	m := &built{units: r.units(), archiveOnly: r.archiveOnlyUnits()}
 	if err := r.make(ctx, slices.Concat(m.units, m.archiveOnly), r.images); err != nil {
 		return nil, err
@@ -128,7 +126,7 @@ func (r *run) build(ctx context.Context) (*built, error) {
 	return m, nil
 }
 
-// finished is the outcome of a run.
+// finished returns the outcome of a run.
 func (r *run) finished(result *Result, err error) (*Result, error) {
 	if err != nil {
 		return nil, err
@@ -140,8 +138,8 @@ func (r *run) finished(result *Result, err error) (*Result, error) {
 	return result, nil
 }
 
-// end closes what the run has open, and completes its error. Without a commit, the output folder
-// is then as it was.
+// end closes everything that the run has open, and completes its error. Without a commit, the
+// output folder stays unchanged.
 func (r *run) end(err error) error {
 	r.closeFiles()
 	if r.bases != nil {
@@ -174,8 +172,8 @@ func (r *run) openCache(ctx context.Context) error {
 	return err
 }
 
-// stageOutput stages everything for the output folder, and hands the images to the engine and into the
-// archive that were asked for: these can fail. The layouts are those of images that are signed in
+// stageOutput stages everything for the output folder, and passes the images to the requested
+// engine and archive, because these can fail. layouts are those of images that are signed in
 // the output folder.
 func (r *run) stageOutput(ctx context.Context, m *built, layouts []release.Layout) (*Result, error) {
 	result := r.result()
@@ -234,8 +232,7 @@ func (r *run) stageImage(ctx context.Context, layout string, index artifact.Inde
 	return r.dist.Layout(ctx, layout, content)
 }
 
-// handOver hands an image to the engine and into the archive that were asked for, and notes that
-// in the result.
+// handOver passes an image to the requested engine and archive, and adds them to the result.
 func (r *run) handOver(ctx context.Context, img plan.Image, units []*unit, result *Result) error {
 	if r.asked.Load {
 		u, err := r.native(units)
@@ -260,7 +257,7 @@ func (r *run) handOver(ctx context.Context, img plan.Image, units []*unit, resul
 	})
 }
 
-// commit writes the summary and puts everything in place, the manifest last.
+// commit writes the summary and moves everything into place, the manifest last.
 func (r *run) commit(ctx context.Context, m *built, result *Result) error {
 	if r.asked.Summary != nil && r.images {
 		text, err := r.asked.Summary(result)
@@ -281,7 +278,7 @@ func (r *run) commit(ctx context.Context, m *built, result *Result) error {
 	return r.dist.Commit(ctx, manifest)
 }
 
-// of are the units of one image.
+// of returns the units of one image.
 func of(units []*unit, img plan.Image) (mine []*unit) {
 	for _, u := range units {
 		if u.image.Name == img.Name {
@@ -291,7 +288,7 @@ func of(units []*unit, img plan.Image) (mine []*unit) {
 	return mine
 }
 
-// buildIndexes puts each image's platforms together.
+// buildIndexes joins each image's platforms in an index.
 func (r *run) buildIndexes(units []*unit) ([]artifact.Index, error) {
 	var all []artifact.Index
 	for _, img := range r.resolved.Plan.Images {
@@ -313,8 +310,8 @@ func (r *run) buildIndexes(units []*unit) ([]artifact.Index, error) {
 	return all, nil
 }
 
-// native is the unit that this machine's engine can run: the only one, or that
-// of this machine's architecture.
+// native returns the unit that this machine's engine can run: the only one, or that of this
+// machine's architecture.
 func (r *run) native(units []*unit) (*unit, error) {
 	if len(units) == 1 {
 		return units[0], nil
@@ -328,12 +325,12 @@ func (r *run) native(units []*unit) (*unit, error) {
 	return nil, fmt.Errorf("load %s: none of the platforms is this machine's; choose one with -platform", units[0].image.Name)
 }
 
-// binaryPath is where the binary is below the output folder.
+// binaryPath returns the path of the binary below the output folder.
 func (u *unit) binaryPath() string {
 	return path.Join("bin", u.image.Name, u.platform.Key(), u.image.Name)
 }
 
-// result is the unit as the manifest shows it.
+// result returns the unit in the form of the manifest.
 func (u *unit) result() PlatformResult {
 	made := PlatformResult{
 		Platform: u.platform, Base: u.image.Base, BaseDigest: u.base.Digest(), Digest: u.digest, Size: u.imageSize, Layers: u.sizes, SBOM: u.sbom,

@@ -14,8 +14,8 @@ import (
 	"github.com/thimble-build/thimble/build/internal/store"
 )
 
-// Keys makes a key pair in cosign's format, encrypted with the password: prefix.key
-// and prefix.pub, which must not be there yet. It returns the two paths.
+// Keys makes a key pair in cosign's format, encrypted with the password: prefix.key and
+// prefix.pub, which must not exist yet. It returns the two paths.
 func Keys(ctx context.Context, o Options, prefix string) (private, public string, err error) {
 	s, err := o.session(ctx)
 	if err != nil {
@@ -46,8 +46,8 @@ func Keys(ctx context.Context, o Options, prefix string) (private, public string
 	return private, public, nil
 }
 
-// create writes a file that nobody else may read, and that was not there: nobody can
-// have put it, or a link, there meanwhile.
+// create writes a new file that only this user may read. It fails if the path exists, so nobody
+// can place a file or link there first.
 func create(path string, content []byte) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
@@ -60,9 +60,9 @@ func create(path string, content []byte) error {
 	return nil
 }
 
-// Sign signs an image that is in a registry, named by its digest, and attaches the
-// signatures; of an index, also each platform's image. It returns how many signatures
-// were made: 0 if all were there already.
+// Sign signs an image in a registry, named by its digest, and attaches the signatures. For an
+// index it also signs each platform's image. It returns how many signatures were made: 0 if all
+// existed.
 func Sign(ctx context.Context, o Options, ref string) (int, error) {
 	s, err := o.session(ctx)
 	if err != nil {

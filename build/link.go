@@ -26,7 +26,7 @@ func (r *run) link(ctx context.Context, u *unit, assets *tree.Tree) error {
 	return err
 }
 
-// compilerFor is the C compiler of a platform; nil where the plan has none.
+// compilerFor returns the C compiler of a platform; nil if the plan has none.
 func compilerFor(p *plan.Plan, platform plan.Platform) *plan.CCompiler {
 	for i, c := range p.Toolchain.C {
 		if c.Platform == platform {

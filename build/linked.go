@@ -16,7 +16,7 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// compile compiles the images for one platform and examines what comes out.
+// compile compiles the images for one platform and examines the binaries.
 func (r *run) compile(ctx context.Context, stage string, platform plan.Platform, units []*unit) error {
 	return r.Stage(stage+" "+platform.String(), func() (string, error) {
 		unchanged := true
@@ -53,8 +53,9 @@ func (r *run) compile(ctx context.Context, stage string, platform plan.Platform,
 	})
 }
 
-// linkedModules are the modules of a binary that were compiled from the module cache, under
-// the -mod of its plan. Those of the repository and of vendor/ are the repository's own.
+// linkedModules returns the modules of a binary that were compiled from the module cache, given
+// the plan's -mod. Modules in the repository and in vendor/ are part of the repository and left
+// out.
 func linkedModules(info *debug.BuildInfo, mod string) (modules []modsum.Module) {
 	if mod == "vendor" {
 		return nil
@@ -70,12 +71,12 @@ func linkedModules(info *debug.BuildInfo, mod string) (modules []modsum.Module) 
 	return modules
 }
 
-// findNeeds says what a unit's image gets, by what its binary can use.
+// findNeeds decides what a unit's image gets, by what its binary can use.
 func (r *run) findNeeds(u *unit) {
 	switch {
 	case u.archiveOnly:
 		return
-	case r.debug.isToolbox(): // which has no service
+	case r.debug.isToolbox(): // it has no service
 		u.needs = (&needs.Report{}).Apply(u.image.Include, nil)
 		return
 	}
@@ -89,7 +90,7 @@ func (r *run) findNeeds(u *unit) {
 	}
 }
 
-// goBuild runs the go command, and says of each binary whether it was left as it was.
+// goBuild runs the go command, and reports for each binary whether it was left unchanged.
 func (r *run) goBuild(ctx context.Context, platform plan.Platform, units []*unit) (map[*unit]bool, error) {
 	images := make([]plan.Image, len(units))
 	before := make([]fs.FileInfo, len(units))
@@ -112,15 +113,15 @@ func (r *run) goBuild(ctx context.Context, platform plan.Platform, units []*unit
 		if err != nil {
 			return nil, fmt.Errorf("read the binary: %w", err)
 		}
-		// The go command never writes into a binary that is there: it puts another in its
-		// place. One that is up to date it touches.
+		// The go command never writes into an existing binary; it replaces the file. If the
+		// binary is up to date, it only changes the time of the file.
 		left[u] = before[i] != nil && os.SameFile(before[i], info) && before[i].Size() == info.Size()
 	}
 	return left, nil
 }
 
-// examined examines a binary after the go command has ended: left says that it was there
-// before. It removes one that is not what the linker wrote, and returns nil.
+// examined examines a binary after the go command has ended. left says that it existed before.
+// If it is not what the linker wrote, examined removes it and returns nil.
 func (r *run) examined(ctx context.Context, u *unit, left bool) (*examined, error) {
 	if !left {
 		return r.examine(ctx, u, false)
@@ -129,7 +130,7 @@ func (r *run) examined(ctx context.Context, u *unit, left bool) (*examined, erro
 	if err != nil {
 		return nil, fmt.Errorf("read the binary: %w", err)
 	}
-	b := u.examined // where the go command was called again
+	b := u.examined // if the go command was called again
 	if b == nil || !os.SameFile(b.info, info) {
 		b = u.before()
 	}
@@ -146,28 +147,28 @@ func (r *run) examined(ctx context.Context, u *unit, left bool) (*examined, erro
 		r.Progress.Notice(fmt.Sprintf("%s is linked again: its binary in the cache was changed", u))
 		return nil, r.linkedFiles().Remove(u.path)
 	}
-	b.info = info // the go command has touched it
+	b.info = info // the go command has changed its time
 	return b, nil
 }
 
-// linkedFiles remembers what the linker wrote.
+// linkedFiles returns the record of what the linker wrote.
 func (r *run) linkedFiles() compile.Linked { return compile.Linked{Cache: r.cache} }
 
-// madeFile is a file that was made in the work folder, besides the binaries.
+// madeFile is a file in the work folder other than a binary.
 type madeFile struct {
 	file   *os.File // open until the run ends
 	info   fs.FileInfo
 	sha256 string
 }
 
-// open reads the file. An end that is no error proves that it is the one that was hashed.
+// open reads the file. If reading ends without an error, the content is what was hashed.
 func (m *madeFile) open() (io.ReadCloser, error) {
 	content := io.NewSectionReader(m.file, 0, m.info.Size())
 	return io.NopCloser(filesum.Verify(content, m.info.Size(), func() (string, error) { return m.sha256, nil })), nil
 }
 
-// makeFile returns the file that make leaves at the path. make may leave alone what an earlier
-// run has made: a file that is not what that run made is removed before.
+// makeFile returns the file that make writes to the path. make may keep a file of an earlier
+// run, so makeFile first removes a file that differs from what that run made.
 func (r *run) makeFile(ctx context.Context, path string, make func() error) (*madeFile, error) {
 	before, err := r.openMade(ctx, path)
 	if err != nil {
@@ -196,7 +197,7 @@ func (r *run) makeFile(ctx context.Context, path string, make func() error) (*ma
 	return after, nil
 }
 
-// openMade opens and hashes a file of the work folder; nil where there is none.
+// openMade opens and hashes a file of the work folder; nil if it does not exist.
 func (r *run) openMade(ctx context.Context, path string) (*madeFile, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {

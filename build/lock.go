@@ -14,24 +14,22 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// LockResult is what Lock has pinned.
+// LockResult is the result of Lock.
 type LockResult struct {
 	// File is thimble.lock.json, relative to the working directory.
 	File string `json:"file"`
-	// Changes are what it pins otherwise than before.
+	// Changes are the differences to what was pinned before.
 	Changes []LockChange `json:"changes"`
 	Lock    *plan.Lock   `json:"lock"`
 }
 
-// LockChange is a package or an image that is pinned otherwise than before; its String
-// is a line of a diff.
+// LockChange is a package or an image whose pin has changed; its String is a line of a diff.
 type LockChange = lock.Change
 
-// Lock finds out what the bases of the images are made of now, for the platforms of the
-// release's set and of this machine, or for Options.Platforms, and pins it in
-// thimble.lock.json at the module's root, which appears whole or not at all. It is the only
-// thing that does: a build takes what is pinned. Where nothing has changed, the file
-// stays as it is, byte for byte.
+// Lock finds the current content of the images' bases and pins it in thimble.lock.json at the
+// module's root. It covers the platforms of a release and of this machine, or
+// Options.Platforms. The file is written completely or not at all. No other function pins: a
+// build uses what is pinned. If nothing has changed, the file stays the same, byte for byte.
 func Lock(ctx context.Context, o Options) (*LockResult, error) {
 	r, err := start(ctx, o, false)
 	if err != nil {

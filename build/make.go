@@ -8,9 +8,9 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// make compiles, and then makes for each platform the layers of what came out, and beside
-// them the description. The tests run beside the compiler, and so does what looks at the
-// source. Assembly waits for all three.
+// make compiles. Then it makes for each platform the layers and, at the same time, the SBOMs.
+// While the compiler runs, the tests run and the source is examined. Assembly waits for all
+// three.
 func (r *run) make(ctx context.Context, units []*unit, images bool) error {
 	commands, err := r.boundMemory()
 	if err != nil {
@@ -66,7 +66,7 @@ func (r *run) make(ctx context.Context, units []*unit, images bool) error {
 				return context.Cause(ctx)
 			}
 			mine := unitsFor(units, platform)
-			// They are linked by the plan, which is final only now.
+			// The plan says how the symbols are linked, and it is final only now.
 			if err := r.keepSymbols(ctx, platform, mine); err != nil {
 				return err
 			}
@@ -93,7 +93,7 @@ func (r *run) make(ctx context.Context, units []*unit, images bool) error {
 	return r.copiedUnchanged(r.found)
 }
 
-// unitsFor are those of one platform.
+// unitsFor returns the units of one platform.
 func unitsFor(units []*unit, platform plan.Platform) (mine []*unit) {
 	for _, u := range units {
 		if u.platform == platform {

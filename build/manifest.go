@@ -8,20 +8,20 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// Manifest is dist/manifest.json: everything that a run made, for programs.
-// Paths are relative to the folder that the manifest is in, with slashes; sizes
-// are in bytes; digests are "sha256:<hex>", and sha256 is <hex> alone.
+// Manifest is dist/manifest.json: everything that a run made, for programs. Paths are relative
+// to the manifest's folder, with slashes; sizes are in bytes; digests are "sha256:<hex>", and
+// sha256 is only <hex>.
 type Manifest struct {
 	Plan   *plan.Plan    `json:"plan"`
 	Images []ImageResult `json:"images"`
 
-	// What a release adds.
+	// The fields that a release adds.
 	Archives     []ArchiveResult `json:"archives,omitempty"`
 	Signatures   []Signature     `json:"signatures,omitempty"`
 	Attestations []Signature     `json:"attestations,omitempty"`
 }
 
-// ArchiveResult is a release archive, or a file beside the archives.
+// ArchiveResult is a release archive, or another file in the folder of the archives.
 type ArchiveResult struct {
 	Path   string `json:"path"`
 	SHA256 string `json:"sha256"`
@@ -29,16 +29,16 @@ type ArchiveResult struct {
 	// Image and Platform are those of the binary in the archive.
 	Image    string        `json:"image"`
 	Platform plan.Platform `json:"platform"`
-	// SBOM lies beside the archive.
+	// SBOM is in the folder of the archive.
 	SBOM *SBOM `json:"sbom,omitempty"`
 }
 
-// Signature is a verified signature, or a verified attestation.
+// Signature is a verified signature or attestation.
 type Signature struct {
-	// Repository is where it is; empty for the output folder.
+	// Repository is where the signature is; empty for the output folder.
 	Repository string `json:"repository,omitempty"`
-	// Subject is the digest that it is about, Type the predicate's, Form "bundle" or
-	// "tag", Signer who signed.
+	// Subject is the digest of what is signed, Type is the predicate type, Form is "bundle" or
+	// "tag", Signer is who signed.
 	Subject string `json:"subject"`
 	Type    string `json:"type"`
 	Form    string `json:"form"`
@@ -49,9 +49,9 @@ type Signature struct {
 type ImageResult struct {
 	Name    string `json:"name"`
 	Package string `json:"package"`
-	// Reference is how an engine knows the image, with its first tag.
+	// Reference is the image's name with its first tag, as an engine shows it.
 	Reference string `json:"reference"`
-	// Digest is the image index's.
+	// Digest is the digest of the image index.
 	Digest string   `json:"digest,omitempty"`
 	Tags   []string `json:"tags"`
 	// Layout is the OCI image layout.
@@ -62,11 +62,11 @@ type ImageResult struct {
 // PlatformResult is an image for one platform.
 type PlatformResult struct {
 	Platform plan.Platform `json:"platform"`
-	// Digest is the image manifest's. Size is what a client downloads: the
-	// manifest, the configuration and the compressed layers.
+	// Digest is the digest of the image manifest. Size is the size of a download: the manifest,
+	// the configuration and the compressed layers.
 	Digest string `json:"digest,omitempty"`
 	Size   int64  `json:"size,omitempty"`
-	// Base is what the image stands on, BaseDigest the manifest of it where it is an image.
+	// Base is the image's base. BaseDigest is the digest of its manifest, if it is an image.
 	Base       string  `json:"base"`
 	BaseDigest string  `json:"baseDigest,omitempty"`
 	Layers     []Layer `json:"layers,omitempty"`
@@ -88,35 +88,35 @@ type Binary struct {
 	Path   string `json:"path"`
 	SHA256 string `json:"sha256"`
 	Size   int64  `json:"size"`
-	// Static says that the proof was given: no interpreter, no shared library.
+	// Static says that the binary was proven to be static: no interpreter, no shared library.
 	Static bool `json:"static"`
-	// Libraries are what the binary is linked with when it starts in the image, the
-	// dynamic linker among them, and what brought each.
+	// Libraries are what the binary loads when it starts in the image, including the dynamic
+	// linker, and what needs each.
 	Libraries []Library `json:"libraries,omitempty"`
-	// BuildID is the binary's GNU build id in hex, and Symbols the file with its debug
-	// symbols; both are there where Config.DebugSymbols is set.
+	// BuildID is the binary's GNU build id in hex. Symbols is the file with its debug symbols.
+	// Both are set only with Config.DebugSymbols.
 	BuildID string `json:"buildID,omitempty"`
 	Symbols string `json:"symbols,omitempty"`
 }
 
-// Library is a shared library, or the dynamic linker, of an image.
+// Library is a shared library or the dynamic linker of an image.
 type Library struct {
-	// Name is how it is asked for, Path where it lies.
+	// Name is the name that the binary asks for, Path the path of the file.
 	Name string `json:"name"`
 	Path string `json:"path"`
-	// Package is the package of the base that has it; empty where that is not known.
+	// Package is the package of the base that contains it; empty if unknown.
 	Package string `json:"package,omitempty"`
 }
 
-// Need is a part of an operating system that the binary can use, why, and the
-// files that the image has for it, unless the base has it already.
+// Need is a part of an operating system that the binary can use, the reason, and the files that
+// the image has for it. There are no files if the base has the part.
 type Need struct {
 	needs.Need
 	Files  []string `json:"files"`
 	InBase bool     `json:"inBase,omitempty"`
 }
 
-// SBOM is where the documents are, and how many components they list.
+// SBOM says where the documents are, and how many components they list.
 type SBOM struct {
 	SPDX       string `json:"spdx"`
 	CycloneDX  string `json:"cyclonedx"`

@@ -4,11 +4,11 @@ import (
 	"github.com/thimble-build/thimble/build/internal/offline"
 )
 
-// ErrOffline is the error of a run with Options.Offline that needs something from
-// another machine.
+// ErrOffline is the error of a run with Options.Offline that needs something from another
+// machine.
 var ErrOffline = offline.ErrOffline
 
-// unfetched is Session.Unfetched with the go command, once it is known.
+// unfetched calls Session.Unfetched, with the go command once it is known.
 func (r *run) unfetched(err error) error {
 	if r.resolved == nil {
 		return r.Unfetched(nil, err)

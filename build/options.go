@@ -29,77 +29,75 @@ type (
 	TransparencyLog = plan.TransparencyLog
 )
 
-// Options is what one run is asked for, on top of the Config. The zero value
-// works.
+// Options are the options of one run, in addition to the Config. The zero value works.
 type Options struct {
 	Config Config
 	// Workdir is the repository's root; the current folder if empty.
 	Workdir string
-	// Env is the environment; this process's if nil. What looks like a secret in it is for
-	// this run alone: no process that it starts sees that, but for what Config.ModuleEnv
-	// and Config.Test.Env name.
+	// Env is the environment; this process's if nil. Secrets in it are only for this run: its
+	// child processes do not see them, except those that Config.ModuleEnv and Config.Test.Env
+	// name.
 	Env []string
-	// Cache is the folder for what later runs can use again; thimble's folder
-	// in os.UserCacheDir if empty.
+	// Cache is the folder for data that later runs can reuse; thimble's folder in
+	// os.UserCacheDir if empty.
 	Cache string
 
-	// Platforms to make, such as "linux/arm64". None means linux on this
-	// machine's architecture, and "all" the release's set.
+	// Platforms to build for, such as "linux/arm64". If empty, linux on this machine's
+	// architecture; "all" is the platforms of a release.
 	Platforms []string
-	// SkipTests leaves out what Config.Test asks for.
+	// SkipTests does not run the tests of Config.Test.
 	SkipTests bool
-	// Load hands the image to the container engine that answers.
+	// Load passes the image to the container engine that answers.
 	Load bool
-	// Archive is a docker archive to write, with the image for one platform.
+	// Archive is the path of a docker archive to write, with the image for one platform.
 	Archive string
 
-	// AllowDirty, AllowUntagged and AllowFailingTests switch off what stops a
-	// release; the release's provenance says so.
+	// AllowDirty, AllowUntagged and AllowFailingTests allow a release that would otherwise
+	// stop; its provenance records this.
 	AllowDirty, AllowUntagged, AllowFailingTests bool
-	// Password gives the password of the signing key when it has one. If nil, it is
+	// Password returns the password of the signing key, if the key has one. If nil, it is
 	// COSIGN_PASSWORD of Env.
 	Password func() ([]byte, error)
-	// Offline lets nothing connect to any other machine, children included; what would
-	// have been fetched is an error that names it. THIMBLE_OFFLINE sets it too.
+	// Offline prevents connections to other machines, also from child processes. The error
+	// names what would have been downloaded. THIMBLE_OFFLINE sets it too.
 	Offline bool
-	// VerifyWithin is how long Verify, Rebuild and Sign read signatures of an image, or of a
-	// base, and what they are about; zero is ten minutes. Then they give up. Layers of a
-	// signed image may take longer.
+	// VerifyWithin limits how long Verify, Rebuild and Sign read the signatures of an image or
+	// a base, and the signed content; zero is ten minutes. Layers of a signed image may take
+	// longer.
 	VerifyWithin time.Duration
-	// Login tells whoever is at the terminal how to log in for a keyless signature;
-	// nil where nobody is.
+	// Login shows the user at the terminal how to log in for a keyless signature; nil if there
+	// is no user.
 	Login func(message string)
 
-	// Summary gives the text of Dist/summary.md for images that were made; nil for none.
+	// Summary returns the text of Dist/summary.md for images that were made; nil for no file.
 	Summary func(*Result) ([]byte, error)
 
-	// FromPlan says that Config is that of a plan (see [plan.Plan.Config]): nothing is filled
-	// in in its LDFlags.
+	// FromPlan says that Config is that of a plan (see [plan.Plan.Config]): templates in its
+	// LDFlags are not expanded.
 	FromPlan bool
-	// Memory is how many bytes this process and its children may use together, 0 for any
-	// number. If nil, it is the limit of the control group.
+	// Memory limits the bytes that this process and its children use together; 0 is no limit.
+	// If nil, it is the limit of the control group.
 	Memory *int64
 
-	// Progress is told what goes on; it may be nil.
+	// Progress receives what the run does; it may be nil.
 	Progress Progress
 
 	// reachRegistry changes how registries are reached, for tests; it may be nil.
 	reachRegistry func(*distribution.Options)
-	// cleanRoom is what tests change of a clean room.
+	// cleanRoom are the changes that tests make to a clean room.
 	cleanRoom reproduce.Changes
 }
 
-// Progress is told what a run does. Its methods are called from several
-// goroutines at once.
+// Progress receives what a run does. Its methods are called from several goroutines at once.
 type Progress interface {
-	// Start is called when a task begins. The function that it returns is
-	// called once when the task has ended, with a word on the outcome.
+	// Start is called when a task begins. The returned function is called once when the task
+	// has ended, with a short description of the outcome.
 	Start(task string) (end func(outcome string, err error))
-	// Notice is something that the user should know and that stops nothing.
+	// Notice is called with information for the user that stops nothing.
 	Notice(text string)
 }
 
-// session fills in the defaults and applies the environment's settings.
+// session applies the defaults and the settings of the environment.
 func (o Options) session(ctx context.Context) (*session.Session, error) {
 	return session.Open(ctx, session.Settings{
 		Config: o.Config, Workdir: o.Workdir, Env: o.Env, Cache: o.Cache, Platforms: o.Platforms, Offline: o.Offline,
@@ -107,7 +105,7 @@ func (o Options) session(ctx context.Context) (*session.Session, error) {
 	})
 }
 
-// forAllPlatforms are the options with the platforms of a release, where none are named.
+// forAllPlatforms returns the options with the platforms of a release, if none are named.
 func (o Options) forAllPlatforms() Options {
 	if len(o.Platforms) == 0 {
 		o.Platforms = []string{"all"}
@@ -115,7 +113,7 @@ func (o Options) forAllPlatforms() Options {
 	return o
 }
 
-// input is what the plan is resolved from.
+// input returns what the plan is resolved from.
 func (r *run) input() resolve.Input {
 	in := resolve.InputOf(r.Session)
 	in.Expanded = r.asked.FromPlan

@@ -9,10 +9,9 @@ import (
 	"github.com/thimble-build/thimble/build/internal/workers"
 )
 
-// boundMemory applies the limit of the control group that this process is in: the go
-// command sees the machine's memory, and is killed in the middle of the work when there
-// is less. It says how many go commands may build at once. GOFLAGS' -p, where it is
-// set, stays.
+// boundMemory applies the memory limit of this process's control group. The go command sees
+// only the machine's memory, and is killed if the group has less. boundMemory returns how many
+// go commands may build at once. It does not change a -p in GOFLAGS.
 func (r *run) boundMemory() (int, error) {
 	limit, err := r.MemoryLimit()
 	if err != nil {

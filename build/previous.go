@@ -6,16 +6,16 @@ import (
 	"github.com/thimble-build/thimble/build/internal/release"
 )
 
-// PreviousImage is an image of the release before this one.
+// PreviousImage is an image of the previous release.
 type PreviousImage struct {
-	// Tag is what the release called it, Digest what the tag points to.
+	// Tag is the tag of the previous release. Digest is the digest that the tag points to.
 	Tag    string
 	Digest string
-	// Platforms has the digest and the size of each, as in PlatformResult.
+	// Platforms has the digest and the size of each platform, as in PlatformResult.
 	Platforms []PlatformResult
 }
 
-// findPrevious looks for the images of the release before, by name; nil where there are none.
+// findPrevious finds the images of the previous release, by name; nil if there are none.
 func (r *run) findPrevious(ctx context.Context) map[string]PreviousImage {
 	version := r.resolved.Previous()
 	if version == "" || r.debug != nil {

@@ -7,8 +7,8 @@ import (
 	"github.com/thimble-build/thimble/build/internal/release"
 )
 
-// Push makes the images for every platform of the release's set, pushes them by
-// digest, and then points one tag at each, the revision's: for previews, unsigned.
+// Push makes the images for every platform of a release, pushes them by digest, and then points
+// one tag at each, named after the revision. The images are previews and unsigned.
 func Push(ctx context.Context, o Options) (result *Result, err error) {
 	r, err := begin(ctx, o.forAllPlatforms(), making{images: true, hashAll: true})
 	if err != nil {

@@ -31,8 +31,8 @@ func readManifest(file string) (*Manifest, error) {
 	return &m, nil
 }
 
-// made is what a manifest.json lists, with the layouts, binaries and documents that
-// lie beside it.
+// made returns what a manifest.json lists, with the layouts, binaries and documents in its
+// folder.
 func made(name, file string, m *Manifest) (compare.Build, error) {
 	dir := filepath.Dir(file)
 	below := func(rel string) string { return filepath.Join(dir, filepath.FromSlash(rel)) }
@@ -98,8 +98,8 @@ func made(name, file string, m *Manifest) (compare.Build, error) {
 	return b, nil
 }
 
-// indexInLayout is the index of a digest; nil where there is no layout, or another
-// image in it: a manifest.json is often kept alone.
+// indexInLayout returns the index with a digest. It returns nil if there is no layout or if it
+// contains another image: a manifest.json is often kept alone.
 func indexInLayout(dir, digest string) (v1.ImageIndex, error) {
 	if !store.IsLayout(dir) {
 		return nil, nil

@@ -18,31 +18,32 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// RebuildOptions say what Rebuild trusts, and what it does besides.
+// RebuildOptions say what Rebuild trusts, and what else it does.
 type RebuildOptions struct {
-	// VerifyOptions say whose provenance counts.
+	// VerifyOptions say whose provenance is accepted.
 	VerifyOptions
-	// Mirror is a repository, or a folder, to fetch the source from instead of the one
-	// that the provenance names. The commit is the same.
+	// Mirror is a repository or folder to fetch the source from, instead of the one in the
+	// provenance. The commit is the same.
 	Mirror string
-	// AllowLinkerFlags are linker flags that the plan may have besides those that change
-	// nothing but the binary, such as "-H=windowsgui"; one without "=" allows every value.
+	// AllowLinkerFlags are additional linker flags that the plan may have, such as
+	// "-H=windowsgui"; a flag without "=" allows every value. Flags that change only the binary
+	// are always allowed.
 	AllowLinkerFlags []string
-	// RequireSandbox fails where a mechanism of the sandbox does not hold on this machine.
+	// RequireSandbox fails if a mechanism of the sandbox does not work on this machine.
 	RequireSandbox bool
-	// AllowSubmodules fetches submodules from other hosts than the source's as well.
+	// AllowSubmodules also fetches submodules from hosts other than the source's.
 	AllowSubmodules bool
-	// Before runs Config.Before in the clone, in the sandbox, where provenance names the
-	// same programs.
+	// Before runs Config.Before in the clone, in the sandbox, if the provenance names the same
+	// programs.
 	Before bool
-	// Attest signs the outcome with Config.Release's key or identity, the rebuilder's
-	// own, and attaches it to the image.
+	// Attest signs the outcome with the key or identity of Config.Release, which is that of the
+	// rebuilder, and attaches it to the image.
 	Attest bool
 }
 
-// Rebuild starts from nothing but an image: it verifies its provenance, fetches the
-// source and the toolchain that this names, builds the same again in a clean room (see
-// Reproduce), and compares. ref is a tag or digest in a registry, or an OCI layout.
+// Rebuild needs only an image. It verifies the image's provenance, fetches the source and the
+// toolchain that the provenance names, builds again in a clean room (see Reproduce), and
+// compares. ref is a tag or digest in a registry, or an OCI layout.
 func Rebuild(ctx context.Context, o Options, ref string, want RebuildOptions, self []string) (*Reproduction, error) {
 	began := time.Now()
 	s, err := o.session(ctx)
@@ -54,12 +55,13 @@ func Rebuild(ctx context.Context, o Options, ref string, want RebuildOptions, se
 		if _, ok := store.LayoutOf(s, ref); ok {
 			return nil, fmt.Errorf("reproduce %s: an attestation is attached to an image in a registry, and this is a layout; leave out -attest", ref)
 		}
-		// Whoever has no key and no identity hears of it before anything is built.
+		// Without a key and an identity, fail before the build.
 		if signer, err = signing.OpenSigner(ctx, s); err != nil {
 			return nil, err
 		}
 	}
-	// What was read stays tied to its context: an attestation is added to those that are there.
+	// The image keeps using this context, because attestOutcome adds an attestation to its
+	// existing ones.
 	reading, read, done := store.Reading(ctx, "reproduce "+ref, o.VerifyWithin)
 	defer done()
 	image, err := findReleased(reading, s, ref, want.VerifyOptions)
@@ -81,14 +83,14 @@ func Rebuild(ctx context.Context, o Options, ref string, want RebuildOptions, se
 	return c, err
 }
 
-// releasedImage is an image whose provenance was verified.
+// releasedImage is an image with verified provenance.
 type releasedImage struct {
 	*reproduce.Image
 	provenance *reproduce.Provenance
 	trust      attest.Trust
 }
 
-// findReleased reads an image's manifests and its provenance, which must be of whom we expect.
+// findReleased reads an image's manifests and its provenance, which must be signed as expected.
 func findReleased(ctx context.Context, s *session.Session, ref string, want VerifyOptions) (out releasedImage, err error) {
 	err = s.Stage("verify the provenance", func() (string, error) {
 		if out.trust, err = expected(s, want); err != nil {
@@ -106,8 +108,8 @@ func findReleased(ctx context.Context, s *session.Session, ref string, want Veri
 	return out, err
 }
 
-// verifiedProvenance is the provenance of an image that is what its signer released:
-// signatures and all.
+// verifiedProvenance returns the provenance of an image after it has verified that the image,
+// with its signatures, is what the signer released.
 func verifiedProvenance(ctx context.Context, image *reproduce.Image, trust attest.Trust, source string) (*reproduce.Provenance, error) {
 	all, err := image.Provenances(ctx, trust)
 	if err != nil {
@@ -167,7 +169,7 @@ func rebuild(ctx context.Context, s *session.Session, o Options, image releasedI
 	return c, err
 }
 
-// otherKit is a note where the image was made by another thimble.
+// otherKit returns a note if another version of thimble made the image.
 func otherKit(kit plan.Kit) []string {
 	here := session.Kit()
 	if kit == here {
@@ -177,7 +179,7 @@ func otherKit(kit plan.Kit) []string {
 		kit.Version, here.Version, kit.Path, kit.Version)}
 }
 
-// sandboxed is a sandbox as a report shows it.
+// sandboxed returns a sandbox in the form of the report.
 func sandboxed(s reproduce.Sandbox) *Sandbox {
 	shown := &Sandbox{Held: []string{}}
 	for _, m := range s.Held {
@@ -189,8 +191,8 @@ func sandboxed(s reproduce.Sandbox) *Sandbox {
 	return shown
 }
 
-// attestOutcome signs the outcome for the image, and for that of each platform, and attaches
-// it. What is there already is not made again.
+// attestOutcome signs the outcome for the image and for each platform's image, and attaches it.
+// It skips attestations that already exist.
 func attestOutcome(ctx context.Context, s *session.Session, signer signing.Signer, image releasedImage, c *Comparison) (made int, err error) {
 	err = s.Stage("attest", func() (string, error) {
 		subjects, err := image.Summaries(s, image.provenance, c)

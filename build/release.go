@@ -15,13 +15,13 @@ import (
 	"github.com/thimble-build/thimble/build/internal/release"
 )
 
-// Release makes the images for every platform of the release's set, pushes them by
-// digest, describes and signs each, reads everything back and verifies it as a
-// stranger would, and only then tags them. Archives lie beside them in the output
-// folder. An error leaves no tag moved, and says what is public already; the next run
-// uploads and signs what is missing, and nothing twice.
+// Release makes the images for every platform of a release, pushes them by digest, describes
+// and signs each, reads everything back and verifies it as a user would. Only then does it set
+// the tags. Archives are written to the output folder. If there is an error, no tag has moved,
+// and the error lists what is already public. The next run uploads and signs only what is
+// missing.
 //
-// Without a repository the same is written into the output folder alone, signed with
+// Without a repository, the release is written only to the output folder, signed with
 // Config.Release.Key or a key that is made for it.
 func Release(ctx context.Context, o Options) (result *Result, err error) {
 	r, err := begin(ctx, o.forAllPlatforms(), making{images: true, archives: true, hashAll: true})
@@ -78,7 +78,7 @@ func Release(ctx context.Context, o Options) (result *Result, err error) {
 	}
 
 	moved := false
-	defer func() { err = uploads.Public(err, moved) }() // from here on, registries have something
+	defer func() { err = uploads.Public(err, moved) }() // from here on, registries contain something
 	if err := release.Push(ctx, r.Session, uploads); err != nil {
 		return nil, err
 	}
@@ -111,7 +111,7 @@ func Release(ctx context.Context, o Options) (result *Result, err error) {
 	return r.finished(result, err)
 }
 
-// mayRelease stops a release that nobody could tell apart from another one.
+// mayRelease refuses a release that cannot be distinguished from another one.
 func (r *run) mayRelease() error {
 	p := r.resolved.Plan
 	if p.Dirty && !r.asked.AllowDirty {
@@ -123,7 +123,7 @@ func (r *run) mayRelease() error {
 	return nil
 }
 
-// releaseRun is what provenance tells of this run.
+// releaseRun returns what provenance records about this run.
 func (r *run) releaseRun() release.Run {
 	out := release.Run{
 		Started: r.began, TestsSkipped: r.tests == nil,
@@ -138,7 +138,7 @@ func (r *run) releaseRun() release.Run {
 	return out
 }
 
-// describeAll writes down what a release says of the images.
+// describeAll returns the descriptions of the images in a release.
 func (r *run) describeAll(ctx context.Context, units []*unit) ([]artifact.Described, error) {
 	var all []artifact.Described
 	for _, u := range units {
@@ -157,7 +157,7 @@ func (r *run) describeAll(ctx context.Context, units []*unit) ([]artifact.Descri
 	return all, nil
 }
 
-// archiveInput is what the archives are made of: also those for the platforms that have no image.
+// archiveInput returns what the archives are made of, including platforms without images.
 func (r *run) archiveInput(ctx context.Context, m *built) (in release.ArchiveInput, err error) {
 	if r.Config.Release.OmitArchives {
 		return in, nil
@@ -177,7 +177,7 @@ func (r *run) archiveInput(ctx context.Context, m *built) (in release.ArchiveInp
 	return in, err
 }
 
-// released adds what a release has made beside the images.
+// released adds the other things that a release made.
 func (r *Result) released(archives []release.Archive, commands []string, receipt release.Receipt) {
 	r.VerifyCommands = commands
 	for _, a := range archives {
@@ -197,15 +197,15 @@ func signatures(verified []release.Signature) []Signature {
 	return all
 }
 
-// tagged adds tags that the images have in registries.
+// tagged adds the tags that the images have in registries.
 func (r *Result) tagged(moving []string) {
 	for i := range r.Images {
 		r.Images[i].Tags = append(slices.Clone(r.Images[i].Tags), moving...)
 	}
 }
 
-// failedTests tells the failure of a release's tests, which may be allowed, from
-// everything else that can go wrong with them.
+// failedTests reports whether err says that tests failed, which a release may allow, and not
+// another problem with them.
 func failedTests(err error) bool {
 	failed := new(gotest.Error)
 	return errors.As(err, &failed)

@@ -14,50 +14,49 @@ import (
 	"github.com/thimble-build/thimble/build/internal/session"
 )
 
-// ErrDiffers is the error of Reproduce and Rebuild when the second build is not equal
-// to the first; the report says where, and why.
+// ErrDiffers is the error of Reproduce and Rebuild when the second build differs from the
+// first; the report says where, and why.
 var ErrDiffers = errors.New("not reproduced")
 
-// Comparison is what the comparison of two builds came to.
+// Comparison is the result of comparing two builds.
 type Comparison = compare.Report
 
-// Reproduction is the outcome of building something again.
+// Reproduction is the outcome of building again.
 type Reproduction struct {
 	*Comparison
-	// Revision is the commit that was built, Toolchain the Go that was used.
+	// Revision is the commit that was built. Toolchain is the Go version that was used.
 	Revision  string `json:"revision"`
 	Toolchain string `json:"toolchain"`
-	// Room is what was not as in the first build.
+	// Room lists what differed from the first build's environment.
 	Room []string `json:"room"`
-	// Sandbox is what kept a stranger's build from everything else on this machine; nil
-	// for this repository's own.
+	// Sandbox isolated a build of foreign code from this machine; nil for a build of this
+	// repository.
 	Sandbox *Sandbox `json:"sandbox,omitempty"`
-	// Provenance says who vouches for what was built from; Attested how many
-	// attestations of the outcome were made. Both are of Rebuild.
+	// Provenance says who signed the provenance of the build. Attested is how many attestations
+	// of the outcome were made. Both are only set by Rebuild.
 	Provenance string `json:"provenance,omitempty"`
 	Attested   int    `json:"attested,omitempty"`
 	// Elapsed is the time of the whole run.
 	Elapsed time.Duration `json:"-"`
 }
 
-// Sandbox says which mechanisms kept a stranger's build from the rest of the machine.
+// Sandbox says which mechanisms isolated a build of foreign code from this machine.
 type Sandbox struct {
-	// Held are the mechanisms that hold on this machine, by a child that tried.
+	// Held are the mechanisms that work on this machine; a child process tested them.
 	Held []string `json:"held"`
-	// Refused are the others, each with the reason.
+	// Refused are the other mechanisms, each with the reason.
 	Refused []string `json:"refused,omitempty"`
 }
 
-// Reproduce builds what the output folder's manifest.json lists again, from a clone of
-// its commit, in a clean room: another folder, empty caches, another home, time zone,
-// language, umask and number of processors, and, for programs that are linked to a C
-// library, another time, where this machine can. It compares the digests and, where
-// they differ, everything down to the bytes. Without a manifest.json, the tree is built
-// first.
+// Reproduce builds what the output folder's manifest.json lists again, from a clone of its
+// commit, in a clean room: another folder, empty caches, another home, time zone, language,
+// umask and number of processors. For programs that link a C library it also changes the time,
+// if this machine can. It compares the digests and, if they differ, everything down to the
+// bytes. Without a manifest.json, the tree is built first.
 //
-// self is a program, with its arguments, that imports build/targets: usually this one. It is
-// started anew, so that nothing of this process is left in it. The reproduction comes with an
-// ErrDiffers as well.
+// self is a program that imports build/targets, with its arguments: usually this program. It is
+// started as a new process, without any state of this one. The reproduction is also returned
+// with ErrDiffers.
 func Reproduce(ctx context.Context, o Options, self []string) (c *Reproduction, err error) {
 	began := time.Now()
 	s, err := o.session(ctx)
@@ -109,13 +108,13 @@ func Reproduce(ctx context.Context, o Options, self []string) (c *Reproduction, 
 	return c, err
 }
 
-// resolveOnly resolves a plan, for which the go command fetches what a build needs.
+// resolveOnly resolves a plan; during this the go command downloads what a build needs.
 func resolveOnly(ctx context.Context, job reproduce.Job) error {
 	_, err := Plan(ctx, Options{Config: job.Config, Workdir: job.Workdir, Env: job.Env, Cache: job.Cache, Platforms: job.Platforms, Offline: job.Offline})
 	return err
 }
 
-// compared is how what was built in a clean room compares with the first build.
+// compared compares what was built in a clean room with the first build.
 func compared(ctx context.Context, s *session.Session, room *reproduce.Room, built reproduce.Built, first func(context.Context) (compare.Build, error)) (*Reproduction, error) {
 	m, err := readManifest(built.Manifest)
 	if err != nil {
@@ -129,7 +128,7 @@ func compared(ctx context.Context, s *session.Session, room *reproduce.Room, bui
 	return c, differs(report)
 }
 
-// differs is the error of a comparison that found a difference.
+// differs returns the error for a comparison that found a difference.
 func differs(c *Comparison) error {
 	if c.Same {
 		return nil

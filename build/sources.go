@@ -14,19 +14,19 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// findings are what was found out of the source while it was compiled.
+// findings are what was found out about the source while it was compiled.
 type findings struct {
 	lists    materials.Lists
 	compared materials.Comparison
-	// generated are the files that Config.Before made, in the order of their names.
+	// generated are the files that Config.Before made, sorted by name.
 	generated []plan.GeneratedFile
-	// licenses is the service's own licence; inputs are the states of the images' inputs by
-	// name, where digests are stable.
+	// licenses is the service's licence. inputs are the states of the images' inputs by name,
+	// if digests are stable.
 	licenses string
 	inputs   map[string]*plan.Inputs
 }
 
-// materials is the source that the images are made of.
+// materials returns the source that the images are made of.
 func (r *run) materials() materials.Source {
 	s := materials.Source{
 		Resolved: r.resolved, Folder: filepath.Join(r.workFolder(), "sources"), Version: r.cacheVersion,
@@ -38,9 +38,9 @@ func (r *run) materials() materials.Source {
 	return s
 }
 
-// list finds out what is compiled for each platform, the licences of that and of the
-// service itself, and whether all that goes into the images is as the commit has it. It
-// runs beside the compiler.
+// list finds out what is compiled for each platform, its licences and those of the service, and
+// whether everything that goes into the images is equal to the commit. It runs while the
+// compiler runs.
 func (r *run) list(ctx context.Context, units []*unit) (*findings, error) {
 	found := &findings{lists: materials.Lists{}}
 	err := r.Stage("compare sources", func() (string, error) {
@@ -89,7 +89,7 @@ func (r *run) list(ctx context.Context, units []*unit) (*findings, error) {
 	return found, err
 }
 
-// splitGenerated takes what Config.Before made out of the differences.
+// splitGenerated separates the files that Config.Before made from the other differences.
 func (r *run) splitGenerated(found *findings) error {
 	var record generated.Record
 	found.compared.Differences, found.generated, record = r.stood.Split(found.compared.Differences)
@@ -102,7 +102,7 @@ func (r *run) splitGenerated(found *findings) error {
 	return generated.Remember(r.Session, record)
 }
 
-// noticeGenerated tells the user what no commit has.
+// noticeGenerated tells the user which files are in no commit.
 func (r *run) noticeGenerated() {
 	if text := r.resolved.Plan.GeneratedText(); text != "" {
 		r.Progress.Notice(text + ", made by Config.Before")

@@ -8,8 +8,8 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// keepSymbols keeps the debug symbols of a platform's binaries, where that is wanted.
-// Only ELF has a build id that everybody agrees on, so other systems have none.
+// keepSymbols keeps the debug symbols of a platform's binaries, if requested. Systems without
+// ELF have none, because only ELF has a standard build id.
 func (r *run) keepSymbols(ctx context.Context, platform plan.Platform, units []*unit) error {
 	if !(r.Config.DebugSymbols || r.debug.isToolbox()) || platform.OS != "linux" || len(units) == 0 {
 		return nil
@@ -29,8 +29,8 @@ func (r *run) keepSymbols(ctx context.Context, platform plan.Platform, units []*
 	})
 }
 
-// symbolsPath is where the symbols are below the output folder, as gdb, elfutils and
-// delve look for them below a folder of debug files.
+// symbolsPath returns the path of the symbols below the output folder. gdb, elfutils and delve
+// look for this path below a folder of debug files.
 func (u *unit) symbolsPath() string { return path.Join("debug", buildIDPath(u.buildID)) }
 
 func buildIDPath(id string) string {

@@ -13,35 +13,37 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// What is compared with the commit must be what the compiler has read. So the stat data of
-// all compiled files is taken before the compiler starts, and again when the compiler, the
-// comparison and the tests have ended: a test may edit a file and restore it. Where the two
-// differ, all is done once more; then it is an error. Which files these are is known from
-// the last run, or asked for first. Where that knew less, all is done once more as well, and
-// costs little: the compiler finds everything up to date.
+// The source that is compared with the commit must be the source that the compiler has read. So
+// the stat data of all compiled files is taken before the compiler starts, and again when the
+// compiler, the comparison and the tests have ended. (A test may edit a file and restore it.)
+// If they differ, everything runs once more; a second difference is an error. The list of files
+// is from the last run; if there is none, the go command lists them first. If that list was
+// incomplete, everything also runs once more; this is cheap, because the compiler finds
+// everything up to date.
 
-// maxChanges is how often a file may change meanwhile; one time less is no error.
+// maxChanges is the limit for changes of a file during a run; with fewer changes the run
+// continues.
 const maxChanges = 2
 
-// maxCompiled bounds how often the compiler is started.
+// maxCompiled limits how often the compiler is started.
 const maxCompiled = 5
 
-// compiling is what compileSource is given.
+// compiling is the input of compileSource.
 type compiling struct {
 	units []*unit
-	// images asks for the licences of what is linked.
+	// images requests the licences of the linked modules.
 	images bool
 	// commands is how many go commands may run at once.
 	commands int
-	// before is the stat data of the source, lists what was listed for it; tested is closed
+	// before is the stat data of the source, lists are the lists of its files. tested is closed
 	// when the tests have ended.
 	before source.Snapshot
 	lists  materials.Lists
 	tested <-chan struct{}
 }
 
-// sourceBefore returns the stat data of the files that the last run has compiled, and the
-// lists that were made for that: where no run has left one, the go command is asked first.
+// sourceBefore returns the stat data of the files that the last run compiled, and the lists it
+// was made from. If there is no last run, the go command lists the files first.
 func (r *run) sourceBefore(ctx context.Context) (source.Snapshot, materials.Lists, error) {
 	from := r.materials()
 	var files []string
@@ -64,7 +66,7 @@ func (r *run) sourceBefore(ctx context.Context) (source.Snapshot, materials.List
 			var g errgroup.Group
 			for i, platform := range unknown {
 				g.Go(func() error {
-					found[i], _ = from.List(ctx, platform) // the compiler says better what is wrong
+					found[i], _ = from.List(ctx, platform) // the compiler reports the problem better
 					return nil
 				})
 			}
@@ -85,13 +87,14 @@ func (r *run) sourceBefore(ctx context.Context) (source.Snapshot, materials.List
 	return before, lists, err
 }
 
-// useIncluded makes the compilers of this state.
+// useIncluded makes the compilers use this state.
 func (r *run) useIncluded(state materials.Included) {
 	r.resolved.Go.CState, r.resolved.Go.AssemblyStates = state.C, state.Assembly
 }
 
-// compileSource compiles all platforms and compares the source with the commit, until it
-// is the same source, and the linker has the flags of the plan; then the plan is complete.
+// compileSource compiles all platforms and compares the source with the commit. It repeats this
+// until the source did not change and the linker got the flags of the plan; then the plan is
+// complete.
 func (r *run) compileSource(ctx context.Context, c compiling) (*findings, error) {
 	stage, changes := "compile", 0
 	from := r.materials()
@@ -130,7 +133,7 @@ func (r *run) compileSource(ctx context.Context, c compiling) (*findings, error)
 				return nil, fmt.Errorf("compile: %s changes meanwhile; stop what writes it, and run it again", r.shownPath(changed))
 			}
 		}
-		for _, u := range c.units { // so that what was linked is known the next time
+		for _, u := range c.units { // so that the next run knows what was linked
 			if err := u.hash(); err != nil {
 				return nil, err
 			}
@@ -146,10 +149,10 @@ func (r *run) compileSource(ctx context.Context, c compiling) (*findings, error)
 	return nil, fmt.Errorf("compile: the source changes meanwhile; stop what writes it, and run it again")
 }
 
-// compileOnce compiles all platforms. What looks at the source runs beside the compiler.
+// compileOnce compiles all platforms. The source is examined while the compiler runs.
 //
-// What the go command cannot list it cannot compile either, and the compiler says better
-// why: the error of the listing comes after the compiler's.
+// If the go command cannot list a package, it cannot compile it either, and the compiler's
+// message is better. So the error of the listing comes after the compiler's.
 func (r *run) compileOnce(ctx context.Context, stage string, c compiling) (*findings, error) {
 	g, gctx := errgroup.WithContext(ctx)
 	var found *findings
@@ -167,8 +170,8 @@ func (r *run) compileOnce(ctx context.Context, stage string, c compiling) (*find
 	for _, platform := range r.resolved.Plan.Targets() {
 		g.Go(func() error { return r.compile(gctx, stage, platform, unitsFor(c.units, platform)) })
 	}
-	// The context of the listing ends with the compilers, so they are waited for behind it,
-	// unless one of them fails.
+	// The context of the listing ends with the compilers, so wait for the listing first, unless
+	// a compiler fails.
 	<-listed
 	if err := g.Wait(); err != nil {
 		return nil, err
@@ -176,7 +179,7 @@ func (r *run) compileOnce(ctx context.Context, stage string, c compiling) (*find
 	return found, listErr
 }
 
-// copiedUnchanged is an error if a copied file changed since it was compared.
+// copiedUnchanged returns an error if a copied file changed after it was compared.
 func (r *run) copiedUnchanged(found *findings) error {
 	changed, err := found.compared.CopiedBefore.Changed(found.compared.Copied)
 	if err == nil && changed != "" {
@@ -185,7 +188,7 @@ func (r *run) copiedUnchanged(found *findings) error {
 	return err
 }
 
-// shownPath is an absolute path as a message shows it.
+// shownPath returns an absolute path in the form used in messages.
 func (r *run) shownPath(file string) string {
 	if rel, err := filepath.Rel(r.Workdir, file); err == nil && filepath.IsLocal(rel) {
 		return filepath.ToSlash(rel)

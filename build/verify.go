@@ -16,32 +16,32 @@ import (
 	"github.com/thimble-build/thimble/build/internal/store"
 )
 
-// Report is what a verification looked at, and how each check ended.
+// Report says what a verification checked, and the result of each check.
 type Report = attest.Report
 
 // Check is one line of a Report.
 type Check = attest.Check
 
-// VerifyOptions are what a deployer expects of an image. A key, or an identity with its
-// issuer and a trusted root, is required; Config.Release fills in what is empty.
+// VerifyOptions are what a deployer expects of an image. A key is required, or an identity with
+// its issuer and a trusted root. Config.Release gives the values for empty fields.
 type VerifyOptions struct {
-	// Keys are files with public keys, of which any may have signed.
+	// Keys are files with public keys; a signature by any of them is accepted.
 	Keys []string
-	// Identity is the subject of the certificate and Issuer that of its token; each may
-	// be given as a regular expression that matches all of it instead.
+	// Identity is the subject of the certificate, Issuer is the issuer of the identity's token.
+	// The Regexp fields replace them; a regular expression must match the whole value.
 	Identity, IdentityRegexp, Issuer, IssuerRegexp string
 	// TrustedRoot is a file: Sigstore's trusted_root.json.
 	TrustedRoot string
 	// Source is the repository that the provenance must name; any if empty.
 	Source string
-	// NoTransparencyLog and NoCertificateLog do without entries in such logs.
+	// NoTransparencyLog and NoCertificateLog accept signatures without entries in such logs.
 	NoTransparencyLog, NoCertificateLog bool
 }
 
-// Verify checks an image, by tag or digest in a registry, or an OCI layout in a folder,
-// as a deployer would: the signature is of the expected signer, SBOMs and provenance
-// are bound to this digest, every platform is covered. The report comes with the error
-// when a check failed.
+// Verify checks an image as a deployer would: the signature is from the expected signer, SBOMs
+// and provenance are bound to this digest, every platform is covered. ref is a tag or digest in
+// a registry, or the folder of an OCI layout. If a check failed, the report is returned with
+// the error.
 func Verify(ctx context.Context, o Options, ref string, want VerifyOptions) (*Report, error) {
 	s, err := o.session(ctx)
 	if err != nil {
@@ -61,7 +61,7 @@ func Verify(ctx context.Context, o Options, ref string, want VerifyOptions) (*Re
 		in := ociread.Layout(dir)
 		m, err = store.LayoutEvidence(reading, dir, in)
 		from, policy.Content = in, func(ctx context.Context, of v1.Descriptor) error {
-			read() // the signatures, that is
+			read() // the signatures
 			return store.CheckContent(ctx, in, m.Find(of.Digest))
 		}
 	} else {
@@ -96,13 +96,13 @@ func Verify(ctx context.Context, o Options, ref string, want VerifyOptions) (*Re
 	return &report, err
 }
 
-// expected is the trust that the options and Config come to.
+// expected returns what the options and Config trust.
 func expected(s *session.Session, want VerifyOptions) (attest.Trust, error) {
 	if want.TrustedRoot != "" {
 		s.Config.Release.TrustedRoot = want.TrustedRoot
 	}
 	if len(want.Keys) > 0 || want.Identity != "" || want.IdentityRegexp != "" {
-		s.Config.Release.TrustKeys = want.Keys // who is named is the only one
+		s.Config.Release.TrustKeys = want.Keys // only the named keys are accepted
 	}
 	t, err := signing.Trust(s)
 	if err != nil {
