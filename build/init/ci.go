@@ -11,10 +11,10 @@ import (
 	"github.com/thimble-build/thimble/build/internal/plaintext"
 )
 
-// getRoot fetches the public Sigstore's trusted root, through its own TUF repository.
+// getRoot downloads the trusted root of the public Sigstore from its TUF repository.
 const getRoot = "go run github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3 trusted-root create --with-default-services --out "
 
-// planCI adds the workflow for a CI system, in the folder where that looks for it.
+// planCI adds the workflow for a CI system, in the folder that the system reads.
 func planCI(system string, r *repository, k *kit, alias string) (c changes, err error) {
 	up := "" // from the root to the git working tree
 	if r.prefix != "" {
@@ -25,7 +25,7 @@ func planCI(system string, r *repository, k *kit, alias string) (c changes, err 
 		name = ".github/workflows/thimble.yml"
 		if r.prefix != "" {
 			name = ".github/workflows/thimble-" + strings.ReplaceAll(r.prefix, "/", "-") + ".yml"
-			title = fmt.Sprintf("%q", "images of "+r.prefix) // runs of two workflows of one name would cancel each other
+			title = fmt.Sprintf("%q", "images of "+r.prefix) // two workflows with the same name would cancel each other's runs
 		}
 	}
 	gomod := path.Join(r.prefix, "magefiles", "go.mod")
@@ -62,8 +62,8 @@ func planCI(system string, r *repository, k *kit, alias string) (c changes, err 
 	return c, err
 }
 
-// protection says how the environment of the release job is protected, and what the
-// token of that job then says.
+// protection returns how the environment of the release job is protected, and what the job's
+// token then contains.
 func protection(system, remote, tags string) string {
 	host := map[string]string{"github": "https://github.com/", "gitlab": "https://gitlab.com/"}[system]
 	project, found := strings.CutPrefix(plaintext.Line(strings.TrimSuffix(remote, ".git")), host)
@@ -88,7 +88,7 @@ func protection(system, remote, tags string) string {
 
 var plainWord = regexp.MustCompile(`^[\w./\\:@+-]+$`)
 
-// typed is a path as a shell wants it, in quotes where it has a space or the like.
+// typed returns a path for a shell command, in quotes if it has a space or a special character.
 func typed(name string) string {
 	if plainWord.MatchString(name) {
 		return name

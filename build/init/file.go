@@ -9,8 +9,8 @@ import (
 	"path/filepath"
 )
 
-// changes are files that init would write for one purpose, and what the user has to know of
-// them: notes, and missing, which keeps the targets from working.
+// changes are files that init would write for one purpose, and messages for the user: notes,
+// and missing, which lists what the targets need to work.
 type changes struct {
 	files          []file
 	notes, missing []string
@@ -23,31 +23,31 @@ func (c *changes) add(more changes) {
 	c.missing = append(c.missing, more.missing...)
 }
 
-// file is one that init would like to see.
+// file is a file that init wants to write.
 type file struct {
 	// path is relative to the repository's root, with slashes.
 	path string
 	text []byte
-	// was is what is there, nil if nothing is.
+	// was is the present content, nil if there is no file.
 	was []byte
-	// add says that text is was with a line more.
+	// add says that text is was plus one line.
 	add bool
 }
 
-// create says whether the file is new.
+// create reports whether the file is new.
 func (f file) create() bool { return f.was == nil }
 
-// differs says that there is something else, which stays. Line ends are git's business:
-// on Windows it makes others of them.
+// differs reports whether a different file exists, which is kept. Line ends are ignored,
+// because git changes them on Windows.
 func (f file) differs() bool {
 	unix := func(text []byte) []byte { return bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n")) }
 	return f.was != nil && !f.add && !bytes.Equal(unix(f.was), unix(f.text))
 }
 
-// writes says whether the file is written.
+// writes reports whether the file is written.
 func (f file) writes() bool { return f.create() || f.add && !bytes.Equal(f.was, f.text) }
 
-// wanted is a file with this text, and with what is there now.
+// wanted returns a file with this text, and with its present content.
 func wanted(root, name string, text []byte) (file, error) {
 	at := filepath.Join(root, filepath.FromSlash(name))
 	was, err := os.ReadFile(at)

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// planIgnore adds dist/ to .gitignore, unless a line has it.
+// planIgnore adds dist/ to .gitignore, unless a line already contains it.
 func planIgnore(root string) (file, error) {
 	f, err := wanted(root, ".gitignore", nil)
 	if err != nil {

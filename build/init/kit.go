@@ -25,20 +25,20 @@ const (
 	targetsPath = kitPath + "/build/targets"
 )
 
-// kit is the module of the targets, as it lies in the module cache.
+// kit is the module of the targets in the module cache.
 type kit struct {
 	version string
 	// goVersion is its go line, mage the version of mage that it requires.
 	goVersion, mage string
-	// gosum is its go.sum, which the go command has checked with the module itself.
+	// gosum is its go.sum, which the go command has verified together with the module.
 	gosum []byte
-	// targets are what a repository gets.
+	// targets are the targets that a repository gets.
 	targets []target
 }
 
 type target struct{ name, synopsis string }
 
-// targetName is a target's name as it is typed: with the alias of the targets, if they have one.
+// targetName returns a target's name as typed: with the alias of the targets, if they have one.
 func targetName(alias, name string) string {
 	if alias == "" {
 		return name
@@ -46,7 +46,7 @@ func targetName(alias, name string) string {
 	return alias + ":" + name
 }
 
-// fetchKit makes sure that the kit is in the module cache and reads it there.
+// fetchKit downloads the kit to the module cache if necessary, and reads it there.
 func fetchKit(ctx context.Context, version string) (*kit, error) {
 	temp, err := os.MkdirTemp("", "thimble-init")
 	if err != nil {
@@ -100,7 +100,7 @@ func readKit(dir string) (*kit, error) {
 	return k, err
 }
 
-// readTargets are the exported functions of a package of targets, by name.
+// readTargets returns the exported functions of a package of targets, sorted by name.
 func readTargets(dir string) ([]target, error) {
 	names, err := filepath.Glob(filepath.Join(dir, "*.go"))
 	if err != nil {
@@ -128,7 +128,7 @@ func readTargets(dir string) ([]target, error) {
 	var all []target
 	for _, f := range pkg.Funcs {
 		if returnsOnlyError(f.Decl.Type) {
-			// as mage does: the first word names the target
+			// like mage: the first word is the target's name
 			_, synopsis, _ := strings.Cut(pkg.Synopsis(f.Doc), " ")
 			all = append(all, target{strings.ToLower(f.Name), synopsis})
 		}
@@ -136,7 +136,7 @@ func readTargets(dir string) ([]target, error) {
 	return all, nil
 }
 
-// returnsOnlyError says whether a function can be a target, by what it returns.
+// returnsOnlyError reports whether a function's results allow it to be a target.
 func returnsOnlyError(f *ast.FuncType) bool {
 	if f.Results == nil || len(f.Results.List) == 0 {
 		return true
@@ -145,8 +145,8 @@ func returnsOnlyError(f *ast.FuncType) bool {
 	return ok && id.Name == "error" && len(f.Results.List) == 1
 }
 
-// goCommand runs the go command for the module of the targets: the settings that are
-// meant for the service, go.work and GOFLAGS, do not count.
+// goCommand runs the go command for the module of the targets. It ignores go.work and GOFLAGS,
+// which are settings for the service.
 func goCommand(ctx context.Context, dir string, args ...string) ([]byte, error) {
 	flags := "-mod=mod"
 	if strings.Contains(os.Getenv("GOFLAGS"), "-modcacherw") {

@@ -23,15 +23,14 @@ var launcher []byte
 //go:embed templates/magefile.go.tmpl
 var magefileText string
 
-// keyless are the settings of the public Sigstore, for a CI whose jobs have an
-// identity.
+// keyless are the settings of the public Sigstore, for a CI system whose jobs have an identity.
 const keyless = `Release: build.ReleaseConfig{
 	Keyless:     &build.Keyless{Fulcio: "https://fulcio.sigstore.dev"},
 	Logs:        []build.TransparencyLog{{URL: "https://rekor.sigstore.dev", Version: 1}},
 	TrustedRoot: "magefiles/trusted_root.json",
 },`
 
-// renderMagefile writes Config with what could be found out.
+// renderMagefile writes Config with the values that init found.
 func renderMagefile(r *repository, alias string, ci bool) ([]byte, error) {
 	t, err := template.New("magefile").Funcs(template.FuncMap{"quoted": quoted}).Parse(magefileText)
 	if err != nil {
@@ -51,7 +50,7 @@ func renderMagefile(r *repository, alias string, ci bool) ([]byte, error) {
 	return format.Source(out.Bytes())
 }
 
-// quoted is the elements of a slice of strings in Go.
+// quoted returns the elements of a slice of strings as Go source.
 func quoted(s []string) string {
 	q := make([]string, len(s))
 	for i := range s {
@@ -60,7 +59,7 @@ func quoted(s []string) string {
 	return strings.Join(q, ", ")
 }
 
-// registry guesses where a repository's images go, from where its source is.
+// registry guesses the registry of a repository's images from the host of its source.
 func registry(remote string) string {
 	for _, host := range [][2]string{{"https://github.com/", "ghcr.io/"}, {"https://gitlab.com/", "registry.gitlab.com/"}} {
 		if name, ok := strings.CutPrefix(remote, host[0]); ok {
@@ -70,17 +69,18 @@ func registry(remote string) string {
 	return ""
 }
 
-// magefiles is what is in a folder of that name already.
+// magefiles describes an existing folder magefiles.
 type magefiles struct {
-	// imports says that a file imports the targets; alias is the name before their
-	// own that they have there.
+	// imports says that a file imports the targets; alias is the prefix of their names in that
+	// import.
 	imports bool
 	alias   string
 	// text is the file that imports them.
 	text []byte
-	// targets are the exported functions of the folder's own files, in lower case.
+	// targets are the exported functions of the repository's files in the folder, in lower
+	// case.
 	targets []string
-	// taken says that there is a magefile.go.
+	// taken says that magefile.go exists.
 	taken bool
 }
 
@@ -125,7 +125,7 @@ func readMagefiles(dir string) (magefiles, error) {
 	return m, nil
 }
 
-// ignored says whether a file is excluded from every build, as the launcher is.
+// ignored reports whether a file is excluded from every build, as the launcher is.
 func ignored(f *ast.File) bool {
 	for _, group := range f.Comments {
 		if group.Pos() > f.Package {
@@ -140,21 +140,22 @@ func ignored(f *ast.File) bool {
 	return false
 }
 
-// chooseAlias returns the name before the targets' own: the one that they have already, or
-// "thimble" if the repository has a target with the name of one of them.
+// chooseAlias returns the prefix of the targets' names: the existing one, or "thimble" if the
+// repository already has a target of the same name.
 func chooseAlias(there magefiles, targets []target) string {
 	if there.imports {
 		return there.alias
 	}
 	for _, t := range targets {
 		if slices.Contains(there.targets, t.name) {
-			return "thimble" // mage refuses two targets of one name
+			return "thimble" // mage refuses two targets with the same name
 		}
 	}
 	return ""
 }
 
-// planMagefiles returns what the folder magefiles lacks. ci says that releases are made in CI.
+// planMagefiles returns the files that the folder magefiles lacks. ci says that releases are
+// made in CI.
 func planMagefiles(ctx context.Context, r *repository, k *kit, there magefiles, alias string, ci bool) (c changes, err error) {
 	own := map[string][]byte{}
 	name := "magefile.go"

@@ -52,7 +52,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	return o, err
 }
 
-// setUp does it all: look, plan, show, write, and say what to type next.
+// setUp runs all steps: look, plan, show, write, and print the next command.
 func setUp(ctx context.Context, o options, out io.Writer) error {
 	version, err := kitVersion()
 	if err != nil {
@@ -85,7 +85,7 @@ func setUp(ctx context.Context, o options, out io.Writer) error {
 	return p.end(out, o.dry)
 }
 
-// kitVersion is the version of this very program, which the targets get too.
+// kitVersion returns the version of this program, which the targets also use.
 func kitVersion() (string, error) {
 	info, ok := debug.ReadBuildInfo()
 	if !ok || info.Main.Path != kitPath || info.Main.Sum == "" {

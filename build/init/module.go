@@ -19,7 +19,7 @@ import (
 // moduleFiles are the go.mod and go.sum of magefiles/.
 type moduleFiles struct{ gomod, gosum []byte }
 
-// planModule leaves a go.mod alone that has what the targets need. own are the Go files that
+// planModule does not change a go.mod that has what the targets need. own are the Go files that
 // init adds to magefiles/.
 func planModule(ctx context.Context, r *repository, k *kit, own map[string][]byte) (c changes, err error) {
 	text, err := os.ReadFile(filepath.Join(r.root, "magefiles", "go.mod"))
@@ -73,15 +73,15 @@ func planModule(ctx context.Context, r *repository, k *kit, own map[string][]byt
 	return c, nil
 }
 
-// goGet are the commands that change an existing module of magefiles/.
+// goGet returns the commands that change an existing module of magefiles/.
 func goGet(r *repository, k *kit) string {
 	at := r.here("magefiles")
 	return fmt.Sprintf("    GOWORK=off go -C %s get -tool %s@%s\n    GOWORK=off go -C %s get %s@%s\n", at, magePath, k.mage, at, targetsPath, k.version)
 }
 
-// makeModule works out the module of magefiles/ in a temporary folder. own are the Go
-// files that will be there. What it needs is taken from the kit's own go.mod and
-// go.sum, so that nothing is fetched beyond what is linked.
+// makeModule makes the module of magefiles/ in a temporary folder. own are the Go files that
+// will be in magefiles/. Requirements come from the kit's go.mod and go.sum, so only linked
+// modules are downloaded.
 func makeModule(ctx context.Context, r *repository, k *kit, own map[string][]byte) (*moduleFiles, error) {
 	m, err := workOut(ctx, r, k, own)
 	if err != nil {
@@ -103,7 +103,7 @@ func workOut(ctx context.Context, r *repository, k *kit, own map[string][]byte) 
 	}
 	toolchain, _, _ := strings.Cut(strings.TrimSpace(string(version)), " ")
 	gomod, gosum := fresh(r, k, toolchain), string(k.gosum)
-	name := "" // of a new module, for packages that others than the kit bring
+	name := "" // of a new module, for packages that are not from the kit
 	text, err := os.ReadFile(filepath.Join(magefiles, "go.mod"))
 	switch {
 	case err == nil:
@@ -157,21 +157,21 @@ func workOut(ctx context.Context, r *repository, k *kit, own map[string][]byte) 
 	return collect(ctx, temp, magefiles, name)
 }
 
-// moduleName is that of a new module in magefiles/.
+// moduleName returns the name of a new module in magefiles/.
 func moduleName(r *repository) string {
 	name := path.Join(r.module, "magefiles")
 	if err := module.CheckPath(name); err != nil {
-		name = "example.com/" + name // such as module "main", which nobody can import either
+		name = "example.com/" + name // such as module "main", which cannot be imported either
 	}
 	return name
 }
 
-// fresh is the go.mod to start from. The tool is what the launcher calls. The toolchain is
-// the least one that compiles the targets on any machine: that of this machine, where it
-// is newer than the kit asks for.
+// fresh returns the initial go.mod. The launcher calls the tool in it. The toolchain is the
+// lowest version that compiles the targets on any machine: this machine's, if it is newer than
+// the kit requires.
 func fresh(r *repository, k *kit, toolchain string) *modfile.File {
 	line := ""
-	if goversion.Compare(toolchain, "go"+k.goVersion) > 0 && !strings.Contains(toolchain, "-") { // else nobody can fetch it
+	if goversion.Compare(toolchain, "go"+k.goVersion) > 0 && !strings.Contains(toolchain, "-") { // otherwise it cannot be downloaded
 		line = "\ntoolchain " + toolchain + "\n"
 	}
 	text := fmt.Sprintf(`// The targets of this repository: a module of its own, so that what they need does
@@ -188,13 +188,13 @@ require %s %s // indirect
 `, moduleName(r), k.goVersion, line, magePath, kitPath, k.version, magePath, k.mage)
 	f, err := modfile.Parse("go.mod", []byte(text), nil)
 	if err != nil {
-		panic(err) // of our own making
+		panic(err) // a constant of this program
 	}
 	return f
 }
 
-// inherit gives a new go.mod what the service's has for magefiles that were a part of
-// its module until now, and the service itself.
+// inherit copies the requirements and replacements of the service's go.mod into a new go.mod,
+// because the magefiles were part of that module until now. It also requires the service.
 func inherit(f *modfile.File, r *repository, gosum string) (string, error) {
 	text, err := os.ReadFile(filepath.Join(r.folder(), "go.mod"))
 	if err != nil {
@@ -207,13 +207,13 @@ func inherit(f *modfile.File, r *repository, gosum string) (string, error) {
 	if err := absolute(service, r.folder()); err != nil {
 		return "", err
 	}
-	// Until it has a go.mod, the folder and those below are packages of the service's
-	// module too. Then they have the same paths by its own name: see collect.
+	// Until it has a go.mod, the folder and its subfolders are packages of the service's module
+	// too. With the service's module name they would have the same paths: see collect.
 	if err := f.AddModuleStmt(r.module + "-magefiles"); err != nil {
 		return "", err
 	}
 	for _, req := range service.Require {
-		if req.Mod.Path != magePath { // the kit's is as new as its targets need
+		if req.Mod.Path != magePath { // the kit's version is as new as its targets need
 			f.AddNewRequire(req.Mod.Path, req.Mod.Version, true)
 		}
 	}
@@ -233,8 +233,7 @@ func inherit(f *modfile.File, r *repository, gosum string) (string, error) {
 	return gosum + string(sum), nil
 }
 
-// absolute makes the folders of replacements absolute, so that they can be found from
-// anywhere.
+// absolute makes the folders of replacements absolute, so that they are valid in any folder.
 func absolute(f *modfile.File, base string) error {
 	for _, rep := range f.Replace {
 		if modfile.IsDirectoryPath(rep.New.Path) && !filepath.IsAbs(rep.New.Path) {
@@ -246,7 +245,7 @@ func absolute(f *modfile.File, base string) error {
 	return nil
 }
 
-// withFiles adds the Go files that are in a folder and below.
+// withFiles adds the Go files in a folder and its subfolders.
 func withFiles(own map[string][]byte, dir string) (map[string][]byte, error) {
 	all := maps.Clone(own)
 	err := walk(dir, func(at, rel string) error {
@@ -268,9 +267,9 @@ func withFiles(own map[string][]byte, dir string) (map[string][]byte, error) {
 	return all, err
 }
 
-// collect reads what the go command has made of the module in temp, and calls it by its
-// name, unless that is "". Of go.sum it keeps
-// what "go mod tidy" would, which fetches the tests of all modules to find that out.
+// collect reads the result of the go command for the module in temp, and sets the module's
+// name, unless name is "". It keeps the same lines of go.sum as "go mod tidy" would, which
+// needs to download the tests of all modules for that.
 func collect(ctx context.Context, temp, magefiles, name string) (*moduleFiles, error) {
 	graph, err := goCommand(ctx, temp, "mod", "graph")
 	if err != nil {
@@ -296,7 +295,7 @@ func collect(ctx context.Context, temp, magefiles, name string) (*moduleFiles, e
 	for _, r := range f.Require {
 		direct = direct || r.Mod.Path == kitPath && r.Indirect
 	}
-	if direct { // the go command cannot know that a file of ours imports it
+	if direct { // the go command does not know that a file of init imports it
 		var all []*modfile.Require
 		for _, r := range f.Require {
 			all = append(all, &modfile.Require{Mod: r.Mod, Indirect: r.Indirect && r.Mod.Path != kitPath})
@@ -307,7 +306,7 @@ func collect(ctx context.Context, temp, magefiles, name string) (*moduleFiles, e
 		if filepath.IsAbs(rep.New.Path) {
 			rel, err := filepath.Rel(magefiles, rep.New.Path)
 			if err != nil {
-				continue // on another disk of Windows
+				continue // on another drive (Windows)
 			}
 			rel = filepath.ToSlash(rel)
 			if !strings.HasPrefix(rel, "../") && rel != ".." {
@@ -336,9 +335,9 @@ func collect(ctx context.Context, temp, magefiles, name string) (*moduleFiles, e
 	return m, nil
 }
 
-// reachable are the modules that a go.mod requires, as path@version, with all that
-// they require; but of the kit only what the go.mod has taken over: it lists whatever
-// is linked, and the rest are the kit's tests.
+// reachable returns the modules that a go.mod requires, as path@version, and all that these
+// require. Of the kit's requirements it takes only those in the go.mod, which lists all linked
+// modules; the others are for the kit's tests.
 func reachable(graph string, f *modfile.File) map[string]bool {
 	requires := map[string][]string{}
 	for line := range strings.Lines(graph) {

@@ -14,16 +14,16 @@ type options struct {
 	ci   string
 }
 
-// planned is what is to be written, and for what.
+// planned is what init will write, and for which repository.
 type planned struct {
 	repo *repository
 	kit  *kit
-	// alias is the name before the targets' own, such as in thimble:image.
+	// alias is the prefix of the targets' names, as in thimble:image.
 	alias string
 	changes
 }
 
-// plan works out every file.
+// plan computes every file.
 func plan(ctx context.Context, o options, r *repository, k *kit) (*planned, error) {
 	there, err := readMagefiles(filepath.Join(r.root, "magefiles"))
 	if err != nil {
@@ -55,8 +55,9 @@ func plan(ctx context.Context, o options, r *repository, k *kit) (*planned, erro
 	return p, checkClean(p.files, r.changed)
 }
 
-// checkClean refuses to write into magefiles/ when git has it otherwise, so that what
-// init did can be told from what somebody else did. changed are the files that git has otherwise.
+// checkClean refuses to write into magefiles/ while it has uncommitted changes, so that the
+// changes of init can be distinguished from others. changed are the files with uncommitted
+// changes.
 func checkClean(files []file, changed []string) error {
 	ours := map[string]bool{}
 	writes := false

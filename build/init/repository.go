@@ -23,33 +23,33 @@ import (
 	kitplan "github.com/thimble-build/thimble/build/plan"
 )
 
-// linux is the platform for which main packages are looked for.
+// linux is the platform for which init looks for main packages.
 var linux = kitplan.Platform{OS: "linux", Architecture: runtime.GOARCH}
 
-// repository is what is known of the place that is set up.
+// repository describes the repository that init sets up.
 type repository struct {
-	// root is the folder that gets magefiles/; dir is the service's module below it,
-	// with slashes, "" if it is the same.
+	// root is the folder that gets magefiles/. dir is the folder of the service's module below
+	// it, with slashes, "" if it is the same.
 	root, dir string
 	// module is the path of the service's module, goVersion its go line.
 	module, goVersion string
-	// mains are the main packages that become images; named says that they have to be
-	// named in Config, because they are not where they are looked for.
+	// mains are the main packages that become images. named says that Config must name them,
+	// because they are not in the default places.
 	mains []string
 	named bool
-	// ports are those that a Dockerfile exposes.
+	// ports are the ports that a Dockerfile exposes.
 	ports []string
 
-	// top is the git working tree, "" without one; prefix is root below it, with
+	// top is the git working tree, "" without one. prefix is the path of root below it, with
 	// slashes, "" if it is the same.
 	top, prefix string
 	// remote is the URL of origin, branch the default branch.
 	remote, branch string
-	// changed are the files below root that git has otherwise, relative to root.
+	// changed are the files below root with uncommitted changes, relative to root.
 	changed []string
 }
 
-// look finds the module and reads what git knows.
+// look finds the module and reads the data from git.
 func look(ctx context.Context, wd string) (*repository, error) {
 	wd, err := filepath.EvalSymlinks(wd)
 	if err != nil {
@@ -68,7 +68,7 @@ func look(ctx context.Context, wd string) (*repository, error) {
 	return r, r.askGit(ctx)
 }
 
-// folder is the service's module.
+// folder returns the folder of the service's module.
 func (r *repository) folder() string { return filepath.Join(r.root, filepath.FromSlash(r.dir)) }
 
 // findModule looks for go.mod in wd and above, and then below it.
@@ -117,8 +117,8 @@ func (r *repository) readModule() error {
 	return nil
 }
 
-// modulesBelow are the folders below dir that hold a module with a main package; if
-// there is none with a program, all modules.
+// modulesBelow returns the folders below dir that contain a module with a main package; if
+// there are none, the folders of all modules.
 func modulesBelow(dir string) ([]string, error) {
 	var all, programs []string
 	err := walk(dir, func(at, rel string) error {
@@ -138,7 +138,7 @@ func modulesBelow(dir string) ([]string, error) {
 	return all, err
 }
 
-// walk calls visit for the folders below dir that the go command would look into.
+// walk calls visit for the folders below dir that the go command would read.
 func walk(dir string, visit func(at, rel string) error) error {
 	return filepath.WalkDir(dir, func(at string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -160,7 +160,7 @@ func walk(dir string, visit func(at, rel string) error) error {
 	})
 }
 
-// findMains looks where images are looked for, and where there are none, anywhere.
+// findMains finds main packages in the default places, and if there are none, anywhere.
 func (r *repository) findMains() error {
 	var err error
 	if r.mains, err = mainpkg.Find(r.folder(), linux, nil); err != nil || len(r.mains) > 0 {
@@ -181,7 +181,7 @@ func (r *repository) findMains() error {
 
 var expose = regexp.MustCompile(`(?im)^\s*EXPOSE\s+([0-9/a-z \t]+?)\s*$`)
 
-// exposed are the ports that a Dockerfile names, in order.
+// exposed returns the ports that a Dockerfile exposes, in order.
 func exposed(dockerfile string) ([]string, error) {
 	text, err := os.ReadFile(dockerfile)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -202,7 +202,7 @@ func exposed(dockerfile string) ([]string, error) {
 	return ports, nil
 }
 
-// askGit fills in what git knows, where there is git.
+// askGit reads the data from git, if git is used.
 func (r *repository) askGit(ctx context.Context) error {
 	g, err := git.Open(r.root, os.Environ())
 	if errors.Is(err, git.ErrNone) {
@@ -223,7 +223,7 @@ func (r *repository) askGit(ctx context.Context) error {
 	if prefix != "." {
 		r.prefix = filepath.ToSlash(prefix)
 	}
-	untracked, err := g.Untracked(ctx) // by their names, which the status of a new folder hides
+	untracked, err := g.Untracked(ctx) // by name; the status of a new folder does not list its files
 	if err != nil {
 		return err
 	}
@@ -237,7 +237,7 @@ func (r *repository) askGit(ctx context.Context) error {
 	}
 	for _, args := range [][]string{
 		{"git", "symbolic-ref", "--short", "refs/remotes/origin/HEAD"}, // "origin/main", after a clone
-		// without one, the branch of the change that adds thimble is not the default
+		// otherwise: the branch of the change that adds thimble is not the default
 		{"git", "rev-parse", "--verify", "--quiet", "--symbolic-full-name", "refs/heads/main"},
 		{"git", "rev-parse", "--verify", "--quiet", "--symbolic-full-name", "refs/heads/master"},
 		{"git", "symbolic-ref", "--short", "HEAD"},
@@ -259,7 +259,7 @@ func exists(file string) bool {
 	return err == nil
 }
 
-// here is a path as it is typed in the working folder.
+// here returns a path relative to the working folder, as typed there.
 func (r *repository) here(name string) string { return plaintext.Line(r.relative(name)) }
 
 func (r *repository) relative(name string) string {

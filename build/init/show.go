@@ -13,13 +13,13 @@ import (
 	"github.com/thimble-build/thimble/build/internal/plaintext"
 )
 
-// advice is an error of our own words, and of commands to be typed.
+// advice is an error that contains only fixed text and commands to type.
 type advice string
 
 func (a advice) Error() string { return string(a) }
 
-// shown is an error without what names and files of a stranger's repository could do to a
-// terminal or to a CI server.
+// shown returns an error without characters in names and files of an unknown repository that
+// could control a terminal or a CI server.
 func shown(err error) error {
 	if own := advice(""); errors.As(err, &own) {
 		return err
@@ -27,7 +27,7 @@ func shown(err error) error {
 	return plaintext.Error(err)
 }
 
-// show says what is about to happen; in a dry run with the content.
+// show prints what will happen; in a dry run also the content.
 func (p *planned) show(w io.Writer, dry bool) error {
 	var b bytes.Buffer
 	plaintext.Fprintf(&b, "thimble %s for %s in %s\n\n", p.kit.version, p.repo.module, p.repo.root)
@@ -63,7 +63,7 @@ func (p *planned) show(w io.Writer, dry bool) error {
 	return err
 }
 
-// end says what to do now.
+// end prints what to do next.
 func (p *planned) end(w io.Writer, dry bool) error {
 	var b bytes.Buffer
 	for _, note := range p.notes {

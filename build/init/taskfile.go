@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// planTaskfile has a task for each target.
+// planTaskfile returns a Taskfile with a task for each target.
 func planTaskfile(root string, k *kit, alias string) (file, error) {
 	var tasks []map[string]string
 	for _, t := range k.targets {

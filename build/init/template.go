@@ -9,7 +9,7 @@ import (
 //go:embed templates/github.yml.tmpl templates/gitlab.yml.tmpl templates/Taskfile.yml.tmpl
 var templates embed.FS
 
-// render fills a template of YAML, whose own braces are left alone.
+// render fills a template of YAML. It does not change braces that are part of the YAML.
 func render(name string, data any) ([]byte, error) {
 	t, err := template.New(name).Delims("[[", "]]").ParseFS(templates, "templates/"+name)
 	if err != nil {

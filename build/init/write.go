@@ -9,7 +9,7 @@ import (
 	"github.com/thimble-build/thimble/build/internal/atomicfile"
 )
 
-// write writes the files below root. A new folder magefiles appears with all that is in it.
+// write writes the files below root. A new folder magefiles appears with all its files at once.
 func write(root string, files []file) error {
 	magefiles := filepath.Join(root, "magefiles")
 	if exists(magefiles) {
@@ -43,7 +43,7 @@ func writeFiles(root string, files []file) error {
 			continue
 		}
 		at := filepath.Join(root, filepath.FromSlash(f.path))
-		if f.add && !f.create() { // the file that was read, where this is a symlink to it
+		if f.add && !f.create() { // if this is a symlink, write to its target, which was read
 			var err error
 			if at, err = filepath.EvalSymlinks(at); err != nil {
 				return err

@@ -1,24 +1,24 @@
 //go:build ignore
 
-// Mage runs the targets of this folder and needs nothing but Go:
+// Mage runs the targets of this folder and needs only Go:
 //
 //	go run ./magefiles/mage.go image
 //
-// It compiles them with the mage that go.mod names, whatever go.work, GOFLAGS or
-// vendor folder the service has, and hands over to the program that comes out: with
-// the environment as it was, in the folder above this one, and, where the system can
-// do that, as the same process, so that signals and exit codes are the program's own.
+// It compiles the targets with the mage version in go.mod, regardless of the service's go.work,
+// GOFLAGS or vendor folder. Then it runs the compiled program with the same environment in the
+// parent folder. Where the system supports it, the program replaces this process, so that it
+// gets the signals and its exit code is returned.
 //
-// Secrets of the environment, such as COSIGN_PASSWORD, are for that program alone: they
-// reach it through a pipe, and no compiler sees them. Where the module of the targets
-// itself takes one to fetch, THIMBLE_MODULE_ENV names it (GITHUB_TOKEN,ARTIFACTS_*).
+// Only that program gets the secrets of the environment, such as COSIGN_PASSWORD. It gets them
+// through a pipe, and no compiler sees them. If the download of the targets' module needs a
+// secret, name it in THIMBLE_MODULE_ENV (GITHUB_TOKEN,ARTIFACTS_*).
 //
-// "go run" makes every failure exit code 1 and passes no signal on; the targets end
-// when it does. Where that is not enough, build this file once and call the result:
+// "go run" turns every failure into exit code 1 and passes no signal on; the targets end when
+// "go run" ends. If you need more, build this file once and call the result:
 //
 //	go build -o mage ./magefiles/mage.go
 //
-// thimble's init writes this file; it is meant to stay as it is.
+// thimble's init writes this file; do not edit it.
 package main
 
 import (
@@ -41,8 +41,8 @@ import (
 	"time"
 )
 
-// asGo is set for mage, which is told to take this program for its go command: so
-// what it starts ends with it.
+// asGo is set for mage, which uses this program as its go command. So the processes that mage
+// starts end with it.
 const asGo = "THIMBLE_LAUNCHER_AS_GO"
 
 func main() {
@@ -58,15 +58,15 @@ func main() {
 	}
 	if err != nil {
 		var ended *exec.ExitError
-		if !errors.As(err, &ended) { // else whoever ended has said why
+		if !errors.As(err, &ended) { // otherwise the process has printed the reason
 			fmt.Fprintln(os.Stderr, "Error: mage.go:", visible(err.Error()))
 		}
 		os.Exit(status(err))
 	}
 }
 
-// visible is a text in one line without what a terminal or a CI server would obey: names of
-// files that are refused are a stranger's.
+// visible returns a text as one line, without characters that a terminal or a CI server would
+// interpret: names of refused files come from an unknown source.
 func visible(text string) string {
 	var b strings.Builder
 	for _, r := range text {
@@ -80,8 +80,8 @@ func visible(text string) string {
 	return strings.NewReplacer("::", `:\:`, "##", `#\#`).Replace(b.String())
 }
 
-// check refuses flags that the compiled program does not know: it would complain and
-// exit with 0.
+// check refuses flags that the compiled program does not know. That program would print an
+// error but exit with 0.
 func check(args []string) {
 	flags := flag.NewFlagSet("mage", flag.ExitOnError)
 	for _, name := range []string{"h", "l", "v"} {
@@ -94,7 +94,7 @@ func check(args []string) {
 	flags.Parse(args)
 }
 
-// launch becomes the compiled program, or returns why it cannot.
+// launch replaces this process with the compiled program, or returns an error.
 func launch() error {
 	dir, err := folder()
 	if err != nil {
@@ -133,9 +133,9 @@ func launch() error {
 	return run(cmd, false)
 }
 
-// folder is the folder of the targets, with symlinks resolved. "go run" was told it by the
-// name of this file; a program that was built serves every repository, and looks for a
-// folder magefiles above the working folder before it takes the one it was built in.
+// folder returns the folder of the targets, with symlinks resolved. With "go run" it is the
+// folder of this file. A built program serves every repository: it looks for a folder magefiles
+// in the working folder and above, and then uses the folder it was built in.
 func folder() (string, error) {
 	wd, err := os.Getwd()
 	if err != nil {
@@ -166,11 +166,10 @@ func folder() (string, error) {
 	return "", fmt.Errorf("find the targets: no magefiles folder with a go.mod in %s or above", wd)
 }
 
-// trust refuses targets that somebody else could have put there: the folder and all files
-// in it have to belong to this user, or, where root was called by sudo, to the user who
-// called it. As with git, a folder of somebody else is named in safe.directory of the
-// system's or the user's git configuration; the repository's own does not count. Windows
-// tells no owner here.
+// trust refuses targets that another user could have placed there. The folder and all its files
+// must belong to this user or, for root under sudo, to the user who called sudo. As with git,
+// another user's folder is allowed if safe.directory names it in the git configuration of the
+// system or user; the repository's configuration is ignored. On Windows owners are not checked.
 func trust(dir string) error {
 	users := []string{strconv.Itoa(os.Geteuid())}
 	if sudo := os.Getenv("SUDO_UID"); sudo != "" && os.Geteuid() == 0 {
@@ -184,7 +183,7 @@ func trust(dir string) error {
 		for _, stat := range []func(string) (os.FileInfo, error){os.Lstat, os.Stat} {
 			info, err := stat(path)
 			if err != nil && d.Type()&os.ModeSymlink != 0 {
-				continue // to nothing
+				continue // a broken symlink
 			}
 			if err != nil {
 				return err
@@ -228,8 +227,8 @@ func trust(dir string) error {
 	return fmt.Errorf("run the targets of %s: %w; if you trust them: git config --global --add safe.directory %s", dir, foreign, top)
 }
 
-// safeFolders are the values of safe.directory, outside of any repository. An empty one
-// takes back those before it.
+// safeFolders returns the values of safe.directory, outside of any repository. An empty value
+// removes the values before it.
 func safeFolders() ([]string, error) {
 	cmd := exec.Command("git", "config", "--show-scope", "-z", "--type=path", "--get-all", "safe.directory")
 	open, _ := environ()
@@ -252,24 +251,24 @@ func safeFolders() ([]string, error) {
 	return all, nil
 }
 
-// What a variable that holds a secret is called, and what it holds.
+// The patterns for names and values of variables that contain a secret.
 var (
 	secretName = regexp.MustCompile(`(?i)TOKEN(S|_.*)?$|PASSW(OR)?D|PASSPHRASE|SECRET|CREDENTIAL|(^|_)(PASS|PAT|JWT|AUTH)$|JWT_|(^|_)(SSH|GPG|AGE|DEPLOY|ENCRYPTION|MASTER)_KEY$|(PRIVATE|ACCESS|ACCOUNT|SIGNING|API)_?KEY|_(PWD|CREDS|DSN)$|^SSHPASS$|^(AWS|AZURE|GOOGLE)_|^(THIMBLE_KEY|COSIGN_KEY|DOCKER_AUTH_CONFIG|CI_REPOSITORY_URL)$`)
 	secretKey  = regexp.MustCompile(`-----BEGIN [A-Z ]*PRIVATE KEY-----|LS0tLS1CRUdJTi[\w+/]*(UFJJVkFURSBLRV|BSSVZBVEUgS0VZ|QUklWQVRFIEtFW)`)
 	secretURL  = regexp.MustCompile(`(?i)https?://[^/?#\s@]+@|://[^/?#\s@]*:[^/?#\s@]+@`)
-	// What says how programs reach other machines, perhaps with a password.
+	// Settings for network access, which may contain a password.
 	wireName = regexp.MustCompile(`(?i)^(GOPROXY|GOSUMDB|(HTTPS?|ALL|FTP)_PROXY)$`)
 )
 
-// piped names the descriptor of a pipe that holds the secrets. The program that is
-// launched reads it.
+// piped is the variable that names the descriptor of a pipe with the secrets. The launched
+// program reads it.
 const piped = "THIMBLE_SECRETS"
 
 // received are the secrets that came through a pipe.
 var received []string
 
-// hide takes the secrets out of the environment that the system shows to other processes:
-// the launcher executes itself again without them, and takes them from a pipe.
+// hide removes the secrets from the environment that the system shows to other processes: the
+// launcher executes itself again without them, and reads them from a pipe.
 func hide() error {
 	if fd, ok := os.LookupEnv(piped); ok {
 		n, err := strconv.Atoi(fd)
@@ -300,8 +299,8 @@ func hide() error {
 	return fmt.Errorf("execute %s again: %w", self, syscall.Exec(self, os.Args, open))
 }
 
-// keepMemory keeps other processes of the same user from reading this one's memory, where
-// that can be asked for: prctl(2) with PR_SET_DUMPABLE, on Linux.
+// keepMemory prevents other processes of the same user from reading this one's memory, where
+// the system supports it: prctl(2) with PR_SET_DUMPABLE, on Linux.
 func keepMemory() {
 	number := map[string]uintptr{"amd64": 157, "arm64": 167, "riscv64": 167, "loong64": 167, "386": 172, "arm": 172, "s390x": 172, "ppc64le": 171}[runtime.GOARCH]
 	call, ok := any(syscall.Syscall).(func(number, a, b, c uintptr) (uintptr, uintptr, syscall.Errno))
@@ -310,7 +309,7 @@ func keepMemory() {
 	}
 }
 
-// throughPipe puts secrets into a pipe that the next program inherits, and names it in
+// throughPipe writes secrets into a pipe that the next program inherits, and adds the pipe to
 // that program's environment.
 func throughPipe(env, secrets []string) ([]string, error) {
 	var ends [2]int
@@ -335,9 +334,9 @@ func throughPipe(env, secrets []string) ([]string, error) {
 	}
 }
 
-// environ is the environment, and the secrets that were in it; without what a go command
-// that changed to another toolchain says to itself: the module of the targets may need a
-// third one.
+// environ returns the environment and the secrets that were in it. It removes the variables
+// that a go command sets after it has switched to another toolchain, because the module of the
+// targets may need a third one.
 func environ() (open, secrets []string) {
 	secrets = received
 	var named []string
@@ -360,8 +359,8 @@ func environ() (open, secrets []string) {
 	return open, secrets
 }
 
-// forModules is what go commands see of the secrets: proxies with their passwords, and what
-// THIMBLE_MODULE_ENV names.
+// forModules returns the secrets that go commands may see: proxies with their passwords, and
+// those named in THIMBLE_MODULE_ENV.
 func forModules(secrets []string) (env []string) {
 	for _, e := range secrets {
 		if name, _, _ := strings.Cut(e, "="); wireName.MatchString(name) {
@@ -379,8 +378,8 @@ func forModules(secrets []string) (env []string) {
 	return env
 }
 
-// compile makes the program, if it is not up to date. What is set for the service,
-// go.work, GO111MODULE and GOFLAGS, does not count for its targets.
+// compile makes the program, if it is not up to date. It ignores go.work, GO111MODULE and
+// GOFLAGS, which are settings for the service.
 func compile(dir, program string) error {
 	self, err := os.Executable()
 	if err != nil {
@@ -394,7 +393,7 @@ func compile(dir, program string) error {
 		return err
 	}
 	defer unlock()
-	// A compiled package is good for every folder, and nobody debugs the program.
+	// Compiled packages can then be reused in every folder, and nobody debugs the program.
 	flags := "-trimpath -ldflags=-w"
 	if strings.Contains(os.Getenv("GOFLAGS"), "-modcacherw") {
 		flags += " -modcacherw"
@@ -404,14 +403,14 @@ func compile(dir, program string) error {
 	cmd.Env = append(append(open, forModules(secrets)...), "GOWORK=off", "GO111MODULE=on", "GOFLAGS="+flags, asGo+"=1")
 	cmd.Stdout = os.Stderr
 	if err := run(cmd, startedByGo(self)); err != nil {
-		// mage has removed this, unless it was stopped
+		// mage removes this file, unless it was stopped
 		return errors.Join(err, os.RemoveAll(filepath.Join(dir, "mage_output_file.go")))
 	}
 	return nil
 }
 
-// lock waits until no other launcher compiles these targets: mage writes a file into
-// their folder and removes it again. A lock that nobody renews is dead.
+// lock waits until no other launcher compiles these targets, because mage writes a file into
+// their folder and removes it again. A lock that is no longer renewed is ignored.
 func lock(file string) (unlock func(), err error) {
 	for {
 		f, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
@@ -447,8 +446,8 @@ func lock(file string) (unlock func(), err error) {
 	}, nil
 }
 
-// startedByGo says whether "go run" has started this program: it keeps such programs
-// in its cache or in a temporary folder.
+// startedByGo reports whether "go run" started this program: such programs are in the go
+// command's cache or in a temporary folder.
 func startedByGo(self string) bool {
 	cache := os.Getenv("GOCACHE")
 	return strings.Contains(self, "go-build") || cache != "" && strings.HasPrefix(self, cache)
@@ -459,8 +458,8 @@ type stopped struct{ signal syscall.Signal }
 
 func (s stopped) Error() string { return "stopped: " + s.signal.String() }
 
-// run waits for a command. When a signal asks this program to stop, or its parent has
-// gone and that is watched, the command is interrupted and still waited for.
+// run waits for a command. When a signal asks this program to stop, or with watch when its
+// parent has ended, run interrupts the command and still waits for it.
 func run(cmd *exec.Cmd, watch bool) error {
 	cmd.Stdin, cmd.Stderr = os.Stdin, os.Stderr
 	signals := make(chan os.Signal, 1)
@@ -486,13 +485,13 @@ func run(cmd *exec.Cmd, watch bool) error {
 			}
 			stop = stopped{syscall.SIGTERM}
 		}
-		if runtime.GOOS != "windows" { // there the console has told the command too
+		if runtime.GOOS != "windows" { // on Windows the console has also interrupted the command
 			cmd.Process.Signal(os.Interrupt)
 		}
 	}
 }
 
-// status is the exit code for an error.
+// status returns the exit code for an error.
 func status(err error) int {
 	var stop stopped
 	var exit *exec.ExitError
