@@ -13,7 +13,7 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// base settles what an image stands on, and how it is compiled for it.
+// base resolves the base of an image, and how the image is compiled for it.
 func (r *Resolved) base(img *plan.Image, c plan.ImageConfig) error {
 	img.Packages = slices.Compact(slices.Sorted(slices.Values(c.Packages)))
 	if len(img.Packages) == 0 {
@@ -50,12 +50,12 @@ func (r *Resolved) base(img *plan.Image, c plan.ImageConfig) error {
 	return nil
 }
 
-// readLock returns the part of thimble.lock.json that the images need, of this Debian release, or
-// nil if they need none. dir is the module's folder.
+// readLock returns the part of thimble.lock.json that the images need, for this Debian release,
+// or nil if they need none. dir is the module's folder.
 func readLock(dir, suite string, p *plan.Plan) (*plan.Lock, error) {
 	uses := lock.Uses(p.Images, p.Platforms)
 	if len(uses) == 0 {
-		return nil, nil // nor does it matter then what is in the file
+		return nil, nil // the content of the file is not used then
 	}
 	all, err := lock.ReadIfThere(filepath.Join(dir, lock.File))
 	if err != nil {

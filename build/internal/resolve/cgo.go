@@ -14,7 +14,8 @@ import (
 const libc = "libc6"
 
 // cgo finds the C compilers of the images that are compiled with cgo, and checks that the
-// packages of their bases have a C library. (Of an image, only what is linked tells.)
+// packages of their bases include a C library. (If the base is an image, only linking shows
+// that.)
 func (r *Resolved) cgo(ctx context.Context, configured map[string]string) error {
 	p := r.Plan
 	var first *plan.Image
@@ -50,7 +51,7 @@ func (r *Resolved) cgo(ctx context.Context, configured map[string]string) error 
 	return nil
 }
 
-// hasLibc checks the packages that are locked for an image, of this Debian release.
+// hasLibc checks the packages that are locked for an image, for this Debian release.
 func hasLibc(p *plan.Plan, suite string, img plan.Image) error {
 	if !lock.IsDebian(img.Base) {
 		return nil

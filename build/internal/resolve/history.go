@@ -7,11 +7,10 @@ import (
 	"github.com/thimble-build/thimble/build/internal/git"
 )
 
-// History returns the tag of the release before this one, with the module's
-// prefix, and the commits since, the newest first. The release before a final version is a
-// final one. Without such a tag they are all
-// commits, and without git none. For a module in a subfolder only the commits that
-// touch the subfolder count.
+// History returns the tag of the previous release, with the module's prefix, and the commits
+// since, newest first. For a final version, the previous release is the previous final version.
+// Without such a tag it returns all commits, without git none. For a module in a subfolder it
+// returns only commits that change the subfolder.
 func (r *Resolved) History(ctx context.Context) (previous string, commits []git.Commit, err error) {
 	if r.repo == nil || r.Plan.Revision == "" {
 		return "", nil, nil
@@ -24,10 +23,10 @@ func (r *Resolved) History(ctx context.Context) (previous string, commits []git.
 	return r.previous, commits, err
 }
 
-// Previous is the version of the release before HEAD, without the module's prefix; "" if
+// Previous returns the version of the release before HEAD, without the module's prefix; "" if
 // there is none.
 func (r *Resolved) Previous() string { return strings.TrimPrefix(r.previous, r.tags.prefix()) }
 
-// TagPrefix is what the tags of this module begin with: "" at the repository's root,
-// "svc/" in the folder svc.
+// TagPrefix returns the prefix of this module's tags: "" at the repository's root, "svc/" in
+// the folder svc.
 func (r *Resolved) TagPrefix() string { return r.tags.prefix() }

@@ -18,8 +18,8 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// images makes the plan's images of the main packages that Config names, or of
-// those that are found.
+// images makes the plan's images from the main packages in Config, or from those that are
+// found.
 func (r *Resolved) images(cfg plan.Config) ([]plan.Image, error) {
 	configured := cfg.Images
 	if len(configured) == 0 {
@@ -52,8 +52,7 @@ func (r *Resolved) images(cfg plan.Config) ([]plan.Image, error) {
 	return images, nil
 }
 
-// componentName is what a path component of a repository may look like
-// (distribution-spec, "name").
+// componentName matches a path component of a repository (distribution-spec, "name").
 var componentName = regexp.MustCompile(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*$`)
 
 func (r *Resolved) image(cfg plan.Config, c plan.ImageConfig) (plan.Image, error) {
@@ -86,7 +85,7 @@ func (r *Resolved) image(cfg plan.Config, c plan.ImageConfig) (plan.Image, error
 	img.Title = cmp.Or(img.Title, img.Name)
 	if cfg.Repository != "" {
 		img.Repository = strings.TrimSuffix(cfg.Repository, "/") + "/" + img.Name
-		// What is before an @ may be a password, and is not repeated.
+		// The text before an @ may be a password, so the error does not contain it.
 		if strings.Contains(img.Repository, "@") || strings.Contains(img.Repository, "://") {
 			return fail("the repository is a URL, or has credentials in it; write it as ghcr.io/acme, and log in with \"docker login\"")
 		}
@@ -126,7 +125,7 @@ func (r *Resolved) image(cfg plan.Config, c plan.ImageConfig) (plan.Image, error
 	return img, nil
 }
 
-// withDefaults fills what an image leaves open from the defaults of all images.
+// withDefaults sets the empty fields of an image to the defaults of all images.
 func withDefaults(c, d plan.ImageConfig) plan.ImageConfig {
 	c.Title = cmp.Or(c.Title, d.Title)
 	c.Licenses = cmp.Or(c.Licenses, d.Licenses)
@@ -166,13 +165,13 @@ func withDefaults(c, d plan.ImageConfig) plan.ImageConfig {
 
 var (
 	envPattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*=`)
-	// signalPattern are Linux' signals as engines know them, and their numbers.
+	// signalPattern matches the names of Linux signals that engines accept, and numbers.
 	signalPattern = regexp.MustCompile(`^(SIG(ABRT|ALRM|BUS|CHLD|CLD|CONT|FPE|HUP|ILL|INT|IO|IOT|KILL|PIPE|POLL|PROF|PWR|QUIT|SEGV|` +
 		`STKFLT|STOP|SYS|TERM|TRAP|TSTP|TTIN|TTOU|URG|USR1|USR2|VTALRM|WINCH|XCPU|XFSZ|` +
 		`RTMIN(\+([1-9]|1[0-5]))?|RTMAX(-([1-9]|1[0-4]))?)|[1-9]|[1-5][0-9]|6[0-4])$`)
 )
 
-// checkRuntime refuses what an engine would refuse only when the image is run.
+// checkRuntime refuses settings that an engine would refuse only when the image is run.
 func checkRuntime(run *plan.Runtime) error {
 	for _, e := range run.Env {
 		if !envPattern.MatchString(e) || strings.ContainsRune(e, 0) {
@@ -203,7 +202,7 @@ func checkRuntime(run *plan.Runtime) error {
 			return fmt.Errorf("the healthcheck has a negative time or number of retries")
 		}
 		for _, d := range []time.Duration{h.Interval, h.Timeout, h.Start} {
-			if d > 0 && d < time.Millisecond { // engines refuse that
+			if d > 0 && d < time.Millisecond { // engines refuse this
 				return fmt.Errorf("the healthcheck has a time of %s; write one such as 5*time.Second", d)
 			}
 		}
@@ -211,8 +210,8 @@ func checkRuntime(run *plan.Runtime) error {
 	return nil
 }
 
-// Tag turns a version into a tag that the distribution-spec allows:
-// v1.2.3+dirty becomes v1.2.3-dirty.
+// Tag turns a version into a tag that the distribution-spec allows: v1.2.3+dirty becomes
+// v1.2.3-dirty.
 func Tag(version string) string {
 	tag := regexp.MustCompile(`[^A-Za-z0-9_.-]`).ReplaceAllString(version, "-")
 	if tag = strings.TrimLeft(tag, ".-"); len(tag) > 128 {

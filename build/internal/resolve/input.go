@@ -5,31 +5,31 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// Input is everything that a plan depends on, besides the files of the tree.
+// Input is everything that a plan depends on, except the files of the tree.
 type Input struct {
 	Config plan.Config
 	// Workdir is the absolute folder that Config.Dir is relative to.
 	Workdir string
-	// Dist is the absolute folder that is written to, which is no source.
+	// Dist is the absolute path of the output folder, which is not source.
 	Dist string
 	// Env is the user's environment.
 	Env []string
-	// ForModules are further variables, for fetching modules and toolchains only.
+	// ForModules are additional variables, only for downloading modules and toolchains.
 	ForModules []string
 	Kit        plan.Kit
-	// Platforms of this run, as "linux/arm/v7". None means linux on this
-	// machine's architecture.
+	// Platforms of this run, such as "linux/arm/v7". If empty, linux on this machine's
+	// architecture.
 	Platforms []string
-	// ArchivePlatforms are those for which a release has archives.
+	// ArchivePlatforms are the platforms of release archives.
 	ArchivePlatforms []string
-	// Expanded says that Config.LDFlags are those of a plan: they name nothing that is
-	// filled in.
+	// Expanded says that Config.LDFlags are those of a plan: they contain no templates.
 	Expanded bool
-	// Unlocked leaves the lock alone: the plan is about to be locked.
+	// Unlocked ignores the lock file: the plan is used to make it.
 	Unlocked bool
 }
 
-// InputOf is what a session says of an Input: all but ArchivePlatforms, Expanded and Unlocked.
+// InputOf returns the Input of a session: all fields except ArchivePlatforms, Expanded and
+// Unlocked.
 func InputOf(s *session.Session) Input {
 	return Input{
 		Config: s.Config, Workdir: s.Workdir, Dist: s.Dist, Env: s.Env, ForModules: s.ForModules(), Kit: session.Kit(), Platforms: s.Platforms,

@@ -9,8 +9,8 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// stampable are the values that a linker flag can name, as GoReleaser calls them. All
-// of them follow from the commit: the date is the plan's epoch, not that of the build.
+// stampable are the values that a linker flag can contain, with GoReleaser's names. All of them
+// depend only on the commit: the date is the plan's epoch, not that of the build.
 type stampable struct {
 	Version, Tag, Commit, FullCommit, ShortCommit, Date, CommitDate string
 	Timestamp, CommitTimestamp                                      int64
@@ -19,8 +19,7 @@ type stampable struct {
 
 const stampableNames = ".Version (without its v), .Tag, .Commit, .ShortCommit, .Date, .Timestamp, .CommitDate, .CommitTimestamp and .IsGitDirty"
 
-// expand fills in the templates of linker flags, such as
-// "-X=main.version={{.Version}}".
+// expand replaces the templates in linker flags, such as "-X=main.version={{.Version}}".
 func expand(flags []string, p *plan.Plan, committed time.Time) ([]string, error) {
 	date := func(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 	values := stampable{

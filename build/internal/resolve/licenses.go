@@ -8,14 +8,14 @@ import (
 )
 
 var (
-	// licenseTokens are words and parentheses; licenseID is an identifier of the SPDX
-	// list or a reference to a licence that is not on it.
+	// licenseTokens matches words and parentheses. licenseID matches an identifier of the SPDX
+	// list or a reference to a licence that is not in the list.
 	licenseTokens = regexp.MustCompile(`[()]|[^()\s]+`)
 	licenseID     = regexp.MustCompile(`^(DocumentRef-[A-Za-z0-9.-]+:)?[A-Za-z0-9][A-Za-z0-9.-]*\+?$`)
 )
 
-// checkLicenses refuses what is no SPDX expression (SPDX 2.3, annex D). Which
-// identifiers there are is not looked at.
+// checkLicenses refuses text that is not an SPDX expression (SPDX 2.3, annex D). It does not
+// check that the identifiers exist.
 func checkLicenses(expression string) error {
 	if expression == "" || expression == "NOASSERTION" || expression == "NONE" {
 		return nil
@@ -27,7 +27,7 @@ func checkLicenses(expression string) error {
 	return nil
 }
 
-// compound takes operands joined by AND and OR, as many as there are.
+// compound reads any number of operands joined by AND and OR.
 func compound(left *[]string) bool {
 	for operand(left) {
 		if len(*left) == 0 || (*left)[0] != "AND" && (*left)[0] != "OR" {
@@ -38,7 +38,7 @@ func compound(left *[]string) bool {
 	return false
 }
 
-// operand takes an identifier, with its exception if it has one, or what stands in
+// operand reads an identifier, with its exception if it has one, or an expression in
 // parentheses.
 func operand(left *[]string) bool {
 	next := func() (token string) {

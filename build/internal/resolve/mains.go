@@ -13,12 +13,12 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// mains are the main packages of which images are made without any Config.
+// mains returns the main packages that become images if Config names none.
 func mains(dir string, p *plan.Plan) ([]string, error) {
 	return mainpkg.Find(dir, p.Platforms[0], p.Build.Tags)
 }
 
-// importPath is the import path of a package folder such as "./cmd/api". moduleDir is the
+// importPath returns the import path of a package folder such as "./cmd/api". moduleDir is the
 // folder of the plan's module.
 func importPath(moduleDir string, p *plan.Plan, pkg string) (string, error) {
 	clean := path.Clean(filepath.ToSlash(pkg))
@@ -45,8 +45,8 @@ func importPath(moduleDir string, p *plan.Plan, pkg string) (string, error) {
 	return p.Module.Path + "/" + clean, nil
 }
 
-// execName is the name that `go build` gives the binary of a package: the last
-// element of its path that is not a major version.
+// execName returns the name that `go build` gives the binary of a package: the last element of
+// its path that is not a major version.
 func execName(importPath string) string {
 	elems := strings.Split(importPath, "/")
 	last := elems[len(elems)-1]
@@ -56,5 +56,5 @@ func execName(importPath string) string {
 	return last
 }
 
-// Binary is the file name that `go build` gives the image's binary.
+// Binary returns the file name that `go build` gives the image's binary.
 func Binary(importPath string) string { return execName(importPath) }

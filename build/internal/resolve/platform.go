@@ -10,11 +10,10 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// ports are the operating systems and architectures that Go builds programs for
-// without a C compiler, as `go tool dist list` has them. Those of linux are what a
-// container image can name. The others can have an archive; WebAssembly is missing
-// there, because it has no place for the build info, and so are telephones, where
-// nobody unpacks archives.
+// ports are the operating systems and architectures that Go builds programs for without a C
+// compiler, from `go tool dist list`. A container image can use those of linux. The others can
+// have an archive. WebAssembly is missing because it has no place for the build info, mobile
+// systems because nobody unpacks archives there.
 var ports = map[string][]string{
 	"linux":     {"386", "amd64", "arm", "arm64", "loong64", "mips", "mips64", "mips64le", "mipsle", "ppc64", "ppc64le", "riscv64", "s390x"},
 	"aix":       {"ppc64"},
@@ -29,7 +28,7 @@ var ports = map[string][]string{
 	"windows":   {"386", "amd64", "arm64"},
 }
 
-// platforms reads the platforms of this run; without a name, the one of this machine.
+// platforms reads the platforms of this run; without names it returns this machine's platform.
 func platforms(g *gocmd.Go, names []string) ([]plan.Platform, error) {
 	if len(names) == 0 {
 		_, arch := g.Host()
@@ -52,8 +51,8 @@ func platforms(g *gocmd.Go, names []string) ([]plan.Platform, error) {
 	return all, nil
 }
 
-// archivePlatforms reads those for which a release has an archive and no image. images are those
-// that have an image.
+// archivePlatforms reads the platforms that have a release archive and no image. images are
+// those that have an image.
 func archivePlatforms(g *gocmd.Go, names []string, images []plan.Platform) ([]plan.Platform, error) {
 	var all []plan.Platform
 	for _, name := range names {
@@ -69,8 +68,8 @@ func archivePlatforms(g *gocmd.Go, names []string, images []plan.Platform) ([]pl
 	return slices.DeleteFunc(all, func(p plan.Platform) bool { return slices.Contains(images, p) }), nil
 }
 
-// platform reads a platform that Go has a port for. One without a variant gets the
-// one that the user's own GOAMD64 and its like ask for.
+// platform reads a platform that Go supports. A platform without a variant gets the variant
+// that the user's GOAMD64 or similar setting selects.
 func platform(g *gocmd.Go, name string) (plan.Platform, error) {
 	name = strings.TrimSpace(name)
 	p, err := plan.ParsePlatform(name)

@@ -1,7 +1,6 @@
-// Package resolve turns a Config and the repository that it is about into a
-// Plan. It asks the go command for its settings and git for the revision, and
-// looks for main packages; it compiles nothing, writes nothing and fetches
-// nothing but the toolchain that the module asks for.
+// Package resolve turns a Config and its repository into a Plan. It asks the go command for its
+// settings and git for the revision, and looks for main packages. It compiles nothing, writes
+// nothing and downloads only the toolchain that the module requires.
 package resolve
 
 import (
@@ -25,9 +24,9 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// Resolve makes the plan. The files that go into the images are not looked at yet: whether
-// they differ from the commit is found out beside the compiler, and SetDirty tells the plan.
-// Until then the plan is dirty where git says so and the go command will stamp it.
+// Resolve makes the plan. It does not compare the files that go into the images with the
+// commit: this happens during the compilation, and SetDirty adds the result to the plan. Until
+// then the plan is dirty if git says so and the go command will stamp it.
 func Resolve(ctx context.Context, in Input) (*Resolved, error) {
 	cfg := in.Config
 	dir := filepath.Join(in.Workdir, filepath.FromSlash(cfg.Dir))
@@ -46,8 +45,7 @@ func Resolve(ctx context.Context, in Input) (*Resolved, error) {
 		return nil, fmt.Errorf("find the module: %s: %w", filepath.Join(shown(cfg.Dir), "go.mod"), err)
 	}
 
-	// git and go do not depend on each other, and each call costs some
-	// milliseconds.
+	// git and go do not depend on each other, and each call takes some milliseconds.
 	type vcs struct {
 		repo  *git.Repo
 		state git.State
@@ -139,7 +137,7 @@ func Resolve(ctx context.Context, in Input) (*Resolved, error) {
 	return r, nil
 }
 
-// buildTag is what a build constraint can name (go/build/constraint).
+// buildTag matches a tag in a build constraint (go/build/constraint).
 var buildTag = regexp.MustCompile(`^[\pL\pN_.]+$`)
 
 func (r *Resolved) toolchain(cfg plan.Config) error {
@@ -172,14 +170,14 @@ func (r *Resolved) toolchain(cfg plan.Config) error {
 	return nil
 }
 
-// withoutGit is a tree that nothing is known of.
+// withoutGit sets the values for a tree without git.
 func (r *Resolved) withoutGit(cause error) {
 	r.version, r.Plan.Build.Stamp = unknown, false
 	r.notice("the version is unknown: %v", cause)
 }
 
-// epoch is SOURCE_DATE_EPOCH (reproducible-builds.org), which is set then, else the
-// commit's time.
+// epoch returns SOURCE_DATE_EPOCH (reproducible-builds.org), with set true, else the commit's
+// time.
 func epoch(env []string, state git.State) (sec int64, set bool, err error) {
 	for _, e := range slices.Backward(env) {
 		v, ok := strings.CutPrefix(e, "SOURCE_DATE_EPOCH=")
@@ -198,7 +196,7 @@ func epoch(env []string, state git.State) (sec int64, set bool, err error) {
 	return state.Time.Unix(), false, nil
 }
 
-// shown is Config.Dir as an error shows it.
+// shown returns Config.Dir in the form used in errors.
 func shown(dir string) string {
 	if dir == "" {
 		return "."

@@ -13,23 +13,23 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// Resolved is a plan and what is needed to carry it out on this machine.
+// Resolved is a plan with the data that is needed to build it on this machine.
 type Resolved struct {
 	Plan *plan.Plan
 	// Dir is the module's folder, absolute.
 	Dir string
 	Go  *gocmd.Go
-	// Notices are for the user: what was decided that may surprise.
+	// Notices tell the user about decisions that may be unexpected.
 	Notices []string
 
-	// Reported is the first file that git calls changed, where the go command stamps that;
-	// "" if there is none.
+	// Reported is the first file that git reports as changed, if the go command stamps that; ""
+	// if there is none.
 	Reported string
 
-	// Tagged says that HEAD has a tag that names this version.
+	// Tagged says that HEAD has a tag for this version.
 	Tagged bool
 
-	// Signed says, by the image's name, who must have signed its base.
+	// Signed says, by image name, who must have signed its base.
 	Signed map[string]*plan.BaseSignature
 	// Suite is the Debian release that bases are made of.
 	Suite string
@@ -37,15 +37,15 @@ type Resolved struct {
 	repo *git.Repo // nil without git
 	// dated says that SOURCE_DATE_EPOCH is set.
 	dated bool
-	// dist is the folder that is written to.
+	// dist is the output folder.
 	dist string
-	// version is that of a clean tree, ldflags are the linker flags before they are
-	// expanded, unless expanded says that they are, committed is the time of the commit.
+	// version is that of a clean tree. ldflags are the linker flags before expansion, unless
+	// expanded is set. committed is the time of the commit.
 	version   string
 	ldflags   []string
 	expanded  bool
 	committed time.Time
-	// tags are the rules for the module's tags, previous is the release before HEAD.
+	// tags are the rules for the module's tags. previous is the release before HEAD.
 	tags     tagRules
 	previous string
 }
@@ -54,7 +54,7 @@ func (r *Resolved) notice(format string, args ...any) {
 	r.Notices = append(r.Notices, fmt.Sprintf(format, args...))
 }
 
-// Tree is the working tree, and what the plan compiles of it.
+// Tree returns the working tree, and what the plan compiles of it.
 func (r *Resolved) Tree() golist.Tree {
 	t := golist.Tree{
 		Go: r.Go, Dir: r.Dir, Dist: r.dist,
@@ -66,8 +66,8 @@ func (r *Resolved) Tree() golist.Tree {
 	return t
 }
 
-// LicenseFolders are where the service's own licence can be: the module's root,
-// then the repository's, as for a module in the module cache.
+// LicenseFolders returns where the service's licence can be: the module's root, then the
+// repository's, as for a module in the module cache.
 func (r *Resolved) LicenseFolders() []string {
 	folders := []string{r.Dir}
 	if r.repo != nil && r.repo.Root != r.Dir {
@@ -76,13 +76,13 @@ func (r *Resolved) LicenseFolders() []string {
 	return folders
 }
 
-// InWorkingTree is the absolute path of a file that is named relative to the repository's root, with
-// slashes.
+// InWorkingTree returns the absolute path of a file whose name is relative to the repository's
+// root, with slashes.
 func (r *Resolved) InWorkingTree(name string) string {
 	return filepath.Join(r.repo.Root, filepath.FromSlash(name))
 }
 
-// Commit reads what the revision holds; nil where there is no git.
+// Commit reads the tree of the revision; nil without git.
 func (r *Resolved) Commit(ctx context.Context) (*source.Commit, error) {
 	if r.repo == nil {
 		return nil, nil

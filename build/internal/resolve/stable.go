@@ -14,7 +14,7 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// mayBeStable refuses what would make an image's digest depend on more than its inputs.
+// mayBeStable refuses settings that make an image's digest depend on more than its inputs.
 func (r *Resolved) mayBeStable(state git.State, none error) error {
 	const of = "keep digests stable, as Config.StableDigests asks: "
 	switch {
@@ -37,8 +37,8 @@ func (r *Resolved) mayBeStable(state git.State, none error) error {
 	return nil
 }
 
-// inputPlatforms are those of Config and those of this run: what is made for one platform
-// has the same digest whatever else is made.
+// inputPlatforms returns the platforms of Config and those of this run. So an image for one
+// platform has the same digest, regardless of the other platforms in the run.
 func inputPlatforms(g *gocmd.Go, names []string, ofRun []plan.Platform) ([]plan.Platform, error) {
 	all := slices.Clone(ofRun)
 	for _, name := range names {
@@ -52,8 +52,8 @@ func inputPlatforms(g *gocmd.Go, names []string, ofRun []plan.Platform) ([]plan.
 	return slices.Compact(all), nil
 }
 
-// State finds out what state an image's inputs are in. Dirty are the files that differ
-// from the commit, of all images.
+// State returns the state of an image's inputs. dirty are the files of all images that differ
+// from the commit.
 func (r *Resolved) State(ctx context.Context, paths git.Paths, dirty []string) (*plan.Inputs, error) {
 	revision, when, err := r.repo.Newest(ctx, paths)
 	if err != nil {

@@ -11,16 +11,15 @@ import (
 	"github.com/thimble-build/thimble/build/internal/git"
 )
 
-// tagRules are the rules by which tags become versions of one module
+// tagRules are the rules that turn tags into versions of one module
 // (https://go.dev/ref/mod#vcs-version).
 type tagRules struct {
-	// path is the module's path, dir its folder in the repository, "." at the
-	// root.
+	// path is the module's path. dir is its folder in the repository, "." at the root.
 	path, dir string
 }
 
-// prefix is what the module's tags begin with. A folder that is named for a
-// major version is not part of it.
+// prefix returns the prefix of the module's tags. A folder that is named after a major version
+// is not part of it.
 func (t tagRules) prefix() string {
 	dir := t.dir
 	if _, major, ok := module.SplitPathVersion(t.path); ok && major != "" {
@@ -36,8 +35,8 @@ func (t tagRules) prefix() string {
 	return dir + "/"
 }
 
-// canonical is the version that a tag stands for; "" if it is none. exact says
-// that the tag is written canonically, without build metadata.
+// canonical returns the version that a tag names; "" if it names none. exact says that the tag
+// is written canonically, without build metadata.
 func (t tagRules) canonical(tag string) (v string, exact bool) {
 	tag, ok := strings.CutPrefix(tag, t.prefix())
 	if !ok || module.IsPseudoVersion(tag) {
@@ -55,8 +54,8 @@ func (t tagRules) allowed(v string) bool {
 	return ok && module.MatchPathMajor(v, major)
 }
 
-// version is the module's version at HEAD: the highest tag there, else a
-// pseudo-version on the highest tag in HEAD's history.
+// version returns the module's version at HEAD: the highest tag there, else a pseudo-version
+// based on the highest tag in HEAD's history.
 func (t tagRules) version(state git.State) string {
 	var at, before string
 	for _, tag := range state.Tags {
@@ -77,9 +76,8 @@ func (t tagRules) version(state git.State) string {
 	return module.PseudoVersion(module.PathMajorPrefix(major), before, state.Time, short)
 }
 
-// release is the tag at HEAD that names the release, as it is written but for
-// the module's prefix: one that Go takes for a version before any other, and
-// among those the highest.
+// release returns the tag at HEAD that names the release, as written but without the module's
+// prefix. Tags that Go accepts as versions come first, then the highest.
 func (t tagRules) release(tags []string) string {
 	best, bestKey := "", ""
 	for _, tag := range tags {
@@ -89,7 +87,7 @@ func (t tagRules) release(tags []string) string {
 		}
 		key := "v" + strings.TrimPrefix(name, "v")
 		if !semver.IsValid(key) {
-			continue // such as "stable": no version at all
+			continue // such as "stable": not a version
 		}
 		if v, exact := t.canonical(tag); exact && t.allowed(v) {
 			return t.version(git.State{Tags: tags})
@@ -101,8 +99,9 @@ func (t tagRules) release(tags []string) string {
 	return best
 }
 
-// previous is the tag of the release before HEAD, whole: the highest version in HEAD's
-// history that is not at HEAD, and no pre-release where HEAD is none; "" if there is none.
+// previous returns the complete tag of the release before HEAD; "" if there is none. It is the
+// highest version in HEAD's history that is not at HEAD. It is not a pre-release, unless HEAD
+// is one.
 func (t tagRules) previous(state git.State) string {
 	now := t.release(state.Tags)
 	final := now != "" && !IsPrerelease(now)
@@ -120,16 +119,16 @@ func (t tagRules) previous(state git.State) string {
 	return best
 }
 
-// IsPrerelease says whether a version, with or without its v, comes before a final one, as
-// v1.2.3-rc.1 does, and every pseudo-version (semver.org, clause 9).
+// IsPrerelease reports whether a version, with or without its v, is before a final one, such as
+// v1.2.3-rc.1 and every pseudo-version (semver.org, clause 9).
 func IsPrerelease(version string) bool {
 	return semver.Prerelease("v"+strings.TrimPrefix(version, "v")) != ""
 }
 
-// versionLike are names that somebody may mean as a version.
+// versionLike matches names that may be meant as a version.
 var versionLike = regexp.MustCompile(`(?i)^(v|version|release|rel)?[-_.]?[0-9]+[._][0-9]`)
 
-// noVersion says why a tag that looks like a version is none; "" for any other.
+// noVersion returns why a tag that looks like a version is not one; "" for any other tag.
 func (t tagRules) noVersion(tag string) string {
 	name, ok := strings.CutPrefix(tag, t.prefix())
 	rest := strings.TrimPrefix(name, "v")

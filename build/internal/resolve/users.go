@@ -11,8 +11,8 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// checkUsers returns the users with every default filled in: the group has the user's
-// number, the home is below /home, the shell is none.
+// checkUsers returns the users with all defaults: the group has the user's number, the home is
+// below /home, there is no login shell.
 func checkUsers(users []plan.User) ([]plan.User, error) {
 	var checked []plan.User
 	names, uids := map[string]bool{}, map[int]bool{}
@@ -38,8 +38,8 @@ func checkUsers(users []plan.User) ([]plan.User, error) {
 	return checked, nil
 }
 
-// userName is what Debian's useradd takes, and maxID the greatest number before the one
-// that system calls take for none.
+// userName matches names that Debian's useradd accepts. maxID is the greatest usable number:
+// system calls interpret the next one as "none".
 var userName = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,31}$`)
 
 const maxID = 1<<32 - 2
@@ -66,8 +66,8 @@ func checkUser(u plan.User) error {
 
 var userPattern = regexp.MustCompile(`^[0-9]+(:[0-9]+)?$`)
 
-// numericUser is Runtime.User in numbers, which a cluster can tell from root without
-// reading the image's /etc/passwd. A user's name alone brings the primary group.
+// numericUser returns Runtime.User in numbers, so that a cluster can check for root without
+// reading the image's /etc/passwd. A user's name without a group selects the primary group.
 func numericUser(user string, users []plan.User) (string, error) {
 	if user == "" {
 		return "", nil
@@ -96,7 +96,7 @@ func numericUser(user string, users []plan.User) (string, error) {
 	return user, checkIDs(user)
 }
 
-// checkIDs refuses a uid or gid that no engine and no cluster takes.
+// checkIDs refuses a uid or gid that engines and clusters do not accept.
 func checkIDs(user string) error {
 	for id := range strings.SplitSeq(user, ":") {
 		if _, err := strconv.ParseUint(id, 10, 31); err != nil {

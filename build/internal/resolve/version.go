@@ -10,14 +10,14 @@ import (
 	"github.com/thimble-build/thimble/build/internal/git"
 )
 
-// unknown is the version where git tells none.
+// unknown is the version if git has none.
 const unknown = "unknown"
 
-// worktrees is the first Go whose go command stamps in a linked worktree and in a submodule.
+// worktrees is the first Go version that stamps in a linked worktree and in a submodule.
 const worktrees = "go1.27"
 
-// fromGit fills in the revision and the version. What the go command stamps is not
-// foretold: it is read from the binary, and must be of the same commit.
+// fromGit sets the revision and the version. It does not predict the go command's stamp, which
+// is read from the binary and must be of the same commit.
 func (r *Resolved) fromGit(state git.State, workdir string) {
 	p := r.Plan
 	p.Revision, p.Shallow = state.Revision, state.Shallow
@@ -33,7 +33,7 @@ func (r *Resolved) fromGit(state git.State, workdir string) {
 		return
 	}
 	if r.repo.Linked && p.Build.Stamp && goversion.Compare(p.Toolchain.Version, worktrees) < 0 {
-		p.Build.Stamp = false // it would find the wrong commit where one is inside the other
+		p.Build.Stamp = false // it would find the wrong commit if one is inside the other
 		r.notice("the binary carries no commit: the go command stamps in a linked worktree or a submodule from Go 1.27 on")
 	}
 	if p.Build.Stamp {
@@ -61,7 +61,7 @@ func (r *Resolved) fromGit(state git.State, workdir string) {
 	}
 }
 
-// KeepSymbols leaves out the linker flags that leave symbols out.
+// KeepSymbols removes the linker flags that leave symbols out.
 func (r *Resolved) KeepSymbols() {
 	drop := func(flags []string) []string {
 		return slices.DeleteFunc(slices.Clone(flags), func(f string) bool { return f == "-s" || f == "-w" })
@@ -69,9 +69,9 @@ func (r *Resolved) KeepSymbols() {
 	r.ldflags, r.Plan.Build.LDFlags = drop(r.ldflags), drop(r.Plan.Build.LDFlags)
 }
 
-// SetDirty writes into the plan that a file makes the tree differ from the commit, and
-// why; that nothing does if file is "". The version, the tags and the linker flags say the
-// same.
+// SetDirty records in the plan that file makes the tree differ from the commit, and the cause;
+// file is "" if there is no difference. It changes the version, the tags and the linker flags
+// accordingly.
 func (r *Resolved) SetDirty(file, cause string) error {
 	p := r.Plan
 	p.Dirty, p.DirtyFile, p.DirtyCause = file != "", file, cause

@@ -10,7 +10,7 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// RoomVariable names a file in the environment of a process that builds in a clean room.
+// RoomVariable names a file. It is set for a process that builds in a clean room.
 const RoomVariable = "THIMBLE_ROOM"
 
 // applyEnvironment applies the THIMBLE_ variables.
@@ -48,7 +48,7 @@ func (s *Session) applyEnvironment() error {
 				return fmt.Errorf("THIMBLE_OFFLINE %q is not known; it is true or false", value)
 			}
 			s.Offline = s.Offline || off
-		case "THIMBLE_REQUIRE", RoomVariable: // the kit's own tests, and its own processes
+		case "THIMBLE_REQUIRE", RoomVariable: // for thimble's tests, and for its child processes
 		default:
 			s.Notices = append(s.Notices, name+" is not a setting of thimble")
 		}
@@ -56,7 +56,7 @@ func (s *Session) applyEnvironment() error {
 	return nil
 }
 
-// hideSecrets takes the secrets out of Env.
+// hideSecrets removes the secrets from Env.
 func (s *Session) hideSecrets() {
 	var key []string
 	if name, ok := strings.CutPrefix(s.Config.Release.Key, "env://"); ok {

@@ -8,8 +8,8 @@ import (
 
 const kitPath = "github.com/thimble-build/thimble"
 
-// Kit is this very thimble, as the build info of the program has it. In a checkout of
-// thimble itself the version is "(devel)".
+// Kit returns the running version of thimble, from the build info of the program. In a checkout
+// of thimble the version is "(devel)".
 func Kit() plan.Kit {
 	k := plan.Kit{Path: kitPath, Version: "(devel)"}
 	info, ok := debug.ReadBuildInfo()

@@ -15,21 +15,21 @@ import (
 	"github.com/thimble-build/thimble/build/internal/secret"
 )
 
-// closeNetwork gives children an environment without a network, where Offline asks for
-// it. Our own connections ask Reach, or dial with package offline.
+// closeNetwork gives children an environment without a network if Offline is set. Connections
+// of this process call Reach first, or dial with package offline.
 func (s *Session) closeNetwork(ctx context.Context) {
 	if !s.Offline {
 		return
 	}
 	proxy, ok := s.LookupEnv("GOPROXY")
 	if !ok {
-		// It may come from `go env -w`. At the root of the file system there is no module
-		// that could ask for another toolchain.
+		// It may come from `go env -w`. At the root of the file system no module can require
+		// another toolchain.
 		ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 		defer cancel()
 		var err error
 		if proxy, err = gocmd.Proxy(ctx, s.Env); err != nil {
-			proxy = "off" // the first stage that needs the go command says what is wrong with it
+			proxy = "off" // the first stage that needs the go command reports its error
 		}
 	}
 	if program, _ := s.LookupEnv("GOCACHEPROG"); program != "" {
@@ -38,8 +38,8 @@ func (s *Session) closeNetwork(ctx context.Context) {
 	s.Env = offline.Env(s.Env, secret.Bare("GOPROXY", proxy))
 }
 
-// Reach returns an error that wraps offline.ErrOffline where a host, or a URL, may not be
-// connected to. The error begins with doing, what was to be done there.
+// Reach returns an error that wraps offline.ErrOffline if connections to address, a host or a
+// URL, are not allowed. The error begins with doing, the purpose of the connection.
 func (s *Session) Reach(doing, address string) error {
 	if !s.Offline {
 		return nil
@@ -50,8 +50,7 @@ func (s *Session) Reach(doing, address string) error {
 	return nil
 }
 
-// Client makes the requests that have no client of their own: every fetch goes through it,
-// or through package store.
+// Client returns the HTTP client for all downloads that do not use package store.
 func (s *Session) Client() *http.Client {
 	if s.Offline {
 		return &http.Client{Transport: offline.Transport()}
@@ -61,8 +60,8 @@ func (s *Session) Client() *http.Client {
 
 var missingToolchain = regexp.MustCompile(`download (go1[^\s:]*)[^:\n]*: (?:toolchain not available|.*GOPROXY=off)`)
 
-// Unfetched turns an error of a run with Offline into what would have been fetched, if
-// that is why: the modules and the toolchain that the go command g, which may be nil, lacks.
+// Unfetched adds to an error of a run with Offline what would have been downloaded, if that is
+// the cause: the modules and the toolchain that the go command g lacks. g may be nil.
 func (s *Session) Unfetched(g *gocmd.Go, err error) error {
 	if err == nil || !s.Offline || errors.Is(err, offline.ErrOffline) {
 		return err

@@ -1,7 +1,7 @@
-// Package session holds what one call of the kit works with: its settings, the environment,
-// folders, secrets and progress. [Open] makes it complete, with every default filled in, and
-// nothing changes it afterwards; a stage that needs another environment or configuration takes
-// a copy (WithEnv, WithConfig). It holds nothing of what the stages make, and starts nothing.
+// Package session contains the settings, environment, folders, secrets and progress of one call
+// of thimble. [Open] returns a complete Session with all defaults, which never changes
+// afterwards. A stage that needs another environment or configuration makes a copy (WithEnv,
+// WithConfig). The package contains no results of stages, and starts nothing.
 package session
 
 import (
@@ -19,7 +19,7 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// Settings are what a call was asked for. The zero value means the defaults.
+// Settings are the options of a call. The zero value means the defaults.
 type Settings struct {
 	Config plan.Config
 	// Workdir is the repository's root; the current folder if empty.
@@ -28,49 +28,49 @@ type Settings struct {
 	Env []string
 	// Cache is the cache folder; thimble's folder in os.UserCacheDir if empty.
 	Cache string
-	// Platforms are those to make; "all" alone means those of Config.
+	// Platforms are the platforms to build for; "all" alone means those of Config.
 	Platforms []string
 	// Offline forbids connections to other machines.
 	Offline bool
-	// Password returns the signing key's password; nil where nobody can be asked.
+	// Password returns the signing key's password; nil if there is no user to ask.
 	Password func() ([]byte, error)
-	// Login shows how to log in for a keyless signature; nil where nobody can.
+	// Login shows how to log in for a keyless signature; nil if there is no user.
 	Login func(message string)
 	// Progress may be nil.
 	Progress Progress
-	// Memory is the limit in bytes, 0 for none, where this process cannot read it; nil to read it.
+	// Memory is the memory limit in bytes, 0 for none. If nil, this process reads its limit.
 	Memory *int64
 	// Registries changes how registries are reached, for tests; it may be nil.
 	Registries func(*distribution.Options)
 }
 
-// Progress is told what goes on, from several goroutines at once.
+// Progress receives what a run does, from several goroutines at once.
 type Progress interface {
-	// Start is called when a task begins; what it returns is called once when the task ends.
+	// Start is called when a task begins; the returned function is called once when it ends.
 	Start(task string) (end func(outcome string, err error))
-	// Notice is something that the user should know and that stops nothing.
+	// Notice is called with information for the user that stops nothing.
 	Notice(text string)
 }
 
-// Session is the settings of a call, complete.
+// Session is the complete settings of a call.
 type Session struct {
-	// Config has the settings of the environment applied, and no empty Dist or Platforms.
+	// Config includes the settings of the environment. Its Dist and Platforms are not empty.
 	Config plan.Config
 	// Workdir, Dist and Cache are absolute paths.
 	Workdir, Dist, Cache string
-	// Env is the environment without secrets: what children may see.
+	// Env is the environment without secrets, for child processes.
 	Env []string
-	// Secrets are the variables that were in Env and that no child may see.
+	// Secrets are the variables removed from Env, which no child process may see.
 	Secrets []string
-	// Platforms are those to make; none means the default of the verb.
+	// Platforms are the platforms to build for; if empty, the default of the verb.
 	Platforms []string
 	// Offline forbids connections to other machines.
 	Offline bool
-	// Login shows how to log in for a keyless signature; nil where nobody can.
+	// Login shows how to log in for a keyless signature; nil if there is no user.
 	Login func(message string)
 	// Progress is never nil.
 	Progress Progress
-	// Notices are what the user should know about the settings, sorted.
+	// Notices are messages for the user about the settings, sorted.
 	Notices []string
 
 	// Registries changes how registries are reached, for tests; it may be nil.
@@ -80,9 +80,9 @@ type Session struct {
 	memory   *int64
 }
 
-// Open fills in every default and applies the environment's settings: Config, then
-// environment, then flags; the later wins. It asks the go command for GOPROXY where Offline
-// needs that, and returns an error for a setting that has no meaning.
+// Open applies every default and the settings in this order: Config, environment, flags; later
+// ones override earlier ones. If Offline needs it, it asks the go command for GOPROXY. It
+// returns an error for an invalid setting.
 func Open(ctx context.Context, in Settings) (*Session, error) {
 	s := &Session{
 		Config: in.Config, Workdir: in.Workdir, Cache: in.Cache, Env: in.Env, Platforms: in.Platforms, Offline: in.Offline,
@@ -136,14 +136,14 @@ func Open(ctx context.Context, in Settings) (*Session, error) {
 	return s, nil
 }
 
-// WithEnv returns a copy with another environment for children.
+// WithEnv returns a copy with another environment for child processes.
 func (s *Session) WithEnv(env []string) *Session {
 	c := *s
 	c.Env = env
 	return &c
 }
 
-// WithConfig returns a copy with another configuration, whose defaults are filled in.
+// WithConfig returns a copy with another configuration, with its defaults applied.
 func (s *Session) WithConfig(cfg plan.Config) *Session {
 	c := *s
 	c.Config = cfg
@@ -157,19 +157,19 @@ func (s *Session) WithCache(dir string) *Session {
 	return &c
 }
 
-// WithProgress returns a copy that tells its progress to p.
+// WithProgress returns a copy that reports its progress to p.
 func (s *Session) WithProgress(p Progress) *Session {
 	c := *s
 	c.Progress = p
 	return &c
 }
 
-// ModuleDir is the absolute path of the service's module.
+// ModuleDir returns the absolute path of the service's module.
 func (s *Session) ModuleDir() string {
 	return filepath.Join(s.Workdir, filepath.FromSlash(s.Config.Dir))
 }
 
-// Path makes a path of Config or of a flag absolute; "" stays.
+// Path makes a path of Config or of a flag absolute; it returns "" for "".
 func (s *Session) Path(path string) string {
 	if path == "" || filepath.IsAbs(path) {
 		return path
@@ -177,10 +177,10 @@ func (s *Session) Path(path string) string {
 	return filepath.Join(s.Workdir, filepath.FromSlash(path))
 }
 
-// LookupEnv is os.LookupEnv for the session's environment and its secrets.
+// LookupEnv is like os.LookupEnv, for the session's environment and its secrets.
 func (s *Session) LookupEnv(name string) (string, bool) {
 	for _, env := range [][]string{s.Secrets, s.Env} {
-		for _, e := range slices.Backward(env) { // the last one counts
+		for _, e := range slices.Backward(env) { // the last one is used
 			if n, value, ok := strings.Cut(e, "="); ok && n == name {
 				return value, true
 			}
@@ -189,8 +189,8 @@ func (s *Session) LookupEnv(name string) (string, bool) {
 	return "", false
 }
 
-// Password returns the password of the signing key: COSIGN_PASSWORD, or what Settings.Password
-// gives.
+// Password returns the password of the signing key: COSIGN_PASSWORD, or the result of
+// Settings.Password.
 func (s *Session) Password() ([]byte, error) {
 	if p, ok := s.LookupEnv("COSIGN_PASSWORD"); ok {
 		return []byte(p), nil
@@ -201,8 +201,9 @@ func (s *Session) Password() ([]byte, error) {
 	return nil, errors.New("the key has a password; set COSIGN_PASSWORD")
 }
 
-// Confines says whether tests and commands of Before are kept from reading other processes:
-// where there is a secret to sign with, the shell above may have it in its environment.
+// Confines reports whether tests and commands of Before are prevented from reading other
+// processes. This is so if there is a signing secret, because the parent shell may have it in
+// its environment.
 func (s *Session) Confines() bool {
 	return !s.Config.Test.Privileged && slices.ContainsFunc(s.Secrets, func(e string) bool {
 		name, value, _ := strings.Cut(e, "=")
@@ -210,7 +211,7 @@ func (s *Session) Confines() bool {
 	})
 }
 
-// ForModules are the secrets that are for fetching modules and sources.
+// ForModules returns the secrets for downloading modules and sources.
 func (s *Session) ForModules() []string {
 	named := secret.Select(s.Secrets, s.Config.ModuleEnv)
 	for _, e := range s.Secrets {
@@ -221,7 +222,7 @@ func (s *Session) ForModules() []string {
 	return named
 }
 
-// MemoryLimit is that of the control group in bytes, 0 for none, or Settings.Memory.
+// MemoryLimit returns Settings.Memory or the limit of the control group in bytes, 0 for none.
 func (s *Session) MemoryLimit() (int64, error) {
 	if s.memory != nil {
 		return *s.memory, nil
@@ -229,7 +230,7 @@ func (s *Session) MemoryLimit() (int64, error) {
 	return cgroup.MemoryLimit(os.DirFS("/"))
 }
 
-// Stage runs one stage and tells its progress. f returns one word on the outcome.
+// Stage runs one stage and reports its progress. f returns a short description of the outcome.
 func (s *Session) Stage(name string, f func() (outcome string, err error)) error {
 	end := s.Progress.Start(name)
 	outcome, err := f()
