@@ -6,5 +6,5 @@
 // writes magefiles/, a separate module with the targets and their launcher, and adds dist/ to
 // .gitignore. On request it writes a workflow for a CI system (-ci) and a Taskfile (-task). It
 // shows what it will write (-n stops there). It overwrites no existing file, does not change
-// again at any time.
+// the service's go.mod and go.sum, and may be run again at any time.
 package main
