@@ -1,6 +1,6 @@
-// Package compile turns main packages into binaries with the go command, static ones
-// unless the plan asks for cgo, and proves that what came out is what the plan says. It takes a plan and gives
-// files; it decides nothing.
+// Package compile turns main packages into binaries with the go command, and proves that the
+// result is what the plan says. Binaries are static unless the plan uses cgo. Its input is a
+// plan, its output files; it makes no decisions.
 package compile
 
 import (
@@ -20,13 +20,13 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// Path is where Build leaves the binary of an image: a stable place, because
-// the go command links again whenever the file that it is to write is missing.
+// Path returns where Build writes the binary of an image. It is a stable place, because the go
+// command links again whenever its output file is missing.
 func Path(dir string, img plan.Image, platform plan.Platform) string {
 	return filepath.Join(dir, platform.Key(), platform.Executable(img.Name))
 }
 
-// Error is a compiler that refused. Output holds its own lines.
+// Error is an error of the compiler. Output is the compiler's output.
 type Error struct {
 	Package  string
 	Platform plan.Platform
@@ -34,7 +34,7 @@ type Error struct {
 	Err      error
 }
 
-// Error gives the compiler's lines below one of our own.
+// Error returns a line of thimble, followed by the compiler's output.
 func (e *Error) Error() string {
 	return fmt.Sprintf("compile %s for %s:\n%s", e.Package, e.Platform, e.Output)
 }
@@ -42,9 +42,8 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Build compiles the images' main packages for one platform into dir (see Path).
-// A file that is up to date is left alone. A refusal by the compiler is an
-// *Error.
+// Build compiles the images' main packages for one platform into dir (see Path). It does not
+// change a file that is up to date. An error of the compiler is an *Error.
 func Build(ctx context.Context, g *gocmd.Go, p *plan.Plan, platform plan.Platform, images []plan.Image, dir string) error {
 	if err := os.MkdirAll(filepath.Join(dir, platform.Key()), 0o755); err != nil {
 		return fmt.Errorf("compile for %s: %w", platform, err)
@@ -75,9 +74,8 @@ func Build(ctx context.Context, g *gocmd.Go, p *plan.Plan, platform plan.Platfor
 	return nil
 }
 
-// batches groups the images that one `go build -o folder/` can write: those
-// whose binary gets its image's name by itself, without cgo and with it. The others go
-// alone.
+// batches groups the images that one `go build -o folder/` can write: those whose binary gets
+// the image's name by default, with and without cgo separately. Each other image is a group.
 func batches(images []plan.Image) [][]plan.Image {
 	var pure, cgo []plan.Image
 	var all [][]plan.Image
@@ -99,7 +97,7 @@ func batches(images []plan.Image) [][]plan.Image {
 	return all
 }
 
-// flags are those of `go build`. The build id stays: without it the go command
+// flags returns the flags of `go build`. They keep the build id: without it the go command
 // would link every time.
 func flags(g *gocmd.Go, p *plan.Plan, platform plan.Platform) ([]string, error) {
 	forLinker, err := ldflags.Join(p.Build.LDFlags)
@@ -113,7 +111,7 @@ func flags(g *gocmd.Go, p *plan.Plan, platform plan.Platform) ([]string, error) 
 		args = append(args, "-gcflags="+f)
 	}
 	states := g.AssemblyStates[platform]
-	for _, pkg := range slices.Sorted(maps.Keys(states)) { // a macro that nobody asks for
+	for _, pkg := range slices.Sorted(maps.Keys(states)) { // a macro that no code uses
 		args = append(args, "-asmflags="+pkg+"=-D=THIMBLE_STATE_"+states[pkg])
 	}
 	if len(p.Build.Tags) > 0 {

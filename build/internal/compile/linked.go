@@ -9,14 +9,14 @@ import (
 	"github.com/thimble-build/thimble/build/internal/cache"
 )
 
-// Linked remembers by its hash what the linker wrote. The go command takes a file for up to date
-// by the build id in it, and never looks at the rest: a file that it left alone and that has another
-// hash, or none, must be removed and linked again.
+// Linked remembers the hash of what the linker wrote. The go command decides by the build id
+// whether a file is up to date, and does not check the rest. If it keeps a file whose hash
+// differs or is unknown, the file must be removed and linked again.
 type Linked struct{ Cache *cache.Cache }
 
 func linkedKey(path string) string { return "linked " + path }
 
-// Has says that the linker wrote a file with this SHA-256 to the path.
+// Has reports whether the linker wrote a file with this SHA-256 to the path.
 func (l Linked) Has(path, sum string) bool {
 	linked, known := l.Cache.Get(linkedKey(path))
 	return known && string(linked) == sum
@@ -29,9 +29,9 @@ func (l Linked) Note(path, sum string) {
 	}
 }
 
-// Before returns the file that an earlier run has linked; nil if there is none. One that no run
-// remembers is removed, so that the linker makes it. So is a symlink: the go command looks at the
-// file behind it.
+// Before returns the file that an earlier run has linked; nil if there is none. It removes a
+// file that no run remembers, so that it is linked again. It also removes a symlink, because
+// the go command checks the target.
 func (l Linked) Before(path string) (fs.FileInfo, error) {
 	if _, known := l.Cache.Get(linkedKey(path)); !known {
 		return nil, l.Remove(path)
@@ -49,7 +49,7 @@ func (l Linked) Before(path string) (fs.FileInfo, error) {
 	return info, nil
 }
 
-// Remove removes what the linker did not write.
+// Remove removes a file that the linker did not write.
 func (l Linked) Remove(path string) error {
 	if err := os.RemoveAll(path); err != nil {
 		return fmt.Errorf("remove a binary that is to be linked again: %w", err)

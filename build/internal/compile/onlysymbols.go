@@ -10,10 +10,10 @@ import (
 	"github.com/thimble-build/thimble/build/internal/limit"
 )
 
-// onlySymbols writes an ELF file without the content of the sections that are loaded
-// into memory, except for notes, among them the build ids. Their headers stay, as NOBITS,
-// because symbols refer to them by number and address; so debuggers take the file for
-// what objcopy --only-keep-debug writes. raw is the file that f was read from.
+// onlySymbols writes an ELF file without the content of sections that are loaded into memory,
+// except notes, which include the build ids. Their headers are kept as NOBITS, because symbols
+// refer to them by number and address. So debuggers accept the file like the output of objcopy
+// --only-keep-debug. raw is the file that f was read from.
 func onlySymbols(ctx context.Context, w io.Writer, raw io.ReaderAt, f *elf.File) error {
 	if f.Class == elf.ELFCLASS64 {
 		return rewrite(limit.Writer(ctx, w), raw, f, layout64)
@@ -21,8 +21,9 @@ func onlySymbols(ctx context.Context, w io.Writer, raw io.ReaderAt, f *elf.File)
 	return rewrite(limit.Writer(ctx, w), raw, f, layout32)
 }
 
-// layout is where the fields of one ELF class are that change (System V ABI, chapter 4):
-// sizes of the three headers, offsets of e_phoff, e_shoff, p_filesz, sh_type, sh_offset.
+// layout has the positions of the ELF fields that change, for one ELF class (System V ABI,
+// chapter 4): sizes of the three headers, offsets of e_phoff, e_shoff, p_filesz, sh_type,
+// sh_offset.
 type layout struct {
 	word                     int // bytes of an offset
 	header, program, section int
@@ -84,7 +85,7 @@ func rewrite(w io.Writer, raw io.ReaderAt, f *elf.File, l layout) error {
 		}
 		at = align(at, int64(s.Addralign))
 		if note := s.Flags&elf.SHF_ALLOC != 0 && s.Type == elf.SHT_NOTE; note && int64(s.Offset) >= at && s.Offset < maxNotes {
-			at = int64(s.Offset) // where the program headers say that it is
+			at = int64(s.Offset) // where the program headers say it is
 			left = at + int64(s.FileSize)
 		}
 		offsets[i] = at
@@ -95,7 +96,7 @@ func rewrite(w io.Writer, raw io.ReaderAt, f *elf.File, l layout) error {
 		}
 	}
 	for i, p := range f.Progs {
-		if p.Type == elf.PT_LOAD { // what is left of it: headers and notes
+		if p.Type == elf.PT_LOAD { // headers and notes remain
 			var size int64
 			if p.Off == 0 {
 				size = min(left, int64(p.Filesz))
@@ -119,8 +120,8 @@ func rewrite(w io.Writer, raw io.ReaderAt, f *elf.File, l layout) error {
 	return out.err
 }
 
-// maxNotes bounds where notes may lie that keep their place: linkers put them into the
-// first page.
+// maxNotes limits the offset of notes that keep their place: linkers put them into the first
+// page.
 const maxNotes = 64 << 10
 
 func align(n, to int64) int64 {

@@ -13,15 +13,15 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// ErrDynamic is the cause of an error of Prove when the binary asks for a
-// dynamic linker or a shared library.
+// ErrDynamic is the cause of an error of Prove when the binary needs a dynamic linker or a
+// shared library.
 var ErrDynamic = errors.New("not static")
 
-// ErrStamp is the cause of an error of Prove when the version control state in
-// the binary is not that of the plan's revision.
+// ErrStamp is the cause of an error of Prove when the version control information in the binary
+// is not that of the plan's revision.
 var ErrStamp = errors.New("stamped otherwise than planned")
 
-// machines are the ELF machine, class and byte order of Go's ports of linux.
+// machines are the ELF machine, class and byte order of Go's linux ports.
 var machines = map[string]struct {
 	machine elf.Machine
 	class   elf.Class
@@ -42,11 +42,10 @@ var machines = map[string]struct {
 	"s390x":    {elf.EM_S390, elf.ELFCLASS64, binary.BigEndian},
 }
 
-// Prove checks that a binary is for the platform, and carries the build info that
-// the plan foretells, which it returns. One for linux without cgo is static besides: no
-// PT_INTERP, no DT_NEEDED. (On most other systems every program is linked to the
-// system's own libraries.) The error names the library, the flag or the setting that
-// differs.
+// Prove checks that a binary is for the platform and contains the build info that the plan
+// expects, which it returns. A linux binary without cgo must also be static: no PT_INTERP, no
+// DT_NEEDED. (On most other systems every program is linked to system libraries.) The error
+// names the library, flag or setting that differs.
 func Prove(r io.ReaderAt, p *plan.Plan, img plan.Image, platform plan.Platform) (*debug.BuildInfo, error) {
 	fail := func(format string, args ...any) (*debug.BuildInfo, error) {
 		return nil, fmt.Errorf("check the binary of %s for %s: %w", img.Package, platform, fmt.Errorf(format, args...))
@@ -66,7 +65,7 @@ func Prove(r io.ReaderAt, p *plan.Plan, img plan.Image, platform plan.Platform) 
 	return info, nil
 }
 
-// static checks the ELF file: its machine, and that it asks for nothing, unless it may.
+// static checks the ELF file: its machine, and that it needs nothing dynamic, unless it may.
 func static(r io.ReaderAt, info *debug.BuildInfo, p *plan.Plan, img plan.Image, platform plan.Platform) error {
 	f, err := elf.NewFile(r)
 	if err != nil {
@@ -102,7 +101,7 @@ func interpreter(prog *elf.Prog) string {
 	return strings.TrimRight(string(b), "\x00")
 }
 
-// culprit is the setting that makes the linker ask for a dynamic one.
+// culprit returns the setting that makes the linker require a dynamic linker.
 func culprit(info *debug.BuildInfo, p *plan.Plan) string {
 	if mode := setting(info, "-buildmode"); mode != "exe" {
 		return "-buildmode=" + mode + " did it: leave it out"
@@ -129,7 +128,7 @@ func setting(info *debug.BuildInfo, key string) string {
 	return ""
 }
 
-// compare holds the build info against the plan.
+// compare compares the build info with the plan.
 func compare(info *debug.BuildInfo, p *plan.Plan, img plan.Image, platform plan.Platform) error {
 	type pair struct{ name, got, want string }
 	enabled := "0"
@@ -159,7 +158,7 @@ func compare(info *debug.BuildInfo, p *plan.Plan, img plan.Image, platform plan.
 	}
 
 	pairs = []pair{{"vcs", setting(info, "vcs"), ""}, {"vcs.revision", setting(info, "vcs.revision"), ""}, {"vcs.time", setting(info, "vcs.time"), ""}}
-	if p.Build.Stamp && pairs[0].got != "" { // where it cannot, the go command stamps nothing
+	if p.Build.Stamp && pairs[0].got != "" { // if it cannot, the go command stamps nothing
 		pairs[0].want, pairs[1].want, pairs[2].want = "git", p.Revision, p.Build.VCSTime
 	}
 	for _, x := range pairs {
@@ -170,13 +169,13 @@ func compare(info *debug.BuildInfo, p *plan.Plan, img plan.Image, platform plan.
 	return nil
 }
 
-// Stamp is what the go command wrote into a binary of the version control state.
+// Stamp is the version control information that the go command wrote into a binary.
 type Stamp struct {
-	// Stamped says that it wrote anything. ModuleVersion is the main module's version,
-	// "(devel)" if it has none.
+	// Stamped says that it wrote any. ModuleVersion is the main module's version, "(devel)" if
+	// it has none.
 	Stamped       bool
 	ModuleVersion string
-	// Modified says that git called the tree changed.
+	// Modified says that git reported the tree as changed.
 	Modified bool
 }
 

@@ -17,28 +17,28 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// ErrNoBuildID is the cause of an error of Symbols when the binary has no GNU build id,
-// by which a debugger finds its symbols.
+// ErrNoBuildID is the cause of an error of Symbols when the binary has no GNU build id, by
+// which a debugger finds its symbols.
 var ErrNoBuildID = errors.New("the binary has no GNU build id")
 
-// ErrOtherCode is the cause of an error of Symbols when the linker gave other code or
-// data once it kept the symbols: they would lie.
+// ErrOtherCode is the cause of an error of Symbols when the linker wrote other code or data
+// while it kept the symbols. The symbols would be wrong.
 var ErrOtherCode = errors.New("the symbols do not fit the binary")
 
-// SymbolsPath is where Symbols leaves the symbols of a binary.
+// SymbolsPath returns where Symbols writes the symbols of a binary.
 func SymbolsPath(binary string) string { return binary + ".debug" }
 
-// Symbols writes what -s -w left out of a binary of Build (its symbol table and DWARF)
-// into the file of SymbolsPath, and returns the binary's GNU build id in hex.
+// Symbols writes what -s -w removed from a binary of Build (its symbol table and DWARF) into
+// the file of SymbolsPath, and returns the binary's GNU build id in hex.
 //
-// The image is linked a second time, from the same compiled packages, with the symbols
-// kept, and with the two build ids of the first binary, which the linker would derive
-// from its flags otherwise. Every section that is loaded into memory must then be
-// the same, byte for byte, or the error is ErrOtherCode. From what comes out all of that
-// is left out again (as objcopy --only-keep-debug does), so the file holds symbols alone.
+// The image is linked a second time, from the same compiled packages, with the symbols and with
+// the two build ids of the first binary. (By default the linker would derive these from its
+// flags.) Every section that is loaded into memory must then be the same, byte for byte, or the
+// error is ErrOtherCode. Then the content of those sections is removed again (as objcopy
+// --only-keep-debug does), so the file contains only symbols.
 //
-// A file with the same build ids is left as it is: the Go build id has a hash of the
-// binary. Whether the rest of it is as it was written, the caller must find out.
+// A file with the same build ids is not changed, because the Go build id contains a hash of the
+// binary. The caller must check whether the rest of it was changed.
 func Symbols(ctx context.Context, g *gocmd.Go, p *plan.Plan, platform plan.Platform, img plan.Image, binary *os.File) (buildID string, err error) {
 	fail := func(err error) (string, error) {
 		return "", fmt.Errorf("keep the symbols of %s for %s: %w", img.Package, platform, err)
@@ -107,8 +107,8 @@ func buildIDs(f *elf.File) (found ids, err error) {
 		if err != nil {
 			return found, fmt.Errorf("read %s: %w", s.Name, err)
 		}
-		// An ELF note: three words, the owner's name and the content, each padded to four
-		// bytes.
+		// An ELF note: three words, the owner's name and the content. Name and content are
+		// padded to four bytes.
 		if len(b) < 12 {
 			continue
 		}

@@ -1,11 +1,9 @@
-// Package generated runs the commands of Config.Before, and keeps account of the files that
-// they make.
+// Package generated runs the commands of Config.Before, and records the files that they make.
 //
-// Run lists what is in the working tree, and runs the commands. Afterwards Split says of files
-// that no commit has which of them the commands made. A Record remembers
-// what was made, by name and SHA-256: in a later run such a file counts as made again, and
-// Remove removes it. A file that differs from its record was written by somebody else, and
-// is left alone.
+// Run lists the working tree, and runs the commands. Afterwards Split separates the uncommitted
+// files that the commands made from the others. A Record remembers these files, by name and
+// SHA-256: in a later run such a file counts as made again, and Remove removes it. A file that
+// differs from its record was changed by something else, and is left alone.
 package generated
 
 import (
@@ -25,15 +23,15 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// Standing are the files and folders of a working tree before the commands run, by their
-// absolute paths. A nil one says that no commands run.
+// Standing are the files and folders of a working tree before the commands run, by absolute
+// path. It is nil if no commands run.
 type Standing map[string]bool
 
-// Record are files that the commands made, by their absolute paths, with their SHA-256.
+// Record are the files that the commands made, by absolute path, with their SHA-256.
 type Record map[string]string
 
-// List lists what is below root, except in .git and in skip, an absolute path. What is as
-// the record says is left out.
+// List lists the files below root, except in .git and in skip, an absolute path. It omits files
+// that are unchanged since the record made.
 func List(ctx context.Context, root, skip string, made Record) (Standing, error) {
 	standing := Standing{}
 	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
@@ -59,12 +57,12 @@ func List(ctx context.Context, root, skip string, made Record) (Standing, error)
 	return standing, nil
 }
 
-// Made says whether the commands made a file.
+// Made reports whether the commands made a file.
 func (s Standing) Made(file string) bool { return s != nil && !s[file] }
 
-// Split takes what the commands made out of the differences from the commit, and returns
-// the rest, and what was made as the plan has it and as the record does. A nil Standing
-// leaves all differences.
+// Split separates the files that the commands made from the other differences from the commit.
+// It returns the rest, and the files that were made, in the forms of the plan and of the
+// record. With a nil Standing all differences are in the rest.
 func (s Standing) Split(differences []source.Difference) (rest []source.Difference, made []plan.GeneratedFile, record Record) {
 	if s == nil {
 		return differences, nil, nil
@@ -83,7 +81,7 @@ func (s Standing) Split(differences []source.Difference) (rest []source.Differen
 			continue
 		}
 		sum, err := Sum(d.Path)
-		if err != nil { // such as an empty folder, which a file would be named of
+		if err != nil { // such as an empty folder: the plan lists only files
 			continue
 		}
 		record[d.Path] = sum
@@ -92,7 +90,7 @@ func (s Standing) Split(differences []source.Difference) (rest []source.Differen
 	return rest, made, record
 }
 
-// Sum is the SHA-256 of a file in hex; of a symlink, that of its text.
+// Sum returns the SHA-256 of a file in hex; for a symlink, that of its text.
 func Sum(file string) (string, error) {
 	info, err := os.Lstat(file)
 	if err != nil {
@@ -112,7 +110,7 @@ func Sum(file string) (string, error) {
 	return fmt.Sprintf("%x", sha256.Sum256(content)), err
 }
 
-// ReadRecord reads a record; it is empty if there is none that can be read.
+// ReadRecord reads a record; it is empty if there is none or if it cannot be read.
 func ReadRecord(file string) Record {
 	var r Record
 	content, err := os.ReadFile(file)
@@ -122,7 +120,7 @@ func ReadRecord(file string) Record {
 	return r
 }
 
-// Write writes the record, with what others had before and is still there.
+// Write writes the record, plus the entries of before whose files still exist.
 func (r Record) Write(file string, before Record) error {
 	all := maps.Clone(r)
 	for name, sum := range before {
@@ -146,8 +144,8 @@ func (r Record) Write(file string, before Record) error {
 	return nil
 }
 
-// Remove removes the files of the record that are as it says, that are below root without a
-// symlink on the way, and that keep does not name. It returns them.
+// Remove removes the unchanged files of the record that are below root without a symlink in the
+// path, except those in keep. It returns the removed files.
 func (r Record) Remove(root string, keep map[string]bool) ([]string, error) {
 	var removed []string
 	for _, name := range slices.Sorted(maps.Keys(r)) {

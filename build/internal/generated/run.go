@@ -16,10 +16,10 @@ import (
 	"github.com/thimble-build/thimble/build/internal/session"
 )
 
-// Run runs the commands of Config.Before in the module's folder. It returns what was there
-// before them, nil without commands or without git, and the environment in which git and the
-// go command's stamp overlook what the commands made. With fresh, it first removes what the
-// commands made in an earlier run.
+// Run runs the commands of Config.Before in the module's folder. It returns what existed
+// before, nil without commands or without git, and the environment in which git and the go
+// command's stamp ignore the files that the commands made. With fresh, it first removes the
+// files of an earlier run.
 func Run(ctx context.Context, s *session.Session, fresh bool) (Standing, []string, error) {
 	if len(s.Config.Before) == 0 {
 		return nil, s.Env, nil
@@ -51,14 +51,14 @@ func Remember(s *session.Session, made Record) error {
 	return made.Write(recordFile(s), ReadRecord(recordFile(s)))
 }
 
-// recordFile remembers what the commands made in the module's folder.
+// recordFile returns the path of the record of what the commands made in the module's folder.
 func recordFile(s *session.Session) string {
 	id := sha256.Sum256([]byte(s.ModuleDir()))
 	return filepath.Join(s.Cache, "bin", hex.EncodeToString(id[:8]), "generated.json")
 }
 
-// exclude returns the environment in which git, and the go command's stamp with it, overlooks
-// what the commands made, whether or not it is in .gitignore.
+// exclude returns the environment in which git, and so the go command's stamp, ignores the
+// files that the commands made, whether or not they are in .gitignore.
 func exclude(ctx context.Context, s *session.Session, repo *git.Repo, standing Standing) ([]string, error) {
 	root, err := filepath.EvalSymlinks(repo.Root)
 	if err != nil {
@@ -91,7 +91,7 @@ func exclude(ctx context.Context, s *session.Session, repo *git.Repo, standing S
 	return git.Exclude(s.Env, file), nil
 }
 
-// look lists what is there before the commands run.
+// look lists what exists before the commands run.
 func look(ctx context.Context, s *session.Session, repo *git.Repo, fresh bool) (Standing, error) {
 	root, err := filepath.EvalSymlinks(repo.Root)
 	if err != nil {

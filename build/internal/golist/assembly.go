@@ -11,9 +11,8 @@ import (
 	"text/scanner"
 )
 
-// included are the files that Go's assembler includes, those that they include among them.
-// They may have any name, and be in any folder. Of some of them there may be none: the
-// assembler looks in GOROOT too.
+// included returns the files that Go's assembler includes, directly or indirectly. They can
+// have any name, in any folder. Some may not exist, because the assembler also looks in GOROOT.
 func included(assembly []string) ([]string, error) {
 	var all []string
 	seen := map[string]bool{}
@@ -33,7 +32,7 @@ func included(assembly []string) ([]string, error) {
 			}
 			clean := filepath.Clean(name)
 			all = append(all, clean)
-			// The assembler takes the name as it is first, where ".." may follow a symlink.
+			// The assembler first uses the unchanged name, in which ".." may follow a symlink.
 			if is, err := os.Stat(name); err == nil {
 				if other, err := os.Stat(clean); err != nil || !os.SameFile(is, other) {
 					physical, err := filepath.EvalSymlinks(name)
@@ -57,7 +56,7 @@ func included(assembly []string) ([]string, error) {
 	return all, nil
 }
 
-// assembly are the files of a package for Go's assembler.
+// assembly returns the files of a package for Go's assembler.
 func (p *listed) assembly() (files []string) {
 	for _, f := range p.SFiles {
 		files = append(files, filepath.Join(p.Dir, f))
@@ -65,12 +64,12 @@ func (p *listed) assembly() (files []string) {
 	return files
 }
 
-// hasHeader says whether a file is one of the package's headers.
+// hasHeader reports whether a file is one of the package's headers.
 func (p *listed) hasHeader(file string) bool {
 	return filepath.Dir(file) == p.Dir && slices.Contains(p.HFiles, filepath.Base(file))
 }
 
-// includes are the names after each #include of an assembly file, whether or not it counts.
+// includes returns the names after each #include of an assembly file, also in inactive parts.
 func includes(file string) ([]string, error) {
 	f, err := os.Open(file)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -82,7 +81,7 @@ func includes(file string) ([]string, error) {
 	defer f.Close() // only read from
 	var s scanner.Scanner
 	s.Init(f)
-	s.Error = func(*scanner.Scanner, string) {} // the assembler's business
+	s.Error = func(*scanner.Scanner, string) {} // the assembler reports errors
 	s.Mode = scanner.ScanChars | scanner.ScanFloats | scanner.ScanIdents | scanner.ScanInts |
 		scanner.ScanStrings | scanner.ScanComments | scanner.SkipComments
 	var names []string

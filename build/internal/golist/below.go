@@ -10,9 +10,9 @@ import (
 	"github.com/thimble-build/thimble/build/internal/source"
 )
 
-// Below are all files in the trees of C of a working tree, there or in the commit, except in .git and in the
-// output folder; those in a folder of the repository that a symlink leads to as well, and
-// those elsewhere that C files name.
+// Below returns all files in the C trees of a working tree, on disk or in the commit, except in
+// .git and in the output folder. It includes files in folders of the repository that a symlink
+// in a tree leads to, and other files that C files name.
 func (c Compiled) Below(ctx context.Context, t Tree, commit *source.Commit) ([]string, error) {
 	var files []string
 	seen := map[string]bool{}
@@ -54,22 +54,22 @@ func (c Compiled) Below(ctx context.Context, t Tree, commit *source.Commit) ([]s
 	return append(files, outside...), err
 }
 
-// linkedFolder is the folder of the repository that a symlink leads to, without symlinks in
-// its path; "" if it leads to none.
+// linkedFolder returns the folder of the repository that a symlink leads to, as a path without
+// symlinks; "" if it leads to none.
 func (t Tree) linkedFolder(d fs.DirEntry, name string) string {
 	if d.Type() != fs.ModeSymlink || t.Root == "" {
 		return ""
 	}
 	folder, err := filepath.EvalSymlinks(name)
 	if err != nil {
-		return "" // it leads nowhere
+		return "" // a broken symlink
 	}
 	root, err := filepath.EvalSymlinks(t.Root)
 	if err != nil {
 		return ""
 	}
 	if rel, err := filepath.Rel(root, folder); err != nil || !filepath.IsLocal(rel) || rel == "." {
-		return "" // its name alone is compared
+		return "" // only its name is compared
 	}
 	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
 		return ""

@@ -7,8 +7,8 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// CgoPackages names the packages outside the standard library that are written with
-// cgo, the reason why a build of a main package without it fails; sorted.
+// CgoPackages returns the packages outside the standard library that use cgo, sorted. Because
+// of them a build of the main package without cgo fails.
 func CgoPackages(ctx context.Context, t Tree, platform plan.Platform, main string) ([]string, error) {
 	packages, err := t.list(ctx, append(platform.Env(), "CGO_ENABLED=1"), []string{main}, "-e", "-json=ImportPath,Standard,CgoFiles")
 	if err != nil {

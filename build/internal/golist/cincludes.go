@@ -13,19 +13,19 @@ import (
 	"strings"
 )
 
-// What C includes from outside of its module is found by its text, as a compiler would be
-// asked too often: every name on a line of the preprocessor, or of .incbin, that leads up or
-// is absolute, and names a file; in such a file, every name. Whether the line counts does not
-// matter.
+// Files that C includes from outside of its module are found by reading text, because calling
+// the compiler would be too slow. Every name on a preprocessor line or in .incbin counts if it
+// begins with ".." or is absolute, and names a file. In such a file every name counts. Inactive
+// lines count too.
 
-// cEndings are those of the files that C is in, besides the ones that the go command knows.
+// cEndings are the endings of C files that the go command does not know.
 var cEndings = []string{".inc", ".def", ".inl", ".ipp", ".tcc", ".tpp", ".mm", ".asm", ".i"}
 
-// quotedName is a name in quotes or in angle brackets.
+// quotedName matches a name in quotes or in angle brackets.
 var quotedName = regexp.MustCompile(`["<]([^"<>]+)[">]`)
 
-// above are the files outside of the trees that C files in them include, and those that
-// these include. folders are where the compiler looks besides.
+// above returns the files outside of the trees that C files in the trees include, directly or
+// indirectly. folders are the compiler's other include folders.
 func above(files, trees, folders []string) ([]string, error) {
 	var all []string
 	seen := map[string]bool{}
@@ -68,7 +68,7 @@ func within(dir, file string) bool {
 	return err == nil && filepath.IsLocal(rel)
 }
 
-// namesIn are the names in a file that lead up, or that are absolute; or all.
+// namesIn returns the names in a file that lead up or are absolute, or all names.
 func namesIn(file string, all bool) ([]string, error) {
 	info, err := os.Stat(file)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && !info.Mode().IsRegular() {
@@ -99,11 +99,12 @@ func namesIn(file string, all bool) ([]string, error) {
 	return names, lines.Err()
 }
 
-// flagPath is a path in a flag of the C compiler or its linker.
+// flagPath matches a path in a flag of the C compiler or its linker.
 var flagPath = regexp.MustCompile(`^(?:-[ILFBT]|-i[a-z]+=?|-Wl,[^=,]*[=,]|--?[a-z-]+=)?(.+)$`)
 
-// cFolders are the folders and files that a package's #cgo lines name, absolute. A clean
-// absolute path outside of the repository is the machine's, as the compiler is.
+// cFolders returns the absolute paths of folders and files in a package's #cgo lines. It
+// ignores clean absolute paths outside of the repository: they belong to the machine, like the
+// compiler.
 func (t Tree) cFolders(p *listed) (folders, files []string) {
 	for _, word := range slices.Concat(p.CgoCPPFLAGS, p.CgoCFLAGS, p.CgoCXXFLAGS, p.CgoFFLAGS, p.CgoLDFLAGS) {
 		name := flagPath.FindStringSubmatch(word)[1]
@@ -119,7 +120,7 @@ func (t Tree) cFolders(p *listed) (folders, files []string) {
 		case err != nil, machines && !ours:
 		case info.IsDir() && ours:
 			folders = append(folders, path)
-		default: // a folder outside of the repository is named, and not looked into
+		default: // a folder outside of the repository: its content is not read
 			files = append(files, path)
 		}
 	}

@@ -6,28 +6,26 @@ import (
 	"strings"
 )
 
-// Compiled is what the go command reads of working trees: all that is not of the toolchain
-// or the module cache. Paths are absolute.
+// Compiled is everything that the go command reads from working trees, that is, outside of the
+// toolchain and the module cache. Paths are absolute.
 type Compiled struct {
-	// Files are compiled in or embedded, or say which modules there are. Of some of them
-	// there may be none.
+	// Files are compiled in, embedded, or define the modules. Some may not exist.
 	Files []string
-	// Modules are the files among them that say which modules there are.
+	// Modules are the files among them that define the modules.
 	Modules []string
-	// Included are those among them that assembly includes.
+	// Included are the files among them that assembly includes.
 	Included []string
-	// Assembly are those of them that the go command's cache knows nothing of: what is not a
-	// header in the package's own folder, by package.
+	// Assembly are the included files that the go command's cache does not cover, by package:
+	// all that are not headers in the package's folder.
 	Assembly map[string][]string
-	// Folders are those of the packages.
+	// Folders are the folders of the packages.
 	Folders []Folder
-	// Trees are the folders of modules with cgo, whose C may include any file in them, and
-	// other folders of the repository that their #cgo lines name. CFolders are all of the
-	// latter.
+	// Trees are folders whose files C may include: the folders of modules with cgo, and other
+	// folders of the repository in their #cgo lines. CFolders are all folders in #cgo lines.
 	Trees, CFolders []string
 }
 
-// Folder is that of a package. Patterns are those of //go:embed.
+// Folder is the folder of a package. Patterns are its //go:embed patterns.
 type Folder struct {
 	Dir      string
 	Patterns []string
@@ -57,7 +55,7 @@ func (s *Sources) Compiled() (Compiled, error) {
 		for _, f := range p.files() {
 			c.Files = append(c.Files, filepath.Join(p.Dir, f))
 		}
-		if mains[p.ImportPath] { // which alone has a profile, and need not have one
+		if mains[p.ImportPath] { // only a main package can have a profile
 			c.Files = append(c.Files, filepath.Join(p.Dir, "default.pgo"))
 		}
 		c.Folders = append(c.Folders, Folder{p.Dir, p.EmbedPatterns})
@@ -94,7 +92,7 @@ func (s *Sources) Compiled() (Compiled, error) {
 			c.Assembly[p.ImportPath] = unknown
 		}
 	}
-	top := t.Dir // where vendor is
+	top := t.Dir // the folder of vendor
 	if t.Go.Work != "" {
 		top = filepath.Dir(t.Go.Work)
 		used, err := workspace(t.Go.Work)
@@ -111,7 +109,7 @@ func (s *Sources) Compiled() (Compiled, error) {
 	if err != nil {
 		return c, err
 	}
-	for _, dir := range replaced { // whose requirements count, linked or not
+	for _, dir := range replaced { // their requirements count, linked or not
 		if _, ok := t.InRepository(dir); ok {
 			dirs = append(dirs, dir)
 		}

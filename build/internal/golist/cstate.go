@@ -13,8 +13,8 @@ import (
 	"github.com/thimble-build/thimble/build/internal/limit"
 )
 
-// CState is a hash of all that C may include from the trees of the lists, by name and
-// content; "" where there is no tree.
+// CState returns a hash of the names and contents of all files that C may include from the
+// trees of the lists; "" if there is no tree.
 func CState(ctx context.Context, t Tree, lists []Compiled) (string, error) {
 	var all Compiled
 	for _, c := range lists {
@@ -47,9 +47,9 @@ func CState(ctx context.Context, t Tree, lists []Compiled) (string, error) {
 	return fmt.Sprintf("%x", h.Sum(nil)[:16]), nil
 }
 
-// AssemblyStates are hashes of what Go's assembler includes, by package; only of those that
-// include more than the go command's cache knows of. dir is the module's folder: the hashes do
-// not depend on where it is.
+// AssemblyStates returns hashes of what Go's assembler includes, by package, for packages that
+// include files which the go command's cache does not cover. dir is the module's folder. The
+// hashes do not depend on its location.
 func (c Compiled) AssemblyStates(ctx context.Context, dir string) (map[string]string, error) {
 	states := map[string]string{}
 	for pkg, files := range c.Assembly {
@@ -78,12 +78,12 @@ func (c Compiled) AssemblyStates(ctx context.Context, dir string) (map[string]st
 	return states, nil
 }
 
-// hashInto writes the content of a regular file, or of one that a symlink leads to.
+// hashInto writes the content of a regular file, following symlinks, to w.
 func hashInto(ctx context.Context, w io.Writer, file string) error {
 	info, err := os.Stat(file)
 	if err != nil || !info.Mode().IsRegular() {
 		if err == nil || os.IsNotExist(err) {
-			return nil // a folder elsewhere, a symlink to nothing, or gone by now
+			return nil // a folder, a broken symlink, or removed meanwhile
 		}
 		return err
 	}

@@ -13,13 +13,13 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// Gone are the files that the commit has, that are not there, and that would be compiled
-// or embedded otherwise.
+// Gone returns the files of the commit that are missing on disk and would otherwise be compiled
+// or embedded.
 func (c Compiled) Gone(ctx context.Context, commit *source.Commit, platform plan.Platform, tags []string) ([]string, error) {
 	var gone []string
 	named := build.Default
 	named.GOOS, named.GOARCH, named.CgoEnabled, named.BuildTags = platform.OS, platform.Architecture, true, tags
-	// What a file that is gone says of itself is not known. Its name alone decides.
+	// The build constraints in a missing file are unknown, so only its name is used.
 	named.OpenFile = func(string) (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("package p\n")), nil }
 	for _, folder := range c.Folders {
 		files, err := commit.Files(ctx, folder.Dir, len(folder.Patterns) > 0)
@@ -51,9 +51,9 @@ func (c Compiled) Gone(ctx context.Context, commit *source.Commit, platform plan
 	return gone, nil
 }
 
-// embeds says whether one of the patterns of //go:embed takes a file, or a folder that it
-// is in; name is relative to the package's folder. Of a folder, hidden files are left out,
-// unless "all:" begins the pattern.
+// embeds reports whether a //go:embed pattern matches a file or a folder that contains it. name
+// is relative to the package's folder. Hidden files in a folder match only if the pattern
+// begins with "all:".
 func embeds(patterns []string, name string) bool {
 	for _, pattern := range patterns {
 		pattern, all := strings.CutPrefix(pattern, "all:")

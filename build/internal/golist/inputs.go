@@ -11,21 +11,22 @@ import (
 	"github.com/thimble-build/thimble/build/internal/git"
 )
 
-// Inputs are what one main package is compiled from on one platform, as far as it lies in
-// the repository. The standard library is the toolchain's, and the module cache go.sum's.
+// Inputs are the repository files from which one main package is compiled on one platform. The
+// standard library is pinned by the toolchain, and the module cache by go.sum.
 type Inputs struct {
-	// Folders are those of the packages, relative to the repository's root.
+	// Folders are the folders of the packages, relative to the repository's root.
 	Folders []string
 	// Embedded are the patterns of embedded files, relative to that root as well.
 	Embedded []string
-	// Paths are sources, embedded files, and what says which modules there are.
+	// Paths are sources, embedded files, and the files that define the modules.
 	Paths git.Paths
-	// Outside is a folder of a package that lies in neither; "" if there is none.
+	// Outside is a package folder that is outside the repository and the module cache; "" if
+	// there is none.
 	Outside string
 }
 
-// Inputs finds those of a main package. Files that are gone count as well: a folder's sources are named by
-// their ending, embedded files by the pattern that embeds them.
+// Inputs returns the inputs of a main package. They include missing files: a folder's sources
+// are named by their ending, embedded files by their pattern.
 func (s *Sources) Inputs(main string) (Inputs, error) {
 	t := s.tree
 	var in Inputs
@@ -53,7 +54,7 @@ func (s *Sources) Inputs(main string) (Inputs, error) {
 		for _, kind := range p.kinds() {
 			in.Paths.Globs = append(in.Paths.Globs, path.Join(git.Quote(folder), "*"+kind))
 		}
-		if len(p.CgoFiles) > 0 { // C includes whatever lies there
+		if len(p.CgoFiles) > 0 { // C may include any file there
 			in.Paths.Globs = append(in.Paths.Globs, path.Join(git.Quote(folder), "**"))
 		}
 		files, err := included(p.assembly())
@@ -73,7 +74,7 @@ func (s *Sources) Inputs(main string) (Inputs, error) {
 			glob := path.Join(git.Quote(folder), pattern)
 			in.Paths.Globs = append(in.Paths.Globs, glob, glob+"/**")
 		}
-		if p.ImportPath == main { // which alone has a profile, and need not have one
+		if p.ImportPath == main { // only a main package can have a profile
 			if err := name(filepath.Join(p.Dir, "default.pgo")); err != nil {
 				return in, err
 			}
@@ -112,7 +113,7 @@ func (s *Sources) Inputs(main string) (Inputs, error) {
 	return in, nil
 }
 
-// kinds are the endings of the sources in the package's folder.
+// kinds returns the endings of the source files in the package's folder.
 func (p *listed) kinds() []string {
 	kinds := []string{".go"}
 	for _, files := range [][]string{p.SFiles, p.HFiles, p.SysoFiles} {
@@ -124,7 +125,7 @@ func (p *listed) kinds() []string {
 	return slices.Compact(kinds)
 }
 
-// reach are the packages outside the standard library that a main package links.
+// reach returns the packages outside the standard library that a main package links.
 func (s *Sources) reach(main string) []*listed {
 	var found []*listed
 	seen := map[string]bool{}

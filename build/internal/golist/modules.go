@@ -8,24 +8,22 @@ import (
 
 // Module is a module with packages that one main package links.
 type Module struct {
-	// Path and Version as they are required; Version is empty for a module of
-	// the working tree.
+	// Path and Version as required; Version is empty for a module of the working tree.
 	Path, Version string
-	// Sum is go.sum's hash of what is linked, "h1:…"; empty where there is none:
-	// for modules of the working tree and vendored ones.
+	// Sum is the hash in go.sum of what is linked, "h1:…". It is empty for modules of the
+	// working tree and vendored modules, which have none.
 	Sum string
-	// Dir is where the files are that are linked, a replacement's if there is one.
+	// Dir is the folder of the linked files, of the replacement if there is one.
 	Dir string
-	// Packages are the folders of the linked packages relative to Dir, with
-	// slashes, sorted.
+	// Packages are the folders of the linked packages relative to Dir, with slashes, sorted.
 	Packages []string
-	// Imports are the modules that these packages import, sorted; "std" is the
-	// standard library.
+	// Imports are the modules that these packages import, sorted; "std" is the standard
+	// library.
 	Imports []string
 }
 
-// Modules returns the modules that a main package links, the main module among
-// them, sorted by path.
+// Modules returns the modules that a main package links, including the main module, sorted by
+// path.
 func (s *Sources) Modules(main string) []Module {
 	return s.of(main).modules(main)
 }
@@ -41,9 +39,9 @@ func (s packages) modules(main string) []Module {
 		}
 		seen[path] = true
 		if p.Standard {
-			return // its own imports are the standard library's business
+			return // the imports of the standard library do not matter
 		}
-		m := &Module{} // of a package in no module, which cannot be described
+		m := &Module{} // for a package without a module, which cannot be described
 		if p.Module != nil {
 			if m = byPath[p.Module.Path]; m == nil {
 				m = newModule(p)
@@ -80,13 +78,13 @@ func newModule(p *listed) *Module {
 	if r := p.Module.Replace; r != nil {
 		m.Sum = r.Sum
 	}
-	if m.Dir == "" { // vendored: the packages lie below their import path
+	if m.Dir == "" { // vendored: the packages are below their import path
 		m.Dir = strings.TrimSuffix(p.Dir, filepath.FromSlash(strings.TrimPrefix(p.ImportPath, p.Module.Path)))
 	}
 	return m
 }
 
-// moduleOf is the module of a package; "std" for the standard library.
+// moduleOf returns the module of a package; "std" for the standard library.
 func (s packages) moduleOf(path string) string {
 	p := s[path]
 	switch {

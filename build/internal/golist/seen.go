@@ -22,20 +22,20 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Seen is what a list of sources depends on: the names in the folders of the packages, and
-// the content of their files. While it is the same, the go command lists the same.
+// Seen is what a list of sources depends on: the names in the folders of the packages, and the
+// content of their files. While it stays the same, the go command's list stays the same.
 type Seen struct {
 	// Names is a hash of the names.
 	Names string
-	// Content are the hashes of the files by their absolute paths.
+	// Content are the hashes of the files by absolute path.
 	Content map[string]string
-	// Headers are the hashes of Go files up to their last import: what is below changes
-	// nothing in the list. A file with //go:embed has none.
+	// Headers are the hashes of Go files up to their last import: the rest does not affect the
+	// list. A file with //go:embed has none.
 	Headers map[string]string
 }
 
-// Same says whether the list of c, which depends on s, still holds. What git says does
-// not matter: every file is read.
+// Same reports whether the list of c, which depends on s, is still valid. It reads every file,
+// and does not use git.
 func (s Seen) Same(ctx context.Context, c Compiled) (bool, error) {
 	names, files, err := c.names()
 	if err != nil || hex.EncodeToString(names) != s.Names || len(files) != len(s.Content) {
@@ -56,7 +56,7 @@ func (s Seen) Same(ctx context.Context, c Compiled) (bool, error) {
 	return true, nil
 }
 
-// See looks at everything that the list depends on.
+// See reads everything that the list depends on.
 func (c Compiled) See(ctx context.Context) (Seen, error) {
 	var s Seen
 	names, files, err := c.names()
@@ -71,8 +71,8 @@ func (c Compiled) See(ctx context.Context) (Seen, error) {
 	return s, err
 }
 
-// names is a hash of the names in the folders, and in what may be embedded. files are
-// those whose content matters.
+// names returns a hash of the names in the folders and of names that may be embedded, and the
+// files whose content matters.
 func (c Compiled) names() (hash []byte, files []string, err error) {
 	h := sha256.New()
 	files = slices.Concat(c.Modules, c.Included)
@@ -99,7 +99,7 @@ func (c Compiled) names() (hash []byte, files []string, err error) {
 	return h.Sum(nil), slices.Compact(files), nil
 }
 
-// embeddable writes the names that a pattern may match, of one entry of a package's folder.
+// embeddable writes the names below one entry of a package's folder that a pattern may match.
 func embeddable(w io.Writer, folder Folder, e fs.DirEntry) error {
 	matches := func(pattern string) bool {
 		first, _, _ := strings.Cut(strings.TrimPrefix(pattern, "all:"), "/")
@@ -121,7 +121,7 @@ func embeddable(w io.Writer, folder Folder, e fs.DirEntry) error {
 	return nil
 }
 
-// hashAll hashes files, or their headers, by their paths. What is not there has the hash "".
+// hashAll hashes files, or their headers, by path. The hash of a missing file is "".
 func hashAll(ctx context.Context, files []string, headers bool) (map[string]string, error) {
 	hashes := make(map[string]string, len(files))
 	var mu sync.Mutex
@@ -151,9 +151,9 @@ func hashAll(ctx context.Context, files []string, headers bool) (map[string]stri
 	return hashes, g.Wait()
 }
 
-// hashHeader is the hash of a Go file up to its last import: build constraints, package
-// clause, imports. It is "" for a file with //go:embed or with an error, since more of it
-// matters.
+// hashHeader returns the hash of a Go file up to its last import: build constraints, package
+// clause, imports. It returns "" for a file with //go:embed or with an error, because then more
+// of it matters.
 func hashHeader(file string) string {
 	src, err := os.ReadFile(file)
 	if err != nil || bytes.Contains(src, []byte("//go:embed")) {

@@ -19,13 +19,13 @@ import (
 // Sources is what the go command would compile for one platform.
 type Sources struct {
 	tree  Tree
-	lists []packages // of the images without cgo, and of those with it
+	lists []packages // of the images without cgo, and with cgo
 }
 
-// packages are by import path. A main package is in one list alone: nothing imports it.
+// packages are by import path. A main package is in only one list, because nothing imports it.
 type packages map[string]*listed
 
-// listed is a package as `go list -json` prints it.
+// listed is a package in the output of `go list -json`.
 type listed struct {
 	ImportPath, Dir string
 	Standard        bool
@@ -40,13 +40,13 @@ type listed struct {
 	GoFiles, CgoFiles, CFiles, CXXFiles, MFiles, HFiles, FFiles, SFiles, SwigFiles, SysoFiles, EmbedFiles []string
 }
 
-// files are all that is compiled and embedded, relative to Dir.
+// files returns all compiled and embedded files, relative to Dir.
 func (p *listed) files() []string {
 	return slices.Concat(p.GoFiles, p.CgoFiles, p.CFiles, p.CXXFiles, p.MFiles, p.HFiles, p.FFiles, p.SFiles, p.SwigFiles, p.SysoFiles, p.EmbedFiles)
 }
 
-// fetched says whether the package is of a module in the module cache, which go.sum has a hash
-// of. A folder there that replaces a module is a folder as any other.
+// fetched reports whether the package's module is in the module cache and has a hash in go.sum.
+// A folder there that replaces a module counts as any other folder.
 func (p *listed) fetched(modcache string) bool {
 	if p.Module == nil || !strings.HasPrefix(p.Dir, modcache+string(filepath.Separator)) {
 		return false
@@ -57,7 +57,7 @@ func (p *listed) fetched(modcache string) bool {
 	return p.Module.Version != ""
 }
 
-// checkNames refuses names that JSON does not hold: a file could not be told from another.
+// checkNames refuses names that JSON cannot represent: different files would get the same name.
 func (p *listed) checkNames() error {
 	for _, name := range append(p.files(), p.Dir) {
 		if strings.ContainsRune(name, utf8.RuneError) {
@@ -91,7 +91,7 @@ func List(ctx context.Context, t Tree, platform plan.Platform) (*Sources, error)
 	return s, nil
 }
 
-// each calls f for every package; one that is in both lists may have other files in each.
+// each calls f for every package; a package in both lists can have different files in each.
 func (s *Sources) each(f func(*listed)) {
 	for _, list := range s.lists {
 		for _, p := range list {
@@ -100,7 +100,7 @@ func (s *Sources) each(f func(*listed)) {
 	}
 }
 
-// list lists main packages, and all that they import, with these settings of the go command.
+// list lists main packages and all their imports, with these settings of the go command.
 func (t Tree) list(ctx context.Context, settings, mains []string, flags ...string) (packages, error) {
 	args := append([]string{"list", "-deps", "-buildvcs=false", "-mod=" + t.Mod}, flags...)
 	if len(t.Tags) > 0 {
@@ -122,7 +122,7 @@ func (t Tree) list(ctx context.Context, settings, mains []string, flags ...strin
 	}
 }
 
-// of is the list with a main package; empty if none has it.
+// of returns the list with a main package; empty if there is none.
 func (s *Sources) of(main string) packages {
 	for _, list := range s.lists {
 		if list[main] != nil {
@@ -132,7 +132,7 @@ func (s *Sources) of(main string) packages {
 	return nil
 }
 
-// sourceEndings are those of the files that the go command looks into.
+// sourceEndings are the endings of the files that the go command reads.
 var sourceEndings = []string{
 	".go", ".c", ".cc", ".cpp", ".cxx", ".m", ".h", ".hh", ".hpp", ".hxx", ".f", ".F", ".for", ".f90",
 	".s", ".S", ".sx", ".swig", ".swigcxx",

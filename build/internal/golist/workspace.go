@@ -9,8 +9,8 @@ import (
 	"golang.org/x/mod/modfile"
 )
 
-// workspace are the folders of a workspace's modules, absolute: together they decide
-// which versions are linked.
+// workspace returns the absolute folders of a workspace's modules. Together these modules
+// decide which versions are linked.
 func workspace(file string) ([]string, error) {
 	work, err := readWork(file)
 	if err != nil {
@@ -42,8 +42,8 @@ func used(file string, work *modfile.WorkFile) (dirs []string) {
 	return dirs
 }
 
-// replaced are the folders that replace modules, absolute: by go.work and the modules of the
-// workspace, or by go.mod alone.
+// replaced returns the absolute folders that replace modules: in go.work and the modules of the
+// workspace, or only in go.mod.
 func (t Tree) replaced() ([]string, error) {
 	dirs := []string{t.Dir}
 	var all []string
@@ -71,7 +71,7 @@ func (t Tree) replaced() ([]string, error) {
 	return all, nil
 }
 
-// folders are those among replacements in a file of dir, absolute.
+// folders returns the absolute folders among replacements in a file of dir.
 func folders(dir string, replacements []*modfile.Replace) (all []string) {
 	for _, replace := range replacements {
 		if folder := filepath.FromSlash(replace.New.Path); replace.New.Version == "" {

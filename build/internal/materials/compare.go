@@ -13,21 +13,21 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// Comparison is what goes into the images, held against the commit.
+// Comparison is the result of comparing what goes into the images with the commit.
 type Comparison struct {
-	// Compiled are the absolute paths of what is compiled and embedded, Copied those of what
-	// is copied; CopiedBefore is the stat data of these before they were compared.
+	// Compiled are the absolute paths of compiled and embedded files, Copied those of copied
+	// files. CopiedBefore is the stat data of Copied before the comparison.
 	Compiled, Copied []string
 	CopiedBefore     source.Snapshot
-	// Differences are those of all these files that are not as the commit has them.
+	// Differences are those of all these files that differ from the commit.
 	Differences []source.Difference
-	// Executable says which copied files are executable in the commit, by their paths
+	// Executable are the copied files that are executable in the commit, by their paths
 	// relative to the module's folder.
 	Executable map[string]bool
 }
 
-// Compare compares everything that is compiled, embedded or copied with the commit. The
-// commit is nil without git: then there are no differences.
+// Compare compares everything that is compiled, embedded or copied with the commit. The commit
+// is nil without git: then there are no differences.
 func (s Source) Compare(ctx context.Context, lists Lists, commit *source.Commit) (Comparison, error) {
 	var c Comparison
 	compiled, err := s.compiledFiles(ctx, lists, commit)
@@ -56,13 +56,13 @@ func (s Source) Compare(ctx context.Context, lists Lists, commit *source.Commit)
 		return c, err
 	}
 	c.Differences = slices.DeleteFunc(c.Differences, func(d source.Difference) bool {
-		entries, err := os.ReadDir(d.Path) // of a folder, its files are differences of their own
+		entries, err := os.ReadDir(d.Path) // the files of a folder are separate differences
 		return d.Kind == source.Untracked && d.Path != "" && err == nil && len(entries) > 0
 	})
 	return c, nil
 }
 
-// paths are those of files, sorted.
+// paths returns the paths of files, sorted.
 func paths(files []source.File) []string {
 	names := make([]string, len(files))
 	for i, f := range files {
@@ -72,7 +72,7 @@ func paths(files []source.File) []string {
 	return slices.Compact(names)
 }
 
-// compiledFiles are those of all platforms, and those that are gone.
+// compiledFiles returns the compiled files of all platforms, including missing ones.
 func (s Source) compiledFiles(ctx context.Context, lists Lists, commit *source.Commit) ([]source.File, error) {
 	var names []string
 	for _, platform := range s.Platforms() {
@@ -99,9 +99,9 @@ func (s Source) compiledFiles(ctx context.Context, lists Lists, commit *source.C
 	return files, nil
 }
 
-// copiedFiles are those of the assets, the CA certificates and the lock file, and those of
-// the assets' folders that are gone. The names are the absolute paths of the assets and
-// certificates that are there.
+// copiedFiles returns the files of the assets, the CA certificates and the lock file, including
+// missing files of the assets' folders. names are the absolute paths of the existing assets and
+// certificates.
 func (s Source) copiedFiles(ctx context.Context, commit *source.Commit) (files []source.File, names []string, err error) {
 	dir := s.Resolved.Dir
 	for _, img := range s.Resolved.Plan.Images {
@@ -137,7 +137,7 @@ func (s Source) copiedFiles(ctx context.Context, commit *source.Commit) (files [
 	return files, names, nil
 }
 
-// executable says which files the commit has as executable, by their paths relative to the
+// executable reports which files are executable in the commit, by their paths relative to the
 // module's folder; nil without git.
 func (s Source) executable(ctx context.Context, commit *source.Commit, names []string) (map[string]bool, error) {
 	if commit == nil {

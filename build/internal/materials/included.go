@@ -9,20 +9,20 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// Included is the state of what the compilers include and the go command's cache does not
-// know of: by C, and by Go's assembler, for each platform.
+// Included is the state of the files that C and Go's assembler include and that the go
+// command's cache does not cover, for each platform.
 type Included struct {
 	C        string
 	Assembly map[plan.Platform]map[string]string
 }
 
-// Equal says whether nothing changed between two states.
+// Equal reports whether two states are the same.
 func (i Included) Equal(other Included) bool {
 	return i.C == other.C && maps.EqualFunc(i.Assembly, other.Assembly, maps.Equal)
 }
 
-// Included returns that state by the lists, or by those of the last run. Where there is
-// neither, C may include all that is in the module.
+// Included returns that state, by the lists or those of the last run. If there are none, C may
+// include everything in the module.
 func (s Source) Included(ctx context.Context, lists Lists) (Included, error) {
 	state := Included{Assembly: map[plan.Platform]map[string]string{}}
 	var all []golist.Compiled

@@ -13,7 +13,7 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// keptList is a list in the compiler's folder. Key says what it was asked for.
+// keptList is a list in the compiler's folder. Key identifies what was requested.
 type keptList struct {
 	Key     string
 	Sources *List
@@ -23,7 +23,7 @@ func (s Source) file(platform plan.Platform) string {
 	return filepath.Join(s.Folder, "sources", platform.Key()+".json")
 }
 
-// key is everything that a list depends on besides the files.
+// key returns everything that a list depends on, except the files.
 func (s Source) key(platform plan.Platform) (string, error) {
 	p := s.Resolved.Plan
 	var packages, cgo []string
@@ -45,8 +45,8 @@ func (s Source) key(platform plan.Platform) (string, error) {
 	return string(key), err
 }
 
-// Kept returns the list that an earlier run has kept; nil if there is none for the same
-// question, or if it is damaged. The source may have changed since.
+// Kept returns the list of an earlier run; nil if there is none for the same key, or if it is
+// damaged. The source may have changed since.
 func (s Source) Kept(platform plan.Platform) (*List, error) {
 	key, err := s.key(platform)
 	if err != nil {
@@ -54,7 +54,7 @@ func (s Source) Kept(platform plan.Platform) (*List, error) {
 	}
 	content, err := os.ReadFile(s.file(platform))
 	if err != nil {
-		return nil, nil // it is made again, and an error there is one
+		return nil, nil // the list is made again; an error then is returned
 	}
 	sum, list, _ := bytes.Cut(content, []byte("\n"))
 	if hash := sha256.Sum256(list); hex.EncodeToString(hash[:]) != string(sum) {

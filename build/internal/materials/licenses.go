@@ -14,7 +14,7 @@ import (
 	"github.com/thimble-build/thimble/build/internal/license"
 )
 
-// licenseFiles are the texts in the repository from which licences are read.
+// licenseFiles returns the files in the repository from which licences are read.
 func (s Source) licenseFiles(lists Lists) ([]string, error) {
 	var files []string
 	add := func(dir string) error {
@@ -44,7 +44,7 @@ func (s Source) licenseFiles(lists Lists) ([]string, error) {
 				err := filepath.WalkDir(s.Resolved.InWorkingTree(name), func(file string, d fs.DirEntry, err error) error {
 					switch {
 					case err != nil && os.IsNotExist(err):
-						return nil // a folder of licences that there is not
+						return nil // a licence folder that does not exist
 					case err == nil && !d.IsDir():
 						files = append(files, file)
 					}
@@ -60,11 +60,11 @@ func (s Source) licenseFiles(lists Lists) ([]string, error) {
 	return slices.Compact(files), nil
 }
 
-// licenseGlobs are how the names of licences and notices look, in lower case.
+// licenseGlobs match the names of licences and notices, in lower case.
 var licenseGlobs = []string{"*licen[cs]e*", "copying*", "copyleft*", "*notice*", "patents*", "copyright*"}
 
-// licensePaths are the files from which the licences of modules in the repository are
-// read: of the service's own, by their looks, so that one that is gone counts as well.
+// licensePaths returns the files from which the licences of modules in the repository are read.
+// Those of the service are found by name pattern, so that missing files count too.
 func (s Source) licensePaths(modules []golist.Module) (git.Paths, error) {
 	var paths git.Paths
 	for _, dir := range s.Resolved.LicenseFolders() {

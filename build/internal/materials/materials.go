@@ -1,7 +1,7 @@
-// Package materials finds out what the images of a plan are made of: what is compiled for
-// each platform, what is copied, and the licences of both. It compares all of that with the
-// commit, and says when any of it changes. It asks the go command only when something has
-// changed that the command's answer depends on. It writes only into Source.Folder.
+// Package materials finds out what the images of a plan are made of: what is compiled for each
+// platform, what is copied, and the licences of both. It compares all of that with the commit,
+// and detects changes. It asks the go command only when something has changed that affects the
+// answer. It writes only into Source.Folder.
 package materials
 
 import (
@@ -14,34 +14,33 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// Source is a working tree and what is made of it.
+// Source is a working tree and what is made from it.
 type Source struct {
 	Resolved *resolve.Resolved
-	// Folder keeps the lists of earlier runs. A list that another Version has kept is not
-	// taken.
+	// Folder keeps the lists of earlier runs. Lists of another Version are not used.
 	Folder, Version string
-	// Sums remembers the hashes of files that are only copied; nil hashes every file.
+	// Sums remembers the hashes of files that are only copied; if nil, every file is hashed.
 	Sums filesum.Store
-	// Locked says that the lock file is used, whatever the images are built on.
+	// Locked says that the lock file is always used, whatever the images' bases are.
 	Locked bool
 }
 
-// List is what the go command says is compiled for one platform.
+// List is the go command's answer to what is compiled for one platform.
 type List struct {
 	// Modules are the linked modules by main package.
 	Modules map[string][]golist.Module
-	// Inputs are those of each main package, where digests are stable.
+	// Inputs are the inputs of each main package, if digests are stable.
 	Inputs map[string]golist.Inputs
-	// Compiled is what was read of working trees, Seen what the list depends on.
+	// Compiled is what was read from working trees. Seen is what the list depends on.
 	Compiled golist.Compiled
 	Seen     golist.Seen
 }
 
-// Lists has the list of every platform of [Source.Platforms].
+// Lists contains the list of every platform of [Source.Platforms].
 type Lists map[plan.Platform]*List
 
-// Platforms are those whose sources are listed: those of the run, and those whose inputs
-// the digests depend on.
+// Platforms returns the platforms whose sources are listed: those of the run, and those whose
+// inputs the digests depend on.
 func (s Source) Platforms() []plan.Platform {
 	p := s.Resolved.Plan
 	all := p.Targets()
@@ -53,7 +52,7 @@ func (s Source) Platforms() []plan.Platform {
 	return all
 }
 
-// List returns the list of an earlier run if it still holds, else asks the go command.
+// List returns the list of an earlier run if it is still valid, else asks the go command.
 func (s Source) List(ctx context.Context, platform plan.Platform) (*List, error) {
 	l, err := s.Kept(platform)
 	if err != nil {

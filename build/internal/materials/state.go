@@ -18,9 +18,9 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// States returns, by the image's name, which commit last touched what the image is made of;
-// nil where digests are not stable. The kit, the toolchain and Config are no inputs: they are
-// in the plan, and change the image where they matter to it.
+// States returns, by image name, the last commit that changed the image's inputs; nil if
+// digests are not stable. Thimble, the toolchain and Config are not inputs: they are in the
+// plan, and change the image if they affect it.
 func (s Source) States(ctx context.Context, lists Lists, differences []source.Difference) (map[string]*plan.Inputs, error) {
 	p := s.Resolved.Plan
 	if !p.StableDigests() {
@@ -55,7 +55,7 @@ func (s Source) States(ctx context.Context, lists Lists, differences []source.Di
 	return named, nil
 }
 
-// inputPaths are the files of the repository that an image is made of, for all the input
+// inputPaths returns the files of the repository that an image is made of, for all input
 // platforms.
 func (s Source) inputPaths(lists Lists, img plan.Image) (git.Paths, error) {
 	p := s.Resolved.Plan
@@ -99,8 +99,8 @@ func (s Source) inputPaths(lists Lists, img plan.Image) (git.Paths, error) {
 	return paths, nil
 }
 
-// testsIn are the tests in folders of packages: they are compiled into no image. They
-// stay where they may be among what is embedded or copied.
+// testsIn returns the tests in folders of packages: they are compiled into no image. It omits
+// tests that may be embedded or copied.
 func testsIn(folders, brought []string) []string {
 	var tests []string
 	for _, folder := range folders {
@@ -111,7 +111,7 @@ func testsIn(folders, brought []string) []string {
 	return tests
 }
 
-// mayBring says whether a pattern, of a file or a folder, may match a test right in a
+// mayBring reports whether a pattern, of a file or a folder, may match a test directly in a
 // folder.
 func mayBring(pattern, folder string) bool {
 	elements := strings.Split(pattern, "/")

@@ -24,19 +24,19 @@ const (
 	submodule  = "160000"
 )
 
-// entry is a file, a symlink or a submodule of a tree: id is its object id in hex.
+// entry is a file, a symlink or a submodule in a tree: id is its object id in hex.
 type entry struct{ mode, id string }
 
 // Commit is the tree of one commit, and the working tree that is compared with it.
 type Commit struct {
 	repo *git.Repo
-	// root is the top of the working tree without symlinks in its path.
+	// root is the top of the working tree, as a path without symlinks.
 	root    string
 	newHash func() hash.Hash
 	names   []string // sorted, relative to root, with slashes
 	entries map[string]entry
 	folders map[string]bool
-	buffers sync.Pool // to read files into
+	buffers sync.Pool // for reading files
 
 	mu         sync.Mutex
 	submodules map[string]*Commit // by path; nil for one that cannot be read
@@ -79,7 +79,7 @@ func Read(ctx context.Context, repo *git.Repo, revision string) (*Commit, error)
 	return c, nil
 }
 
-// submodule is the tree of a submodule at the revision that the commit names; nil if the
+// submodule returns the tree of a submodule at the revision that the commit names; nil if the
 // working tree has no repository with that revision there.
 func (c *Commit) submodule(ctx context.Context, name string) (*Commit, error) {
 	c.mu.Lock()
@@ -94,15 +94,15 @@ func (c *Commit) submodule(ctx context.Context, name string) (*Commit, error) {
 			if ctx.Err() != nil {
 				return nil, context.Cause(ctx)
 			}
-			sub = nil // the revision was never fetched
+			sub = nil // the revision was not fetched
 		}
 	}
 	c.submodules[name] = sub
 	return sub, nil
 }
 
-// Executable says of absolute paths whether the commit has them as executable files. A path
-// that the commit does not have is left out. A symlink is not followed.
+// Executable reports for absolute paths whether they are executable files in the commit. It
+// omits paths that are not in the commit, and does not follow symlinks.
 func (c *Commit) Executable(ctx context.Context, files []string) (map[string]bool, error) {
 	w := newWalk(c)
 	modes := make(map[string]bool, len(files))
@@ -118,9 +118,9 @@ func (c *Commit) Executable(ctx context.Context, files []string) (map[string]boo
 	return modes, nil
 }
 
-// Files are the absolute paths of the files and symlinks that the commit has below a
-// folder, an absolute path. They need not be there: see Gone. deep includes folders below
-// it. A submodule whose files are not known is there as a folder.
+// Files returns the absolute paths of the commit's files and symlinks below folder, which is
+// absolute. They may be missing on disk: see Gone. With deep it includes subfolders. A
+// submodule whose files are unknown is returned as a folder.
 func (c *Commit) Files(ctx context.Context, folder string, deep bool) ([]string, error) {
 	at, err := newWalk(c).locate(ctx, folder, true)
 	if err != nil || at.commit == nil {

@@ -21,24 +21,24 @@ import (
 	"github.com/thimble-build/thimble/build/internal/limit"
 )
 
-// Kind is how a file differs from the commit.
+// Kind says how a file differs from the commit.
 type Kind int
 
 // The kinds of difference.
 const (
-	// Changed is a file that the commit has with other content.
+	// Changed is a file with other content than in the commit.
 	Changed Kind = iota + 1
-	// Missing is a file that the commit has and the working tree does not.
+	// Missing is a file of the commit that is not in the working tree.
 	Missing
-	// Untracked is a file of the working tree that the commit does not have.
+	// Untracked is a file of the working tree that is not in the commit.
 	Untracked
 	// Outside is a file outside of the repository.
 	Outside
-	// Pointer is a pointer of Git LFS in place of the content.
+	// Pointer is a Git LFS pointer in place of the content.
 	Pointer
 )
 
-// String says what a file of this kind does.
+// String says how a file of this kind differs.
 func (k Kind) String() string {
 	return map[Kind]string{
 		Changed: "differs from the commit", Missing: "is missing here", Untracked: "is in no commit",
@@ -46,18 +46,18 @@ func (k Kind) String() string {
 	}[k]
 }
 
-// Difference is a file that is not as the commit has it.
+// Difference is a file that differs from the commit.
 type Difference struct {
-	// File is relative to the repository's root, with slashes; "../" begins one outside.
+	// File is relative to the repository's root, with slashes; it begins with "../" if outside.
 	File string
 	Kind Kind
-	// Reason is more than the kind says, with the way out; "" if there is no more.
+	// Reason adds to the kind what is wrong and how to fix it; may be "".
 	Reason string
 	// Path is the absolute path without symlinks; "" outside of the repository.
 	Path string
 }
 
-// Why is what is wrong with the file; "" for other content without a known reason.
+// Why says what is wrong with the file; "" for other content without a known reason.
 func (d Difference) Why() string {
 	switch {
 	case d.Kind == Changed:
@@ -68,19 +68,19 @@ func (d Difference) Why() string {
 	return "it " + d.Kind.String()
 }
 
-// File is a file to compare, by its absolute path. A folder is compared by its name alone.
+// File is a file to compare, by absolute path. Of a folder only the name is compared.
 type File struct {
 	Path string
-	// Link says that a symlink is taken for itself. Otherwise what it leads to counts too.
+	// Link compares only a symlink itself. Otherwise its target is compared too.
 	Link bool
-	// Asset says that the file is only copied, so that it need not be read again where it is
-	// remembered. Others always are.
+	// Asset says that the file is only copied. It is not read again if it is remembered. Other
+	// files are always read.
 	Asset bool
 }
 
-// Compare returns the files that are not as the commit has them, sorted. A file that is
-// neither there nor in the commit is as the commit has it. Many or large assets are
-// remembered in the store; nil reads every file.
+// Compare returns the files that differ from the commit, sorted. A file that is neither on disk
+// nor in the commit does not differ. Many or large assets are remembered in the store; with
+// nil, every file is read.
 func (c *Commit) Compare(ctx context.Context, files []File, store filesum.Store) ([]Difference, error) {
 	w := newWalk(c)
 	places := make([]place, len(files))
@@ -142,13 +142,13 @@ func exists(file string) bool {
 	return err == nil
 }
 
-// Gone says of a path of Commit.Files that it is not there.
+// Gone reports whether a path of Commit.Files is missing on disk.
 func Gone(file string) bool {
 	info, err := os.Lstat(file)
 	return err != nil || info.IsDir()
 }
 
-// named is the difference of a place, with its path; nil if there is none.
+// named returns the difference of a place, with its path; nil if there is none.
 func named(at place) *Difference {
 	if at.difference == nil {
 		return nil
@@ -186,11 +186,11 @@ func (at place) compare(ctx context.Context) (*Difference, error) {
 	return at.explain(ctx)
 }
 
-// maxExplained is the size in bytes up to which a difference is looked into.
+// maxExplained is the size in bytes up to which a difference is analysed.
 const maxExplained = 64 << 20
 
-// explain finds out why the content is another one. The content of a file that Git LFS
-// keeps is as committed if the commit has the pointer to it.
+// explain finds out why the content differs. The content of a Git LFS file is as committed if
+// the commit has the pointer to it.
 func (at place) explain(ctx context.Context) (*Difference, error) {
 	is, err := at.isPointedTo(ctx)
 	if err != nil {
@@ -201,7 +201,7 @@ func (at place) explain(ctx context.Context) (*Difference, error) {
 	}
 	changed := &Difference{Kind: Changed}
 	if at.info.Size() > maxExplained {
-		return changed, nil // without its cause
+		return changed, nil // without a reason
 	}
 	content, err := os.ReadFile(at.file)
 	if err != nil {
@@ -217,22 +217,22 @@ func (at place) explain(ctx context.Context) (*Difference, error) {
 	return changed, nil
 }
 
-// pointerHead begins every pointer of Git LFS (https://git-lfs.github.com/spec/v1), and
-// oldPointerHead the old ones, which it reads as well.
+// pointerHead is the beginning of every Git LFS pointer (https://git-lfs.github.com/spec/v1).
+// oldPointerHead is that of old pointers, which Git LFS still reads.
 const (
 	pointerHead    = "version https://git-lfs.github.com/spec/v1\n"
 	oldPointerHead = "version https://hawser.github.com/spec/v1\n"
 )
 
-// maxPointer is the size in bytes that every pointer is below.
+// maxPointer is larger than the size in bytes of every pointer.
 const maxPointer = 1024
 
 func isPointer(head []byte, size int64) bool {
 	return size < maxPointer && (bytes.HasPrefix(head, []byte(pointerHead)) || bytes.HasPrefix(head, []byte(oldPointerHead)))
 }
 
-// isPointedTo says whether the commit has the pointer of Git LFS to this content. The
-// pointer follows from the content, so the blob need not be read.
+// isPointedTo reports whether the commit has the Git LFS pointer to this content. The pointer
+// can be computed from the content, so the blob need not be read.
 func (at place) isPointedTo(ctx context.Context) (bool, error) {
 	f, err := os.Open(at.file)
 	if err != nil {
@@ -248,7 +248,7 @@ func (at place) isPointedTo(ctx context.Context) (bool, error) {
 	return at.commit.id([]byte(pointer)) == at.entry.id, nil
 }
 
-// id is the object id of a blob, in hex.
+// id returns the object id of a blob, in hex.
 func (c *Commit) id(content []byte) string {
 	h := c.newHash()
 	fmt.Fprintf(h, "blob %d\x00", len(content))
@@ -256,7 +256,7 @@ func (c *Commit) id(content []byte) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// hashFile is the object id of a file's content, and the first bytes of it.
+// hashFile returns the object id of a file's content, and its first bytes.
 func (c *Commit) hashFile(ctx context.Context, file string) (id string, head []byte, err error) {
 	f, err := os.Open(file)
 	if err != nil {

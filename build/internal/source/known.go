@@ -14,17 +14,17 @@ import (
 	"github.com/thimble-build/thimble/build/internal/filesum"
 )
 
-// Fewer assets, that are smaller together, are read faster than what is remembered of them
-// is worth.
+// If there are fewer and smaller assets than this, reading them is faster than reading the
+// store.
 const (
 	manyAssets  = 1000
 	largeAssets = 32 << 20 // bytes
 )
 
-// known is what is remembered of assets: that a file with these stat data has the content of
-// this object of the commit. Only a file that was as committed is remembered, and only if a
-// change after it was read would show in the stat data. So is the content for which the commit
-// has a pointer of Git LFS. A nil *known knows nothing.
+// known remembers assets: a file with this stat data has the content of this object of the
+// commit. It remembers only files that were as committed, and only if a later change would show
+// in the stat data. It also remembers content for which the commit has a Git LFS pointer. A nil
+// *known remembers nothing.
 type known struct {
 	store  filesum.Store
 	key    string
@@ -32,10 +32,10 @@ type known struct {
 
 	mu  sync.Mutex
 	now map[string]knownFile
-	old []byte // before, as it is kept
+	old []byte // before, as stored
 }
 
-// knownFile has fields of a fixed size, as package binary wants them.
+// knownFile has fields of a fixed size, as package binary requires.
 type knownFile struct {
 	State filesum.State
 	Mode  uint32
@@ -43,7 +43,7 @@ type knownFile struct {
 	ID    [32]byte
 }
 
-// recall reads what is remembered of the assets, if they are many or large; else nil.
+// recall reads what is remembered of the assets; nil if they are few and small.
 func (c *Commit) recall(files []File, places []place, store filesum.Store) *known {
 	if store == nil {
 		return nil
@@ -65,7 +65,7 @@ func (c *Commit) recall(files []File, places []place, store filesum.Store) *know
 
 func knownKey(root string) string { return "assets " + root }
 
-// has says that the content of a file is the commit's, by its stat data.
+// has reports whether the content of a file is the commit's, by its stat data.
 func (k *known) has(at place) bool {
 	if k == nil {
 		return false
@@ -90,7 +90,7 @@ func (k *known) add(at place, read time.Time) {
 	if !ok || !f.State.Settled(read) {
 		return
 	}
-	// What has changed since the place was found is not remembered as what it was.
+	// Do not remember a file that has changed since the place was found.
 	if info, err := os.Lstat(at.file); err != nil || !sameFile(info, f) {
 		return
 	}
@@ -104,7 +104,7 @@ func sameFile(info fs.FileInfo, f knownFile) bool {
 	return ok && state == f.State && uint32(info.Mode()) == f.Mode
 }
 
-// knownOf is what would be remembered of a file.
+// knownOf returns the record for a file.
 func knownOf(at place) (knownFile, bool) {
 	state, ok := filesum.StateOf(at.info)
 	if !ok {
@@ -119,7 +119,7 @@ func knownOf(at place) (knownFile, bool) {
 	return f, true
 }
 
-// keep keeps what is remembered now, if that is something else.
+// keep stores what is remembered, if it has changed.
 func (k *known) keep() {
 	if k == nil {
 		return
@@ -135,12 +135,12 @@ func encodeKnown(files map[string]knownFile) []byte {
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		b = binary.AppendUvarint(b, uint64(len(name)))
 		b = append(b, name...)
-		b, _ = binary.Append(b, binary.LittleEndian, files[name]) // it has a fixed size
+		b, _ = binary.Append(b, binary.LittleEndian, files[name]) // cannot fail: it has a fixed size
 	}
 	return b
 }
 
-// decodeKnown is the reverse; what cannot be read is not known.
+// decodeKnown decodes what encodeKnown wrote, and ignores what it cannot read.
 func decodeKnown(b []byte) map[string]knownFile {
 	files := map[string]knownFile{}
 	for len(b) > 0 {

@@ -12,32 +12,32 @@ import (
 	"unicode/utf8"
 )
 
-// maxLinks is how many symlinks a path may lead through, as in Linux.
+// maxLinks is how many symlinks a path may contain, as in Linux.
 const maxLinks = 40
 
-// place is where a path leads.
+// place is the target of a path.
 type place struct {
-	// file is the path without symlinks; commit has it, or would have it, as name.
+	// file is the path without symlinks; name is its name in the commit, existing or not.
 	file   string
 	commit *Commit
 	name   string
 	entry  entry
 	info   fs.FileInfo
-	// difference is what is wrong on the way, or nil.
+	// difference is what is wrong on the way to the target, or nil.
 	difference *Difference
 }
 
-// walk locates paths, and remembers folders.
+// walk resolves paths, and remembers folders.
 type walk struct {
 	top     *Commit
 	folders map[string]place
-	links   int // that the path may still lead through
+	links   int // how many more the path may contain
 }
 
 func newWalk(c *Commit) *walk { return &walk{top: c, folders: map[string]place{}} }
 
-// locate finds where an absolute path leads. The last element is followed if it is a
-// symlink and follow says so; all others are.
+// locate finds the target of an absolute path. It follows all symlinks, but the last element
+// only with follow.
 func (w *walk) locate(ctx context.Context, file string, follow bool) (place, error) {
 	w.links = maxLinks
 	return w.locateFrom(ctx, filepath.Clean(file), follow)
@@ -130,8 +130,8 @@ func (w *walk) locateFrom(ctx context.Context, file string, follow bool) (place,
 	return at, nil
 }
 
-// follow is where a symlink leads. What is wrong with the symlink counts before what is
-// wrong with that, except that it may lead out of the repository.
+// follow returns the target of a symlink. A difference of the symlink takes precedence over one
+// of the target, unless it is that the symlink leads out of the repository.
 func (w *walk) follow(ctx context.Context, link place) (place, error) {
 	if w.links--; w.links < 0 {
 		return place{}, fmt.Errorf("compare %s with the commit: it leads through more than %d symlinks", link.file, maxLinks)
@@ -155,9 +155,9 @@ func (w *walk) follow(ctx context.Context, link place) (place, error) {
 	return to, nil
 }
 
-// locateText is where the text of a symlink in dir leads, element by element, as the system
-// reads it: ".." behind another symlink is the folder above what that leads to. What is wrong
-// with an element on the way is wrong with all.
+// locateText resolves the text of a symlink in dir, element by element, like the operating
+// system: ".." after another symlink is the parent of that symlink's target. A difference of an
+// element on the way is a difference of the whole path.
 func (w *walk) locateText(ctx context.Context, dir, text string) (place, error) {
 	if filepath.IsAbs(text) {
 		volume := filepath.VolumeName(text)
@@ -193,7 +193,7 @@ func (w *walk) locateText(ctx context.Context, dir, text string) (place, error) 
 	return to, err
 }
 
-// within is an absolute path relative to the working tree's top, if it is there.
+// within returns an absolute path relative to the working tree's top, if it is inside.
 func (c *Commit) within(file string) (string, bool) {
 	for _, root := range []string{c.root, c.repo.Root} {
 		if rel, err := filepath.Rel(root, file); err == nil && filepath.IsLocal(rel) {
@@ -203,8 +203,8 @@ func (c *Commit) within(file string) (string, bool) {
 	return "", false
 }
 
-// shown is an absolute path as a plan and a message show it: relative to the working
-// tree's top, and with slashes.
+// shown returns an absolute path in the form used in plans and messages: relative to the
+// working tree's top, with slashes.
 func (c *Commit) shown(file string) string {
 	if rel, ok := c.within(file); ok {
 		return rel

@@ -8,22 +8,22 @@ import (
 	"time"
 )
 
-// Snapshot is the stat data of files, by their absolute paths.
+// Snapshot is the stat data of files, by absolute path.
 type Snapshot map[string]stat
 
-// stat is what changes when a file does. A file that is not there has the zero value.
+// stat is the data that changes when a file changes. A missing file has the zero value.
 type stat struct {
 	size          int64
 	mode          fs.FileMode
 	inode         uint64
-	changed       time.Duration // the ctime since 1970; 0 where there is none
+	changed       time.Duration // the ctime since 1970; 0 if there is none
 	modified      int64         // the mtime in nanoseconds since 1970
 	linked        string
 	linkedChanged time.Duration
 }
 
-// Take is the stat data of the files now. Of a symlink, it is that of the symlink and of
-// what it leads to.
+// Take returns the present stat data of the files. For a symlink it is that of the symlink and
+// of its target.
 func Take(files []string) (Snapshot, error) {
 	s := make(Snapshot, len(files))
 	for _, file := range files {
@@ -57,14 +57,14 @@ func Take(files []string) (Snapshot, error) {
 func statOf(info fs.FileInfo) stat {
 	s := stat{size: info.Size(), mode: info.Mode(), modified: info.ModTime().UnixNano()}
 	s.inode, s.changed = inodeAndChange(info)
-	if info.IsDir() { // whose time says what is in it, and thimble writes into the top
+	if info.IsDir() { // its time depends on its content, and thimble writes into the top folder
 		s.size, s.modified, s.changed = 0, 0, 0
 	}
 	return s
 }
 
-// Changed is the first of the files that is not as it was before; "" if all are. A file
-// that the snapshot does not have counts as changed.
+// Changed returns the first file that has changed since; "" if none has. A file that is not in
+// the snapshot counts as changed.
 func (s Snapshot) Changed(files []string) (string, error) {
 	now, err := Take(files)
 	if err != nil {
@@ -78,7 +78,7 @@ func (s Snapshot) Changed(files []string) (string, error) {
 	return "", nil
 }
 
-// Newest is the time of the latest change to the content of one of the files.
+// Newest returns the time of the latest change to the content of one of the files.
 func (s Snapshot) Newest() time.Time {
 	var newest int64
 	for _, of := range s {
