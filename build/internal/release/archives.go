@@ -24,30 +24,30 @@ import (
 // ArchiveInput is what archives and notes are made of.
 type ArchiveInput struct {
 	Programs []Program
-	// Folders have the service's licence and README files. Of each kind, the first one counts.
+	// Folders contain the service's licence and README files. The first of each kind is used.
 	Folders []string
-	// Commits are those since Previous, the tag of the release before; the newest first.
+	// Commits are the commits since Previous, the tag of the previous release, newest first.
 	Previous string
 	Commits  []archive.Commit
 }
 
-// Program is what an archive is made of.
+// Program is the content of an archive.
 type Program struct {
 	// Image is the image's name.
 	Image    string
 	Platform plan.Platform
-	// SHA256 is that of the executable, in hex, and Size its bytes.
+	// SHA256 is the hash of the executable, in hex. Size is its size in bytes.
 	SHA256 string
 	Size   int64
 	Open   func() (io.ReadCloser, error)
-	// Licenses are the texts of what is linked; empty where they are not wanted.
+	// Licenses are the licence texts of linked modules; empty if they are not wanted.
 	Licenses []byte
-	// SPDX and CycloneDX are the SBOMs, Components counts those of CycloneDX.
+	// SPDX and CycloneDX are the SBOMs. Components is the number of components in CycloneDX.
 	SPDX, CycloneDX []byte
 	Components      int
 }
 
-// Archive is a release archive in the output folder. Paths are below that folder.
+// Archive is a release archive in the output folder. Paths are relative to that folder.
 type Archive struct {
 	Path   string
 	SHA256 string
@@ -55,17 +55,17 @@ type Archive struct {
 	// Image and Platform are those of the program.
 	Image    string
 	Platform plan.Platform
-	// SPDX and CycloneDX are the paths of the SBOMs, Components counts those of CycloneDX.
+	// SPDX and CycloneDX are the paths of the SBOMs. Components is the number in CycloneDX.
 	SPDX, CycloneDX string
 	Components      int
 }
 
-// Memo returns what make returned for the same key before, or what it returns now.
+// Memo returns the earlier result of make for the same key, or calls make.
 type Memo func(key string, make func() ([]byte, error)) ([]byte, error)
 
 // Archives stages a release archive for each program, with the licence and README files of the
-// repository; the checksums of all with a Sigstore bundle, and the notes. It stages nothing where
-// Config.Release.OmitArchives is set.
+// repository, the checksums of all archives with a Sigstore bundle, and the notes. It stages
+// nothing if Config.Release.OmitArchives is set.
 func Archives(ctx context.Context, s *session.Session, p *plan.Plan, signer signing.Signer, dist *publish.Dist, memo Memo, in ArchiveInput) ([]Archive, error) {
 	var all []Archive
 	err := s.Stage("archive", func() (string, error) {
@@ -103,14 +103,14 @@ func Archives(ctx context.Context, s *session.Session, p *plan.Plan, signer sign
 	return all, nil
 }
 
-// archived is an archive that was made, as the cache remembers it.
+// archived is a finished archive, as stored in the cache.
 type archived struct {
 	SHA256 string
 	Size   int64
 }
 
-// writeArchive stages one archive. The file that an earlier run has left stays, if it is what
-// that run made of the same files.
+// writeArchive stages one archive. It keeps the file of an earlier run if that run made it from
+// the same files.
 func writeArchive(ctx context.Context, p *plan.Plan, dist *publish.Dist, memo Memo, program Program, own []archive.Entry) (Archive, error) {
 	folder, extension := archive.Name(program.Image, p.Version, program.Platform), archive.Extension(program.Platform.OS)
 	out := Archive{
@@ -167,14 +167,14 @@ func createArchive(ctx context.Context, dist *publish.Dist, name, extension stri
 	return archived{hex.EncodeToString(sum.Sum(nil)), counted.n}, err
 }
 
-// sum is the SHA-256 in hex.
+// sum returns the SHA-256 in hex.
 func sum(content []byte) string {
 	digest := sha256.Sum256(content)
 	return hex.EncodeToString(digest[:])
 }
 
-// writeChecksums stages the list and its bundle. One that is there and is by this run's signer
-// stays, as signatures in a registry do.
+// writeChecksums stages the list and its bundle. It keeps an existing bundle by this run's
+// signer, like signatures in a registry.
 func writeChecksums(ctx context.Context, s *session.Session, signer signing.Signer, dist *publish.Dist, list []byte) error {
 	const name = "archives/checksums.txt"
 	trust := signer.Trust.Of(signer.Signer)
@@ -196,7 +196,7 @@ func writeChecksums(ctx context.Context, s *session.Session, signer signing.Sign
 	return dist.Write(name+".sigstore.json", bundle)
 }
 
-// ownFiles are the module's own licence and README files, or the repository's.
+// ownFiles returns the licence and README files of the module, or of the repository.
 func ownFiles(folders []string) ([]archive.Entry, error) {
 	var entries []archive.Entry
 	for _, dir := range folders {
@@ -222,13 +222,13 @@ func ownFiles(folders []string) ([]archive.Entry, error) {
 	return entries, nil
 }
 
-// kind tells a LICENSE from a README, whatever their extensions.
+// kind distinguishes LICENSE and README files, regardless of their extensions.
 func kind(name string) string {
 	k, _, _ := strings.Cut(strings.ToUpper(name), ".")
 	return k
 }
 
-// countingWriter counts what goes through it.
+// countingWriter counts the bytes written through it.
 type countingWriter struct {
 	w io.Writer
 	n int64

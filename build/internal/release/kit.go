@@ -12,8 +12,8 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// WriteKit stages the folder verify: what a deployer verifies this very release with. It returns
-// the commands that do it. Without uploads, they verify the images' layouts.
+// WriteKit stages the folder verify, with which a deployer verifies this release. It returns
+// the verification commands. Without uploads, they verify the images' layouts.
 func WriteKit(s *session.Session, p *plan.Plan, signer signing.Signer, dist *publish.Dist, uploads Uploads) ([]string, error) {
 	cfg := s.Config.Release
 	in := verifykit.Release{

@@ -20,8 +20,8 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// The annotations by which cosign finds an index and what is stored about it in a
-// layout (cosign verify --local-image).
+// The annotations by which cosign finds an index and its signatures in a layout (cosign verify
+// --local-image).
 const (
 	cosignKind         = "kind"
 	cosignIndex        = "dev.cosignproject.cosign/imageIndex"
@@ -33,7 +33,8 @@ const (
 type Layout struct {
 	// Image is the image's name.
 	Image string
-	// Annotations are those of the index in the layout, Referrers are the signatures and statements.
+	// Annotations are those of the index in the layout. Referrers are the signatures and
+	// statements.
 	Annotations map[string]string
 	Referrers   []publish.Referrer
 
@@ -41,8 +42,8 @@ type Layout struct {
 	subjects []attest.Subject
 }
 
-// SignLayouts signs every image for its layout in the output folder. What is in the layout
-// already, and is whole, is not made again.
+// SignLayouts signs every image for its layout in the output folder. It does not make again
+// what is already complete in the layout.
 func SignLayouts(ctx context.Context, s *session.Session, p *plan.Plan, signer signing.Signer, images []Image) ([]Layout, error) {
 	var all []Layout
 	for _, img := range images {
@@ -88,8 +89,8 @@ func signLayout(ctx context.Context, s *session.Session, p *plan.Plan, signer si
 	return l, made, nil
 }
 
-// VerifyLayouts reads every layout as it is written, part of it still in the stage, and
-// verifies it: that all of the plan is there.
+// VerifyLayouts reads every layout as it is written, partly still from the stage, and verifies
+// that everything in the plan is there.
 func VerifyLayouts(ctx context.Context, s *session.Session, p *plan.Plan, signer signing.Signer, dist *publish.Dist, layouts []Layout) (Receipt, error) {
 	var receipt Receipt
 	for _, l := range layouts {
@@ -113,7 +114,7 @@ func VerifyLayouts(ctx context.Context, s *session.Session, p *plan.Plan, signer
 	return receipt, nil
 }
 
-// storedThen is what will lie in the layout about a digest: what was there, and what is new.
+// storedThen returns what the layout will contain about a digest: existing and new manifests.
 func storedThen(s attest.Signed) attest.Stored {
 	then := s.Found
 	then.Bundles = append(slices.Clone(then.Bundles), s.Bundles...)
@@ -126,8 +127,8 @@ func storedThen(s attest.Signed) attest.Stored {
 	return then
 }
 
-// storedReferrers is what lies in the layout about a digest. cosign looks for what is
-// about the index, and for no more than one of a kind.
+// storedReferrers returns what the layout contains about a digest. cosign reads only what is
+// about the index, and only one of each kind.
 func storedReferrers(digest v1.Hash, stored attest.Stored, index bool) []publish.Referrer {
 	var all []publish.Referrer
 	for _, b := range stored.Bundles {

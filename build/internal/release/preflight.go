@@ -23,17 +23,17 @@ import (
 
 // Destination is a repository that one image goes to.
 type Destination struct {
-	// Image is the image's name, Name the repository's as Config has it.
+	// Image is the image's name, Name is the repository's name in Config.
 	Image, Name string
-	// Tags are those that the image gets there: the plan's first, then the moving ones.
+	// Tags are the tags of the image in this repository: the plan's first, then moving tags.
 	Tags []registry.Tag
 
 	repo *registry.Repository
-	// found is where the tags pointed before anything was made.
+	// found says where the tags pointed before anything was made.
 	found map[string]v1.Hash
 }
 
-// Destinations are all repositories of a release; none is the output folder.
+// Destinations are all repositories of a release; none means the output folder.
 type Destinations []Destination
 
 // Close closes the connections to the repositories.
@@ -43,8 +43,8 @@ func (to Destinations) Close() {
 	}
 }
 
-// Preflight finds out everything that can be known before anything is compiled: who signs, may
-// we push, where the tags point. Without a repository and a key, it makes a key.
+// Preflight checks everything that can be checked before the compilation: who signs, whether
+// pushing is allowed, where the tags point. Without a repository and a key, it makes a key.
 func Preflight(ctx context.Context, s *session.Session, p *plan.Plan) (to Destinations, signer signing.Signer, err error) {
 	cfg := s.Config.Release
 	if err := ldflags.Check(p.Build.LDFlags, nil); err != nil {
@@ -97,7 +97,7 @@ func PreflightPreview(ctx context.Context, s *session.Session, p *plan.Plan) (to
 	return to, err
 }
 
-// MovingTags are those of Config that a release of this version moves.
+// MovingTags returns the tags in Config that a release of this version moves.
 func MovingTags(cfg plan.ReleaseConfig, p *plan.Plan) []string {
 	if !cfg.MoveTagsForPrereleases && resolve.IsPrerelease(p.Version) {
 		return nil
@@ -105,7 +105,7 @@ func MovingTags(cfg plan.ReleaseConfig, p *plan.Plan) []string {
 	return cfg.MovingTags
 }
 
-// open logs in to every repository and asks whether it may be pushed to. After an error, none
+// open logs in to every repository and checks whether pushing is allowed. After an error, none
 // is open.
 func open(ctx context.Context, s *session.Session, p *plan.Plan, moving []string) (to Destinations, err error) {
 	defer func() {
@@ -136,7 +136,7 @@ func open(ctx context.Context, s *session.Session, p *plan.Plan, moving []string
 			}
 			found, err := d.repo.Preflight(ctx, d.Tags, v1.Hash{})
 			d.found = found.Tags
-			to = append(to, d) // also to close it
+			to = append(to, d) // so that it is closed too
 			if err != nil {
 				return to, err
 			}
@@ -145,7 +145,7 @@ func open(ctx context.Context, s *session.Session, p *plan.Plan, moving []string
 	return to, nil
 }
 
-// planned are the tags that the plan gives an image. They never move.
+// planned returns the tags that the plan gives an image. They never move.
 func planned(img plan.Image) (tags []registry.Tag) {
 	for _, name := range img.Tags {
 		tags = append(tags, registry.Tag{Name: name})
@@ -153,8 +153,8 @@ func planned(img plan.Image) (tags []registry.Tag) {
 	return tags
 }
 
-// mountCandidates are the repositories that may have an image's blobs already: that of
-// its base, and those that the same release goes to.
+// mountCandidates returns the repositories that may already have an image's blobs: that of its
+// base, and those of the same release.
 func mountCandidates(img plan.Image, before Destinations) ([]string, error) {
 	var names []string
 	if img.Base != plan.BaseScratch && !lock.IsDebian(img.Base) {

@@ -19,27 +19,27 @@ import (
 
 // Previous is an image of an earlier release.
 type Previous struct {
-	// Tag is what that release called it, Digest what the tag points to.
+	// Tag is the tag of that release, Digest is the digest that it points to.
 	Tag    string
 	Digest string
 	// Platforms are in the order of the index.
 	Platforms []PreviousPlatform
 }
 
-// PreviousPlatform is the image for one platform. Size is what a client downloads, in bytes.
+// PreviousPlatform is the image for one platform. Size is the size of a download, in bytes.
 type PreviousPlatform struct {
 	Platform plan.Platform
 	Digest   string
 	Size     int64
 }
 
-// patience is how long the registry is waited for, when only the change of a size is to
-// be told.
+// patience is the time limit for the registry's answer, which is only needed to show a change
+// of size.
 const patience = 10 * time.Second
 
-// FindPrevious looks for the images of an earlier version: under its tag, in the repository that
-// the present ones are for. It returns those that are there, by the images' names. Without an
-// answer, it says so in a notice.
+// FindPrevious finds the images of an earlier version: under its tag, in the repository of the
+// present images. It returns those that exist, by image name. If the registry does not answer,
+// a notice says so.
 func FindPrevious(ctx context.Context, s *session.Session, p *plan.Plan, version string) map[string]Previous {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -59,7 +59,7 @@ func FindPrevious(ctx context.Context, s *session.Session, p *plan.Plan, version
 	return all
 }
 
-// previousImage reads what a tag points to; nil where there is no such tag.
+// previousImage reads what a tag points to; nil if there is no such tag.
 func previousImage(ctx context.Context, s *session.Session, repository, tag string) (*Previous, error) {
 	repo, err := store.OpenRepository(ctx, s, repository, nil, true)
 	if err != nil {
@@ -93,7 +93,7 @@ func previousImage(ctx context.Context, s *session.Session, repository, tag stri
 	return found, nil
 }
 
-// downloadSize is that of an image's manifest, its configuration and its layers, in bytes.
+// downloadSize returns the size of an image's manifest, configuration and layers, in bytes.
 func downloadSize(ctx context.Context, repo *registry.Repository, d v1.Descriptor) (int64, error) {
 	raw, _, err := repo.Manifest(ctx, d.Digest)
 	if err != nil {

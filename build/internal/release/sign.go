@@ -15,18 +15,18 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// Signed is an upload with everything that is said of it.
+// Signed is an upload with all statements about it.
 type Signed struct {
 	upload   Upload
 	image    Image
 	subjects []attest.Subject
-	// read is what was read in the repository about each digest, after the push, if nothing
-	// was missing: that need not be read twice. After something was written, it is nil.
+	// read is what was read from the repository about each digest after the push, if nothing
+	// was missing: that need not be read again. After a write it is nil.
 	read map[v1.Hash]attest.Stored
 }
 
-// Sign signs what was pushed, each image and all of its platforms, and attaches the signatures
-// and statements. What is there already is not made again.
+// Sign signs each pushed image and all of its platforms, and attaches the signatures and
+// statements. It does not make again what already exists.
 func Sign(ctx context.Context, s *session.Session, p *plan.Plan, signer signing.Signer, uploads Uploads, images []Image) ([]Signed, error) {
 	var all []Signed
 	for _, u := range uploads {
@@ -56,8 +56,8 @@ func Sign(ctx context.Context, s *session.Session, p *plan.Plan, signer signing.
 	return all, nil
 }
 
-// attach signs the subjects and attaches what is missing. read is what it has read about each, where
-// nothing was.
+// attach signs the subjects and attaches what is missing. read is what it has read about each,
+// if nothing was missing.
 func attach(ctx context.Context, u Upload, subjects []attest.Subject, signer *attest.Signer, o attest.Options) (outcome string, read map[v1.Hash]attest.Stored, err error) {
 	subjects = slices.Clone(subjects)
 	var g errgroup.Group

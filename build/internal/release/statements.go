@@ -17,37 +17,37 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// Run is what provenance tells of the run that made the images.
+// Run is what provenance records about the run that made the images.
 type Run struct {
 	Started time.Time
-	// Overrides are what was switched off that stops a release.
+	// Overrides are the disabled checks that would stop a release.
 	Overrides describe.Overrides
-	// PassedTests and FailedTests are import paths. TestsSkipped says that none was run.
+	// PassedTests and FailedTests are import paths. TestsSkipped says that no test ran.
 	PassedTests, FailedTests []string
 	TestsSkipped             bool
 }
 
-// Image is an image of a release, and what is said of it.
+// Image is an image of a release, with the statements about it.
 type Image struct {
-	// Name is the image's, Tags are those of the plan.
+	// Name is the image's name, Tags are those of the plan.
 	Name string
 	Tags []string
 	// released says which release this is, without tags.
 	released attest.Released
-	// statements are about the index first, then about each platform's image.
+	// statements are first about the index, then about each platform's image.
 	statements []statements
-	// binaries are the SHA-256 of the executables by the digests of the images.
+	// binaries are the SHA-256 of the executables by image digest.
 	binaries map[v1.Hash]string
 }
 
-// statements are what is said of one digest.
+// statements are the statements about one digest.
 type statements struct {
 	of  v1.Descriptor
 	all []attest.Statement
 }
 
-// Statements writes what is said of each image's index and of each platform's image: SBOMs,
-// provenance, the outcome of the tests. An index is described by the SBOMs of all its platforms.
+// Statements makes the statements about each image's index and each platform's image: SBOMs,
+// provenance, test results. An index has the SBOMs of all its platforms.
 func Statements(s *session.Session, p *plan.Plan, run Run, indexes []artifact.Index, described []artifact.Described) ([]Image, error) {
 	builder := describe.Builder(func(name string) string { v, _ := s.LookupEnv(name); return v })
 	if builder.InvocationID == "" {
@@ -107,7 +107,7 @@ func Statements(s *session.Session, p *plan.Plan, run Run, indexes []artifact.In
 	return images, nil
 }
 
-// withRun adds provenance and the tests' outcome to SBOMs.
+// withRun adds provenance and test results to SBOMs.
 func withRun(sboms []attest.Statement, in describe.ProvenanceInput, tests []byte) ([]attest.Statement, error) {
 	provenance, err := describe.Provenance(in)
 	if err != nil {
@@ -115,16 +115,16 @@ func withRun(sboms []attest.Statement, in describe.ProvenanceInput, tests []byte
 	}
 	said := attest.Statement{PredicateType: attest.ProvenanceType, Predicate: provenance}
 	outcome := attest.Statement{PredicateType: attest.TestResultType, Predicate: tests}
-	if in.Plan.StableDigests() { // what an earlier release said of the same image still holds
+	if in.Plan.StableDigests() { // statements of an earlier release about the same image are still true
 		said.Suffices = func(stored json.RawMessage) bool { return describe.SameInputs(stored, provenance) }
 		outcome.Suffices = func(stored json.RawMessage) bool { return describe.SameOutcome(stored, tests) }
 	}
 	return append(sboms[:len(sboms):len(sboms)], said, outcome), nil
 }
 
-// subjects are the image's index and platforms, under the name that they are signed for. Of each
-// it is also said which release it is: the tags lead to the index, and by some clients' copies to
-// one platform's image alone.
+// subjects returns the image's index and platforms, under the name that they are signed for.
+// Each also gets a statement about which release it is: tags point to the index, and in copies
+// of some clients to only one platform's image.
 func (i Image) subjects(name string, tags []string) ([]attest.Subject, error) {
 	released := i.released
 	released.Tags = tags

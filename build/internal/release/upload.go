@@ -16,22 +16,22 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// Upload is an index, and the destination that it goes to.
+// Upload is an index with its destination.
 type Upload struct {
 	Destination
 	Index v1.ImageIndex
-	// Digest is the index's.
+	// Digest is the digest of the index.
 	Digest v1.Hash
 }
 
-// Uploads are those of all destinations, in their order.
+// Uploads are the uploads to all destinations, in their order.
 type Uploads []Upload
 
-// Uploads says which index goes where, with the tags of the final plan. It refuses a tag that may
-// not move and points elsewhere.
+// Uploads returns which index goes where, with the tags of the final plan. It refuses a tag
+// that must not move and points elsewhere.
 //
-// The final plan has other tags than the one before where something was found beside the compiler
-// that makes the tree dirty: these tags are looked up now.
+// The tags of the final plan differ if a file was found during the compilation that makes the
+// tree dirty. Then the new tags are looked up now.
 func (to Destinations) Uploads(ctx context.Context, indexes []artifact.Index) (Uploads, error) {
 	uploads, changed := to.uploads(indexes), false
 	for i, u := range uploads {
@@ -50,8 +50,8 @@ func (to Destinations) Uploads(ctx context.Context, indexes []artifact.Index) (U
 	return uploads, uploads.free()
 }
 
-// PreviewUploads says which index goes where, under one tag that moves: what a revision gives
-// changes with the toolchain and the settings, and a preview is the newest of them.
+// PreviewUploads returns which index goes where, under one tag that moves. A preview is the
+// newest image of a revision, which changes with the toolchain and the settings.
 func (to Destinations) PreviewUploads(indexes []artifact.Index, tag string) Uploads {
 	uploads := to.uploads(indexes)
 	for i := range uploads {
@@ -71,7 +71,7 @@ func (to Destinations) uploads(indexes []artifact.Index) (all Uploads) {
 	return all
 }
 
-// imageOf is the image of a name.
+// imageOf returns the image with a name.
 func imageOf(indexes []artifact.Index, name string) plan.Image {
 	for _, index := range indexes {
 		if index.Image.Name == name {
@@ -81,7 +81,7 @@ func imageOf(indexes []artifact.Index, name string) plan.Image {
 	return plan.Image{}
 }
 
-// Push uploads every index and all that it refers to, without a tag.
+// Push uploads every index and everything that it refers to, without a tag.
 func Push(ctx context.Context, s *session.Session, uploads Uploads) error {
 	for _, u := range uploads {
 		err := s.Stage("push "+u.Name, func() (string, error) { return "", u.repo.Push(ctx, u.Index) })
@@ -92,11 +92,11 @@ func Push(ctx context.Context, s *session.Session, uploads Uploads) error {
 	return nil
 }
 
-// Tag moves the tags: everything else is in place and verified. moved says that some tags were
-// moved, or may have been, also where it comes with an error.
+// Tag moves the tags after everything else is in place and verified. moved says that some tags
+// were or may have been moved, also if there is an error.
 func Tag(ctx context.Context, uploads Uploads) (moved bool, err error) {
-	// A repository's tags are looked up before the first of them moves. Of several
-	// repositories, a tag that was taken meanwhile in the last one stops the first.
+	// With several repositories, look up all their tags before the first one moves. So a tag
+	// that was taken meanwhile in the last repository also stops the first.
 	if len(uploads) > 1 {
 		if _, err := uploads.lookUp(ctx); err != nil {
 			return false, err
@@ -113,8 +113,8 @@ func Tag(ctx context.Context, uploads Uploads) (moved bool, err error) {
 	return len(uploads) > 0, nil
 }
 
-// Public adds to an error what the registries may have by now. moved says that some tags were
-// moved, or may have been.
+// Public adds to an error what the registries may contain by now. moved says that some tags
+// were or may have been moved.
 func (uploads Uploads) Public(err error, moved bool) error {
 	if err == nil || len(uploads) == 0 {
 		return err
@@ -130,8 +130,8 @@ func (uploads Uploads) Public(err error, moved bool) error {
 	return fmt.Errorf("%w; no tag was moved, %s may be there by digest; run it again to go on", err, list)
 }
 
-// free refuses a tag that may not move and was found to point elsewhere, before anything is
-// pushed. Tagging looks again.
+// free refuses a tag that must not move and pointed elsewhere, before anything is pushed.
+// Tagging checks again.
 func (uploads Uploads) free() error {
 	for _, u := range uploads {
 		for _, tag := range u.Tags {
@@ -143,7 +143,7 @@ func (uploads Uploads) free() error {
 	return nil
 }
 
-// lookUp looks again where the tags point that may not move, and refuses as free does.
+// lookUp looks up again where the tags that must not move point, and refuses like free.
 func (uploads Uploads) lookUp(ctx context.Context) (Uploads, error) {
 	uploads = slices.Clone(uploads)
 	for i, u := range uploads {
@@ -166,7 +166,7 @@ func (uploads Uploads) lookUp(ctx context.Context) (Uploads, error) {
 	return uploads, uploads.free()
 }
 
-// names are those of the repositories.
+// names returns the names of the repositories.
 func (uploads Uploads) names() string {
 	var all []string
 	for _, u := range uploads {

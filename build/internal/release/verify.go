@@ -21,19 +21,19 @@ type Receipt struct {
 	Signatures, Attestations []Signature
 }
 
-// Signature is a verified signature, or a verified attestation.
+// Signature is a verified signature or attestation.
 type Signature struct {
-	// Repository is where it is; empty for the output folder.
+	// Repository is where the signature is; empty for the output folder.
 	Repository string
-	// Subject is the digest that it is about, Type the short name of the predicate's type, Signer
-	// who signed.
+	// Subject is the digest of what is signed, Type is the short name of the predicate type,
+	// Signer says who signed.
 	Subject, Type string
 	Form          attest.Form
 	Signer        string
 }
 
-// Verify reads everything back, but for what Sign has just read, and verifies it as a stranger
-// would: that all of the plan is there, whatever the registry lists.
+// Verify reads everything back, except what Sign has just read, and verifies it as a user
+// would. It checks that everything in the plan is there, regardless of what the registry lists.
 func Verify(ctx context.Context, s *session.Session, p *plan.Plan, signer signing.Signer, signed []Signed) (Receipt, error) {
 	var receipt Receipt
 	for _, of := range signed {
@@ -72,8 +72,8 @@ func (s Signed) verify(ctx context.Context, policy attest.Policy) (attest.Report
 	return report, report.Refusal(err)
 }
 
-// configsOf are the configurations of what is stored: they say nothing, but a client that
-// copies an image wants them. Of the bundles, anybody's, that is the empty one.
+// configsOf returns the configurations of stored manifests: they contain nothing, but a client
+// needs them to copy an image. A bundle, from any signer, has the empty configuration.
 func configsOf(m attest.Evidence) ([]v1.Descriptor, error) {
 	var all []v1.Descriptor
 	for _, at := range append([]attest.Manifest{m.Root}, m.Children...) {
@@ -97,8 +97,8 @@ func configsOf(m attest.Evidence) ([]v1.Descriptor, error) {
 	return all, nil
 }
 
-// policy is what a release's own images must have: everything that is said of them, by this
-// run's signer, in every form that was asked for.
+// policy returns what a release's images must have: all statements about them, by this run's
+// signer, in every requested form.
 func policy(p *plan.Plan, signer signing.Signer, image Image, subjects []attest.Subject) attest.Policy {
 	return attest.Policy{
 		Trust: signer.Trust.Of(signer.Signer), Source: p.Source,
@@ -112,7 +112,7 @@ func policy(p *plan.Plan, signer signing.Signer, image Image, subjects []attest.
 	}
 }
 
-// with returns the receipt with what a report says was verified.
+// with returns the receipt plus what a report says was verified.
 func (r Receipt) with(repository string, report attest.Report) Receipt {
 	for _, c := range report.Checks {
 		if c.Outcome != attest.Passed || c.Form == "" {

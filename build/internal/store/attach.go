@@ -7,8 +7,8 @@ import (
 	"github.com/thimble-build/thimble/build/internal/registry"
 )
 
-// Artifacts are the manifests to attach for what attest.Sign made of the subjects, and how many
-// new signatures are in them.
+// Artifacts returns the manifests to attach for the results of attest.Sign for the subjects,
+// and how many new signatures they contain.
 func Artifacts(subjects []attest.Subject, signed []attest.Signed) (all []registry.Artifact, made int, err error) {
 	for i, s := range signed {
 		made += s.Made

@@ -8,21 +8,21 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// Budget bounds what is read of what is stored about the manifests of one reference.
+// Budget limits what is read about the manifests of one reference.
 type Budget struct {
-	// slots are the manifests that are on their way at once.
+	// slots limits how many manifests are downloaded at once.
 	slots chan struct{}
 	// left is how many bytes of manifests may still be kept in memory.
 	left atomic.Int64
 }
 
 const (
-	// maxManifests bounds the manifests that are kept, in bytes; those of a release of twenty
-	// platforms come to one MiB.
+	// maxManifests limits the manifests that are kept, in bytes; those of a release for twenty
+	// platforms need one MiB.
 	maxManifests = 16 << 20
 )
 
-// NewBudget returns a Budget of which nothing is used.
+// NewBudget returns an unused Budget.
 func NewBudget() *Budget {
 	r := &Budget{slots: make(chan struct{}, 8)}
 	r.left.Store(maxManifests)
@@ -40,7 +40,7 @@ func (r *Budget) do(ctx context.Context, read func() error) error {
 	}
 }
 
-// keep says that so much is kept, or why it may not be.
+// keep reserves memory for a manifest, or returns an error.
 func (r *Budget) keep(manifest []byte) error {
 	if r.left.Add(-int64(len(manifest))) < 0 {
 		return fmt.Errorf("the manifests that belong to it come to more than %d MiB", maxManifests>>20)

@@ -18,14 +18,14 @@ import (
 	"github.com/thimble-build/thimble/build/internal/ociread"
 )
 
-// entries are what the index.json of a layout lists. Anybody may have added to it: what is
-// of no known type, or cannot be read, is ignored, and no reason to fail.
+// entries are the entries in the index.json of a layout. Anybody may have added to it, so
+// entries of unknown types and unreadable entries are ignored without an error.
 type entries struct {
-	// images are those that somebody could take for the image of the layout, each once;
+	// images are the manifests that could be the image of the layout, without duplicates;
 	// beside are manifests about an image.
 	images []v1.Descriptor
 	beside []besideImage
-	// ignored are the entries that could not be read, and foreign those of other types.
+	// ignored are entries that could not be read, foreign are entries of other types.
 	ignored []attest.Ignore
 	foreign *attest.Ignore
 }
@@ -37,12 +37,12 @@ type besideImage struct {
 	bundle     bool
 }
 
-// maxLayoutEntries is how many entries of an index.json are looked at.
+// maxLayoutEntries is the limit for the entries that are read from an index.json.
 const maxLayoutEntries = 30000
 
 var cosignName = regexp.MustCompile(`^sha256-[0-9a-f]{64}\.(sig|att|sbom)$`)
 
-// readEntries reads the manifests that index.json lists, one at a time; it keeps none.
+// readEntries reads the manifests in index.json, one at a time; it keeps none in memory.
 func readEntries(ctx context.Context, from ociread.Folder) (*entries, error) {
 	listed, bad, err := from.Entries(maxLayoutEntries)
 	if err != nil {
@@ -63,13 +63,13 @@ func readEntries(ctx context.Context, from ociread.Folder) (*entries, error) {
 		}
 		name := d.Annotations[imagespec.AnnotationRefName]
 		if known[d.Digest] && !cosignName.MatchString(name) {
-			continue // under another name
+			continue // the same manifest under another name
 		}
 		raw, err := manifestOf(from, d)
 		if err == nil {
 			err = e.add(d, name, raw, known)
 		} else if isImage(d, raw) {
-			// What loads images compares no digest, perhaps.
+			// Programs that load images may not compare the digest.
 			return nil, fmt.Errorf("it holds an image that index.json describes wrongly, as %s: %w", d.Digest, err)
 		}
 		if err != nil {
@@ -87,8 +87,8 @@ func readEntries(ctx context.Context, from ociread.Folder) (*entries, error) {
 	return e, nil
 }
 
-// manifestOf reads what an entry names. With an error about its digest or size, it returns
-// what is there.
+// manifestOf reads the manifest of an entry. With an error about its digest or size, it also
+// returns the content.
 func manifestOf(from ociread.Folder, d v1.Descriptor) ([]byte, error) {
 	raw, err := from.Manifest(d.Digest)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -106,7 +106,7 @@ func manifestOf(from ociread.Folder, d v1.Descriptor) ([]byte, error) {
 	return raw, nil
 }
 
-// isImage says whether a manifest, however it is described, has an image in it.
+// isImage reports whether a manifest, whatever its descriptor says, contains an image.
 func isImage(d v1.Descriptor, raw []byte) bool {
 	if d.MediaType.IsIndex() {
 		index, err := ociread.ParseIndex(raw)
@@ -116,7 +116,7 @@ func isImage(d v1.Descriptor, raw []byte) bool {
 	return err == nil && m.Config.MediaType.IsConfig()
 }
 
-// add puts an entry where it belongs, or says why it belongs nowhere.
+// add adds an entry to the right list, or records why it is ignored.
 func (e *entries) add(d v1.Descriptor, name string, raw []byte, known map[v1.Hash]bool) error {
 	if d.MediaType.IsImage() {
 		if cosignName.MatchString(name) {
@@ -144,7 +144,7 @@ func (e *entries) add(d v1.Descriptor, name string, raw []byte, known map[v1.Has
 	return nil
 }
 
-// isAbout says whether a manifest is about one of these digests.
+// isAbout reports whether a manifest is about one of these digests.
 func (b besideImage) isAbout(subjects ...v1.Hash) bool {
 	name := b.descriptor.Annotations[imagespec.AnnotationRefName]
 	for _, s := range subjects {
@@ -155,7 +155,7 @@ func (b besideImage) isAbout(subjects ...v1.Hash) bool {
 	return false
 }
 
-// image is the one image of the layout.
+// image returns the one image of the layout.
 func (e *entries) image() (v1.Descriptor, error) {
 	for _, d := range e.images {
 		if d.MediaType.IsIndex() {

@@ -18,13 +18,13 @@ import (
 	"github.com/thimble-build/thimble/build/internal/ociread"
 )
 
-// MaxLayer bounds what is read of a layer, in bytes: compressed, as a tar, and of the
-// executable, which may be there several times, or sparse.
+// MaxLayer limits what is read of a layer, in bytes: of the compressed layer, of the tar, and
+// of the executable, which may be in it several times, or sparse.
 const MaxLayer = 16 << 30
 
-// Binary is the SHA-256, in hex, of the executable that an image starts: the file
-// that its entrypoint names, in the topmost layer that has it; empty where there is none,
-// as in images that were made by others. raw is the image's manifest.
+// Binary returns the SHA-256, in hex, of the executable that an image starts: the file of its
+// entrypoint, in the topmost layer that contains it. It is empty if there is none, as in images
+// of other tools. raw is the image's manifest.
 func Binary(ctx context.Context, from ociread.Blobs, of v1.Hash, raw []byte) (string, error) {
 	sum, err := findBinary(ctx, from, raw)
 	if err != nil {
@@ -64,9 +64,9 @@ func findBinary(ctx context.Context, from ociread.Blobs, raw []byte) (string, er
 	return "", nil
 }
 
-// fileIn is the SHA-256 of a regular file of a layer; empty if it is not there. Of several
-// the last counts, as for whoever unpacks it. The layer is read to its end: only then is
-// its digest known to be right.
+// fileIn returns the SHA-256 of a regular file in a layer; empty if it is not there. If there
+// are several, it is that of the last, which wins when unpacked. The layer is read to its end,
+// because only then its digest is verified.
 func fileIn(ctx context.Context, from ociread.Blobs, d v1.Descriptor, name string, most int64) (found string, err error) {
 	blob, err := from.OpenBlob(ctx, d)
 	if err != nil {

@@ -23,8 +23,9 @@ import (
 	"github.com/thimble-build/thimble/build/internal/session"
 )
 
-// LayoutOf says whether a reference means an OCI layout, and in which folder. What begins
-// with a registry's name means the registry, whatever lies in a folder of that name.
+// LayoutOf reports whether a reference is an OCI layout, and returns its folder. A reference
+// that begins with a registry's name is in that registry, even if there is a folder of that
+// name.
 func LayoutOf(s *session.Session, ref string) (dir string, ok bool) {
 	if dir, ok := strings.CutPrefix(ref, "oci:"); ok {
 		return s.Path(dir), true
@@ -37,13 +38,13 @@ func LayoutOf(s *session.Session, ref string) (dir string, ok bool) {
 	return s.Path(ref), IsLayout(s.Path(ref))
 }
 
-// IsLayout says whether a folder is an OCI layout.
+// IsLayout reports whether a folder is an OCI layout.
 func IsLayout(dir string) bool {
 	_, err := os.Stat(filepath.Join(dir, "oci-layout"))
 	return err == nil
 }
 
-// LayoutEvidence reads a layout that holds one image or index, and what is about it.
+// LayoutEvidence reads a layout that contains one image or index, and everything about it.
 func LayoutEvidence(ctx context.Context, dir string, from ociread.Folder) (attest.Evidence, error) {
 	fail := func(err error) (attest.Evidence, error) {
 		if errors.Is(err, fs.ErrNotExist) {
@@ -112,8 +113,8 @@ func LayoutEvidence(ctx context.Context, dir string, from ociread.Folder) (attes
 	return m, nil
 }
 
-// CheckContent finds what of an image in a layout has not the digest, or the size, that its
-// manifest names it by. Nobody else compares them on every way out of a layout.
+// CheckContent finds content of an image in a layout whose digest or size differs from the
+// image's manifest. Programs that read a layout do not always compare them.
 func CheckContent(ctx context.Context, from ociread.Folder, raw []byte) error {
 	manifest, err := ociread.ParseImage(raw)
 	if err != nil {
@@ -140,7 +141,7 @@ func CheckContent(ctx context.Context, from ociread.Folder, raw []byte) error {
 	return nil
 }
 
-// CompleteInLayout is StoredInLayout where every blob must have its digest.
+// CompleteInLayout is StoredInLayout, but every blob must have its digest.
 func CompleteInLayout(ctx context.Context, dir string, digest v1.Hash) (attest.Stored, error) {
 	s, err := StoredInLayout(ctx, dir, ociread.Layout(dir), digest, NewBudget())
 	if err != nil {
@@ -164,8 +165,8 @@ func CompleteInLayout(ctx context.Context, dir string, digest v1.Hash) (attest.S
 	return s, nil
 }
 
-// StoredInLayout reads what a layout has about a digest; nothing where there is no
-// layout yet. Documents are read later, and ctx ends that too.
+// StoredInLayout reads what a layout contains about a digest; nothing if there is no layout
+// yet. Documents are read later; ctx ends that too.
 func StoredInLayout(ctx context.Context, dir string, from ociread.Folder, digest v1.Hash, of *Budget) (attest.Stored, error) {
 	fail := func(err error) (attest.Stored, error) {
 		return attest.Stored{}, fmt.Errorf("read layout %s: %w", dir, err)
@@ -185,7 +186,7 @@ func StoredInLayout(ctx context.Context, dir string, from ociread.Folder, digest
 	return s, nil
 }
 
-// stored reads what is about a digest. Documents are read later, and ctx ends that too.
+// stored reads what is about a digest. Documents are read later; ctx ends that too.
 func (e *entries) stored(ctx context.Context, from ociread.Folder, digest v1.Hash, of *Budget) (attest.Stored, error) {
 	var s attest.Stored
 	bundles := 0

@@ -12,8 +12,8 @@ import (
 	"github.com/thimble-build/thimble/build/internal/session"
 )
 
-// Tag is the tag of a reference, also of one with a digest behind the tag; "latest" where
-// it has neither.
+// Tag returns the tag of a reference, also if a digest follows the tag; "latest" if it has
+// neither.
 func Tag(ref string) string {
 	named, _, isDigest := strings.Cut(ref, "@")
 	if tagged, err := name.NewTag(named, name.StrictValidation); err == nil {
@@ -25,13 +25,13 @@ func Tag(ref string) string {
 	return name.DefaultTag
 }
 
-// ReferenceOf is what a release must not contradict of a reference into a repository.
+// ReferenceOf returns what a release must not contradict of a reference to a repository.
 func ReferenceOf(repo *registry.Repository, ref string) attest.Reference {
 	return attest.Reference{Repository: repo.Name().RepositoryStr(), Tag: Tag(ref)}
 }
 
-// Find opens the repository of a reference, and gives the digest of what it means. A
-// caller that must not be given a tag says so.
+// Find opens the repository of a reference, and returns the digest that the reference resolves
+// to. tags says whether the reference may be a tag.
 func Find(ctx context.Context, s *session.Session, ref string, tags bool) (*registry.Repository, v1.Hash, error) {
 	if dir, ok := LayoutOf(s, ref); ok && !tags {
 		return nil, v1.Hash{}, fmt.Errorf("sign %s: it is an OCI layout; \"mage release\" signs the images of a layout, where no repository is set", dir)
@@ -40,7 +40,7 @@ func Find(ctx context.Context, s *session.Session, ref string, tags bool) (*regi
 	if err != nil {
 		shown := fmt.Sprintf("%q", ref)
 		if before, _, _ := strings.Cut(ref, "@sha256:"); strings.Contains(before, "@") || strings.Contains(ref, "://") {
-			shown = "the reference" // which has a password in it, perhaps
+			shown = "the reference" // it may contain a password
 		}
 		return nil, v1.Hash{}, fmt.Errorf("parse %s: it is no reference to an image, such as ghcr.io/acme/api:v1.2.3, and no folder with an OCI layout", shown)
 	}

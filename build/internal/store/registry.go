@@ -23,8 +23,7 @@ import (
 	"github.com/thimble-build/thimble/build/internal/session"
 )
 
-// OpenRepository opens a repository with Config's settings and the credentials that
-// every client of registries uses.
+// OpenRepository opens a repository with Config's settings and the credentials for registries.
 func OpenRepository(ctx context.Context, s *session.Session, repository string, mounts []string, readOnly bool) (*registry.Repository, error) {
 	host, _, _ := strings.Cut(repository, "/")
 	if err := s.Reach("open "+repository, host); err != nil {
@@ -48,15 +47,15 @@ func OpenRepository(ctx context.Context, s *session.Session, repository string, 
 }
 
 const (
-	// maxReferrers bounds how many referrers are read of a manifest.
+	// maxReferrers limits how many referrers of a manifest are read.
 	maxReferrers = 500
-	// maxIgnored bounds what is listed, of a manifest, as ignored.
+	// maxIgnored limits how many ignored documents of a manifest are listed.
 	maxIgnored = 20
 )
 
-// Stored reads what is stored about a digest: the referrers, and cosign's tags. Their
-// documents are read later, and ctx ends that too. What anybody may have attached is no
-// reason to fail: what is not read is listed as ignored.
+// Stored reads what is stored about a digest: the referrers, and cosign's tags. Their documents
+// are read later; ctx ends that too. Because anybody may attach documents, unreadable ones
+// cause no error: they are listed as ignored.
 func Stored(ctx context.Context, repo *registry.Repository, digest v1.Hash, of *Budget) (attest.Stored, error) {
 	var s attest.Stored
 	listed, err := repo.Referrers(ctx, digest)
@@ -77,7 +76,7 @@ func Stored(ctx context.Context, repo *registry.Repository, digest v1.Hash, of *
 	}
 	found := make([]v1.Image, len(candidates))
 	reasons := make([]error, len(candidates))
-	g, gctx := errgroup.WithContext(ctx) // of ctx are the documents that are read later
+	g, gctx := errgroup.WithContext(ctx) // ctx is for the documents that are read later
 	for i, d := range candidates {
 		g.Go(func() error {
 			return of.do(gctx, func() error {
@@ -86,7 +85,7 @@ func Stored(ctx context.Context, repo *registry.Repository, digest v1.Hash, of *
 			})
 		})
 	}
-	var mu sync.Mutex // of what is ignored
+	var mu sync.Mutex // guards what is ignored
 	for tag, to := range map[string]*v1.Image{
 		attest.SignatureTag(digest): &s.Signatures, attest.AttestationTag(digest): &s.Attestations,
 	} {
@@ -137,9 +136,8 @@ func Stored(ctx context.Context, repo *registry.Repository, digest v1.Hash, of *
 	return s, errors.Join(of.keepImage(s.Signatures), of.keepImage(s.Attestations))
 }
 
-// bundles are the referrers that may be Sigstore bundles, and how many there are of other
-// types. Some registries write the configuration's type, or nothing, in the place of the
-// artifact's.
+// bundles returns the referrers that may be Sigstore bundles, and how many have other types.
+// Some registries write the configuration's type, or nothing, in place of the artifact type.
 func bundles(listed []v1.Descriptor) (candidates []v1.Descriptor, foreign string) {
 	kinds, others := map[string]bool{}, 0
 	for _, d := range listed {
@@ -159,8 +157,8 @@ func bundles(listed []v1.Descriptor) (candidates []v1.Descriptor, foreign string
 	return candidates, foreign
 }
 
-// Evidence reads an image or index and its platforms, with all that is stored about
-// them, from a registry, but for what was read before.
+// Evidence reads an image or index and its platforms, with everything stored about them, from a
+// registry, except what was read before.
 func Evidence(ctx context.Context, repo *registry.Repository, label string, digest v1.Hash, before map[v1.Hash]attest.Stored) (attest.Evidence, error) {
 	m, of := attest.Evidence{Name: label}, NewBudget()
 	read := func(to *attest.Manifest, d v1.Descriptor) (err error) {
@@ -198,7 +196,7 @@ func Evidence(ctx context.Context, repo *registry.Repository, label string, dige
 		return m, fmt.Errorf("read %s@%s: %w", label, digest, err)
 	}
 	m.Children = make([]attest.Manifest, len(index.Manifests))
-	g, gctx := errgroup.WithContext(ctx) // of ctx are the documents that are read later
+	g, gctx := errgroup.WithContext(ctx) // ctx is for the documents that are read later
 	g.SetLimit(4)
 	for i, d := range index.Manifests {
 		g.Go(func() error {
