@@ -13,11 +13,11 @@ import (
 	"github.com/thimble-build/thimble/build/internal/credentials"
 )
 
-// Client makes requests of one repository in a registry that has been logged in to. It is
-// safe for concurrent use.
+// Client sends requests to one repository in a registry, after login. It is safe for concurrent
+// use.
 type Client struct {
 	Explainer
-	// Options are those of Open, every default filled in.
+	// Options are those of Open, with every default applied.
 	Options Options
 	// Name is the repository for go-containerregistry's functions.
 	Name name.Repository
@@ -29,9 +29,9 @@ type Client struct {
 	http  *http.Client
 }
 
-// Open logs in to the registry of a repository, such as ghcr.io/acme/api. ctx ends
-// the login only. The error names what is wrong with the name, and is an [*Error]
-// where the registry refused.
+// Open logs in to the registry of a repository, such as ghcr.io/acme/api. ctx ends only the
+// login. The error says what is wrong with the name, and is an [*Error] if the registry
+// refused.
 func Open(ctx context.Context, repository string, o Options) (*Client, error) {
 	o = o.withDefaults()
 	c := &Client{Options: o}
@@ -87,18 +87,18 @@ func Open(ctx context.Context, repository string, o Options) (*Client, error) {
 	return c, nil
 }
 
-// RemoteOptions let go-containerregistry's functions, and what is built on them, use
-// this repository over the same login.
+// RemoteOptions let go-containerregistry's functions, and code based on them, use this
+// repository with the same login.
 func (c *Client) RemoteOptions(ctx context.Context) []remote.Option {
 	return []remote.Option{remote.WithContext(ctx), remote.WithTransport(c.login), remote.WithJobs(Jobs),
 		remote.WithRetryBackoff(c.Options.Backoff), remote.WithRetryPredicate(temporary)}
 }
 
-// Close closes the connections that are idle.
+// Close closes idle connections.
 func (c *Client) Close() { c.wire.base.CloseIdleConnections() }
 
-// OptionalStep is the context of an optional step: one that makes a release quicker or tidier.
-// Nothing that it meets stops a release, and it is tried once, for a short time.
+// OptionalStep returns the context of an optional step, which makes a release faster or tidier.
+// A failure of such a step never stops a release. It is tried once, for a short time.
 func (c *Client) OptionalStep(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(optional(ctx), c.Options.Optional)
 }

@@ -1,16 +1,16 @@
-// Package distribution speaks HTTP with one repository of a container registry, as the OCI
-// distribution-spec has it: how a request is made, answered, repeated in an outage, and how its
-// failure is explained. It knows manifests and blobs, and nothing of what they are for.
+// Package distribution speaks HTTP with one repository of a container registry, according to
+// the OCI distribution-spec: how a request is sent, answered, repeated in an outage, and how
+// its failure is explained. It knows manifests and blobs, but not their purpose.
 //
-// [Open] logs in once and gives a [Client]. Requests of [Client.Ask] and those that
-// go-containerregistry makes with [Client.RemoteOptions] take the same way:
+// [Open] logs in once and returns a [Client]. Requests of [Client.Ask] and those that
+// go-containerregistry makes with [Client.RemoteOptions] pass through the same layers:
 //
 //	patient   repeats it in an outage, unless the step is optional
-//	heads     asks with GET where the registry does not answer HEAD
-//	tokens    asks for a token for the one repository where one for several is refused
-//	wire      allows plain HTTP only where it may be, waits when it is asked to, ends what is too slow
+//	heads     uses GET if the registry does not answer HEAD
+//	tokens    asks for a token for only this repository if one for several is refused
+//	wire      allows plain HTTP only where permitted, waits when asked to, ends what is too slow
 //
-// No error holds what a registry, a token service or a credential helper wrote:
-// only the status, the codes that the specification defines, and our own words.
-// Nothing is read from the environment; the caller passes a keychain and a proxy.
+// Errors never contain text from a registry, a token service or a credential helper: only the
+// status, the codes of the specification, and text of thimble. Nothing is read from the
+// environment; the caller passes a keychain and a proxy.
 package distribution

@@ -11,19 +11,19 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 )
 
-// Error is a registry's refusal. It has nothing of the answer's body but the codes
-// that the OCI distribution-spec defines.
+// Error is a registry's refusal. Of the answer's body it contains only the codes that the OCI
+// distribution-spec defines.
 type Error struct {
-	// Doing says what was done to what: "push ghcr.io/acme/api".
+	// Doing says what was done, and with what: "push ghcr.io/acme/api".
 	Doing string
-	// Status is that of HTTP; Codes are the specification's, such as DENIED.
+	// Status is the HTTP status. Codes are those of the specification, such as DENIED.
 	Status int
 	Codes  []string
-	// Hint is the way out, if there is one.
+	// Hint says how to fix it, if that is known.
 	Hint string
 }
 
-// Is says that a refusal with 404 is an fs.ErrNotExist: the registry does not have it.
+// Is makes a refusal with 404 an fs.ErrNotExist: the registry does not have it.
 func (e *Error) Is(target error) bool {
 	return target == fs.ErrNotExist && e.Status == http.StatusNotFound
 }
@@ -39,8 +39,8 @@ func (e *Error) Error() string {
 	return text
 }
 
-// codes are those of the specification, and UNAVAILABLE of distribution. Whatever
-// else stands in a code's place may be anything.
+// codes are those of the specification, plus UNAVAILABLE of distribution. Any other code could
+// be arbitrary text.
 var codes = []transport.ErrorCode{
 	transport.BlobUnknownErrorCode, transport.BlobUploadInvalidErrorCode, transport.BlobUploadUnknownErrorCode,
 	transport.DigestInvalidErrorCode, transport.ManifestBlobUnknownErrorCode, transport.ManifestInvalidErrorCode,
@@ -50,19 +50,20 @@ var codes = []transport.ErrorCode{
 	transport.TooManyRequestsErrorCode, transport.UnknownErrorCode, transport.UnavailableErrorCode,
 }
 
-// problem is an error in our own words, which is safe to show.
+// problem is an error with only text of thimble, which is safe to show.
 type problem struct{ text string }
 
 func (p *problem) Error() string { return p.text }
 
-// Problemf is an error in our own words, which holds nothing that a registry wrote: it is shown
-// as it is.
+// Problemf returns an error with only text of thimble and no text of a registry. It is shown
+// unchanged.
 func Problemf(format string, args ...any) error { return &problem{fmt.Sprintf(format, args...)} }
 
-// ErrLost is the cause where a registry answered that it has taken something.
+// ErrLost is the cause if a registry answered that it has accepted something but does not have
+// it.
 var ErrLost = Problemf("the registry took it, and does not have it afterwards")
 
-// Hinted is a refusal to which we know the way out.
+// Hinted is a refusal with a known fix.
 type Hinted struct {
 	Err  error
 	Hint string
@@ -72,15 +73,15 @@ func (h *Hinted) Error() string { return h.Err.Error() }
 
 func (h *Hinted) Unwrap() error { return h.Err }
 
-// ErrNoImage is the cause where a registry does not have a manifest.
+// ErrNoImage is the cause if a registry does not have a manifest.
 var ErrNoImage = Problemf("there is no such image")
 
-// Unreadable says whether an error is of what the registry has: it is broken, too large or
-// no image, and will be that the next time. Other errors may pass.
+// Unreadable reports whether an error is about the registry's content: it is broken, too large
+// or not an image, and will be the same next time. Other errors may be temporary.
 func Unreadable(err error) bool { return errors.As(err, new(*problem)) }
 
-// LacksNamed says whether a registry refused a manifest because it does not have what
-// the manifest names.
+// LacksNamed reports whether a registry refused a manifest because it lacks something that the
+// manifest names.
 func LacksNamed(err error) bool {
 	refused := new(transport.Error)
 	return errors.As(err, &refused) && slices.ContainsFunc(refused.Errors, func(d transport.Diagnostic) bool {
@@ -92,7 +93,7 @@ func LacksNamed(err error) bool {
 	})
 }
 
-// Plain leaves out of an error what a registry wrote in its answer, for functions of
+// Plain removes from an error the text of a registry's answer. It is for functions of
 // go-containerregistry that were called with [Client.RemoteOptions].
 func Plain(err error) error {
 	if answer := new(transport.Error); errors.As(err, &answer) {

@@ -19,16 +19,16 @@ import (
 	"github.com/thimble-build/thimble/build/internal/offline"
 )
 
-// Explainer says what failed with a repository, for a user.
+// Explainer explains failures with a repository to a user.
 type Explainer struct {
-	// Label is the repository as the user wrote it, Host its registry as a user knows it.
+	// Label is the repository as the user wrote it. Host is its registry as users know it.
 	Label, Host string
-	// missing is what should have had a login.
+	// missing lists where a login is missing.
 	missing []string
 }
 
-// Explain says what failed, on what, and what to do, and leaves out what a registry
-// wrote. what is a tag or a digest of the repository, or nothing.
+// Explain returns an error that says what failed, on what, and what to do, without text of a
+// registry. what is a tag or a digest of the repository, or empty.
 func (e Explainer) Explain(ctx context.Context, verb, what string, err error) error {
 	if err == nil {
 		return nil
@@ -43,8 +43,8 @@ func (e Explainer) Explain(ctx context.Context, verb, what string, err error) er
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s: %w", doing, context.Cause(ctx))
 	}
-	// A loopback registry is asked over plain HTTP too, and a TLS server refuses that:
-	// the certificate is what the user must know of.
+	// A registry on localhost is also asked over plain HTTP, and a TLS server refuses that. The
+	// user needs to see the certificate error.
 	certificate := new(tls.CertificateVerificationError)
 	if answer := new(transport.Error); errors.As(err, &answer) && !errors.As(err, &certificate) {
 		refused := e.Refusal(doing, answer)
@@ -56,7 +56,7 @@ func (e Explainer) Explain(ctx context.Context, verb, what string, err error) er
 	return fmt.Errorf("%s: %w", doing, e.cause(err))
 }
 
-// Refusal is what a registry answered to what was done, without its own words.
+// Refusal returns the error for a registry's answer, without the registry's text.
 func (e Explainer) Refusal(doing string, answer *transport.Error) *Error {
 	refused := &Error{Doing: doing, Status: answer.StatusCode}
 	for _, d := range answer.Errors {
@@ -74,7 +74,7 @@ func (e Explainer) Refusal(doing string, answer *transport.Error) *Error {
 	case isImmutable(answer):
 		refused.Hint = immutableHint(tagOf(answer.Request))
 	case refused.Status == http.StatusUnauthorized:
-		refused.Codes = nil // it says the same
+		refused.Codes = nil // the status says the same
 		refused.Hint = strings.Join(append(slices.Clone(e.missing), fmt.Sprintf("log in with \"docker login %s\"", e.Host)), "; ")
 	case refused.Status == http.StatusForbidden:
 		refused.Codes = nil
@@ -95,7 +95,7 @@ func (e Explainer) Refusal(doing string, answer *transport.Error) *Error {
 	return refused
 }
 
-// cause is the part of an error that is known to hold nothing of an answer.
+// cause returns the part of an error that contains no text of an answer.
 func (e Explainer) cause(err error) error {
 	if known := new(problem); errors.As(err, &known) {
 		return known
@@ -136,10 +136,10 @@ func (e Explainer) cause(err error) error {
 		}
 	}
 	if inner := new(url.Error); errors.As(err, &inner) {
-		err = inner.Err // the URL may hold a signature
+		err = inner.Err // the URL may contain a signature
 	}
-	// Go-containerregistry begins with its own words; an answer's come later, quoted,
-	// after a colon or on the next line.
+	// An error of go-containerregistry begins with fixed text. Text of an answer follows later:
+	// in quotes, after a colon or on the next line.
 	text := err.Error()
 	if end := strings.IndexAny(text, ":\"'`\n{[=<"); end >= 0 {
 		text = text[:end]

@@ -14,11 +14,11 @@ import (
 	"github.com/thimble-build/thimble/build/internal/ociread"
 )
 
-// heads answers a HEAD by a GET where a registry, a proxy before it or the storage behind
-// it refuses HEAD, or does not say of a manifest what go-containerregistry needs to know.
+// heads uses GET for a HEAD if a registry, a proxy in front of it or its storage refuses HEAD,
+// or if the answer about a manifest lacks what go-containerregistry needs.
 type heads struct{ next http.RoundTripper }
 
-// headRefused are the answers to HEAD that say nothing about what was asked for.
+// headRefused are the answers to HEAD that say nothing about the requested object.
 var headRefused = map[int]bool{
 	http.StatusBadRequest: true, http.StatusUnauthorized: true, http.StatusForbidden: true,
 	http.StatusMethodNotAllowed: true, http.StatusNotAcceptable: true, http.StatusNotImplemented: true,
@@ -68,7 +68,7 @@ func (h *heads) RoundTrip(in *http.Request) (*http.Response, error) {
 	return other, nil
 }
 
-// describe puts into the headers of a manifest what a HEAD says: digest, size and type.
+// describe sets the headers of a manifest that a HEAD returns: digest, size and type.
 func describe(resp *http.Response) bool {
 	body, err := io.ReadAll(io.LimitReader(resp.Body, ociread.MaxSize+1))
 	if err != nil || len(body) > ociread.MaxSize {
@@ -85,8 +85,8 @@ func describe(resp *http.Response) bool {
 	return true
 }
 
-// measure takes the size of a blob from the answer to a request for its first byte
-// (RFC 9110, section 14.4).
+// measure returns the size of a blob from the answer to a request for its first byte (RFC 9110,
+// section 14.4).
 func measure(resp *http.Response) bool {
 	_, total, ok := strings.Cut(resp.Header.Get("Content-Range"), "/")
 	size, err := strconv.ParseInt(total, 10, 64)
@@ -99,8 +99,8 @@ func measure(resp *http.Response) bool {
 	return true
 }
 
-// MediaTypeOf is what a manifest says that it is; where it says nothing, what the header
-// says; and else what it looks like (OCI image-spec, "mediaType" of manifest and index).
+// MediaTypeOf returns a manifest's media type: from the manifest, else from the header, else
+// from its structure (OCI image-spec, "mediaType" of manifest and index).
 func MediaTypeOf(raw []byte, header string) types.MediaType {
 	var is struct {
 		MediaType types.MediaType `json:"mediaType"`

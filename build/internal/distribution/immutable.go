@@ -11,8 +11,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 )
 
-// immutableWords are in the answers of registries that do not let a tag be moved, which
-// no code of the specification says.
+// immutableWords are words in the answers of registries that do not allow moving a tag. The
+// specification has no code for that.
 var immutableWords = []string{
 	"immutab",               // Amazon ECR, Harbor, Artifact Registry, Quay, Docker Hub, GitLab
 	"cannot be overwritten", // ECR
@@ -24,8 +24,7 @@ var immutableWords = []string{
 	"write-locked", "is locked", "protected tag", "tag is protected",
 }
 
-// isImmutable says whether a registry refuses to move a tag because tags do not move
-// there.
+// isImmutable reports whether a registry refuses to move a tag because its tags are immutable.
 func isImmutable(answer *transport.Error) bool {
 	if tagOf(answer.Request) == "" || answer.StatusCode < 400 || answer.StatusCode >= 500 || answer.StatusCode == http.StatusUnauthorized || slices.Contains(outages, answer.StatusCode) {
 		return false
@@ -35,9 +34,9 @@ func isImmutable(answer *transport.Error) bool {
 		return true
 	}
 	if slices.ContainsFunc(answer.Errors, func(d transport.Diagnostic) bool { return d.Code == transport.TagInvalidErrorCode }) {
-		return true // its name is a good one: a client checks names before
+		return true // the tag's name is valid: a client checks names first
 	}
-	// The error begins with the request's URL, whose words are not the registry's.
+	// The error begins with the request's URL, which is not text of the registry.
 	text := strings.ReplaceAll(answer.Error(), answer.Request.URL.String(), "")
 	for _, d := range answer.Errors {
 		text += fmt.Sprint(" ", d.Message, " ", d.Detail)
@@ -46,7 +45,7 @@ func isImmutable(answer *transport.Error) bool {
 	return slices.ContainsFunc(immutableWords, func(w string) bool { return strings.Contains(text, w) })
 }
 
-// tagOf is the tag that a request writes; "" if it does something else.
+// tagOf returns the tag that a request writes; "" for another request.
 func tagOf(req *http.Request) string {
 	if req == nil || req.Method != http.MethodPut {
 		return ""
@@ -58,14 +57,14 @@ func tagOf(req *http.Request) string {
 	return ref
 }
 
-// artifactTag is compiled when it is needed: it takes a millisecond.
+// artifactTag is compiled on first use, which takes a millisecond.
 var artifactTag = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^sha256-[0-9a-f]{64}\.[a-z0-9]+$`) })
 
-// IsArtifactTag says whether a tag is that of something that describes an image, such as
-// sha256-<hex>.sig. Nobody deploys by such a tag.
+// IsArtifactTag reports whether a tag, such as sha256-<hex>.sig, names something that describes
+// an image. Nobody deploys by such a tag.
 func IsArtifactTag(tag string) bool { return artifactTag().MatchString(tag) }
 
-// immutableHint is the way out for a tag.
+// immutableHint returns how to fix it for a tag.
 func immutableHint(tag string) string {
 	const why = "the registry does not move this tag: its tags are immutable; "
 	switch {

@@ -11,19 +11,19 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// manifestTypes are what a GET of a manifest may be answered with.
+// manifestTypes are the accepted types in an answer to a GET of a manifest.
 var manifestTypes = strings.Join([]string{string(types.OCIImageIndex), string(types.OCIManifestSchema1),
 	string(types.DockerManifestList), string(types.DockerManifestSchema2)}, ",")
 
-// Manifest is one in the registry, with the digest of its bytes.
+// Manifest is a manifest in the registry, with the digest of its bytes.
 type Manifest struct {
 	Raw       []byte
 	MediaType types.MediaType
 	Digest    v1.Hash
 }
 
-// Get returns the manifest under a tag or digest, or nil where there is none. Its
-// bytes are hashed; those under a digest must have it.
+// Get returns the manifest under a tag or digest, or nil if there is none. Its bytes are
+// hashed; with a digest as ref, the hash must be equal.
 func (c *Client) Get(ctx context.Context, ref string) (*Manifest, error) {
 	a, err := c.Ask(ctx, Request{Method: http.MethodGet, URL: URL(c.Name, "manifests", ref),
 		Header: map[string]string{"Accept": manifestTypes}, Codes: []int{http.StatusOK, http.StatusNotFound}})
@@ -40,7 +40,7 @@ func (c *Client) Get(ctx context.Context, ref string) (*Manifest, error) {
 	return &Manifest{Raw: a.Body, Digest: digest, MediaType: MediaTypeOf(a.Body, a.Header.Get("Content-Type"))}, nil
 }
 
-// Has says whether something ("manifests", "blobs") is in a repository by digest.
+// Has reports whether a repository has an object of a kind ("manifests", "blobs") by digest.
 func (c *Client) Has(ctx context.Context, repo name.Repository, kind string, digest v1.Hash) (bool, error) {
 	a, err := c.head(ctx, repo, kind, digest)
 	return a.Status == http.StatusOK, err
@@ -51,8 +51,8 @@ func (c *Client) head(ctx context.Context, repo name.Repository, kind string, di
 		Header: map[string]string{"Accept": manifestTypes}, Codes: []int{http.StatusOK, http.StatusNotFound}})
 }
 
-// HasManifest is Has for a manifest whose bytes are known. One of another size was cut
-// off on its way by a registry that does not check digests; putting it again fixes that.
+// HasManifest is Has for a manifest with known bytes. If the size differs, a registry that does
+// not check digests stored an incomplete upload; putting it again fixes that.
 func (c *Client) HasManifest(ctx context.Context, digest v1.Hash, raw []byte) (bool, error) {
 	a, err := c.head(ctx, c.Name, "manifests", digest)
 	return a.Status == http.StatusOK && (a.Size < 0 || a.Size == int64(len(raw))), err

@@ -10,11 +10,11 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 )
 
-// parse reads a repository's name. It must have its registry, so that a name that
-// was meant otherwise does not end on Docker Hub.
+// parse reads a repository's name. It must include the registry, so that an incomplete name
+// does not mean Docker Hub.
 func parse(repository string, insecure bool) (name.Repository, error) {
 	const form = "; write it as registry/path, such as ghcr.io/acme/api"
-	// Neither of these is echoed: what is before an @ may be a password.
+	// Errors contain neither of these: the text before an @ may be a password.
 	if strings.Contains(repository, "@") {
 		return name.Repository{}, errors.New(`parse the repository's name: it has an "@"; leave out credentials (use "docker login") and digest`)
 	}
@@ -33,7 +33,7 @@ func parse(repository string, insecure bool) (name.Repository, error) {
 	return repo, nil
 }
 
-// isLoopback says whether a host, with or without a port, is this machine.
+// isLoopback reports whether a host, with or without a port, is this machine.
 func isLoopback(host string) bool {
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
@@ -43,7 +43,7 @@ func isLoopback(host string) bool {
 	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
 }
 
-// hostOf is the registry of a repository as a user knows it.
+// hostOf returns the registry of a repository as users know it.
 func hostOf(repository name.Repository) string {
 	if host := repository.RegistryStr(); host != name.DefaultRegistry {
 		return host
@@ -51,7 +51,7 @@ func hostOf(repository name.Repository) string {
 	return "docker.io"
 }
 
-// URL is that of something in a repository: URL(repo, "manifests", "v1").
+// URL returns the URL of an object in a repository: URL(repo, "manifests", "v1").
 func URL(repo name.Repository, kind, what string) string {
 	u := url.URL{Scheme: repo.Scheme(), Host: repo.RegistryStr(), Path: "/v2/" + repo.RepositoryStr() + "/" + kind + "/" + what}
 	return u.String()

@@ -11,36 +11,35 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 )
 
-// Options say how a registry is reached.
+// Options say how to connect to a registry.
 type Options struct {
-	// Keychain has the credentials, such as a credentials.Keychain; nil means none. Its
+	// Keychain returns the credentials, such as a credentials.Keychain; nil means none. Its
 	// errors are shown.
 	Keychain authn.Keychain
-	// ReadOnly asks for no permission to write, for a repository that is only read.
+	// ReadOnly requests no permission to write, for a repository that is only read.
 	ReadOnly bool
-	// Insecure allows plain HTTP to this registry. It is always allowed to loopback hosts.
+	// Insecure allows plain HTTP to this registry. For localhost it is always allowed.
 	Insecure bool
-	// CAFiles are PEM files with certificate authorities beside the system's.
+	// CAFiles are PEM files with CAs in addition to the system's.
 	CAFiles []string
 	// Proxy is as in http.Transport: http.ProxyFromEnvironment for the usual
 	// variables, nil for none.
 	Proxy func(*http.Request) (*url.URL, error)
 	// DialContext connects, as in http.Transport; nil is a net.Dialer's.
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
-	// MountFrom are repositories that may hold the blobs already, in order of
-	// preference. Those of other registries are passed over: nothing can be mounted
-	// from there.
+	// MountFrom are repositories that may have the blobs already, in order of preference. Those
+	// in other registries are ignored, because blobs cannot be mounted from there.
 	MountFrom []string
 	// UserAgent is put before that of go-containerregistry.
 	UserAgent string
-	// Progress is told how many bytes of a blob were just sent, from several
-	// goroutines. What has to be sent again counts again.
+	// Progress is called with the number of bytes of a blob that were just sent, from several
+	// goroutines. Bytes that are sent again count again.
 	Progress func(sent int64)
-	// Backoff says how often a request that met an outage is made (Steps), and the
-	// pauses. The zero value makes five attempts within about fifteen seconds.
+	// Backoff is the number of attempts (Steps) for a request during an outage, and the pauses.
+	// The zero value means five attempts within about fifteen seconds.
 	Backoff remote.Backoff
-	// Optional is how long a step may take that only makes things quicker or tidier; zero
-	// means 10 s.
+	// Optional is the time limit for a step that only makes things faster or tidier; zero means
+	// 10 s.
 	Optional time.Duration
 	// Pace is how slow the registry may be.
 	Pace Pace
@@ -48,7 +47,7 @@ type Options struct {
 	Now func() time.Time
 }
 
-// withDefaults fills in what is not set.
+// withDefaults sets the empty fields.
 func (o Options) withDefaults() Options {
 	if o.Backoff.Steps == 0 {
 		o.Backoff = remote.Backoff{Duration: time.Second, Factor: 2, Jitter: 0.1, Steps: 5}
@@ -62,5 +61,5 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Jobs is how many blobs of an image, and how many images, are on their way at once.
+// Jobs is how many blobs of an image, and how many images, are transferred at once.
 const Jobs = 4

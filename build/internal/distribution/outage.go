@@ -14,12 +14,12 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 )
 
-// outages are the statuses that may be gone at the next attempt.
+// outages are the statuses that may be temporary.
 var outages = []int{http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusInternalServerError,
 	http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout, 499, 522}
 
-// temporary says whether another attempt may succeed. An upload starts over: its
-// session may be lost, and what arrived of it broken.
+// temporary reports whether another attempt may succeed. An upload starts over, because its
+// session may be lost, and the data that arrived may be broken.
 func temporary(err error) bool {
 	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return false
@@ -39,10 +39,10 @@ func temporary(err error) bool {
 	return errors.As(err, &slow) && slow.Timeout()
 }
 
-// Outage says whether a status may be gone at the next attempt.
+// Outage reports whether a status may be temporary.
 func Outage(status int) bool { return slices.Contains(outages, status) }
 
-// retryAfter is how long the registry asks us to wait (RFC 9110, section 10.2.3).
+// retryAfter returns how long the registry asks us to wait (RFC 9110, section 10.2.3).
 func retryAfter(resp *http.Response, now time.Time) time.Duration {
 	if resp.StatusCode != http.StatusTooManyRequests && resp.StatusCode != http.StatusServiceUnavailable {
 		return 0
@@ -57,7 +57,7 @@ func retryAfter(resp *http.Response, now time.Time) time.Duration {
 	return 0
 }
 
-// Sleep waits, or returns why ctx ended.
+// Sleep waits, or returns the cause if ctx ends.
 func Sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

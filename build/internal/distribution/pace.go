@@ -6,18 +6,18 @@ import (
 	"time"
 )
 
-// Pace is how slow a registry may be. The zero value is the usual one.
+// Pace is how slow a registry may be. The zero value means the defaults below.
 type Pace struct {
-	// Idle is how long a registry may send, or take, not one byte: one minute. An answer to
-	// GET and HEAD must begin within it.
+	// Idle is how long no byte may be sent or received: one minute. An answer to GET and HEAD
+	// must begin within this time.
 	Idle time.Duration
-	// Window is the time over which the speed is measured: one minute. Only time in which we
-	// wait for the registry counts.
+	// Window is the time over which the speed is measured: one minute. Only time spent waiting
+	// for the registry counts.
 	Window time.Duration
 	// Rate is the lowest speed, in bytes per second: 1 KiB/s.
 	Rate int64
-	// Answer is how long a registry may take to answer once it has taken the body of a
-	// request: five minutes, because it hashes a large blob before.
+	// Answer is how long a registry may take to answer after it has received the body of a
+	// request: five minutes, because it hashes a large blob first.
 	Answer time.Duration
 }
 
@@ -43,8 +43,8 @@ func (p Pace) slow() error {
 	return Problemf("the registry was slower than %d bytes a second for %s", p.Rate, p.Window)
 }
 
-// meter ends a request whose body comes, or goes, too slowly. It measures between wait and
-// moved, and is used by one goroutine at a time.
+// meter ends a request whose body is transferred too slowly. It measures the time between wait
+// and moved, and is used by one goroutine at a time.
 type meter struct {
 	pace   Pace
 	end    context.CancelCauseFunc
@@ -58,7 +58,7 @@ func newMeter(pace Pace, end context.CancelCauseFunc) *meter { return &meter{pac
 
 func (m *meter) minimum() int64 { return int64(m.pace.Window.Seconds() * float64(m.pace.Rate)) }
 
-// wait says that it is the registry's turn.
+// wait starts the time in which we wait for the registry.
 func (m *meter) wait() {
 	m.began = time.Now()
 	limit, err := m.pace.Idle, m.pace.idle()
@@ -68,7 +68,7 @@ func (m *meter) wait() {
 	m.timer = time.AfterFunc(limit, func() { m.end(err) })
 }
 
-// moved says that so many bytes came, or went.
+// moved ends that time: n bytes were transferred.
 func (m *meter) moved(n int) {
 	m.timer.Stop()
 	m.waited += time.Since(m.began)
@@ -87,7 +87,7 @@ type received struct {
 	io.ReadCloser
 	ctx   context.Context
 	meter *meter
-	left  int64 // bytes that are read of it; -1 for all
+	left  int64 // bytes still to read; -1 for all
 }
 
 func (r *received) Read(p []byte) (int, error) {
@@ -104,7 +104,7 @@ func (r *received) Read(p []byte) (int, error) {
 		r.left -= int64(n)
 	}
 	if err != nil && err != io.EOF && r.ctx.Err() != nil {
-		err = context.Cause(r.ctx) // and not just that it ended
+		err = context.Cause(r.ctx) // not only that it ended
 	}
 	return n, err
 }
@@ -115,13 +115,13 @@ func (r *received) Close() error {
 	return err
 }
 
-// sent is the body of a request: the registry has taken what was read before when the
-// next piece is asked for.
+// sent is the body of a request. When the next piece is requested, the registry has taken the
+// piece before.
 type sent struct {
 	io.ReadCloser
 	meter  *meter
 	report func(int64)
-	last   int // bytes of the piece that is on its way; -1 before the first
+	last   int // bytes of the piece being sent; -1 before the first
 }
 
 func (s *sent) Read(p []byte) (int, error) {
@@ -130,7 +130,7 @@ func (s *sent) Read(p []byte) (int, error) {
 	if n > 0 && s.report != nil {
 		s.report(int64(n))
 	}
-	if err == nil { // the answer has a limit of its own
+	if err == nil { // the answer has a separate limit
 		s.last = n
 		s.meter.wait()
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/thimble-build/thimble/build/internal/ociread"
 )
 
-// Answer is a response that has been read.
+// Answer is a response that was read completely.
 type Answer struct {
 	Status int
 	Header http.Header
@@ -22,27 +22,27 @@ type Answer struct {
 	Body   []byte
 }
 
-// Request is one for [Client.Ask].
+// Request is a request for [Client.Ask].
 type Request struct {
 	Method, URL string
 	Header      map[string]string
 	Body        []byte
 	// Codes are the statuses that are no error.
 	Codes []int
-	// Sink takes the body in place of Answer.Body; it is reset before each attempt.
+	// Sink receives the body instead of Answer.Body; it is reset before each attempt.
 	Sink interface {
 		io.Writer
 		Reset()
 	}
 }
 
-// interrupted is a body that ended before its end.
+// interrupted is the error of a body that ended too early.
 type interrupted struct{ error }
 
 func (i interrupted) Unwrap() error { return i.error }
 
-// Ask makes a request. The transport repeats it in an outage; a body that breaks off
-// is asked for again here.
+// Ask sends a request. The transport repeats it in an outage; Ask repeats it if the body is
+// incomplete.
 func (c *Client) Ask(ctx context.Context, q Request) (Answer, error) {
 	backoff := c.Options.Backoff
 	for {

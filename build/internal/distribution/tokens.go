@@ -10,13 +10,13 @@ import (
 	"sync/atomic"
 )
 
-// tokens asks for a token for the one repository where a token service refuses one for
-// several: the others are those that blobs might be mounted from.
+// tokens asks for a token for only this repository if a token service refuses one for several.
+// The others are repositories from which blobs might be mounted.
 type tokens struct {
 	next http.RoundTripper
-	// own begins the scopes of the repository, such as "repository:acme/api:".
+	// own is the prefix of the repository's scopes, such as "repository:acme/api:".
 	own     string
-	refused atomic.Bool // one for several
+	refused atomic.Bool // a token for several was refused
 }
 
 func (t *tokens) RoundTrip(in *http.Request) (*http.Response, error) {
@@ -39,8 +39,8 @@ func (t *tokens) RoundTrip(in *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// narrow is a request for a token for the repository alone; nil if the request is no
-// other one than that.
+// narrow returns a token request for only this repository; nil if the request already is such a
+// request.
 func (t *tokens) narrow(in *http.Request) *http.Request {
 	if strings.HasPrefix(in.URL.Path, "/v2/") && in.URL.Query().Get("scope") == "" {
 		return nil
@@ -84,8 +84,8 @@ func (t *tokens) narrow(in *http.Request) *http.Request {
 	return out
 }
 
-// only is one scope with all that is asked for the repository; "" where nothing else is
-// asked for.
+// only returns one scope with all permissions requested for the repository; "" if nothing else
+// was requested.
 func (t *tokens) only(scopes []string) string {
 	var actions []string
 	for _, s := range scopes {

@@ -16,19 +16,19 @@ import (
 	"github.com/thimble-build/thimble/build/internal/ociread"
 )
 
-// wire is what lies between go-containerregistry's login and retries and the network:
-// it keeps plain HTTP to the hosts that may have it, sends a body whole each time a
-// request is made again, waits as long as a busy registry asks, and counts bytes.
+// wire is the layer between go-containerregistry's login and retries and the network. It allows
+// plain HTTP only to permitted hosts, sends the complete body with each repeated request, waits
+// as long as a busy registry asks, and counts bytes.
 type wire struct {
 	base     *http.Transport
-	insecure string // the host beside loopback that may have plain HTTP
+	insecure string // the host other than localhost that may use plain HTTP
 	progress func(int64)
 	pace     Pace
 	now      func() time.Time
 	sleep    func(context.Context, time.Duration) error
 }
 
-// maxWait is the longest that we wait because a registry asks.
+// maxWait is the longest wait that a registry can ask for.
 const maxWait = 2 * time.Minute
 
 func newWire(registry name.Registry, o Options) (*wire, error) {
@@ -78,8 +78,8 @@ func (w *wire) RoundTrip(in *http.Request) (*http.Response, error) {
 	if in.URL.Scheme != "https" && in.URL.Host != w.insecure && !isLoopback(in.URL.Host) {
 		return nil, errPlain
 	}
-	// After a 401 go-containerregistry gets a new token and makes the same request
-	// again, whose body has been read.
+	// After a 401 go-containerregistry gets a new token and sends the same request again, whose
+	// body has already been read.
 	if in.Body != nil && in.GetBody != nil {
 		body, err := in.GetBody()
 		if err != nil {
@@ -101,7 +101,7 @@ func (w *wire) RoundTrip(in *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// paced makes a request that ends when the registry is too slow.
+// paced sends a request that ends when the registry is too slow.
 func (w *wire) paced(in *http.Request) (*http.Response, error) {
 	ctx, end := context.WithCancelCause(in.Context())
 	out := in.WithContext(ctx)
@@ -132,8 +132,8 @@ func (w *wire) paced(in *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// unbounded says whether an answer may have any size: that of a blob, wherever the
-// registry sends us for it. All others are documents.
+// unbounded reports whether an answer may have any size. This is so for a blob, also after a
+// redirect. All other answers are documents.
 func unbounded(req *http.Request) bool {
 	for req.Response != nil && req.Response.Request != nil {
 		req = req.Response.Request

@@ -16,16 +16,16 @@ import (
 // Artifact is a manifest that describes another one.
 type Artifact struct {
 	Image v1.Image
-	// Tag is the name of an artifact that is found by name, such as
-	// sha256-<hex>.sig. Without one, Image must have a subject, and is found as a
-	// referrer of it (OCI image-spec 1.1, "subject").
+	// Tag is the tag of an artifact that is found by name, such as sha256-<hex>.sig. Without a
+	// tag, Image must have a subject, and is found as a referrer of it (OCI image-spec 1.1,
+	// "subject").
 	Tag string
-	// Replaces is what Tag pointed to when Image was made from it; zero for nothing.
-	// If it has moved since, Attach fails rather than lose what somebody else added.
+	// Replaces is what Tag pointed to when Image was made from it; zero for nothing. If the tag
+	// has moved since, Attach fails, so that additions by others are not lost.
 	Replaces v1.Hash
 }
 
-// attached is an Artifact taken apart.
+// attached is an Artifact with its parsed parts.
 type attached struct {
 	Artifact
 	distribution.Manifest
@@ -34,9 +34,9 @@ type attached struct {
 	entry   v1.Descriptor // in the list of referrers
 }
 
-// Attach writes the artifacts: their blobs and manifests by digest, then the lists of
-// referrers where the registry keeps none itself, then the artifacts' tags. It reads
-// the lists back. What exists is not written again.
+// Attach writes the artifacts: their blobs and manifests by digest, then the lists of referrers
+// if the registry keeps none, then the artifacts' tags. It reads the lists back. It does not
+// write again what exists.
 func (r *Repository) Attach(ctx context.Context, artifacts []Artifact) error {
 	r.attaching.Lock()
 	defer r.attaching.Unlock()
@@ -47,7 +47,7 @@ func (r *Repository) Attach(ctx context.Context, artifacts []Artifact) error {
 			return r.client.Explain(ctx, "attach to", "", err)
 		}
 	}
-	for range 2 { // what was taken and is not there is uploaded once more
+	for range 2 { // upload once more what was accepted and is not there
 		if err := uploadBlobs(ctx, r.client, all); err != nil {
 			return err
 		}
@@ -89,10 +89,10 @@ func (r *Repository) Attach(ctx context.Context, artifacts []Artifact) error {
 	return nil
 }
 
-// uploadBlobs uploads the blobs of the artifacts, before any manifest. A blob that several
-// artifacts have, such as an empty configuration, is uploaded once: distribution's registry
-// truncates the link to a blob when it is uploaded again, and refuses a manifest that names
-// it at that moment.
+// uploadBlobs uploads the blobs of the artifacts before any manifest. It uploads a blob that
+// several artifacts share, such as an empty configuration, only once: when a blob is uploaded
+// again, distribution's registry truncates its link, and at that moment refuses a manifest that
+// names it.
 func uploadBlobs(ctx context.Context, c *distribution.Client, all []attached) error {
 	group, uploading := errgroup.WithContext(ctx)
 	group.SetLimit(distribution.Jobs)
@@ -145,8 +145,8 @@ func take(artifact Artifact) (attached, error) {
 	return a, nil
 }
 
-// write writes the manifest by digest, and looks that it is there: a manifest is never
-// listed before all of what it names is in place. One that was taken and is not there is
+// write writes the manifest by digest, and checks that it is there, because a manifest must not
+// be listed before everything in it is in place. If it was accepted and is not there, it is
 // written once more.
 func write(ctx context.Context, c *distribution.Client, a attached) error {
 	pause := c.Options.Backoff
@@ -173,8 +173,7 @@ func write(ctx context.Context, c *distribution.Client, a attached) error {
 	return err
 }
 
-// refusedForm names the setting that helps where a registry refuses what a signature is
-// written as.
+// refusedForm names the setting that helps if a registry refuses the form of a signature.
 func refusedForm(a attached, err error) error {
 	refused := new(transport.Error)
 	if distribution.LacksNamed(err) || !errors.As(err, &refused) || !slices.Contains([]int{http.StatusBadRequest, http.StatusUnsupportedMediaType,
@@ -188,7 +187,7 @@ func refusedForm(a attached, err error) error {
 	return &distribution.Hinted{Err: refused, Hint: hint}
 }
 
-// point points the artifact's tag at it.
+// point sets the artifact's tag.
 func point(ctx context.Context, c *distribution.Client, a attached) error {
 	is := v1.Hash{}
 	there, err := c.Get(ctx, a.Tag)

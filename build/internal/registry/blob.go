@@ -12,8 +12,8 @@ import (
 	"github.com/thimble-build/thimble/build/internal/limit"
 )
 
-// OpenBlob reads a blob of the size that its descriptor says. Who reads it to the end has
-// its digest checked: a wrong one is an error in the place of io.EOF.
+// OpenBlob reads a blob of the size in its descriptor. At the end its digest is checked: if it
+// is wrong, the reader returns an error instead of io.EOF.
 func (r *Repository) OpenBlob(ctx context.Context, d v1.Descriptor) (io.ReadCloser, error) {
 	l, err := remote.Layer(r.client.Name.Digest(d.Digest.String()), r.RemoteOptions(ctx)...)
 	if err != nil {
@@ -29,8 +29,8 @@ func (r *Repository) OpenBlob(ctx context.Context, d v1.Descriptor) (io.ReadClos
 	}{limit.Bytes(limit.Reader(ctx, content), d.Size), content}, nil
 }
 
-// Blob writes a blob to a sink, which is reset before each attempt. Whether it is the
-// blob that was asked for, the sink must find out.
+// Blob writes a blob to a sink, which is reset before each attempt. The sink must check whether
+// it is the requested blob.
 func (r *Repository) Blob(ctx context.Context, digest v1.Hash, to interface {
 	io.Writer
 	Reset()

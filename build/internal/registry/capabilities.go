@@ -17,30 +17,31 @@ import (
 	"github.com/thimble-build/thimble/build/internal/distribution"
 )
 
-// Support is whether a registry can do something.
+// Support says whether a registry supports a feature.
 type Support string
 
-// The answers to whether a registry can do something.
+// The possible values of Support.
 const (
 	Supported   Support = "yes"
 	Unsupported Support = "no"
-	// NotKnown is the answer where there is nothing yet to find it out with, or where the
-	// registry's answer could mean anything.
+	// NotKnown means that there is nothing yet to test with, or that the registry's answer is
+	// ambiguous.
 	NotKnown Support = "unknown"
 )
 
-// Capabilities are what a registry can do.
+// Capabilities are the features of a registry.
 type Capabilities struct {
 	// Indexes of images for several platforms (OCI image-spec, image-index.md).
 	Indexes Support
-	// Mounts of blobs that are in the registry already (OCI distribution-spec, "Mounting
-	// a blob from another repository").
+	// Mounts of blobs that are already in the registry (OCI distribution-spec, "Mounting a blob
+	// from another repository").
 	Mounts Support
 }
 
-// Capabilities finds out what Preflight does not need to know. It mounts a blob of the
-// repository where it is already, and puts an index whose only manifest is nowhere,
-// which registries refuse for that reason; one that takes it is asked to delete it.
+// Capabilities tests what Preflight does not need to know. It mounts a blob of the repository
+// where it already is, and puts an index whose only manifest does not exist. Registries that
+// support indexes refuse it for that reason. If a registry accepts it, Capabilities asks it to
+// delete the index.
 func (r *Repository) Capabilities(ctx context.Context) (Capabilities, error) {
 	var c Capabilities
 	var err error
@@ -71,7 +72,7 @@ func indexes(ctx context.Context, c *distribution.Client) (Support, error) {
 	}
 	err = c.Put(ctx, digest.String(), raw, types.OCIImageIndex)
 	if err == nil {
-		// Many registries let nobody delete: then a manifest of 300 bytes stays.
+		// Many registries do not allow deletion: then a manifest of 300 bytes remains.
 		ctx, cancel := c.OptionalStep(ctx)
 		defer cancel()
 		_, _ = c.Ask(ctx, distribution.Request{Method: http.MethodDelete, URL: distribution.URL(c.Name, "manifests", digest.String())})
@@ -112,7 +113,7 @@ func mountsBlobs(ctx context.Context, c *distribution.Client) (Support, error) {
 	return Unsupported, nil
 }
 
-// anyBlob is a blob that the repository has; zero where it is empty.
+// anyBlob returns a blob that the repository has; zero if the repository is empty.
 func anyBlob(ctx context.Context, c *distribution.Client) (v1.Hash, error) {
 	none := v1.Hash{}
 	list, err := c.Ask(ctx, distribution.Request{Method: http.MethodGet, URL: distribution.URL(c.Name, "tags", "list") + "?n=1",

@@ -19,8 +19,8 @@ const (
 	maxReferrer = 64 << 10
 )
 
-// Manifest reads a manifest by its digest, every byte checked. The error says so where
-// there is none.
+// Manifest reads a manifest by digest, and verifies all bytes. The error says so if there is
+// none.
 func (r *Repository) Manifest(ctx context.Context, digest v1.Hash) ([]byte, v1.Descriptor, error) {
 	found, err := r.client.Get(ctx, digest.String())
 	if err == nil && found == nil {
@@ -32,9 +32,9 @@ func (r *Repository) Manifest(ctx context.Context, digest v1.Hash) ([]byte, v1.D
 	return found.Raw, v1.Descriptor{MediaType: found.MediaType, Digest: digest, Size: int64(len(found.Raw))}, nil
 }
 
-// Image reads the manifest of an image of documents, such as signatures, by its digest.
-// Its layers, of at most [MaxDocument] bytes, are read when they are asked for, each time
-// anew, and every byte is checked; ctx ends that too.
+// Image reads the manifest of an image of documents, such as signatures, by digest. Its layers,
+// of at most [MaxDocument] bytes, are read on demand, each time again, and every byte is
+// verified; ctx ends that too.
 func (r *Repository) Image(ctx context.Context, digest v1.Hash) (v1.Image, error) {
 	found, err := r.client.Get(ctx, digest.String())
 	if err == nil && found == nil {
@@ -47,9 +47,9 @@ func (r *Repository) Image(ctx context.Context, digest v1.Hash) (v1.Image, error
 	return img, r.client.Explain(ctx, "read", digest.String(), err)
 }
 
-// Referrer reads a referrer as Image does. It is nil where the manifest has another
-// artifact type, for then it is somebody else's and of any size, and where a list still
-// names what was removed from the registry.
+// Referrer reads a referrer like Image. It returns nil if the manifest has another artifact
+// type, because then it is from another tool and can have any size. It also returns nil if a
+// list names a manifest that was removed from the registry.
 func (r *Repository) Referrer(ctx context.Context, digest v1.Hash, artifactType string) (v1.Image, error) {
 	found, err := r.client.Get(ctx, digest.String())
 	if err != nil || found == nil {

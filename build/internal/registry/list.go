@@ -18,37 +18,38 @@ import (
 	"github.com/thimble-build/thimble/build/internal/ociread"
 )
 
-// ReferrersSupport is how a registry lists the referrers of a manifest.
+// ReferrersSupport says how a registry lists the referrers of a manifest.
 type ReferrersSupport string
 
 const (
 	// ReferrersNative is the API of OCI distribution-spec 1.1.
 	ReferrersNative ReferrersSupport = "native"
-	// ReferrersFallback is the tag sha256-<hex>, which clients keep.
+	// ReferrersFallback is the tag sha256-<hex>, which clients maintain.
 	ReferrersFallback ReferrersSupport = "fallback"
-	// ReferrersUnknown is that of a repository that does not exist yet.
+	// ReferrersUnknown is for a repository that does not exist yet.
 	ReferrersUnknown ReferrersSupport = "unknown"
 )
 
 const (
-	// MaxReferrers is how many referrers are read of a list; a list of so many may have more.
+	// MaxReferrers is how many referrers of a list are read; a list of this length may have
+	// more.
 	MaxReferrers = 5000
-	// maxListed and maxPages bound what is read before something is added to a list. A page
-	// may be empty.
+	// maxListed and maxPages limit what is read before something is added to a list. A page may
+	// be empty.
 	maxListed, maxPages = 100_000, 200
 )
 
-// referrers are the lists of what refers to the manifests of a repository.
+// referrers are the lists of manifests that refer to other manifests in a repository.
 type referrers struct {
 	client *distribution.Client
-	// unlisted is why the registry does not list referrers, although it might.
+	// unlisted is why the registry refuses to list referrers, although it may have some.
 	unlisted atomic.Pointer[distribution.Error]
 }
 
-// next is the way to the following page (RFC 8288).
+// next matches the link to the following page (RFC 8288).
 var next = regexp.MustCompile(`<([^>]*)>\s*;\s*rel="?next"?`)
 
-// native asks the API, page by page, until it has so many.
+// native asks the API, page by page, until it has limit entries.
 func (r *referrers) native(ctx context.Context, digest v1.Hash, limit int) ([]v1.Descriptor, ReferrersSupport, error) {
 	var listed []v1.Descriptor
 	if r.unlisted.Load() != nil {
@@ -62,7 +63,7 @@ func (r *referrers) native(ctx context.Context, digest v1.Hash, limit int) ([]v1
 			Codes: []int{http.StatusOK, http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed,
 				http.StatusNotAcceptable, http.StatusNotImplemented}})
 		if refused := new(transport.Error); errors.As(err, &refused) && refused.StatusCode != http.StatusTooManyRequests {
-			// It may have no API, and answers so; what lists the referrers then is the tag.
+			// The registry may have no such API; then the tag lists the referrers.
 			r.unlisted.Store(r.client.Refusal("list the referrers in "+r.client.Label, refused))
 			return nil, ReferrersFallback, nil
 		}
@@ -92,15 +93,15 @@ func (r *referrers) native(ctx context.Context, digest v1.Hash, limit int) ([]v1
 	return listed, ReferrersNative, nil
 }
 
-// fallbackTag is the tag that lists the referrers of a digest.
+// fallbackTag returns the tag that lists the referrers of a digest.
 func fallbackTag(digest v1.Hash) string { return digest.Algorithm + "-" + digest.Hex }
 
-// errNoList is that of a fallback tag that somebody uses for something else.
+// errNoList is the error for a fallback tag that is used for something else.
 var errNoList = distribution.Problemf("the tag for the list of referrers points to something else, and nothing can be added to it; set Config.Release.Forms to [\"tag\"], which needs no such list")
 
-// fallback reads the list under the fallback tag; it is nil where there is none. Where the
-// tag points to the subject itself, as "cosign copy" leaves it, there is no list either, and
-// the tag is free to become one. Anything else is an errNoList.
+// fallback reads the list under the fallback tag; nil if there is none. If the tag points to
+// the subject itself, as after "cosign copy", there is no list either, and the tag can become
+// one. Any other target is an errNoList.
 func (r *referrers) fallback(ctx context.Context, digest v1.Hash, limit int) (*distribution.Manifest, []v1.Descriptor, error) {
 	found, err := r.client.Get(ctx, fallbackTag(digest))
 	if err != nil || found == nil || found.Digest == digest {
@@ -113,8 +114,8 @@ func (r *referrers) fallback(ctx context.Context, digest v1.Hash, limit int) (*d
 	return found, entries, nil
 }
 
-// putList adds entries to the list under the fallback tag. Registries take no list that
-// names what was removed from them: where that is why it is refused, those names go.
+// putList adds entries to the list under the fallback tag. Registries refuse a list with
+// entries that were removed from them: in that case, putList drops these entries.
 func (r *referrers) putList(ctx context.Context, subject v1.Hash, old *distribution.Manifest, entries []v1.Descriptor) error {
 	raw, err := merge(old, entries)
 	if err != nil {
@@ -147,8 +148,8 @@ func (r *referrers) putList(ctx context.Context, subject v1.Hash, old *distribut
 	return err
 }
 
-// merge adds entries to the list under a fallback tag. The result depends only on what
-// is in the list, not on the order in which it came there.
+// merge adds entries to the list under a fallback tag. The result depends only on the entries,
+// not on their order.
 func merge(old *distribution.Manifest, entries []v1.Descriptor) ([]byte, error) {
 	index := v1.IndexManifest{SchemaVersion: 2}
 	if old != nil {
@@ -161,7 +162,7 @@ func merge(old *distribution.Manifest, entries []v1.Descriptor) ([]byte, error) 
 	return json.Marshal(index)
 }
 
-// sorted sorts by digest and keeps the first of those with the same one.
+// sorted sorts by digest and removes duplicates, keeping the first.
 func sorted(entries []v1.Descriptor) []v1.Descriptor {
 	entries = slices.Clone(entries)
 	slices.SortStableFunc(entries, func(a, b v1.Descriptor) int { return strings.Compare(a.Digest.String(), b.Digest.String()) })
@@ -177,8 +178,8 @@ func containsAll(listed, entries []v1.Descriptor) bool {
 	return true
 }
 
-// add makes sure that the subject's referrers have the entries. A registry with the
-// referrers API does so itself, perhaps a little later.
+// add makes sure that the subject's referrers include the entries. A registry with the
+// referrers API adds them itself, possibly a little later.
 func (r *referrers) add(ctx context.Context, subject v1.Hash, entries []v1.Descriptor) error {
 	pause := r.client.Options.Backoff
 	for attempt := 0; ; attempt++ {

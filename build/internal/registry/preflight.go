@@ -11,34 +11,34 @@ import (
 	"github.com/thimble-build/thimble/build/internal/distribution"
 )
 
-// Preflight is what was learnt about a repository before anything is made for it.
+// Preflight is what was found out about a repository before anything is made for it.
 type Preflight struct {
-	// Tags are the tags that were asked about and exist, with what they point to.
+	// Tags are the requested tags that exist, with their digests.
 	Tags map[string]v1.Hash
-	// Referrers says how the registry lists them. In a repository that does not
-	// exist yet it may not be known.
+	// Referrers says how the registry lists them. It may be unknown if the repository does not
+	// exist yet.
 	Referrers ReferrersSupport
-	// Skew is the registry's clock less ours, as the Date header has it: to the second.
+	// Skew is the registry's clock minus the local clock, by the Date header: in seconds.
 	Skew time.Duration
 }
 
-// maxSkew is how far off the clock may be. Registries' tokens and Fulcio's
-// certificates are valid for ten minutes or less.
+// maxSkew is the allowed difference of the clocks. Tokens of registries and certificates of
+// Fulcio are valid for ten minutes or less.
 const maxSkew = 5 * time.Minute
 
-// SkewError is the error of Preflight for a clock that is off.
+// SkewError is the error of Preflight for a wrong clock.
 type SkewError struct {
-	// Skew is the registry's clock less ours.
+	// Skew is the registry's clock minus the local clock.
 	Skew time.Duration
 	text string
 }
 
 func (e *SkewError) Error() string { return e.text }
 
-// Preflight starts an upload and gives it up, to learn whether we may write, and looks
-// at the tags and at the clock. It needs no blob and leaves nothing behind. A tag that
-// is not moving and points to another digest than want is an error; a zero want is one
-// that is not known yet: then tags that exist are returned, and [Repository.Tag] checks.
+// Preflight starts an upload and cancels it, to find out whether writing is allowed, and checks
+// the tags and the clock. It needs no blob and leaves nothing behind. A tag that is not moving
+// and points to another digest than want is an error. want is zero if the digest is not known
+// yet: then existing tags are returned, and [Repository.Tag] checks them.
 func (r *Repository) Preflight(ctx context.Context, tags []Tag, want v1.Hash) (Preflight, error) {
 	found := Preflight{Tags: map[string]v1.Hash{}}
 	if err := checkNames(r.client.Label, tags); err != nil {
@@ -75,7 +75,7 @@ func (r *Repository) Preflight(ctx context.Context, tags []Tag, want v1.Hash) (P
 			}
 		}
 	}
-	// Any digest will do; the answer is in the status.
+	// Any digest works; the answer is in the status.
 	probe := v1.Hash{Algorithm: "sha256", Hex: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}
 	if _, found.Referrers, err = r.referrers.native(ctx, probe, 1); err != nil {
 		return Preflight{}, r.client.Explain(ctx, "list the referrers in", "", err)

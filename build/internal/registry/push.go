@@ -12,10 +12,10 @@ import (
 	"github.com/thimble-build/thimble/build/internal/distribution"
 )
 
-// Push uploads the index and all that it refers to by digest, children first, and
-// points no tag at it. What is there is not uploaded again; what one of
-// distribution.Options.MountFrom has is mounted from there. Every blob is looked up, also where a
-// manifest that names it is there already: registries lose blobs.
+// Push uploads the index and everything it refers to by digest, children first, without a tag.
+// It does not upload again what exists. It mounts blobs that a repository of
+// distribution.Options.MountFrom has. Every blob is looked up, even if a manifest that names it
+// exists, because registries can lose blobs.
 func (r *Repository) Push(ctx context.Context, index v1.ImageIndex) error {
 	digest, err := index.Digest()
 	if err == nil {
@@ -45,7 +45,7 @@ func push(ctx context.Context, c *distribution.Client, index v1.ImageIndex) erro
 	return putAll(ctx, c, index)
 }
 
-// putAll puts the manifests of an index and then its own.
+// putAll puts the manifests of an index and then the index.
 func putAll(ctx context.Context, c *distribution.Client, index v1.ImageIndex) error {
 	children, err := partial.Manifests(index)
 	if err != nil {
@@ -67,7 +67,7 @@ func putAll(ctx context.Context, c *distribution.Client, index v1.ImageIndex) er
 	return putNew(ctx, c, index)
 }
 
-// putNew puts a manifest by its digest if it is not there.
+// putNew puts a manifest by digest if it does not exist.
 func putNew(ctx context.Context, c *distribution.Client, m interface {
 	Digest() (v1.Hash, error)
 	MediaType() (types.MediaType, error)

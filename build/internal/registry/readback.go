@@ -14,11 +14,11 @@ import (
 	"github.com/thimble-build/thimble/build/internal/distribution"
 )
 
-// ReadBack reads the manifest, index or image, and all that it refers to from the
-// registry, and returns their descriptors: manifests in the order of the tree, then
-// blobs as they are first named. Manifests and configurations are read whole and
-// hashed. Layers must be there with the right size; full reads and hashes them too.
-// The error names the digest that is missing or wrong.
+// ReadBack reads a manifest (index or image) and everything it refers to from the registry. It
+// returns their descriptors: manifests in the order of the tree, then blobs in the order in
+// which they are first named. Manifests and configurations are read completely and hashed.
+// Layers must exist with the right size; with full they are also read and hashed. The error
+// names the missing or wrong digest.
 func (r *Repository) ReadBack(ctx context.Context, digest v1.Hash, full bool) ([]v1.Descriptor, error) {
 	t := &tree{seen: map[v1.Hash]bool{}, hashed: map[v1.Hash]bool{}}
 	if err := walk(ctx, r.client, v1.Descriptor{Digest: digest, Size: -1}, t); err != nil {
@@ -31,7 +31,7 @@ func (r *Repository) ReadBack(ctx context.Context, digest v1.Hash, full bool) ([
 	return append(t.manifests, t.blobs...), nil
 }
 
-// HaveBlobs returns an error if one of the blobs is not there with its size. The error names
+// HaveBlobs returns an error if one of the blobs does not exist with its size. The error names
 // its digest.
 func (r *Repository) HaveBlobs(ctx context.Context, blobs []v1.Descriptor) error {
 	return checkBlobs(ctx, r.client, blobs, func(v1.Descriptor) bool { return false })
@@ -49,10 +49,10 @@ func checkBlobs(ctx context.Context, c *distribution.Client, blobs []v1.Descript
 	return group.Wait()
 }
 
-// tree is what a manifest refers to, each thing once.
+// tree is everything that a manifest refers to, without duplicates.
 type tree struct {
 	seen             map[v1.Hash]bool
-	hashed           map[v1.Hash]bool // blobs that are read whole: configurations
+	hashed           map[v1.Hash]bool // blobs that are read completely: configurations
 	manifests, blobs []v1.Descriptor
 }
 
@@ -124,7 +124,7 @@ func checkBlob(ctx context.Context, c *distribution.Client, blob v1.Descriptor, 
 	if a.Status == http.StatusNotFound {
 		return distribution.Problemf("the registry does not have it")
 	}
-	if !whole && a.Size < 0 { // it does not say
+	if !whole && a.Size < 0 { // the registry does not give a size
 		return checkBlob(ctx, c, blob, true)
 	}
 	if whole {

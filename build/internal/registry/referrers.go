@@ -8,10 +8,10 @@ import (
 )
 
 // Referrers returns the descriptors of the manifests that have digest as subject, at most
-// [MaxReferrers], sorted by digest: from the API, else from the fallback tag. A descriptor's
-// artifactType and annotations are what the registry or another client wrote there
-// (go-containerregistry's own registry puts the configuration's type into
-// artifactType), so read the manifest before a decision depends on them.
+// [MaxReferrers], sorted by digest: from the API, else from the fallback tag. The registry or
+// another client wrote a descriptor's artifactType and annotations (go-containerregistry's
+// registry writes the configuration's type into artifactType). So read the manifest before a
+// decision depends on them.
 func (r *Repository) Referrers(ctx context.Context, digest v1.Hash) ([]v1.Descriptor, error) {
 	listed, support, err := r.referrers.native(ctx, digest, MaxReferrers)
 	if err == nil && support != ReferrersNative {
@@ -26,9 +26,9 @@ func (r *Repository) Referrers(ctx context.Context, digest v1.Hash) ([]v1.Descri
 	return listed[:min(len(listed), MaxReferrers)], nil
 }
 
-// Unlisted is why the registry did not list referrers, if it refused that in a way that
-// may mean more than that it cannot: then what is not under the fallback tag may be there
-// all the same. It is nil otherwise.
+// Unlisted returns why the registry did not list referrers, if its refusal may mean more than a
+// missing API: then there may be referrers that are not under the fallback tag. It is nil
+// otherwise.
 func (r *Repository) Unlisted() error {
 	if refused := r.referrers.unlisted.Load(); refused != nil {
 		return refused

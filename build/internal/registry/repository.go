@@ -11,8 +11,7 @@ import (
 	"github.com/thimble-build/thimble/build/internal/distribution"
 )
 
-// Repository is a repository in a registry that has been logged in to. It is safe
-// for concurrent use.
+// Repository is a repository in a registry, after login. It is safe for concurrent use.
 type Repository struct {
 	client    *distribution.Client
 	referrers *referrers
@@ -20,9 +19,9 @@ type Repository struct {
 	attaching sync.Mutex
 }
 
-// Open logs in to the registry of a repository, such as ghcr.io/acme/api. ctx ends
-// the login only. The error names what is wrong with the name, and is a [*distribution.Error]
-// where the registry refused.
+// Open logs in to the registry of a repository, such as ghcr.io/acme/api. ctx ends only the
+// login. The error says what is wrong with the name, and is a [*distribution.Error] if the
+// registry refused.
 func Open(ctx context.Context, repository string, o distribution.Options) (*Repository, error) {
 	c, err := distribution.Open(ctx, repository, o)
 	if err != nil {
@@ -31,20 +30,20 @@ func Open(ctx context.Context, repository string, o distribution.Options) (*Repo
 	return &Repository{client: c, referrers: &referrers{client: c}}, nil
 }
 
-// Name is the repository for go-containerregistry's functions.
+// Name returns the repository for go-containerregistry's functions.
 func (r *Repository) Name() name.Repository { return r.client.Name }
 
-// RemoteOptions let go-containerregistry's functions, and what is built on them, read
-// this repository over the same login. They are not for writing.
+// RemoteOptions let go-containerregistry's functions, and code based on them, read this
+// repository with the same login. They are not for writing.
 func (r *Repository) RemoteOptions(ctx context.Context) []remote.Option {
 	return r.client.RemoteOptions(ctx)
 }
 
-// Close closes the connections that are idle.
+// Close closes idle connections.
 func (r *Repository) Close() { r.client.Close() }
 
-// Resolve returns the digest of what a tag points to: of the bytes that the registry
-// gives, whatever it says about them. It is zero where there is no such tag.
+// Resolve returns the digest of what a tag points to, computed from the received bytes. It is
+// zero if there is no such tag.
 func (r *Repository) Resolve(ctx context.Context, tag string) (v1.Hash, error) {
 	found, err := r.client.Get(ctx, tag)
 	if err != nil || found == nil {

@@ -15,12 +15,11 @@ import (
 	"github.com/thimble-build/thimble/build/internal/distribution"
 )
 
-// MovedError is a failure when some of the tags have been moved, or may have been.
+// MovedError is a failure after some tags were moved, or may have been.
 type MovedError struct {
 	// Tags were moved.
 	Tags []string
-	// Unsure is the tag whose request failed, if nobody can say what the registry made of
-	// it.
+	// Unsure is the tag whose request failed, if it is unknown whether the registry moved it.
 	Unsure string
 	Err    error
 }
@@ -38,10 +37,10 @@ func (e *MovedError) Error() string {
 
 func (e *MovedError) Unwrap() error { return e.Err }
 
-// Tag points the tags at a digest that is in the registry: first those that never
-// move, in the given order, then the moving ones. Before the first one is written,
-// all are looked up, and one that may not move stops them all. Each is read back.
-// If some of them have been moved, or may have been, the error is a [*MovedError].
+// Tag points the tags at a digest that is in the registry: first those that never move, in the
+// given order, then the moving ones. It first looks up all tags, and stops if one must not
+// move. It reads each tag back. If some tags were or may have been moved, the error is a
+// [*MovedError].
 func (r *Repository) Tag(ctx context.Context, digest v1.Hash, tags []Tag) error {
 	if err := checkNames(r.client.Label, tags); err != nil {
 		return err
@@ -92,9 +91,9 @@ func (r *Repository) Tag(ctx context.Context, digest v1.Hash, tags []Tag) error 
 	return nil
 }
 
-// move points a tag at a manifest, and looks whether it does, whatever the registry
-// answered: a request may have done its work although its answer was lost, or none came.
-// After an error, unsure says that the tag may have been moved.
+// move points a tag at a manifest and checks the result, whatever the registry answered: a
+// request may have succeeded although its answer was lost. After an error, unsure says that the
+// tag may have been moved.
 func move(ctx context.Context, c *distribution.Client, tag string, target *distribution.Manifest) (unsure bool, err error) {
 	err = c.Put(ctx, tag, target.Raw, target.MediaType)
 	there, looked := c.Get(ctx, tag)
@@ -103,24 +102,25 @@ func move(ctx context.Context, c *distribution.Client, tag string, target *distr
 		return true, cmp.Or(err, looked)
 	case there != nil && there.Digest == target.Digest:
 		return false, nil
-	case err == nil: // what is there may not be what it gives
+	case err == nil: // the answer may be wrong
 		return there != nil, distribution.ErrLost
-	default: // what was not answered may be done later
+	default: // a request without an answer may be executed later
 		return !errors.As(err, &answer), err
 	}
 }
 
-// Tag is a name to be given to a digest.
+// Tag is a tag to set on a digest.
 type Tag struct {
 	Name string
-	// Moving is a tag, such as latest, that may point to something else so far.
+	// Moving says that the tag, such as latest, may now point to something else.
 	Moving bool
 }
 
-// tagName is compiled when it is needed: it takes a millisecond. It is the grammar of the OCI distribution-spec.
+// tagName is compiled on first use, which takes a millisecond. It is the grammar of the OCI
+// distribution-spec.
 var tagName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$`) })
 
-// checkNames refuses what is no tag. label is the repository as the user wrote it.
+// checkNames refuses invalid tags. label is the repository as the user wrote it.
 func checkNames(label string, tags []Tag) error {
 	for _, tag := range tags {
 		if !tagName().MatchString(tag.Name) {

@@ -12,9 +12,9 @@ import (
 	"github.com/thimble-build/thimble/build/internal/distribution"
 )
 
-// putWith puts a manifest by its digest. If the registry does not have what the manifest
-// names, it looks for the blobs, uploads those that are not there, and puts it again: somebody
-// else may be uploading the same blob, or the registry lost it.
+// putWith puts a manifest by digest. If the registry lacks what the manifest names, it looks up
+// the blobs, uploads the missing ones, and puts the manifest again. Another client may be
+// uploading the same blob, or the registry may have lost it.
 func putWith(ctx context.Context, c *distribution.Client, m distribution.Manifest, blobs map[v1.Hash]v1.Layer) error {
 	pause := c.Options.Backoff
 	for attempt := 0; ; attempt++ {
@@ -31,7 +31,7 @@ func putWith(ctx context.Context, c *distribution.Client, m distribution.Manifes
 	}
 }
 
-// uploadAll uploads the blobs that are not there, one after the other.
+// uploadAll uploads the missing blobs, one after the other.
 func uploadAll(ctx context.Context, c *distribution.Client, blobs map[v1.Hash]v1.Layer) error {
 	for _, blob := range blobs {
 		if err := upload(ctx, c, blob); err != nil {
@@ -41,13 +41,13 @@ func uploadAll(ctx context.Context, c *distribution.Client, blobs map[v1.Hash]v1
 	return nil
 }
 
-// upload uploads a blob if it is not there.
+// upload uploads a blob if it is missing.
 func upload(ctx context.Context, c *distribution.Client, blob v1.Layer) error {
 	return remote.WriteLayer(c.Name, blob, c.RemoteOptions(ctx)...)
 }
 
-// mount mounts a blob that is not there from a candidate that has it and lets us, and
-// says whether it did. It is an optional step: what is not mounted is uploaded.
+// mount mounts a missing blob from a candidate repository that has it and allows it, and
+// reports whether it did. It is an optional step: a blob that is not mounted is uploaded.
 func mount(ctx context.Context, c *distribution.Client, digest v1.Hash) bool {
 	if len(c.Mounts) == 0 {
 		return false
@@ -102,8 +102,8 @@ func collectImage(image v1.Image, blobs map[v1.Hash]v1.Layer) error {
 	return nil
 }
 
-// giveUp cancels an upload that was started. It is an optional step: a registry that
-// cannot lets the upload expire.
+// giveUp cancels a started upload. It is an optional step: if the registry does not support
+// this, the upload expires.
 func giveUp(ctx context.Context, c *distribution.Client, started distribution.Answer) {
 	location, err := started.URL.Parse(started.Header.Get("Location"))
 	if err != nil || location.Host != started.URL.Host {
