@@ -6,8 +6,8 @@ import (
 	"github.com/thimble-build/thimble/build/internal/session"
 )
 
-// AnsweringEngine finds the container engine that answers; with Session.Offline, only one of this
-// machine.
+// AnsweringEngine returns the container engine that answers; with Session.Offline, only one on
+// this machine.
 func AnsweringEngine(ctx context.Context, s *session.Session) (Engine, error) {
 	if s.Offline {
 		hosts, err := EngineHosts(ctx, s.Env)

@@ -18,15 +18,15 @@ import (
 	"github.com/thimble-build/thimble/build/internal/limit"
 )
 
-// Archive writes the image to w as `docker save` does, under the names refs, such
-// as "ghcr.io/acme/api:v1.2.3" or "api:v1.2.3". It streams: no layer is held in
-// memory, and the same image and names give the same bytes.
+// Archive writes the image to w like `docker save`, under the names refs, such as
+// "ghcr.io/acme/api:v1.2.3" or "api:v1.2.3". It streams: no layer is kept in memory. The same
+// image and names give the same bytes.
 //
-// A zstd layer is written uncompressed, because Docker reads such layers only since
-// version 23. The image's ID, which is the digest of its configuration, stays.
+// A zstd layer is written uncompressed, because Docker reads such layers only since version 23.
+// The image's ID, which is the digest of its configuration, does not change.
 //
-// manifest.json, which names the image, is the last file, so that an archive that
-// was cut off cannot be loaded.
+// manifest.json, which names the image, is the last file, so that an incomplete archive cannot
+// be loaded.
 func Archive(ctx context.Context, w io.Writer, refs []string, image v1.Image) error {
 	if err := archive(ctx, tar.NewWriter(limit.Writer(ctx, w)), refs, image); err != nil {
 		return fmt.Errorf("write docker archive: %w", err)
@@ -77,7 +77,7 @@ func archive(ctx context.Context, w *tar.Writer, refs []string, image v1.Image) 
 	return w.Close()
 }
 
-// repoTags checks the names, and adds the tag "latest" where one has none.
+// repoTags checks the names, and adds the tag "latest" to names without a tag.
 func repoTags(refs []string) ([]string, error) {
 	tags := make([]string, 0, len(refs))
 	for _, ref := range refs {
@@ -90,7 +90,7 @@ func repoTags(refs []string) ([]string, error) {
 	return tags, nil
 }
 
-// archived is a layer as the archive holds it.
+// archived is a layer in the archive.
 type archived struct {
 	name string
 	size int64
@@ -110,8 +110,8 @@ func layerFile(ctx context.Context, layer v1.Layer) (archived, error) {
 		size, err := layer.Size()
 		return archived{hash.Hex + ".tar.gz", size, layer.Compressed}, err
 	}
-	// The header comes before the content, so a zstd layer is decompressed twice;
-	// the alternatives are a temporary file or the whole layer in memory.
+	// The header comes before the content, so a zstd layer is decompressed twice. Otherwise it
+	// would need a temporary file or the whole layer in memory.
 	content, err := layer.Uncompressed()
 	if err != nil {
 		return archived{}, err

@@ -14,10 +14,9 @@ import (
 	imagespec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// Commit makes what was staged visible, with manifest as manifest.json, removes
-// what the run did not make, and closes the folder. The context is looked at once,
-// before anything changes. An error after that leaves a folder without
-// manifest.json, which the next run puts right.
+// Commit makes the staged files visible, with manifest as manifest.json, removes what the run
+// did not make, and closes the folder. It checks the context once, before any change. An error
+// after that leaves a folder without manifest.json, which the next run repairs.
 func (d *Dist) Commit(ctx context.Context, manifest []byte) error {
 	err := context.Cause(ctx)
 	if err == nil && !d.current() {
@@ -29,12 +28,12 @@ func (d *Dist) Commit(ctx context.Context, manifest []byte) error {
 	if err != nil {
 		return fmt.Errorf("commit %s: %w", d.dir, err)
 	}
-	d.made, d.marked = nil, false // they are there to stay
+	d.made, d.marked = nil, false // Close must not remove them
 	return d.Close()
 }
 
-// replace makes the folder hold d.files and the manifest, if any, in the order
-// that the package comment gives.
+// replace makes the folder contain d.files and the manifest, if any, in the order described in
+// the package comment.
 func (d *Dist) replace(manifest []byte) error {
 	stale, err := d.stale()
 	if err != nil {
@@ -50,7 +49,7 @@ func (d *Dist) replace(manifest []byte) error {
 	if !changed && manifest != nil && d.holds(manifestName, manifest) {
 		return nil
 	}
-	if manifest != nil { // now, since the disk may be full, and little has to go to it yet
+	if manifest != nil { // now, before any change, because the disk may be full
 		if err := d.putSynced(manifestName, manifest); err != nil {
 			return err
 		}
@@ -82,7 +81,7 @@ func (d *Dist) replace(manifest []byte) error {
 	return d.reveal(manifestName)
 }
 
-// phase orders files so that what is referred to comes before what refers to it.
+// phase orders files so that a file comes before the files that refer to it.
 func phase(rel string) int {
 	switch {
 	case isLayoutIndex(rel):
@@ -97,8 +96,8 @@ func isLayoutIndex(rel string) bool {
 	return strings.HasPrefix(rel, "oci/") && path.Base(rel) == imagespec.ImageIndexFile
 }
 
-// stale lists what lies in the managed folders and is not in d.files, in the order
-// to remove it: a layout's index.json before its blobs, a folder after its content.
+// stale lists the files in the managed folders that are not in d.files, in the order to remove
+// them: a layout's index.json before its blobs, a folder after its content.
 func (d *Dist) stale() ([]string, error) {
 	parents := map[string]bool{}
 	for rel := range d.files {
@@ -123,7 +122,7 @@ func (d *Dist) stale() ([]string, error) {
 			_, wanted := d.files[rel]
 			switch {
 			case wanted && entry.IsDir():
-				return filepath.SkipDir // reveal sees to it
+				return filepath.SkipDir // reveal handles it
 			case wanted, parents[rel]:
 			case entry.IsDir():
 				folders = append(folders, rel)

@@ -11,7 +11,7 @@ import (
 
 var errCorrupt = errors.New("content is not that of the digest")
 
-// copyVerified copies what must have this SHA-256, in hex.
+// copyVerified copies content and checks its SHA-256, in hex.
 func copyVerified(ctx context.Context, to io.Writer, from io.Reader, want string) error {
 	sum := sha256.New()
 	if err := copyChunks(ctx, io.MultiWriter(to, sum), from); err != nil {
@@ -23,7 +23,7 @@ func copyVerified(ctx context.Context, to io.Writer, from io.Reader, want string
 	return nil
 }
 
-// chunk is how much is copied or compared between two looks at the context.
+// chunk is how many bytes are copied or compared between two checks of the context.
 const chunk = 1 << 20
 
 func copyChunks(ctx context.Context, to io.Writer, from io.Reader) error {

@@ -16,28 +16,28 @@ const (
 	summaryName  = "summary.md"
 )
 
-// managed are the folders that hold exactly what the last run made, and the one file
-// beside them and the manifest.
+// managed are the folders that contain exactly what the last run made, and the one additional
+// file beside the manifest.
 var managed = []string{"archives", "bin", "debug", "oci", "sbom", "verify", summaryName}
 
-// Dist is the output folder while one run changes it. Copy, Write and Layout may
-// be called from several goroutines, Commit and Close after them.
+// Dist is the output folder while one run changes it. Copy, Write and Layout may be called from
+// several goroutines; Commit and Close must be called after them.
 type Dist struct {
 	*folder
 	sums filesum.Sums
 
 	mu sync.Mutex
-	// files is everything that the folder shall hold, by slash-separated path:
-	// true where it waits in the stage, false where it is in place already.
+	// files is everything that the folder will contain, by slash-separated path: true if it is
+	// in the stage, false if it is already in place.
 	files map[string]bool
 }
 
-// Open makes the folder if it is missing and takes its lock. While another run
-// holds the lock, Open waits until ctx ends, and calls waiting, unless it is nil,
-// once before that. What a killed run has left in the stage is removed.
+// Open makes the folder if it is missing and takes its lock. If another run has the lock, Open
+// calls waiting once, unless it is nil, and waits until ctx ends. It removes what a killed run
+// left in the stage.
 //
-// A folder that cannot be written is an error here rather than after the work is
-// done; so is a folder with files in it that was not made by this package.
+// A folder that cannot be written is an error here rather than after the work is done. So is a
+// folder with files that was not made by this package.
 func Open(ctx context.Context, dir string, waiting func(), sums filesum.Sums) (*Dist, error) {
 	f, err := openFolder(ctx, dir, waiting)
 	if err != nil {
@@ -46,8 +46,8 @@ func Open(ctx context.Context, dir string, waiting func(), sums filesum.Sums) (*
 	return &Dist{folder: f, sums: sums, files: map[string]bool{}}, nil
 }
 
-// Remove removes everything that this package puts into dir, waiting for the lock
-// as Open does, and dir itself if it is then empty. A missing folder is no error.
+// Remove removes everything that this package puts into dir, and dir itself if it is then
+// empty. It waits for the lock like Open. A missing folder is no error.
 func Remove(ctx context.Context, dir string, waiting func()) error {
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -66,7 +66,7 @@ func Remove(ctx context.Context, dir string, waiting func()) error {
 	return nil
 }
 
-// Close gives the lock back. Without a Commit before it, the folder is then as it
-// was before Open, and missing if it was missing. Only the first call does
-// anything; Commit closes as well when it succeeds.
+// Close releases the lock. Without a Commit before, the folder is then as it was before Open;
+// if it did not exist, it is removed. Only the first call has an effect. A successful Commit
+// also closes.
 func (d *Dist) Close() error { return d.close() }

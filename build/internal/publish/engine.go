@@ -23,7 +23,7 @@ import (
 type Engine struct {
 	// Name is "docker", "podman" or "nerdctl".
 	Name string
-	// Version is the engine's own, such as "20.10.24"; Docker's is the daemon's.
+	// Version is the engine's version, such as "20.10.24"; for Docker that of the daemon.
 	Version string
 
 	program string
@@ -33,14 +33,14 @@ type Engine struct {
 // Loaded is an image in an engine.
 type Loaded struct {
 	Engine, Version string
-	// ID is what the engine calls the image: usually the digest of its
-	// configuration; the digest of a manifest that the engine made itself where
-	// containerd stores its images. It begins with "sha256:".
+	// ID is the engine's ID of the image, beginning with "sha256:". Usually it is the digest of
+	// the image's configuration. If containerd stores the images, it is the digest of a
+	// manifest that the engine made.
 	ID string
 }
 
-// engines are the known ones, in the order of preference, with the command that
-// prints the version and fails where the engine does not run.
+// engines are the supported engines, in order of preference, with a command that prints the
+// version and fails if the engine is not running.
 var engines = []struct {
 	name string
 	ask  []string
@@ -50,13 +50,13 @@ var engines = []struct {
 	{"nerdctl", []string{"info", "--format", "{{.ServerVersion}}"}},
 }
 
-// patience is how long an engine may take to answer; a virtual machine that is
-// waking up takes seconds.
+// patience is the time limit for an engine's answer; a virtual machine needs seconds to wake
+// up.
 const patience = 15 * time.Second
 
-// FindEngine returns the first of docker, podman and nerdctl that is on the PATH of
-// env and answers, or the one that is named. Every command of the engine is run
-// with env, as NAME=value. The error says how each one failed.
+// FindEngine returns the first of docker, podman and nerdctl that is on the PATH of env and
+// answers, or the named engine. Every command of the engine runs with env, as NAME=value. The
+// error says how each engine failed.
 func FindEngine(ctx context.Context, named string, env []string) (Engine, error) {
 	var tried []string
 	for _, e := range engines {
@@ -90,9 +90,9 @@ func FindEngine(ctx context.Context, named string, env []string) (Engine, error)
 	return Engine{}, fmt.Errorf("find a container engine: %s; start Docker or Podman, or leave -load out", strings.Join(tried, "; "))
 }
 
-// EngineHosts are the addresses of the engines that the clients on the PATH of env
-// would talk to, such as unix:///var/run/docker.sock or ssh://user@host. They are found
-// out without a connection; an engine's default, which is on this machine, is left out.
+// EngineHosts returns the addresses of the engines that the clients on the PATH of env would
+// use, such as unix:///var/run/docker.sock or ssh://user@host. It makes no connection. It omits
+// an engine's default address, which is on this machine.
 func EngineHosts(ctx context.Context, env []string) ([]string, error) {
 	var hosts []string
 	if host := lookup(env, "CONTAINER_HOST"); host != "" { // Podman's
@@ -111,15 +111,15 @@ func EngineHosts(ctx context.Context, env []string) ([]string, error) {
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("find a container engine: %w", context.Cause(ctx))
 	}
-	if host := strings.TrimSpace(string(out)); err == nil && host != "" { // a client without contexts has the default
+	if host := strings.TrimSpace(string(out)); err == nil && host != "" { // a client without contexts uses the default
 		hosts = append(hosts, host)
 	}
 	return hosts, nil
 }
 
-// Load streams the image as a docker archive into the engine, under the names refs,
-// of which there must be one, and asks the engine whether it has it. When ctx ends,
-// the engine's client and all that it started are stopped and waited for.
+// Load streams the image as a docker archive into the engine, under the names refs, of which
+// there must be at least one, and then checks that the engine has it. When ctx ends, it stops
+// the engine's client and the client's children, and waits for them.
 func (e Engine) Load(ctx context.Context, refs []string, image v1.Image) (Loaded, error) {
 	loaded := Loaded{Engine: e.Name, Version: e.Version}
 	err := errors.New("no name to load it under")
@@ -144,7 +144,7 @@ func (e Engine) load(ctx context.Context, refs []string, image v1.Image) error {
 		defer close(written)
 		err := Archive(ctx, pipe, refs, image)
 		if err != nil && !errors.Is(err, errStopped) {
-			cancel(err) // stop the engine rather than let it load half an archive
+			cancel(err) // stop the engine, so that it does not load half an archive
 		}
 		pipe.CloseWithError(err)
 	}()
@@ -155,8 +155,8 @@ func (e Engine) load(ctx context.Context, refs []string, image v1.Image) error {
 		Stdin:  archive,
 		Stdout: &said,
 	})
-	// An engine may stop reading before the archive's padding. If it stopped too
-	// early, inspect says so.
+	// An engine may stop reading before the archive's padding. If it stopped too early, inspect
+	// returns an error.
 	archive.CloseWithError(errStopped)
 	<-written
 	if failed := new(process.Error); errors.As(err, &failed) {
@@ -167,8 +167,7 @@ func (e Engine) load(ctx context.Context, refs []string, image v1.Image) error {
 
 var errStopped = errors.New("the engine has stopped reading")
 
-// inspect returns the ID of the image that the engine has under ref, if it is this
-// image.
+// inspect returns the ID of the image that the engine has under ref, if it is this image.
 func (e Engine) inspect(ctx context.Context, ref string, image v1.Image) (string, error) {
 	config, err := image.ConfigName()
 	if err != nil {
@@ -192,16 +191,16 @@ func (e Engine) inspect(ctx context.Context, ref string, image v1.Image) (string
 	if len(found) != 1 {
 		return "", fmt.Errorf("image inspect shows %d images", len(found))
 	}
-	id := "sha256:" + strings.TrimPrefix(found[0].ID, "sha256:") // Podman leaves it out
-	// Where containerd stores the images, the ID is the digest of a manifest that
-	// the engine made for the archive, and only the layers can be compared.
+	id := "sha256:" + strings.TrimPrefix(found[0].ID, "sha256:") // Podman omits the prefix
+	// If containerd stores the images, the ID is the digest of a manifest that the engine made
+	// for the archive, and only the layers can be compared.
 	if id != config.String() && !slices.Equal(found[0].RootFS.Layers, file.RootFS.DiffIDs) {
 		return "", fmt.Errorf("the engine has %s under that name, not %s", id, config)
 	}
 	return id, nil
 }
 
-// reason is the end of what a process wrote to stderr, else its error.
+// reason returns the end of a process's stderr, else its error.
 func reason(err error) string {
 	if failed := new(process.Error); errors.As(err, &failed) {
 		if failed.Stderr != "" {
@@ -217,7 +216,7 @@ func lastLines(text string, n int) string {
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }
 
-// lookup is the value of a variable of env, of which the last counts.
+// lookup returns the value of a variable of env; the last one wins.
 func lookup(env []string, name string) string {
 	for _, e := range slices.Backward(env) {
 		if n, value, ok := strings.Cut(e, "="); ok && n == name {

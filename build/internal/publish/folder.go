@@ -24,12 +24,12 @@ const (
 )
 
 // folder is the output folder while this run has its lock. It has the marker, and an empty
-// folder for what waits until it is moved to its place.
+// folder for files that are moved to their place later.
 type folder struct {
 	dir  string
 	lock *flock.Flock
-	// made are the folders that openFolder had to make, the innermost first; marked
-	// says that it wrote the marker. close takes both back.
+	// made are the folders that openFolder made, the innermost first; marked says that it wrote
+	// the marker. close removes both.
 	made   []string
 	marked bool
 }
@@ -50,7 +50,7 @@ func openFolder(ctx context.Context, dir string, waiting func()) (*folder, error
 	return d, nil
 }
 
-// close gives the lock back; see Dist.Close.
+// close releases the lock; see Dist.Close.
 func (d *folder) close() error {
 	if !d.lock.Locked() {
 		return nil
@@ -59,10 +59,10 @@ func (d *folder) close() error {
 		return d.abandon()
 	}
 	err := errors.Join(os.RemoveAll(d.path(stageName)), d.unmark())
-	if runtime.GOOS == "windows" { // where nobody can remove an open file
+	if runtime.GOOS == "windows" { // an open file cannot be removed there
 		err = errors.Join(err, d.lock.Unlock())
-		_ = os.Remove(d.lock.Path()) // fails when another run has it open, which is fine
-	} else { // where the lock must not be another run's when its name goes
+		_ = os.Remove(d.lock.Path()) // fails if another run has it open, which is fine
+	} else { // the lock must be ours when its name is removed
 		err = errors.Join(err, os.Remove(d.lock.Path()), d.lock.Unlock())
 	}
 	d.removeMade()
@@ -72,8 +72,8 @@ func (d *folder) close() error {
 	return nil
 }
 
-// abandon is close where somebody has removed the folder meanwhile. If there is a lock
-// again, the folder is another run's.
+// abandon is close for a folder that was removed by others meanwhile. If there is a lock again,
+// the folder is another run's.
 func (d *folder) abandon() error {
 	var err error
 	if _, statErr := os.Lstat(d.lock.Path()); errors.Is(statErr, fs.ErrNotExist) {
@@ -86,9 +86,9 @@ func (d *folder) abandon() error {
 	return nil
 }
 
-// acquire gets the lock of a folder that exists and is marked.
+// acquire takes the lock of a folder that exists and is marked.
 func (d *folder) acquire(ctx context.Context, waiting func()) error {
-	const tries = 100 // two seconds in which others remove the folder at each turn
+	const tries = 100 // two seconds in which others remove the folder each time
 	for vanished := 0; ; {
 		locked, err := false, d.prepare()
 		if err == nil {
@@ -101,7 +101,7 @@ func (d *folder) acquire(ctx context.Context, waiting func()) error {
 			if err := d.lock.Unlock(); err != nil {
 				return err
 			}
-		case (errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist)) && vanished < tries: // the same with the whole folder, or a part
+		case (errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist)) && vanished < tries: // the same for the whole folder, or a part
 			vanished++
 		case err != nil:
 			return notWritable(d.dir, err)
@@ -117,11 +117,10 @@ func (d *folder) acquire(ctx context.Context, waiting func()) error {
 	}
 }
 
-// prepare makes the folder and its marker. The marker comes before everything else
-// that the folder ever holds, so that git overlooks the lock and the stage. An error that
-// is fs.ErrNotExist or fs.ErrExist says that another run has changed the folder meanwhile, and
-// that the caller has to look again: MkdirAll returns the latter for a folder that is made and
-// removed while it looks.
+// prepare makes the folder and its marker. The marker is always the first file in the folder,
+// so that git ignores the lock and the stage. If the error is fs.ErrNotExist or fs.ErrExist,
+// another run has changed the folder meanwhile, and the caller must try again. MkdirAll returns
+// the latter if a folder is made and removed while it checks.
 func (d *folder) prepare() error {
 	var missing []string
 	for p := filepath.Clean(d.dir); ; p = filepath.Dir(p) {
@@ -148,7 +147,7 @@ func (d *folder) prepare() error {
 			return d.foreign(n)
 		}
 	}
-	// Never truncated: a run that has found the marker relies on it.
+	// Never truncate it: a run that found the marker relies on it.
 	f, err := os.OpenFile(d.path(markerName), os.O_WRONLY|os.O_CREATE, 0o644)
 	if err != nil {
 		return err
@@ -158,8 +157,8 @@ func (d *folder) prepare() error {
 	return errors.Join(err, f.Close())
 }
 
-// isMarked says that the folder has the marker. False without an error is a folder that may
-// get one: it has none, or the empty one of a run that was killed while writing it.
+// isMarked reports whether the folder has the marker. False without an error means that it may
+// be marked: it has no marker, or the empty one of a run that was killed while writing it.
 func (d *folder) isMarked() (bool, error) {
 	found, err := os.ReadFile(d.path(markerName))
 	switch {
@@ -173,9 +172,8 @@ func (d *folder) isMarked() (bool, error) {
 	return false, err
 }
 
-// foreign judges a folder in which an entry was seen after the marker was not. If another
-// run has written both meanwhile there is nothing to say against it, nor if it has removed
-// both again.
+// foreign decides about a folder in which an entry was seen but no marker before. It returns no
+// error if another run has meanwhile written both or removed both.
 func (d *folder) foreign(entry string) error {
 	if marked, err := d.isMarked(); marked || err != nil {
 		return err
@@ -193,7 +191,7 @@ func (e foreignError) Error() string {
 	return fmt.Sprintf("the folder holds %s and no %s that says %q, so it is not an output folder; empty it or choose another", string(e), markerName, strings.TrimSpace(marker))
 }
 
-// current says that the lock held is the one that others find in the folder.
+// current reports whether our lock is the one that others find in the folder.
 func (d *folder) current() bool {
 	if !d.named() {
 		return false
@@ -202,7 +200,7 @@ func (d *folder) current() bool {
 	return err == nil
 }
 
-// named says that the lock held is still that of the folder.
+// named reports whether our lock is still that of the folder.
 func (d *folder) named() bool {
 	held, err := d.lock.Stat()
 	if err != nil {
@@ -212,7 +210,7 @@ func (d *folder) named() bool {
 	return err == nil && os.SameFile(held, named)
 }
 
-// giveUp takes back what prepare made where acquire has failed.
+// giveUp removes what prepare made after acquire has failed.
 func (d *folder) giveUp() error {
 	var err error
 	if d.marked {
@@ -226,8 +224,8 @@ func (d *folder) giveUp() error {
 	return err
 }
 
-// unmark removes the marker that prepare wrote, unless there is something beside it. Only a
-// run that holds the lock may do so: the marker of a folder that is locked stays.
+// unmark removes the marker that prepare wrote, unless there are other files. Only a run that
+// has the lock may do so: a locked folder keeps its marker.
 func (d *folder) unmark() error {
 	if !d.marked {
 		return nil
@@ -244,8 +242,8 @@ func (d *folder) unmark() error {
 	return os.Remove(d.path(markerName))
 }
 
-// removeMade removes the folders that prepare made, unless there is something in them by
-// now: another run's, or what Commit put there.
+// removeMade removes the folders that prepare made, unless they contain something: files of
+// another run, or of Commit.
 func (d *folder) removeMade() {
 	for _, p := range d.made {
 		if os.Remove(p) != nil {
@@ -254,10 +252,10 @@ func (d *folder) removeMade() {
 	}
 }
 
-// path is where a file of the folder lies.
+// path returns the path of a file in the folder.
 func (d *folder) path(rel string) string { return filepath.Join(d.dir, filepath.FromSlash(rel)) }
 
-// staged is where a file waits for Commit.
+// staged returns where a file waits for Commit.
 func (d *folder) staged(rel string) string {
 	return filepath.Join(d.dir, stageName, filepath.FromSlash(rel))
 }
@@ -273,8 +271,8 @@ func (d *folder) reveal(rel string) error {
 	return atomicfile.Rename(d.staged(rel), d.path(rel))
 }
 
-// clearWay makes the folders that lead to rel. What is in the way, such as a file
-// where a folder has to be, is none of this run's.
+// clearWay makes the parent folders of rel. It removes what is in the way, such as a file in
+// place of a folder: it is not from this run.
 func (d *folder) clearWay(rel string) error {
 	for i, c := range rel {
 		if c != '/' {

@@ -17,36 +17,36 @@ import (
 	imagespec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// containerdName is the annotation by which containerd, and the engines on top of
-// it, name an image that they import from a layout.
+// containerdName is the annotation by which containerd, and engines based on it, name an image
+// that they import from a layout.
 const containerdName = "io.containerd.image.name"
 
-// Content is what a layout holds.
+// Content is the content of a layout.
 type Content struct {
 	// Reference is the index's name: "ghcr.io/acme/api:v1.2.3", or "api:v1.2.3".
 	Reference string
 	Index     v1.ImageIndex
 	// Annotations are added to those of the index's descriptor.
 	Annotations map[string]string
-	// Referrers are further manifests, such as signatures.
+	// Referrers are additional manifests, such as signatures.
 	Referrers []Referrer
 }
 
-// Referrer is a manifest in a layout that the index does not refer to. Its descriptor
-// in index.json has the annotations.
+// Referrer is a manifest in a layout that the index does not refer to. Its descriptor in
+// index.json has the annotations.
 type Referrer struct {
 	Image       v1.Image
 	Annotations map[string]string
 }
 
 // Layout stages rel, such as "oci/api", as an OCI image layout (image-spec 1.1,
-// image-layout.md) that holds the content and all that it refers to. The first
-// descriptor of its index.json is that of the index, named by the tag of the
-// reference, so that "oci:dist/oci/api:v1.2.3" means it.
+// image-layout.md) with the content and everything it refers to. The first descriptor of its
+// index.json is that of the index, named by the tag of the reference, so that
+// "oci:dist/oci/api:v1.2.3" refers to it.
 //
-// A layer with a method File() *os.File, which returns a file with the compressed blob
-// that has been verified, is copied from it. Every other blob is verified while it is
-// written. A blob that is in place with the right hash stays.
+// A layer with a method File() *os.File is copied from that file, which must contain the
+// verified compressed blob. Every other blob is verified while it is written. A blob that is in
+// place with the right hash is kept.
 func (d *Dist) Layout(ctx context.Context, rel string, content Content) error {
 	if err := d.layout(ctx, rel, content); err != nil {
 		return fmt.Errorf("stage layout %s: %w", d.path(rel), err)
@@ -155,7 +155,7 @@ func (l layout) image(ctx context.Context, image v1.Image) error {
 	return l.document(image.Digest, image.RawManifest)
 }
 
-// document stages a blob that is held in memory.
+// document stages a blob that is in memory.
 func (l layout) document(digest func() (v1.Hash, error), content func() ([]byte, error)) error {
 	hash, err := digest()
 	if err != nil {
@@ -183,7 +183,7 @@ func (l layout) layer(ctx context.Context, layer v1.Layer) error {
 	}
 	blob := l.path(hash)
 	if !l.dist.add(blob) {
-		return nil // another platform has it too
+		return nil // another platform has the same blob
 	}
 	if err := l.blob(ctx, blob, hash, size, layer); err != nil {
 		return fmt.Errorf("layer %s: %w", hash, err)
@@ -218,7 +218,7 @@ func (l layout) blob(ctx context.Context, blob string, hash v1.Hash, size int64,
 	return l.dist.fill(blob, 0o644, func(to *os.File) error { return copyVerified(ctx, to, content, hash.Hex) })
 }
 
-// path is where a blob of the layout is, below the output folder.
+// path returns the path of a blob of the layout, below the output folder.
 func (l layout) path(hash v1.Hash) string {
 	return path.Join(l.rel, imagespec.ImageBlobsDir, hash.Algorithm, hash.Hex)
 }

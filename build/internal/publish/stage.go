@@ -13,10 +13,11 @@ import (
 	"strings"
 )
 
-// Copy stages the content of the open file src as rel, a slash-separated path such as
-// "bin/api/linux_amd64/api" below one of the folders archives, bin, debug, oci, sbom and
-// verify, with the same mode. sum is the SHA-256 of the content in hex; a file that is
-// there and has it stays. The two never share an inode. Staging one path twice is an error.
+// Copy stages the content of the open file src as rel, with the same mode. rel is a
+// slash-separated path such as "bin/api/linux_amd64/api" below one of the folders archives,
+// bin, debug, oci, sbom and verify. sum is the SHA-256 of the content in hex; an existing file
+// with this sum is kept. The two files never share an inode. Staging the same path twice is an
+// error.
 func (d *Dist) Copy(ctx context.Context, rel string, src *os.File, sum string) error {
 	if err := d.claim(rel); err != nil {
 		return err
@@ -43,15 +44,15 @@ func (d *Dist) copy(ctx context.Context, rel string, src *os.File, sum string) e
 		if err := d.copyFile(ctx, to, src, want, sum); err != nil {
 			return err
 		}
-		return to.Chmod(want.Mode().Perm()) // whatever the umask
+		return to.Chmod(want.Mode().Perm()) // regardless of the umask
 	})
 }
 
-// copyFile copies what must have this sum. The caller of the package sees to it that src
-// does not change; where Sums.Always is set, the sum is found again in the same read.
+// copyFile copies content with this sum. The caller of the package must ensure that src does
+// not change. If Sums.Always is set, the sum is computed again in the same read.
 func (d *Dist) copyFile(ctx context.Context, to, src *os.File, info fs.FileInfo, sum string) error {
 	if !d.sums.Always {
-		// Another descriptor has an offset of its own, and the kernel copies between files.
+		// A separate descriptor has a separate offset, and the kernel copies between files.
 		if from, err := os.Open(src.Name()); err == nil {
 			defer from.Close() // only read
 			if opened, err := from.Stat(); err == nil && os.SameFile(opened, info) {
@@ -62,7 +63,7 @@ func (d *Dist) copyFile(ctx context.Context, to, src *os.File, info fs.FileInfo,
 	return copyVerified(ctx, to, io.NewSectionReader(src, 0, info.Size()), sum)
 }
 
-// Keep stages rel as it is, and says whether it is there with this sum; see Copy.
+// Keep stages an existing rel, and reports whether it has this sum; see Copy.
 func (d *Dist) Keep(ctx context.Context, rel, sum string) (bool, error) {
 	_, there, err := d.inPlace(ctx, rel, sum)
 	if err != nil || !there {
@@ -71,7 +72,7 @@ func (d *Dist) Keep(ctx context.Context, rel, sum string) (bool, error) {
 	return true, d.claim(rel)
 }
 
-// inPlace finds out whether rel is there with this sum.
+// inPlace checks whether rel exists with this sum.
 func (d *Dist) inPlace(ctx context.Context, rel, sum string) (fs.FileInfo, bool, error) {
 	have, err := os.Lstat(d.path(rel))
 	if err != nil || !have.Mode().IsRegular() {
@@ -86,16 +87,16 @@ func (d *Dist) inPlace(ctx context.Context, rel, sum string) (fs.FileInfo, bool,
 	return have, err == nil && got == sum, context.Cause(ctx)
 }
 
-// Examine hashes the large files of the folder that were changed since they were hashed
-// last, or never were, so that Copy and Layout need not do so later.
+// Examine hashes the large files of the folder that are new or changed since they were last
+// hashed, so that Copy and Layout need not do so later.
 func (d *Dist) Examine(ctx context.Context) error {
 	if d.sums.Always {
-		return nil // everything is hashed when it is used
+		return nil // every file is hashed when it is used
 	}
 	for _, top := range []string{"bin", "debug", "oci"} {
 		err := filepath.WalkDir(d.path(top), func(name string, entry fs.DirEntry, err error) error {
 			if err != nil || !entry.Type().IsRegular() {
-				return context.Cause(ctx) // whoever needs it says what is wrong with it
+				return context.Cause(ctx) // the later use of the file returns the error
 			}
 			f, err := os.Open(name)
 			if err != nil {
@@ -147,7 +148,7 @@ func (d *Dist) write(rel string, data []byte) error {
 	})
 }
 
-// putSynced is write where the content is new for sure, and is on the disk afterwards.
+// putSynced is write for content that is always new, and syncs it to the disk.
 func (d *Dist) putSynced(rel string, data []byte) error {
 	return d.fill(rel, 0o644, func(to *os.File) error {
 		if _, err := to.Write(data); err != nil {
@@ -157,7 +158,7 @@ func (d *Dist) putSynced(rel string, data []byte) error {
 	})
 }
 
-// holds says that rel is in place already with this content.
+// holds reports whether rel is already in place with this content.
 func (d *Dist) holds(rel string, data []byte) bool {
 	have, err := os.Lstat(d.path(rel))
 	if err != nil || !have.Mode().IsRegular() || have.Size() != int64(len(data)) {
@@ -167,7 +168,7 @@ func (d *Dist) holds(rel string, data []byte) bool {
 	return err == nil && bytes.Equal(found, data)
 }
 
-// claim notes that the run makes rel.
+// claim records that the run makes rel.
 func (d *Dist) claim(rel string) error {
 	top, rest, _ := strings.Cut(rel, "/")
 	if !fs.ValidPath(rel) || (rest == "") != (rel == summaryName) || !slices.Contains(managed, top) {
@@ -179,7 +180,7 @@ func (d *Dist) claim(rel string) error {
 	return nil
 }
 
-// add says whether rel is new.
+// add records rel and reports whether it is new.
 func (d *Dist) add(rel string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -190,7 +191,7 @@ func (d *Dist) add(rel string) bool {
 	return true
 }
 
-// stage notes that rel waits in the stage.
+// stage records that rel is in the stage.
 func (d *Dist) stage(rel string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -216,6 +217,6 @@ func (d *Dist) fill(rel string, perm fs.FileMode, write func(*os.File) error) er
 	return nil
 }
 
-// Folders are where rel, a folder of a layout, is read before the Commit: what was staged,
-// and what stays in place.
+// Folders returns where to read rel, a folder of a layout, before the Commit: the staged files,
+// and those that stay in place.
 func (d *Dist) Folders(rel string) []string { return []string{d.staged(rel), d.path(rel)} }

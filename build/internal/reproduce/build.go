@@ -13,20 +13,19 @@ import (
 	"github.com/thimble-build/thimble/build/internal/session"
 )
 
-// Built is what a build in a clean room left.
+// Built is the result of a build in a clean room.
 type Built struct {
-	// Manifest is the file manifest.json.
+	// Manifest is the path of manifest.json.
 	Manifest string
 	// Generated are the files and folders that no commit has, relative to the repository's
 	// root, without those of the output folder.
 	Generated []string
-	// Differs is what was not as in the first build, for a reader.
+	// Differs lists what differed from the first build's environment, for a reader.
 	Differs []string
 }
 
-// Build builds the clone with what Fetch or FetchPlanned put in place and nothing else. self is
-// a program, with its arguments, that calls Enter; mechanisms are those of a sandbox to build
-// in.
+// Build builds the clone with only what Fetch or FetchPlanned downloaded. self is a program,
+// with its arguments, that calls Enter. mechanisms are those of the sandbox to build in.
 func (r *Room) Build(ctx context.Context, s *session.Session, g *gocmd.Go, self []string, mechanisms []sandbox.Mechanism) (Built, error) {
 	var built Built
 	err := s.Stage("build in the clean room", func() (string, error) {
@@ -62,8 +61,8 @@ func (r *Room) Build(ctx context.Context, s *session.Session, g *gocmd.Go, self 
 	return built, err
 }
 
-// generated reads which files the build generated. What it wrote is a stranger's: no git reads
-// its clone.
+// generated reads which files the build generated. It does not use git in the clone, because
+// the build is foreign code and could have changed the clone.
 func (r *Room) generated() ([]string, error) {
 	b, err := os.ReadFile(r.resultFile())
 	if err != nil {

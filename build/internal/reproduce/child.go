@@ -15,7 +15,7 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// Job is a build that package build is asked for.
+// Job is a build that package build must run.
 type Job struct {
 	Config plan.Config
 	// Workdir and Cache are absolute paths.
@@ -24,25 +24,25 @@ type Job struct {
 	Env       []string
 	Platforms []string
 	Offline   bool
-	// FromPlan says that the Config is that of a plan, whose linker flags are final.
+	// FromPlan says that the Config is that of a plan, with final linker flags.
 	FromPlan bool
-	// Memory is the limit in bytes, 0 for none, which a sandbox hides.
+	// Memory is the limit in bytes, 0 for none; the sandbox hides the real limit.
 	Memory int64
 }
 
-// message is what a process in a clean room is told.
+// message tells a process in a clean room what to do.
 type message struct {
 	Job Job
-	// Result is the file that the result is written to.
+	// Result is the file for the result.
 	Result string
-	// Trial, if any, is done instead of the Job.
+	// Trial, if any, is run instead of the Job.
 	Trial *sandbox.Trial
-	// Sandbox is what keeps the process from the rest of the machine.
+	// Sandbox isolates the process from the rest of the machine.
 	Sandbox confinement
 }
 
-// confinement is a program that is executed in a sandbox: Self is this program, which starts
-// itself in new namespaces, and Args what it executes there.
+// confinement is a program to execute in a sandbox: Self is this program, which starts itself
+// in new namespaces, and Args is what it executes there.
 type confinement struct {
 	Self, Args []string
 	Dir        string
@@ -50,8 +50,8 @@ type confinement struct {
 	Mechanisms []sandbox.Mechanism
 }
 
-// entrance is what the process in new namespaces is told: Message is the file of what it
-// works on once it is in the sandbox.
+// entrance tells the process in new namespaces what to do: Message is the file with its work
+// once it is in the sandbox.
 type entrance struct {
 	Message string
 	Args    []string
@@ -60,26 +60,26 @@ type entrance struct {
 
 // result is what a process in a clean room found out.
 type result struct {
-	// Unclean are the files that the commit does not have, as git.Repo's Unclean has them.
+	// Unclean are the files that are not in the commit, as returned by git.Repo's Unclean.
 	Unclean []string
 }
 
-// These go before the file's name in the room's variable: confining where this process is to
-// start another one in new namespaces, and entering in that one. The first process cannot
-// start it: while it holds secrets, the system lets it write no map of users.
+// These are prefixes of the file's name in the room's variable: confining if this process must
+// start another one in new namespaces, and entering in that one. The first process cannot start
+// it: while it has secrets, the system does not let it write a user map.
 const (
 	confining = "confine:"
 	entering  = "enter:"
 )
 
-// Asked says whether this process was started to work in a clean room, and on what: that is
-// for Enter.
+// Asked reports whether this process was started to work in a clean room. job is the argument
+// of Enter.
 func Asked() (job string, ok bool) {
 	job = os.Getenv(session.RoomVariable)
 	return job, job != ""
 }
 
-// Enter does what a clean room asks of this process, in this process's own environment. build
+// Enter does the work of a clean room in this process, with this process's environment. build
 // makes the images of a Job.
 func Enter(ctx context.Context, job string, build func(context.Context, Job) error) error {
 	if file, ok := strings.CutPrefix(job, entering); ok {
@@ -100,7 +100,7 @@ func Enter(ctx context.Context, job string, build func(context.Context, Job) err
 	if confined {
 		return m.Sandbox.start(ctx, file)
 	}
-	// What is started from here is in no room of its own.
+	// Processes that start from here must not see the room's variable.
 	if err := os.Unsetenv(session.RoomVariable); err != nil {
 		return err
 	}
@@ -110,7 +110,7 @@ func Enter(ctx context.Context, job string, build func(context.Context, Job) err
 	if err := build(ctx, m.Job); err != nil {
 		return err
 	}
-	// Whoever started this asks nothing of the clone: its configuration may have changed.
+	// The parent process does not run git in the clone: its configuration may have changed.
 	repo, err := git.Open(m.Job.Workdir, os.Environ())
 	if err != nil {
 		return err
@@ -141,7 +141,7 @@ func writeJSON(file string, v any) error {
 	return os.WriteFile(file, b, 0o600)
 }
 
-// childError is what a child said, below our own words.
+// childError returns a child's error below a line of thimble.
 func childError(doing string, err error) error {
 	if failed := new(process.Error); errors.As(err, &failed) && failed.Stderr != "" {
 		return fmt.Errorf("%s: %s", doing, said(failed))
@@ -149,5 +149,5 @@ func childError(doing string, err error) error {
 	return err
 }
 
-// said is what a child of this program wrote.
+// said returns what a child of this program wrote.
 func said(failed *process.Error) string { return strings.TrimPrefix(failed.Stderr, "thimble: ") }

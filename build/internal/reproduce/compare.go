@@ -12,8 +12,8 @@ import (
 	"github.com/thimble-build/thimble/build/internal/session"
 )
 
-// Compare compares the first build with what was built in the clean room; first and second read
-// the two. What the first has nothing of is left out.
+// Compare compares the first build with the build in the clean room; first and second read the
+// two. It omits what the first does not have.
 func (r *Room) Compare(ctx context.Context, s *session.Session, built Built, first func(context.Context) (compare.Build, error), second func() (compare.Build, error)) (*compare.Report, error) {
 	var report *compare.Report
 	err := s.Stage("compare", func() (string, error) {
@@ -51,8 +51,8 @@ func (r *Room) Compare(ctx context.Context, s *session.Session, built Built, fir
 	return report, err
 }
 
-// compactDocuments gives a build's documents the form that attestations have: the first build's
-// have no other, where it is read from its attestations.
+// compactDocuments converts a build's documents to the form in attestations. A first build that
+// is read from its attestations has only that form.
 func compactDocuments(b compare.Build) error {
 	for _, image := range b.Images {
 		for _, platform := range image.Platforms {
@@ -67,7 +67,7 @@ func compactDocuments(b compare.Build) error {
 	return nil
 }
 
-// compact is JSON without white space, as attestations hold it.
+// compact returns JSON without white space, as in attestations.
 func compact(document []byte) ([]byte, error) {
 	var b bytes.Buffer
 	if err := json.Compact(&b, document); err != nil {

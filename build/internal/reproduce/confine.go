@@ -15,8 +15,8 @@ import (
 	"github.com/thimble-build/thimble/build/internal/session"
 )
 
-// command starts a program of this clean room: self is this program, args what is executed in
-// dir, with an environment, and mechanisms what confines it; none is no sandbox.
+// command starts a program of this clean room. self is this program, args is executed in dir,
+// with an environment. mechanisms are those of the sandbox; none is no sandbox.
 type command struct {
 	self, args, env []string
 	dir             string
@@ -24,8 +24,8 @@ type command struct {
 	mechanisms      []sandbox.Mechanism
 }
 
-// run gives a message to a program. In a sandbox, this program starts itself in new
-// namespaces, enters what remains, and executes the program proper.
+// run passes a message to a program. In a sandbox, this program starts itself in new
+// namespaces, enters the rest of the sandbox, and executes the program.
 func (r *Room) run(ctx context.Context, c command, m message) error {
 	file, args, prefix := r.below("job.json"), c.args, ""
 	if len(c.mechanisms) > 0 {
@@ -38,8 +38,8 @@ func (r *Room) run(ctx context.Context, c command, m message) error {
 	return process.Run(ctx, process.Command{Args: args, Dir: c.dir, Env: append(slices.Clone(c.env), session.RoomVariable+"="+prefix+file)})
 }
 
-// start starts the process that enters the sandbox, and works on a message there. Its errors
-// are the child's words.
+// start starts the process that enters the sandbox and works on a message there. Its errors are
+// the child's text.
 func (c confinement) start(ctx context.Context, message string) error {
 	file := filepath.Join(filepath.Dir(message), "enter.json")
 	env := slices.DeleteFunc(os.Environ(), func(e string) bool { return strings.HasPrefix(e, session.RoomVariable+"=") })
@@ -65,7 +65,7 @@ func (c confinement) start(ctx context.Context, message string) error {
 	return err
 }
 
-// rules are what a build may read and write.
+// rules returns what a build may read and write.
 func (r *Room) rules(s *session.Session, g *gocmd.Go, self []string) sandbox.Rules {
 	rules := sandbox.System()
 	rules.Write = append(rules.Write, r.dir)
@@ -84,7 +84,7 @@ func (r *Room) rules(s *session.Session, g *gocmd.Go, self []string) sandbox.Rul
 			continue
 		}
 		rules.Read = append(rules.Read, file)
-		// The go command of PATH, which may run another toolchain, is in its own GOROOT.
+		// The go command of PATH, which may run another toolchain, is in a separate GOROOT.
 		if real, err := filepath.EvalSymlinks(file); err == nil && program == "go" && filepath.Base(filepath.Dir(real)) == "bin" {
 			if root := filepath.Dir(filepath.Dir(real)); isFolder(filepath.Join(root, "pkg", "tool")) {
 				rules.Read = append(rules.Read, root)

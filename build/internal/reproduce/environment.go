@@ -15,20 +15,20 @@ import (
 	"github.com/thimble-build/thimble/build/internal/session"
 )
 
-// kept are the user's variables that a process cannot do without, or that reach what
-// Config.Before may need.
+// kept are the user's variables that a process needs, or that Config.Before may need to reach
+// programs.
 var kept = []string{
 	"PATH", "PATHEXT", "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "NUMBER_OF_PROCESSORS",
 	"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR",
 }
 
-// environment is the whole environment of the clean room, and what of it is not as in the
-// first build, for a reader.
+// environment returns the complete environment of the clean room, and what in it differs from
+// the first build's, for a reader.
 func (r *Room) environment(s *session.Session, g *gocmd.Go) (env, differs []string) {
 	for _, e := range g.UserEnv() {
 		name, _, _ := strings.Cut(e, "=")
 		if r.source.stranger() && strings.HasSuffix(strings.ToUpper(name), "_PROXY") {
-			continue // it may have a password, and there is no network
+			continue // it may contain a password, and there is no network
 		}
 		if slices.Contains(kept, name) {
 			env = append(env, e)
@@ -50,13 +50,13 @@ func (r *Room) environment(s *session.Session, g *gocmd.Go) (env, differs []stri
 		"TMPDIR="+r.below("tmp"), "TMP="+r.below("tmp"), "TEMP="+r.below("tmp"),
 		"TZ="+zone, "LANG="+language, "LC_ALL="+language, "GOMAXPROCS="+processors,
 		"GOENV=off", "GOPATH="+r.below("gopath"), "GOMODCACHE="+r.below("modules"), "GOCACHE="+r.below("gocache"),
-		// All that is needed was fetched and verified, and is verified again with go.sum.
+		// Everything needed was downloaded and verified, and is verified again with go.sum.
 		"GOPROXY="+proxy.String(), "GOSUMDB=off",
 	)
 	if r.source.stranger() {
 		env = append(env, git.NoConfig()...)
 	}
-	if s.Offline { // for what Config.Before starts
+	if s.Offline { // for programs started by Config.Before
 		env = append(offline.Env(env, "off"), "GOPROXY="+proxy.String())
 	}
 	env = append(env, r.source.settings(s, r.source.module(r.tree()))...)
@@ -64,9 +64,9 @@ func (r *Room) environment(s *session.Session, g *gocmd.Go) (env, differs []stri
 	return append(env, r.changes.Env...), differs
 }
 
-// vary starts a program so that what an environment cannot set is not as in the first build
-// either: the umask, and the clock of programs that are linked to a C library, such as git
-// and what Config.Before starts.
+// vary starts a program so that settings outside of the environment also differ from the first
+// build: the umask, and the clock of programs that link a C library, such as git and programs
+// of Config.Before.
 func (r *Room) vary(program []string) (args, differs []string) {
 	if runtime.GOOS == "windows" {
 		return program, nil
@@ -76,7 +76,7 @@ func (r *Room) vary(program []string) (args, differs []string) {
 		args = append([]string{sh, "-c", `umask 0037 && exec "$@"`, "sh"}, args...)
 		differs = append(differs, "umask 0037")
 	}
-	// faketime writes into /dev/shm, which a sandbox does not allow.
+	// faketime writes to /dev/shm, which a sandbox does not allow.
 	if faketime, err := exec.LookPath("faketime"); err == nil && runtime.GOOS == "linux" && !r.source.stranger() {
 		args = append([]string{faketime, "-f", "+400d"}, args...)
 		differs = append(differs, "clock +400 days")

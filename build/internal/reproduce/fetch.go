@@ -16,8 +16,8 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// Clone fetches the source, and copies it to the folder in which it is built. No link of the
-// copy leads what is written out of it.
+// Clone downloads the source, and copies it to the folder in which it is built. It refuses
+// links in the copy through which the build would write outside of it.
 func (r *Room) Clone(ctx context.Context, s *session.Session) error {
 	return s.Stage("fetch the source", func() (string, error) {
 		from := r.source.From
@@ -41,9 +41,9 @@ func (r *Room) Clone(ctx context.Context, s *session.Session) error {
 	})
 }
 
-// Fetch fetches what the build of this repository needs. resolve lists what is compiled, as
-// the user, so that the go command fetches the toolchain and the modules with the user's own
-// settings and credentials.
+// Fetch downloads what a build of this repository needs. resolve lists what is compiled, as the
+// user, so that the go command downloads the toolchain and the modules with the user's settings
+// and credentials.
 func (r *Room) Fetch(ctx context.Context, s *session.Session, resolve func(context.Context, Job) error) (*gocmd.Go, error) {
 	return r.fetchStage(s, func() (*gocmd.Go, error) {
 		module := r.source.module(r.fetched())
@@ -66,10 +66,10 @@ func (r *Room) Fetch(ctx context.Context, s *session.Session, resolve func(conte
 	})
 }
 
-// FetchPlanned fetches what a stranger's build needs, without building or listing anything
-// of it: toolchain, modules and bases. The go command runs with the user's own settings.
-// bases puts what the plan's bases are made of into the session's cache folder, which is that
-// of the clean room.
+// FetchPlanned downloads what a build of foreign source needs, without building or listing any
+// of it: toolchain, modules and bases. The go command runs with the user's settings. bases
+// downloads what the plan's bases are made of into the session's cache folder, which is that of
+// the clean room.
 func (r *Room) FetchPlanned(ctx context.Context, s *session.Session, bases func(context.Context, *session.Session, *plan.Plan) error) (*gocmd.Go, error) {
 	toolchain := r.source.Plan.Toolchain
 	return r.fetchStage(s, func() (*gocmd.Go, error) {
@@ -87,7 +87,7 @@ func (r *Room) FetchPlanned(ctx context.Context, s *session.Session, bases func(
 			module := r.source.module(r.fetched())
 			env := slices.Concat(own, fetching, r.source.settings(s, module))
 			if version.Compare(user.Version, g.Version) > 0 {
-				env = append(env, "GOTOOLCHAIN="+user.Version) // which has fewer known faults
+				env = append(env, "GOTOOLCHAIN="+user.Version) // the newer version has fewer known faults
 			}
 			if fetcher, err := gocmd.Read(ctx, module, env); err != nil {
 				return nil, err
@@ -99,7 +99,7 @@ func (r *Room) FetchPlanned(ctx context.Context, s *session.Session, bases func(
 	})
 }
 
-// fetchStage is the stage around fetch, after which nothing needs the first clone any more.
+// fetchStage runs fetch as a stage, after which the first clone is not needed any more.
 func (r *Room) fetchStage(s *session.Session, fetch func() (*gocmd.Go, error)) (g *gocmd.Go, err error) {
 	err = s.Stage("fetch toolchain and modules", func() (string, error) {
 		if g, err = fetch(); err != nil {
@@ -117,8 +117,8 @@ func noToolchain(err error) error {
 	return fmt.Errorf("%w; the go command takes toolchains from GOPROXY, and checks them with GOSUMDB: neither may be off, or give it the toolchain in PATH", err)
 }
 
-// withoutSettings is the user's environment without thimble's and Go's settings for
-// what is built: those that say where modules come from stay.
+// withoutSettings returns the user's environment without thimble's and Go's settings for the
+// build. It keeps those that say where modules come from.
 func withoutSettings(env []string) []string {
 	return slices.DeleteFunc(slices.Clone(env), func(e string) bool {
 		name, _, _ := strings.Cut(e, "=")

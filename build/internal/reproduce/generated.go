@@ -8,7 +8,7 @@ import (
 	"path"
 )
 
-// The number of generated files, and the size in bytes of each, up to which they are read.
+// The limits for reading generated files: their number, and the size of each in bytes.
 const (
 	maxGenerated     = 2000
 	maxGeneratedSize = 4 << 20
@@ -26,8 +26,8 @@ func ReadGenerated(dir string, names []string) (map[string][]byte, error) {
 	return files, nil
 }
 
-// collect reads a file, or the files of a folder, below a root, and follows no link out
-// of it.
+// collect reads a file, or the files of a folder, below a root. It follows no link out of the
+// root.
 func collect(dir, name string, into map[string][]byte) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {

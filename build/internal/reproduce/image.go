@@ -16,11 +16,11 @@ import (
 	"github.com/thimble-build/thimble/build/internal/store"
 )
 
-// Image is an image as it was found, with what is said of it.
+// Image is an existing image, with everything stored about it.
 type Image struct {
-	// Ref is the reference by which it was found.
+	// Ref is the reference that the user gave.
 	Ref string
-	// Evidence is the image's manifests, and what is stored about each.
+	// Evidence are the image's manifests, and what is stored about each.
 	Evidence attest.Evidence
 	// Named is what a release must not contradict of the reference; zero for a layout.
 	Named attest.Reference
@@ -29,7 +29,7 @@ type Image struct {
 	close func()
 }
 
-// FindImage finds an image by a tag or digest in a registry, or in an OCI layout. Close ends
+// FindImage finds an image by a tag or digest in a registry, or in an OCI layout. Close closes
 // its connections.
 func FindImage(ctx context.Context, s *session.Session, ref string) (*Image, error) {
 	if dir, ok := store.LayoutOf(s, ref); ok {
@@ -56,10 +56,11 @@ func FindImage(ctx context.Context, s *session.Session, ref string) (*Image, err
 	return &Image{Ref: ref, Evidence: m, Named: store.ReferenceOf(repo, ref), open: open, close: func() { repo.Close() }}, nil
 }
 
-// Close ends the image's connections.
+// Close closes the image's connections.
 func (i *Image) Close() { i.close() }
 
-// imageInLayout opens an image of a layout, which is the root or in the index that the root is.
+// imageInLayout opens an image of a layout: the root, or an image in the index that is the
+// root.
 func imageInLayout(dir string, root, digest v1.Hash) (v1.Image, error) {
 	top, err := layout.ImageIndexFromPath(dir)
 	if err == nil && digest != root {
@@ -71,7 +72,7 @@ func imageInLayout(dir string, root, digest v1.Hash) (v1.Image, error) {
 	return top.Image(digest)
 }
 
-// Provenances are the image's attestations of provenance that are signed by whom is trusted;
+// Provenances returns the image's provenance attestations that are signed by a trusted signer;
 // at least one.
 func (i *Image) Provenances(ctx context.Context, trust attest.Trust) ([]attest.Attested, error) {
 	root := i.Evidence.Root

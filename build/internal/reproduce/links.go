@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// inside returns an error where a link of the clone leads what is written, or where the
-// go command starts, out of it. The go command writes go.mod, go.sum and go.work.sum.
+// inside returns an error if the build or the go command would write or start outside of the
+// clone, through a link. The go command writes go.mod, go.sum and go.work.sum.
 func (r *Room) inside() error {
 	tree := r.tree()
 	folders := []string{r.source.module(tree), r.source.dist(tree)}
@@ -47,7 +47,7 @@ func (r *Room) inside() error {
 	})
 }
 
-// noLinks returns an error where an element of a folder's path below a root is a link.
+// noLinks returns an error if an element of a folder's path below a root is a link.
 func noLinks(root, folder string) error {
 	rel, err := filepath.Rel(root, folder)
 	if err != nil {
@@ -70,8 +70,8 @@ func noLinks(root, folder string) error {
 	return nil
 }
 
-// plainFiles returns an error where what the build left to be read is anything but files and
-// folders: whoever took the compiler over could make it a link to a file of the user's.
+// plainFiles returns an error if the build's output contains anything other than files and
+// folders. A malicious build could make it a link to a file of the user.
 func (r *Room) plainFiles() error {
 	for _, left := range []string{r.resultFile(), r.source.dist(r.tree())} {
 		err := filepath.WalkDir(left, func(name string, d fs.DirEntry, err error) error {

@@ -17,7 +17,7 @@ type Own struct {
 	repo *git.Repo
 }
 
-// OwnSource finds the commit of a plan, which is that of an earlier build of this repository.
+// OwnSource finds the commit of a plan, which is from an earlier build of this repository.
 func OwnSource(s *session.Session, p *plan.Plan) (*Own, error) {
 	if p.Revision == "" {
 		return nil, errors.New("reproduce: the build has no commit, so that nobody else can build it; commit the tree, and build it again")
@@ -35,7 +35,7 @@ func OwnSource(s *session.Session, p *plan.Plan) (*Own, error) {
 		Workdir: filepath.ToSlash(workdir), Config: s.Config,
 	}}
 	if o.Config.Source == "" {
-		o.Config.Source = p.Source // the clone's own remote is a folder
+		o.Config.Source = p.Source // the remote of the clone is a folder
 	}
 	for _, platform := range p.Platforms {
 		o.Platforms = append(o.Platforms, platform.String())
@@ -43,8 +43,8 @@ func OwnSource(s *session.Session, p *plan.Plan) (*Own, error) {
 	return o, nil
 }
 
-// Generated reads the files of the working tree that a build in a clean room generated; nil
-// where another commit is checked out.
+// Generated reads the files of the working tree that a build in a clean room generated; nil if
+// another commit is checked out.
 func (o *Own) Generated(ctx context.Context, built Built) (map[string][]byte, error) {
 	state, err := o.repo.State(ctx)
 	if err != nil || state.Revision != o.Commit {

@@ -14,10 +14,10 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// A plan in provenance is a stranger's text, whoever signed it. What is checked here
-// is what would otherwise reach the file system or the command line of a program.
+// A plan in provenance is untrusted text, even if it is signed. These checks cover everything
+// in it that would reach the file system or the command line of a program.
 
-// What the toolchain's settings may look like: each reaches the go command.
+// Patterns for the toolchain's settings, which reach the go command.
 var (
 	released   = regexp.MustCompile(`^go1\.[0-9]{1,4}(\.[0-9]{1,4})?((rc|beta)[0-9]{1,3})?$`)
 	experiment = regexp.MustCompile(`^[a-z0-9]+(,[a-z0-9]+)*$`)
@@ -25,8 +25,8 @@ var (
 	modes      = []string{"readonly", "vendor", "mod"}
 )
 
-// CheckPlan refuses a plan that would have more than the clone of its source as input,
-// or a linker flag that allowed does not name and that does more than change the binary.
+// CheckPlan refuses a plan whose input would be more than the clone of its source. It also
+// refuses a linker flag that does more than change the binary, unless allowed names it.
 func CheckPlan(p *plan.Plan, allowed []string) error {
 	t := p.Toolchain
 	switch {
@@ -75,7 +75,7 @@ func CheckPlan(p *plan.Plan, allowed []string) error {
 	return nil
 }
 
-// below is a path in a folder; an absolute one stays as it is.
+// below returns a path in a folder; it does not change an absolute path.
 func below(folder, name string) string {
 	if name = filepath.ToSlash(name); path.IsAbs(name) || filepath.IsAbs(name) {
 		return name
@@ -83,7 +83,7 @@ func below(folder, name string) string {
 	return path.Join(folder, name)
 }
 
-// hasNUL says where a string with a NUL byte is in a value.
+// hasNUL returns where a value contains a string with a NUL byte.
 func hasNUL(v reflect.Value, where string) (string, bool) {
 	switch v.Kind() {
 	case reflect.String:

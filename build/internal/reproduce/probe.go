@@ -14,18 +14,18 @@ import (
 	"github.com/thimble-build/thimble/build/internal/toolchain"
 )
 
-// Sandbox says which mechanisms keep a stranger's build from the rest of the machine.
+// Sandbox says which mechanisms isolate a build of foreign code from the rest of the machine.
 type Sandbox struct {
-	// Held are the mechanisms that hold on this machine, by a child that tried; Refused are
+	// Held are the mechanisms that work on this machine, tested by a child process; Refused are
 	// the others.
 	Held    []sandbox.Mechanism
 	Refused []sandbox.Refusal
-	// Notes are for the report: which faults of the toolchain the sandbox held back.
+	// Notes for the report name the faults of the toolchain that the sandbox contains.
 	Notes []string
 }
 
-// Probe finds out which mechanisms hold here, and returns an error where that does not suffice
-// for the toolchain, or, where all are required, where one does not hold.
+// Probe tests which mechanisms work here. It returns an error if they are not enough for the
+// toolchain, or, with requireAll, if one does not work.
 func (r *Room) Probe(ctx context.Context, s *session.Session, g *gocmd.Go, self []string, requireAll bool) (Sandbox, error) {
 	var found Sandbox
 	err := s.Stage("probe the sandbox", func() (string, error) {
@@ -58,7 +58,7 @@ func (r *Room) Probe(ctx context.Context, s *session.Session, g *gocmd.Go, self 
 	return found, err
 }
 
-// try returns an error where a mechanism alone does not hold a child back.
+// try returns an error if a mechanism alone does not stop a child.
 func (r *Room) try(ctx context.Context, c command, m sandbox.Mechanism) (err error) {
 	if slices.Contains(r.changes.Refuse, m) {
 		return errors.New("refused by a test")
@@ -76,8 +76,8 @@ func (r *Room) try(ctx context.Context, c command, m sandbox.Mechanism) (err err
 	return childError("try it", r.run(ctx, c, message{Trial: trial}))
 }
 
-// checkToolchain refuses a toolchain with a fault by which a build runs code or writes
-// files, unless a sandbox is around it, which a note says.
+// checkToolchain refuses a toolchain with a fault by which a build runs code or writes files.
+// In a sandbox it returns a note instead.
 func checkToolchain(version string, sandboxed bool) (notes []string, err error) {
 	faults := toolchain.Faults(version)
 	if len(faults) == 0 {

@@ -18,19 +18,19 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// Provenance is what was built, by whom.
+// Provenance says what was built, and by whom.
 type Provenance struct {
 	*describe.Read
 	// Signer is who signed it.
 	Signer string
-	// Inputs are the digests of the attestations that tell it.
+	// Inputs are the digests of the attestations that contain it.
 	Inputs []v1.Hash
 	// Notes are for the report.
 	Notes []string
 }
 
-// ReadProvenance reads the attestations of an image's provenance. Where they are of several
-// builds, the first counts.
+// ReadProvenance reads the attestations of an image's provenance. If they are from several
+// builds, it uses the first.
 func ReadProvenance(all []attest.Attested) (*Provenance, error) {
 	var p *Provenance
 	for _, a := range all {
@@ -65,28 +65,29 @@ func samePlan(a, b *plan.Plan) (bool, error) {
 	return string(x) == string(y), err
 }
 
-// Terms are what the user allows a stranger's build.
+// Terms are what the user allows a build of foreign source.
 type Terms struct {
-	// Mirror is a repository, or a folder, to fetch the source from instead of the one that
-	// the provenance names.
+	// Mirror is a repository, or a folder, to fetch the source from, instead of the one in the
+	// provenance.
 	Mirror string
-	// AllowLinkerFlags are linker flags that the plan may have besides those that change
-	// nothing but the binary.
+	// AllowLinkerFlags are additional linker flags that the plan may have. Those that change
+	// only the binary are always allowed.
 	AllowLinkerFlags []string
-	// AnySubmodules allows submodules on other hosts than the source's.
+	// AnySubmodules allows submodules on hosts other than the source's.
 	AnySubmodules bool
-	// Before asks for Config.Before of the session, where it has the same programs.
+	// Before runs Config.Before of the session, if it has the same programs.
 	Before bool
 }
 
-// Source is what the provenance tells to build, and notes for the report. It returns an error
-// for what the terms do not allow.
+// Source returns what the provenance says to build, and notes for the report. It returns an
+// error for what the terms do not allow.
 func (p *Provenance) Source(s *session.Session, terms Terms) (Source, []string, error) {
 	again := *p.Plan
 	if err := errors.Join(p.checkSource(terms.Mirror), CheckPlan(&again, terms.AllowLinkerFlags)); err != nil {
 		return Source{}, nil, err
 	}
-	// An image stands for itself; what pins the bases stands for all of a plan's images.
+	// Without a lock, build only this image. A lock pins the bases of all of the plan's images,
+	// so keep them all.
 	if again.Lock == nil {
 		again.Images = slices.DeleteFunc(slices.Clone(again.Images), func(i plan.Image) bool { return i.Name != p.Image })
 	}
@@ -105,7 +106,7 @@ func (p *Provenance) Source(s *session.Session, terms Terms) (Source, []string, 
 	cfg.Version = p.Version
 	cfg.CC = s.Config.CC
 	cfg.Dist = s.Config.Dist
-	cfg.Debian.Mirror = s.Config.Debian.Mirror // where from is the rebuilder's to say
+	cfg.Debian.Mirror = s.Config.Debian.Mirror // the rebuilder decides where packages come from
 	var notes []string
 	if len(p.Before) > 0 || terms.Before {
 		note, err := p.before(s.Config.Before, terms.Before)
@@ -136,7 +137,7 @@ func (p *Provenance) Source(s *session.Session, terms Terms) (Source, []string, 
 	return source, notes, nil
 }
 
-// checkSource says whether the source can be fetched at all.
+// checkSource checks whether the source can be fetched.
 func (p *Provenance) checkSource(mirror string) error {
 	from := p.Repository
 	switch {
@@ -150,8 +151,8 @@ func (p *Provenance) checkSource(mirror string) error {
 	return nil
 }
 
-// before says whether the rebuilder's commands run before the build, where provenance names
-// what ran: a note says that they do not, since nobody asked for them.
+// before decides whether the rebuilder's commands run before the build, if the provenance names
+// what ran. If the user did not ask for it, a note says that they do not run.
 func (p *Provenance) before(commands [][]string, asked bool) (note string, err error) {
 	var programs []string
 	for _, command := range commands {

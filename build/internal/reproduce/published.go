@@ -13,8 +13,8 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// Published is the image as it was found, as the first of two builds, and notes for the report.
-// Its documents are those that are signed by whom is trusted. again is the plan by which it is
+// Published returns the existing image as the first of two builds, and notes for the report.
+// Its documents are those that a trusted signer has signed. again is the plan by which it is
 // built again.
 func (i *Image) Published(ctx context.Context, trust attest.Trust, p *Provenance, again *plan.Plan) (compare.Build, []string, error) {
 	b := compare.Build{Name: i.Ref}
@@ -35,7 +35,7 @@ func (i *Image) Published(ctx context.Context, trust attest.Trust, p *Provenance
 				notes = append(notes, fmt.Sprintf("%s of the index has no platform, and was not compared", d.Digest))
 				continue
 			}
-			// As an image has it: os/arch/variant, without the version of an OS.
+			// As in an image: os/arch/variant, without the version of an OS.
 			parsed, err := plan.ParsePlatform(strings.Trim(path.Join(d.Platform.OS, d.Platform.Architecture, d.Platform.Variant), "/"))
 			if err != nil {
 				return b, nil, fmt.Errorf("read %s: %w", i.Ref, err)
@@ -52,7 +52,7 @@ func (i *Image) Published(ctx context.Context, trust attest.Trust, p *Provenance
 	return b, notes, nil
 }
 
-// platform is the image for one platform, with its documents.
+// platform returns the image for one platform, with its documents.
 func (i *Image) platform(ctx context.Context, trust attest.Trust, m attest.Manifest, platform string) (compare.Platform, error) {
 	digest := m.Descriptor.Digest
 	y := compare.Platform{Platform: platform, Digest: digest.String(), Documents: map[string][]byte{}}

@@ -1,13 +1,13 @@
-// Package reproduce builds a commit again in a clean room, and compares. It takes a [Source],
-// which is a commit of this repository, or what a stranger's plan names, and gives what was
-// built and a comparison with the first build. The steps of a [Room] are called in this order:
-// Open, Clone, Fetch or FetchPlanned, for a stranger's source Probe, then Build, Compare and
-// Close. Build starts this program anew, as a process that calls [Enter]: nothing of this
-// process's environment is left in it, and a stranger's source is built in a sandbox.
+// Package reproduce builds a commit again in a clean room, and compares. Its input is a
+// [Source]: a commit of this repository, or of foreign source named by a plan. It returns what
+// was built and a comparison with the first build. The steps of a [Room] are called in this
+// order: Open, Clone, Fetch or FetchPlanned, Probe for foreign source, then Build, Compare and
+// Close. Build starts this program anew, as a process that calls [Enter], with no environment
+// of this process. Foreign source is built in a sandbox.
 //
-// It writes only into the room, a temporary folder, and fetches with the user's own settings;
-// the process in the room reaches no network where the sandbox holds. How images are made and
-// how manifest.json is read is for its caller, who hands in a function where that is needed.
+// The package writes only into the room, a temporary folder, and downloads with the user's
+// settings. If the sandbox works, the process in the room has no network. The caller passes
+// functions that make images and read manifest.json.
 package reproduce
 
 import (
@@ -20,11 +20,11 @@ import (
 	"github.com/thimble-build/thimble/build/internal/sandbox"
 )
 
-// Changes are what tests change of a clean room. The zero value changes nothing.
+// Changes are changes that tests make to a clean room. The zero value changes nothing.
 type Changes struct {
-	// Env are variables that are set over the room's environment.
+	// Env are variables that override the room's environment.
 	Env []string
-	// Refuse are mechanisms of the sandbox that this machine refuses.
+	// Refuse are mechanisms of the sandbox that this machine pretends to refuse.
 	Refuse []sandbox.Mechanism
 }
 
@@ -35,7 +35,7 @@ type Room struct {
 	changes Changes
 }
 
-// Open makes the folder of a clean room, which Close removes.
+// Open makes the folder of a clean room. Close removes it.
 func Open(source Source, changes Changes) (*Room, error) {
 	dir, err := os.MkdirTemp("", "thimble-reproduce-")
 	if err != nil {
@@ -58,9 +58,9 @@ func (r *Room) furnish() error {
 			return err
 		}
 	}
-	// The go command must start no process for its telemetry, which would write into the home
-	// of the clean room after the build, while that is removed. The folder is that of
-	// os.UserConfigDir; the go command knows no variable for it.
+	// The go command must not start its telemetry process, which would write to the home of the
+	// clean room while that is removed after the build. The folder is that of os.UserConfigDir;
+	// no variable of the go command sets it.
 	for _, config := range []string{".config", "Library/Application Support"} {
 		dir := filepath.Join(r.below("home"), filepath.FromSlash(config), "go", "telemetry")
 		if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -78,7 +78,7 @@ func (r *Room) Close() error {
 	// The go command makes the folders of modules read-only.
 	err := filepath.WalkDir(r.below("modules"), func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.IsDir() {
-			return nil // what cannot be walked cannot be removed either, and that says why
+			return nil // the removal below fails for the same reason, and returns the error
 		}
 		return os.Chmod(path, 0o755)
 	})
@@ -88,13 +88,13 @@ func (r *Room) Close() error {
 	return nil
 }
 
-// Commit is the commit that the room builds.
+// Commit returns the commit that the room builds.
 func (r *Room) Commit() string { return r.source.Commit }
 
 func (r *Room) below(name string) string { return filepath.Join(r.dir, name) }
 
-// fetched is the clone that only git and what fetches modules see; tree is the copy that is
-// built.
+// fetched is the clone that is used only by git and to download modules; tree is the copy that
+// is built.
 func (r *Room) fetched() string { return r.below("fetched") }
 func (r *Room) tree() string    { return filepath.Join(r.dir, "another", "place") }
 

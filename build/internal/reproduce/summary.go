@@ -11,8 +11,8 @@ import (
 	"github.com/thimble-build/thimble/build/internal/session"
 )
 
-// Summaries are the image, and that of each platform, with a statement to sign about each:
-// whether it came out again, from which provenance.
+// Summaries returns the image, and that of each platform, with a statement to sign about each:
+// whether it was reproduced, and from which provenance.
 func (i *Image) Summaries(s *session.Session, p *Provenance, report *compare.Report) ([]attest.Subject, error) {
 	var subjects []attest.Subject
 	for _, m := range append([]attest.Manifest{i.Evidence.Root}, i.Evidence.Children...) {
@@ -32,7 +32,7 @@ func (i *Image) Summaries(s *session.Session, p *Provenance, report *compare.Rep
 	return subjects, nil
 }
 
-// reproduced says whether a digest came out again.
+// reproduced reports whether a digest was reproduced.
 func reproduced(report *compare.Report, digest v1.Hash) bool {
 	for _, d := range report.Compared {
 		if d.A == digest.String() {
