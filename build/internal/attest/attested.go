@@ -7,20 +7,19 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// Attested is a statement that was verified: somebody expected has signed it, and it is
-// about the digest that was asked for.
+// Attested is a verified statement: an expected signer has signed it, and it is about the
+// requested digest.
 type Attested struct {
 	PredicateType string
 	Predicate     json.RawMessage
 	Signer        string
 	Form          Form
-	// Digest is that of the document which holds the statement: a Sigstore bundle, or a
-	// DSSE envelope.
+	// Digest is that of the document with the statement: a Sigstore bundle, or a DSSE envelope.
 	Digest v1.Hash
 }
 
-// Attested are the verified statements about a digest, of a type or, where none is
-// named, of all. reasons say of the others of that type why they do not count.
+// Attested returns the verified statements about a digest, of one type or, if predicateType is
+// empty, of all types. reasons say why the other statements of that type do not count.
 func (s Stored) Attested(ctx context.Context, digest v1.Hash, trust Trust, predicateType string) (all []Attested, reasons []string, err error) {
 	if err := trust.check(); err != nil {
 		return nil, nil, err
@@ -29,7 +28,7 @@ func (s Stored) Attested(ctx context.Context, digest v1.Hash, trust Trust, predi
 		switch {
 		case f.damaged != nil:
 			reasons = append(reasons, oneLine(f.damaged))
-		case f.statement == nil: // an image's signature by somebody else
+		case f.statement == nil: // an image's signature by another signer
 		case f.statement.PredicateType != predicateType && predicateType != "":
 		case f.foreign != nil:
 			reasons = append(reasons, oneLine(f.foreign))

@@ -16,13 +16,13 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 )
 
-// BundleType is the artifact type of a referrer that holds a Sigstore bundle, and the
-// media type of its layer.
+// BundleType is the artifact type of a referrer that contains a Sigstore bundle, and the media
+// type of its layer.
 const BundleType = "application/vnd.dev.sigstore.bundle.v0.3+json"
 
 const emptyConfigType types.MediaType = "application/vnd.oci.empty.v1+json"
 
-// encodeBundle writes a bundle's JSON. protojson varies its white space on purpose.
+// encodeBundle returns a bundle's JSON. protojson varies its white space on purpose.
 func encodeBundle(b *protobundle.Bundle) ([]byte, error) {
 	loose, err := protojson.Marshal(b)
 	if err != nil {
@@ -67,8 +67,8 @@ func (r *referrer) LayerByDigest(h v1.Hash) (partial.CompressedLayer, error) {
 	return r.layer, nil
 }
 
-// newReferrer gives the manifest that ties a bundle to its subject, as cosign writes it,
-// but for the time: created is the caller's.
+// newReferrer returns the manifest that links a bundle to its subject, as cosign writes it.
+// Only the time, created, is set by the caller.
 func newReferrer(subject v1.Descriptor, bundleJSON []byte, predicateType string, created time.Time) (v1.Image, error) {
 	layer := static.NewLayer(bundleJSON, BundleType)
 	layerDesc, err := partial.Descriptor(layer)
@@ -99,7 +99,7 @@ func newReferrer(subject v1.Descriptor, bundleJSON []byte, predicateType string,
 	return partial.CompressedToImage(&referrer{manifest, layer})
 }
 
-// readReferrer gives the bundle in a referrer.
+// readReferrer returns the bundle in a referrer.
 func readReferrer(img v1.Image) (*bundle.Bundle, error) {
 	layers, err := img.Layers()
 	if err != nil {
@@ -115,7 +115,7 @@ func readReferrer(img v1.Image) (*bundle.Bundle, error) {
 	return decodeBundle(b)
 }
 
-// envelopeOf gives the statement and the DSSE envelope of a bundle, unverified.
+// envelopeOf returns the statement and the DSSE envelope of a bundle, unverified.
 func envelopeOf(b *bundle.Bundle) (*inToto, error) {
 	env := b.GetDsseEnvelope()
 	switch {

@@ -15,11 +15,11 @@ import (
 	"github.com/sigstore/sigstore-go/pkg/sign"
 )
 
-// margin is how long a certificate has to be valid still to be used: time enough for
-// the timestamp and the log entry of one signature.
+// margin is the remaining validity that a certificate needs to be used: enough time for the
+// timestamp and the log entry of one signature.
 const margin = time.Minute
 
-// certificate gets one certificate, and the next one only when it runs out.
+// certificate gets a certificate, and a new one only when it expires.
 type certificate struct {
 	fulcio *sign.Fulcio
 	url    string
@@ -31,7 +31,7 @@ type certificate struct {
 	expiry time.Time
 }
 
-// GetCertificate is the certificate for the key, in DER.
+// GetCertificate returns the certificate for the key, in DER.
 func (c *certificate) GetCertificate(ctx context.Context, pair sign.Keypair, _ *sign.CertificateProviderOptions) ([]byte, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -53,7 +53,7 @@ func (c *certificate) GetCertificate(ctx context.Context, pair sign.Keypair, _ *
 	leaf, err := c.fulcio.GetCertificate(ctx, pair, &sign.CertificateProviderOptions{IDToken: token})
 	switch {
 	case err != nil && c.status.last != "":
-		// Its body may repeat the token.
+		// Its body may contain the token.
 		return nil, fmt.Errorf("get certificate of %s: it answered %s to %s", c.url, c.status.last, claims)
 	case err != nil:
 		return nil, fmt.Errorf("get certificate of %s: %w", c.url, err)
@@ -66,8 +66,7 @@ func (c *certificate) GetCertificate(ctx context.Context, pair sign.Keypair, _ *
 	return leaf, nil
 }
 
-// status notes the status of the last answer that was an error. The body of such an
-// answer goes no further.
+// status records the status of the last error answer. The body of such an answer is dropped.
 type status struct {
 	next http.RoundTripper
 	last string
@@ -86,14 +85,14 @@ func (s *status) RoundTrip(r *http.Request) (*http.Response, error) {
 	return res, err
 }
 
-// claims are what an identity token says of itself; whether it is true, Fulcio checks.
+// claims are the unverified claims of an identity token; Fulcio verifies them.
 type claims struct {
 	Issuer   string          `json:"iss"`
 	Audience json.RawMessage `json:"aud"` // a string or several
 	Expiry   float64         `json:"exp"` // seconds since 1970
 }
 
-// readClaims reads a token. No error repeats any of it.
+// readClaims reads a token. Its errors contain no part of the token.
 func readClaims(token string) (claims, error) {
 	var c claims
 	parts := strings.Split(token, ".")
@@ -107,7 +106,7 @@ func readClaims(token string) (claims, error) {
 	return c, nil
 }
 
-// expired says whether the token is of no use any more.
+// expired returns an error if the token can no longer be used.
 func (c claims) expired() error {
 	if expiry := c.expiry(); !expiry.IsZero() && !time.Now().Before(expiry) {
 		return fmt.Errorf("the identity token expired at %s; get a new one", expiry.UTC().Format(time.RFC3339))
@@ -115,8 +114,8 @@ func (c claims) expired() error {
 	return nil
 }
 
-// CheckToken says who issued an identity token, and returns an error if it cannot be
-// used: it is none, or it has expired. Whether it is true, only Fulcio says.
+// CheckToken returns the issuer of an identity token, or an error if the token is malformed or
+// expired. Only Fulcio verifies it.
 func CheckToken(token string) (issuer string, err error) {
 	c, err := readClaims(token)
 	if err != nil {
@@ -132,7 +131,7 @@ func (c claims) expiry() time.Time {
 	return time.Unix(int64(c.Expiry), 0)
 }
 
-// String names what Fulcio decides by.
+// String returns the claims that Fulcio uses for its decision.
 func (c claims) String() string {
 	audience := strings.Trim(string(c.Audience), `[]"`)
 	return fmt.Sprintf("a token of issuer %q for audience %q; it must accept both", c.Issuer, audience)

@@ -13,7 +13,7 @@ import (
 	"github.com/spdx/tools-golang/spdx/v2/common"
 )
 
-// sbomHashes parses an SBOM and gives every SHA-256 in it, in hex.
+// sbomHashes parses an SBOM and returns every SHA-256 in it, in hex.
 func sbomHashes(predicateType string, predicate json.RawMessage) ([]string, error) {
 	var hashes []string
 	var err error
@@ -89,8 +89,8 @@ func cycloneDXHashes(predicate json.RawMessage) ([]string, error) {
 	return hashes, nil
 }
 
-// sources are the repositories that a SLSA v1 provenance was built from: the resolved
-// dependencies that are git commits.
+// sources returns the repositories in a SLSA v1 provenance: the resolved dependencies that are
+// git commits.
 func sources(predicate json.RawMessage) ([]string, error) {
 	var p struct {
 		BuildDefinition struct {
@@ -116,8 +116,8 @@ func sources(predicate json.RawMessage) ([]string, error) {
 	return slices.Compact(out), nil
 }
 
-// repository is host/path of a repository's URL in any of its spellings, without the
-// revision that SPDX and SLSA write behind an @.
+// repository returns host/path of a repository's URL in any form, without the revision that
+// SPDX and SLSA write after an @.
 func repository(url string) string {
 	s := strings.TrimPrefix(url, "git+")
 	if _, rest, ok := strings.Cut(s, "://"); ok {
@@ -129,7 +129,7 @@ func repository(url string) string {
 	if at := strings.LastIndex(host, "@"); at >= 0 {
 		host = host[at+1:] // a user
 	}
-	// git@host:path is how git spells ssh://git@host/path.
+	// git@host:path is git's short form of ssh://git@host/path.
 	if h, first, ok := strings.Cut(host, ":"); ok && strings.Trim(first, "0123456789") != "" {
 		host, path = h, first+"/"+path
 	}

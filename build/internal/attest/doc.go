@@ -1,13 +1,12 @@
-// Package attest signs images and the statements about them, and verifies both as a
-// stranger would. It takes digests, statements and what is already stored, and gives
-// finished manifests in the two forms that clients look for: Sigstore bundles as
-// OCI 1.1 referrers, and the images of the tags sha256-<hex>.sig and .att.
+// Package attest signs images and the statements about them, and verifies both as a user would.
+// Its input is digests, statements and what is already stored. It returns finished manifests in
+// the two forms that clients read: Sigstore bundles as OCI 1.1 referrers, and the images of the
+// tags sha256-<hex>.sig and .att.
 //
-// [Sign] with a [Signer] (a key of [OpenKey], or a [Keyless] identity) makes what is
-// missing; [Verify] checks what was read, against a [Policy], and says of each check
-// how it ended.
+// [Sign] with a [Signer] (a key of [OpenKey], or a [Keyless] identity) makes what is missing.
+// [Verify] checks what was read with a [Policy], and returns the result of each check.
 //
-// attest talks to Sigstore's services, when a Signer asks for them, and to nothing
-// else: what it makes is written to a registry, and what it verifies is read from
-// there, by its caller. It prints nothing. Verification needs no network.
+// attest connects only to Sigstore's services, when a Signer uses them. Its caller writes the
+// results to a registry, and reads from there what attest verifies. It prints nothing.
+// Verification needs no network.
 package attest

@@ -8,9 +8,9 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// FindSignature looks among what is stored about a digest for an image signature by whom the
-// trust names, in either form, and says who signed. Nothing else that is stored matters.
-// An error that is an [ErrRefused] says why none counts.
+// FindSignature finds an image signature by a trusted signer, in either form, in what is stored
+// about a digest, and returns the signer. It ignores everything else. An error that is an
+// [ErrRefused] says why no signature counts.
 func FindSignature(ctx context.Context, s Stored, digest v1.Hash, t Trust) (signer string, err error) {
 	if err := t.check(); err != nil {
 		return "", err

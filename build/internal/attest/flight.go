@@ -14,35 +14,36 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// Anybody may attach documents to an image that is not theirs. So of all that are stored,
-// a few are in memory at once, and what is kept is what somebody expected has signed.
+// Anybody may attach documents to an image. So only a few documents are in memory at once, and
+// only what an expected signer has signed is kept.
 const (
-	// maxBundle is the largest stored bundle, and layer of a .sig or .att image, that is
-	// read, in bytes: a service's SBOM has a few hundred KiB.
+	// maxBundle is the largest bundle, and layer of a .sig or .att image, that is read, in
+	// bytes: a service's SBOM has a few hundred KiB.
 	maxBundle = 16 << 20
-	// maxInFlight bounds the documents that are looked at at once, in bytes.
+	// maxInFlight limits the documents that are read at once, in bytes.
 	maxInFlight = 32 << 20
-	// maxParts bounds the lists and objects in the JSON of a bundle or an envelope, whose
-	// payload is one string: of a small one, millions of empty entries could be made.
+	// maxParts limits the lists and objects in the JSON of a bundle or an envelope, whose
+	// payload is one string. Otherwise a small document could contain millions of empty
+	// entries.
 	maxParts = 10_000
-	// maxSubjects bounds the subjects of a statement, maxReason the characters of what is
-	// said of a document that does not count.
+	// maxSubjects limits the subjects of a statement, maxReason the characters of the reason
+	// why a document does not count.
 	maxSubjects, maxReason = 1000, 300
 )
 
-// look is one document to be looked at. It is read by it.
+// look is one document to read; at reads it.
 type look struct {
 	size int64
 	at   func() *finding
 }
 
-// flight is what is looked at at once.
+// flight limits what is read at once.
 type flight struct{ bytes *semaphore.Weighted }
 
 func newFlight() flight { return flight{semaphore.NewWeighted(maxInFlight)} }
 
-// look looks at all, in any order, and returns what was found, in theirs. What says the
-// same by the same signer as one before it is left out.
+// look reads all documents, in any order, and returns the findings in the order of looks. It
+// omits duplicates: the same content by the same signer as an earlier one.
 func (f flight) look(ctx context.Context, looks []look) []*finding {
 	out := make([]*finding, len(looks))
 	seen := known{first: map[said]int{}}
@@ -62,7 +63,7 @@ func (f flight) look(ctx context.Context, looks []look) []*finding {
 			return nil
 		})
 	}
-	_ = g.Wait() // none fails: a finding says what is wrong
+	_ = g.Wait() // never fails: a finding contains the error
 	kept := out[:0]
 	for _, found := range out {
 		if found != nil {
@@ -72,8 +73,8 @@ func (f flight) look(ctx context.Context, looks []look) []*finding {
 	return kept
 }
 
-// forget drops what a document says that does not count: it may be large, and there may
-// be many of them.
+// forget drops the content of a document that does not count: it may be large, and there may be
+// many.
 func (f *finding) forget() {
 	for _, err := range []*error{&f.damaged, &f.foreign, &f.misplaced} {
 		if *err == nil {
@@ -92,20 +93,20 @@ func (f *finding) forget() {
 	}
 }
 
-// said is what makes two findings the same.
+// said identifies equal findings.
 type said struct {
 	form                  Form
 	signer, predicateType string
 	predicate             [sha256.Size]byte
 }
 
-// known are the findings that count, each once.
+// known are the findings that count, without duplicates.
 type known struct {
 	mu    sync.Mutex
 	first map[said]int
 }
 
-// add puts a finding into its place, unless the same is there; the first in order stays.
+// add stores a finding at its index, unless an equal one exists; the first in order is kept.
 func (k *known) add(out []*finding, i int, f *finding) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -125,7 +126,7 @@ func (k *known) add(out []*finding, i int, f *finding) {
 	k.first[key], out[i] = i, f
 }
 
-// sizeOf is the size of the one layer of a referrer, as its manifest has it.
+// sizeOf returns the size of the only layer of a referrer, from its manifest.
 func sizeOf(img v1.Image) int64 {
 	m, err := img.Manifest()
 	if err != nil || len(m.Layers) != 1 {

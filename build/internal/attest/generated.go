@@ -6,8 +6,8 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// generatedFiles says what a provenance says of files that no commit has; "" if it says
-// nothing of them.
+// generatedFiles returns what a provenance says about uncommitted generated files; "" if it
+// says nothing.
 func generatedFiles(predicate json.RawMessage) string {
 	var p struct {
 		BuildDefinition struct {
@@ -19,7 +19,7 @@ func generatedFiles(predicate json.RawMessage) string {
 		} `json:"buildDefinition"`
 	}
 	if json.Unmarshal(predicate, &p) != nil {
-		return "" // another build type's
+		return "" // of another build type
 	}
 	return (&plan.Plan{Generated: p.BuildDefinition.InternalParameters.Plan.Generated}).GeneratedText()
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/sigstore/sigstore-go/pkg/verify"
 )
 
-// Identity is whom a keyless signer's certificate names: it is asked for here if there
-// is none yet. A key's signer has none, which is an error.
+// Identity returns the identity in a keyless signer's certificate, which it requests if there
+// is none yet. For the signer of a key it returns an error.
 func (s *Signer) Identity(ctx context.Context) (Identity, error) {
 	cert, err := s.certificate(ctx)
 	if err != nil {
@@ -24,8 +24,8 @@ func (s *Signer) Identity(ctx context.Context) (Identity, error) {
 	return Identity{Subject: summary.SubjectAlternativeName, Issuer: summary.Issuer}, nil
 }
 
-// CheckCertificate says whether this trust would accept the certificate of a keyless
-// signer: its chain, and its entry in a certificate transparency log.
+// CheckCertificate checks whether this trust would accept the certificate of a keyless signer:
+// its chain, and its entry in a certificate transparency log.
 func (t Trust) CheckCertificate(ctx context.Context, s *Signer) error {
 	if t.TrustedRoot == nil {
 		return errors.New("check the signer's certificate: there is no trusted root to verify it with")

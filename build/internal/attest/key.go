@@ -28,12 +28,11 @@ import (
 	"github.com/sigstore/cosign/v2/pkg/cosign"
 )
 
-// ErrPassword is the error of [OpenKey] for a password that does not fit the key.
+// ErrPassword is the error of [OpenKey] for a wrong password.
 var ErrPassword = errors.New("the password is wrong")
 
-// GenerateKey makes an ECDSA P-256 key pair. The private half is PKCS #8, encrypted
-// with the password in cosign's format (PEM type ENCRYPTED SIGSTORE PRIVATE KEY), the
-// public half is PEM.
+// GenerateKey makes an ECDSA P-256 key pair. The private key is PKCS #8, encrypted with the
+// password in cosign's format (PEM type ENCRYPTED SIGSTORE PRIVATE KEY). The public key is PEM.
 func GenerateKey(password []byte) (private, public []byte, err error) {
 	keys, err := cosign.GenerateKeyPair(func(bool) ([]byte, error) { return password, nil })
 	if err != nil {
@@ -42,7 +41,7 @@ func GenerateKey(password []byte) (private, public []byte, err error) {
 	return keys.PrivateBytes, keys.PublicBytes, nil
 }
 
-// NewDevelopmentKey makes an ECDSA P-256 key that is gone with the process.
+// NewDevelopmentKey makes an ECDSA P-256 key that exists only in this process.
 func NewDevelopmentKey() (*Key, error) {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -55,14 +54,14 @@ func NewDevelopmentKey() (*Key, error) {
 	return newKey(sv)
 }
 
-// PublicKey verifies what its private half has signed.
+// PublicKey verifies signatures of its private key.
 type PublicKey struct {
 	key      crypto.PublicKey
 	der      []byte
 	verifier signature.Verifier
 }
 
-// ParsePublicKey reads a public key in PEM (PKIX), as [GenerateKey] and cosign write it.
+// ParsePublicKey reads a public key in PEM (PKIX), as written by [GenerateKey] and cosign.
 func ParsePublicKey(pemBytes []byte) (*PublicKey, error) {
 	if block, _ := pem.Decode(pemBytes); block != nil && strings.Contains(block.Type, "PRIVATE KEY") {
 		return nil, errors.New("parse public key: this is a private key; name its public half, such as cosign.pub")
@@ -86,39 +85,37 @@ func newPublicKey(key crypto.PublicKey) (*PublicKey, error) {
 	return &PublicKey{key: key, der: der, verifier: verifier}, nil
 }
 
-// PEM is the key as cosign.pub holds it.
+// PEM returns the key in the format of cosign.pub.
 func (k *PublicKey) PEM() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: k.der})
 }
 
-// String is the fingerprint: sha256 of the key in PKIX.
+// String returns the fingerprint: the SHA-256 of the key in PKIX.
 func (k *PublicKey) String() string {
 	sum := sha256.Sum256(k.der)
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// Key is a private key that signs: one in memory, or one that a key management
-// service holds.
+// Key is a private key that signs: one in memory, or one in a key management service.
 type Key struct {
 	signer  signature.Signer
 	public  *PublicKey
 	details signature.AlgorithmDetails
 }
 
-// Public is the other half.
+// Public returns the public key.
 func (k *Key) Public() *PublicKey { return k.public }
 
-// KeyOptions are what [OpenKey] may ask for.
+// KeyOptions are options of [OpenKey].
 type KeyOptions struct {
-	// Password gives the password of an encrypted key; nil is an empty one. It is
-	// asked only after the key was found and looks like one.
+	// Password returns the password of an encrypted key; nil means an empty one. It is called
+	// only after a valid key was found.
 	Password func() ([]byte, error)
-	// LookupEnv serves references of the form env://NAME, as os.LookupEnv does.
+	// LookupEnv reads variables for env://NAME, like os.LookupEnv.
 	LookupEnv func(name string) (string, bool)
 }
 
-// providers are the key management services that sigstore knows, with the package
-// that brings each in.
+// providers are the key management services that sigstore supports, with the package of each.
 var providers = map[string]string{
 	"awskms":     "github.com/sigstore/sigstore/pkg/signature/kms/aws",
 	"azurekms":   "github.com/sigstore/sigstore/pkg/signature/kms/azure",
@@ -126,13 +123,13 @@ var providers = map[string]string{
 	"hashivault": "github.com/sigstore/sigstore/pkg/signature/kms/hashivault",
 }
 
-// OpenKey opens the private key that ref names: a file, env://NAME for a variable that
-// holds the key itself, or a key of a key management service (awskms://, azurekms://,
-// gcpkms://, hashivault://), whose provider the magefile imports. A wrong password is
-// [ErrPassword]. A key that is not [PublicKey.Verifiable] is refused.
+// OpenKey opens the private key ref: a file, env://NAME for a variable that contains the key,
+// or a key of a key management service (awskms://, azurekms://, gcpkms://, hashivault://),
+// whose provider the magefile imports. The error for a wrong password is [ErrPassword]. A key
+// that is not [PublicKey.Verifiable] is refused.
 func OpenKey(ctx context.Context, ref string, o KeyOptions) (*Key, error) {
 	if strings.Contains(ref, "-----BEGIN") {
-		// Its text must reach no log.
+		// The key must not appear in a log.
 		return nil, errors.New("open key: the reference is a key's own text; name its file, or env://NAME for the variable that holds it")
 	}
 	key, err := openKey(ctx, ref, o)
@@ -180,7 +177,7 @@ func openKMS(ctx context.Context, ref, scheme string) (*Key, error) {
 		linked = linked || strings.HasPrefix(ref, p)
 	}
 	switch {
-	// Asking the registry nevertheless would run a program named after the scheme.
+	// kms.Get would run a program named after an unknown scheme.
 	case !known && !linked:
 		return nil, fmt.Errorf("unknown scheme %q; known are a file's path, env://, awskms://, azurekms://, gcpkms:// and hashivault://", scheme)
 	case !linked:
@@ -200,7 +197,7 @@ func openKMS(ctx context.Context, ref, scheme string) (*Key, error) {
 	return key, nil
 }
 
-// decryptKey opens a key in cosign's format.
+// decryptKey decrypts a key in cosign's format.
 func decryptKey(b []byte, o KeyOptions) (*Key, error) {
 	block, _ := pem.Decode(b)
 	switch {
@@ -228,7 +225,7 @@ func decryptKey(b []byte, o KeyOptions) (*Key, error) {
 	return newKey(sv)
 }
 
-// newKey takes a key over whose signatures stock clients verify.
+// newKey returns a key after a check that standard clients verify its signatures.
 func newKey(sv signature.SignerVerifier) (*Key, error) {
 	key, err := anyKey(sv)
 	if err == nil {
@@ -264,7 +261,7 @@ func (k *Key) GetSigningAlgorithm() protocommon.PublicKeyDetails {
 	return k.details.GetSignatureAlgorithm()
 }
 
-// GetHint is what cosign writes into a bundle for a key: its sha256 in base64.
+// GetHint returns the key hint that cosign writes into a bundle: the key's SHA-256 in base64.
 func (k *Key) GetHint() []byte {
 	sum := sha256.Sum256(k.public.der)
 	return []byte(base64.StdEncoding.EncodeToString(sum[:]))
@@ -286,7 +283,7 @@ func (k *Key) GetPublicKey() crypto.PublicKey { return k.public.key }
 
 func (k *Key) GetPublicKeyPem() (string, error) { return string(k.public.PEM()), nil }
 
-// SignData gives the signature of data, and data's digest.
+// SignData returns the signature of data, and data's digest.
 func (k *Key) SignData(ctx context.Context, data []byte) (sig, digest []byte, err error) {
 	sig, err = k.signer.SignMessage(bytes.NewReader(data), options.WithContext(ctx))
 	if err != nil {
@@ -297,7 +294,7 @@ func (k *Key) SignData(ctx context.Context, data []byte) (sig, digest []byte, er
 	return sig, h.Sum(nil), nil
 }
 
-// pathCause drops the path from an error whose caller names it.
+// pathCause removes the path from an error, because the caller names it.
 func pathCause(err error) error {
 	var pathErr *fs.PathError
 	if errors.As(err, &pathErr) {

@@ -15,10 +15,10 @@ import (
 	"github.com/sigstore/sigstore/pkg/signature/options"
 )
 
-// Verifiable returns an error for a key whose signatures only some clients verify. With
-// --key, cosign 2 hashes with SHA-256 whatever the key is, and cosign 3 as the kind of key
-// asks for; Kyverno and policy-controller do as cosign 2. They agree on ECDSA P-256 and on
-// RSA with PKCS #1 v1.5.
+// Verifiable returns an error for a key whose signatures only some clients verify. With --key,
+// cosign 2 always hashes with SHA-256; cosign 3 uses the hash for the kind of key; Kyverno and
+// policy-controller behave like cosign 2. All agree for ECDSA P-256 and for RSA with PKCS #1
+// v1.5.
 func (k *PublicKey) Verifiable() error {
 	switch key := k.key.(type) {
 	case *ecdsa.PublicKey:
@@ -34,7 +34,7 @@ func (k *PublicKey) Verifiable() error {
 	return fmt.Errorf(`the key is of the kind %s, whose signatures cosign 2 and policies for clusters do not verify with a public key; use ECDSA P-256, which "mage keys" makes, or RSA with 2048, 3072 or 4096 bits`, kind(k.key))
 }
 
-// kind names a key's algorithm and size.
+// kind returns a key's algorithm and size.
 func kind(key crypto.PublicKey) string {
 	switch key := key.(type) {
 	case *ecdsa.PublicKey:
@@ -47,8 +47,8 @@ func kind(key crypto.PublicKey) string {
 	return fmt.Sprintf("%T", key)
 }
 
-// probe has the key of a service sign something, and verifies that as cosign does with the
-// public half. A service may hash or pad in a way of its own.
+// probe lets the key of a service sign something, and verifies it with the public key like
+// cosign. A service may use a different hash or padding.
 func probe(ctx context.Context, sv signature.Signer, public crypto.PublicKey) error {
 	const message = "thimble: does the public half verify this?"
 	sig, err := sv.SignMessage(bytes.NewReader([]byte(message)), options.WithContext(ctx))

@@ -22,15 +22,15 @@ import (
 	"github.com/sigstore/cosign/v2/pkg/oci"
 )
 
-// Identity is who a keyless signature must be of: the certificate's subject (an email
-// address or URI) and the issuer of the token that it was given for, each as a value or
-// as a regular expression that matches all of it.
+// Identity is the required signer of a keyless signature: the certificate's subject (an email
+// address or URI) and the issuer of the token, each as a value or as a regular expression that
+// must match the whole value.
 type Identity struct {
 	Subject, SubjectRegexp string
 	Issuer, IssuerRegexp   string
 }
 
-// String is the identity as a report names it.
+// String returns the identity in the form used in a report.
 func (i Identity) String() string {
 	subject, issuer := i.Subject, i.Issuer
 	if subject == "" {
@@ -44,33 +44,32 @@ func (i Identity) String() string {
 
 // Trust says whose signatures count.
 type Trust struct {
-	// Keys are the public keys of which any may have signed: the old and the new one
-	// while keys are rotated.
+	// Keys are public keys; a signature by any of them counts. There are several while keys are
+	// rotated.
 	Keys []*PublicKey
-	// Identities are those of which any may have signed without a key. They need
-	// TrustedRoot.
+	// Identities are keyless signers; a signature by any of them counts. They need TrustedRoot.
 	Identities []Identity
 	// TrustedRoot has the certificates and keys of the Sigstore services: see
-	// root.NewTrustedRootFromJSON. With keys alone it is needed only for RequireLog
-	// and RequireTimestamp.
+	// root.NewTrustedRootFromJSON. If there are only keys, it is needed only for RequireLog and
+	// RequireTimestamp.
 	TrustedRoot root.TrustedMaterial
 
-	// RequireLog asks for a transparency log's entry, RequireTimestamp for a timestamp
-	// authority's, of signatures by keys.
+	// RequireLog requires a transparency log entry for signatures by keys, RequireTimestamp
+	// requires a timestamp of an authority.
 	RequireLog, RequireTimestamp bool
 
-	// A keyless signature needs an entry in a transparency log, an entry of its
-	// certificate in a certificate transparency log, and a time that a log or a
-	// timestamp authority vouches for. The first two can be waived, for a private
-	// Sigstore without such logs.
+	// A keyless signature needs an entry in a transparency log, an entry of its certificate in
+	// a certificate transparency log, and a time from a log or a timestamp authority.
+	// AllowUnlogged and AllowNoSCT waive the first two, for a private Sigstore without such
+	// logs.
 	AllowUnlogged, AllowNoSCT bool
-	// TagsUnlogged waives the transparency log's entry for the old form alone, which
-	// has no place for an entry of a Rekor log of version 2.
+	// TagsUnlogged waives the transparency log entry only for the old form, which cannot
+	// contain an entry of a Rekor log of version 2.
 	TagsUnlogged bool
 }
 
-// Of is the trust in what a signer makes, and in nobody else. An identity's signer counts
-// as the identities that t names.
+// Of returns a Trust that accepts only signatures of this signer. For a keyless signer it
+// accepts the identities of t.
 func (t Trust) Of(signer *Signer) Trust {
 	if signer.public == nil {
 		t.Keys = nil
@@ -80,7 +79,7 @@ func (t Trust) Of(signer *Signer) Trust {
 	return t
 }
 
-// check finds what makes a Trust useless.
+// check returns an error for a Trust that cannot accept any signature.
 func (t Trust) check() error {
 	switch {
 	case len(t.Keys) == 0 && len(t.Identities) == 0:
@@ -96,7 +95,7 @@ func (t Trust) check() error {
 	return nil
 }
 
-// whole makes an expression match all of a value.
+// whole makes a regular expression match the whole value.
 func whole(expr string) string {
 	if expr == "" {
 		return ""
@@ -124,10 +123,10 @@ func (t Trust) material(key *PublicKey) root.TrustedMaterial {
 	return material{t.TrustedRoot, key}
 }
 
-// bundleSigner says who signed a bundle, if that is somebody expected. For an image,
-// b is unparsed and artifact is verify.WithoutArtifactUnsafe: what a statement is about
-// is compared by the caller, who can then say what it is about instead. artifact is called
-// for each key or identity, since one attempt reads to the end.
+// bundleSigner returns the signer of a bundle, if it is an expected one. For an image, b is
+// unparsed and artifact is verify.WithoutArtifactUnsafe: the caller compares the statement's
+// subject, and can then report the actual subject. artifact is called for each key or identity,
+// because each attempt reads to the end.
 func (t Trust) bundleSigner(b verify.SignedEntity, artifact func() verify.ArtifactPolicyOption) (string, error) {
 	content, err := b.VerificationContent()
 	if err != nil {
@@ -170,9 +169,9 @@ func (t Trust) bundleSigner(b verify.SignedEntity, artifact func() verify.Artifa
 	})
 }
 
-// unparsed is a bundle without its statement. The caller has read that already, and
-// sigstore-go would make a tree of the predicate, which nobody looks at, and which for an
-// SBOM takes longer than all the rest of the verification.
+// unparsed is a bundle without its statement, which the caller has already read. sigstore-go
+// would parse the predicate into an unused tree; for an SBOM this takes longer than the rest of
+// the verification.
 type unparsed struct{ *bundle.Bundle }
 
 func (b unparsed) SignatureContent() (verify.SignatureContent, error) {
@@ -188,8 +187,8 @@ type unparsedEnvelope struct{ *bundle.Envelope }
 func (e unparsedEnvelope) EnvelopeContent() verify.EnvelopeContent { return e }
 func (e unparsedEnvelope) Statement() (*in_toto.Statement, error)  { return nil, nil }
 
-// oldSigner is bundleSigner for the old form: check is cosign's function for a
-// signature or for an attestation.
+// oldSigner is bundleSigner for the old form. check is cosign's function for a signature or for
+// an attestation.
 func (t Trust) oldSigner(ctx context.Context, sig oci.Signature, check func(context.Context, oci.Signature, v1.Hash, *cosign.CheckOpts) (bool, error)) (string, error) {
 	if t.TagsUnlogged {
 		t.AllowUnlogged, t.RequireLog = true, false
@@ -206,10 +205,10 @@ func (t Trust) oldSigner(ctx context.Context, sig oci.Signature, check func(cont
 	if err != nil {
 		return "", fmt.Errorf("read certificate: %w", err)
 	}
-	// No digest: what is signed is compared by the caller.
+	// No digest: the caller compares what is signed.
 	run := func(co *cosign.CheckOpts) (err error) {
-		// cosign's functions for the old form take much of a layer's annotations on
-		// trust, and panic where somebody has made them up.
+		// cosign's functions for the old form trust many of a layer's annotations, and panic if
+		// these are forged.
 		defer func() {
 			if p := recover(); p != nil {
 				err = fmt.Errorf("it is malformed: %v", p)
@@ -220,7 +219,7 @@ func (t Trust) oldSigner(ctx context.Context, sig oci.Signature, check func(cont
 		_, err = check(ctx, sig, v1.Hash{}, co)
 		return err
 	}
-	// Looked at before, since cosign prints what it finds wrong with a timestamp.
+	// Checked first, because cosign prints what is wrong with a timestamp.
 	stamped := func() error {
 		if err := t.stamped(sig, stamp.SignedRFC3161Timestamp); err != nil {
 			return fmt.Errorf("its timestamp does not verify: %w", err)
@@ -267,8 +266,8 @@ func (t Trust) oldSigner(ctx context.Context, sig oci.Signature, check func(cont
 	})
 }
 
-// stamped verifies a timestamp of the old form, which is of a .sig layer's signature, but
-// of a whole .att layer.
+// stamped verifies a timestamp of the old form. For a .sig layer it is of the signature, for an
+// .att layer of the whole layer.
 func (t Trust) stamped(sig oci.Signature, stamp []byte) error {
 	signed, err := sig.Signature()
 	if err == nil && len(signed) == 0 {
@@ -318,7 +317,7 @@ func (t Trust) certificateSigner(cert *x509.Certificate, check func(verify.Certi
 		if err != nil {
 			return "", fmt.Errorf("read expected identity: %w", err)
 		}
-		// Before the rest, so that the reason is this one.
+		// Checked first, so that the error gives this reason.
 		if err := id.Verify(summary); err != nil {
 			errs = append(errs, fmt.Sprintf("it is signed by %s, not by %s", is, want))
 			continue
@@ -332,8 +331,8 @@ func (t Trust) certificateSigner(cert *x509.Certificate, check func(verify.Certi
 	return "", errors.New(joinDistinct(errs))
 }
 
-// certificateError tells a certificate of somebody else's authority from one that was
-// not valid at the time; the libraries do not, or each in other words.
+// certificateError distinguishes a certificate of an unknown authority from one that was not
+// valid at that time. The libraries do not, or use different messages.
 func (t Trust) certificateError(cert *x509.Certificate, err error) error {
 	if text := err.Error(); !strings.Contains(text, "leaf certificate verification failed") && !strings.Contains(text, "checking expiry on certificate") {
 		return err
@@ -352,7 +351,7 @@ func joinDistinct(s []string) string {
 	return strings.Join(slices.Compact(s), "; ")
 }
 
-// oneLine keeps a report's table a table.
+// oneLine removes line breaks, so that a report's table stays a table.
 func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
 
 func sha256Of(b []byte) v1.Hash {

@@ -12,21 +12,21 @@ import (
 	"golang.org/x/mod/semver"
 )
 
-// Released is the predicate of type [ReleaseType]: what a release says of a digest that it
+// Released is the predicate of type [ReleaseType]: what a release says about a digest that it
 // tags. docs/verifying.md describes it.
 type Released struct {
-	// Image is the image's name in the plan, and Images are the names of all of the plan's
-	// images, sorted.
+	// Image is the image's name in the plan. Images are the names of all images of the plan,
+	// sorted.
 	Image  string   `json:"image"`
 	Images []string `json:"images"`
 	// Version is the release's, such as v1.2.3.
 	Version string `json:"version"`
-	// Tags are those that the release sets, sorted.
+	// Tags are the tags that the release sets, sorted.
 	Tags []string `json:"tags"`
 }
 
-// Statement is what is signed. One that is stored already suffices if it says the same of
-// all these tags, and perhaps of more.
+// Statement returns the statement to sign. A stored statement is sufficient if it says the same
+// about all these tags; it may contain more tags.
 func (r Released) Statement() (Statement, error) {
 	r.Images, r.Tags = sorted(r.Images), sorted(r.Tags)
 	predicate, err := json.Marshal(r)
@@ -53,29 +53,29 @@ func readReleased(predicate json.RawMessage) (Released, error) {
 	return r, nil
 }
 
-// names says whether the release has this tag or version.
+// names reports whether the release has this tag or version.
 func (r Released) names(tag string) bool {
 	return slices.Contains(r.Tags, tag) || isVersion(tag) && strings.TrimPrefix(tag, "v") == strings.TrimPrefix(r.Version, "v")
 }
 
-// isVersion says whether a tag is a version of Semantic Versioning 2.0, with or without a v
-// before it: it promises one release, and v1 or latest do not.
+// isVersion reports whether a tag is a version of Semantic Versioning 2.0, with or without a
+// leading v. Such a tag identifies one release; v1 or latest do not.
 func isVersion(tag string) bool {
 	tag = strings.TrimPrefix(tag, "v")
 	core, _, _ := strings.Cut(tag, "-")
 	return strings.Count(core, ".") == 2 && semver.IsValid("v"+tag)
 }
 
-// Reference is the name by which an image was asked for.
+// Reference is the name by which an image was requested.
 type Reference struct {
-	// Repository is the repository's path, and Tag the tag, if there was one.
+	// Repository is the path of the repository. Tag is the tag, if there was one.
 	Repository, Tag string
 }
 
-// Check compares the name with the releases of the digest, each with the repositories that
-// it was signed for. It returns an error if the tag is a version that none of them names, or
-// if the repository has the name of another image of one of their plans. Any other tag or
-// repository may be anybody's choice.
+// Check compares the name with the releases of the digest, each with the repositories that it
+// was signed for. It returns an error if the tag is a version that no release has, or if the
+// repository has the name of another image of one of their plans. Any other tag or repository
+// is allowed.
 func (r Reference) Check(releases []Released, signedFor []string) error {
 	if r.Tag != "" && isVersion(r.Tag) && !slices.ContainsFunc(releases, func(s Released) bool { return s.names(r.Tag) }) {
 		if len(releases) == 0 {
@@ -93,7 +93,7 @@ func (r Reference) Check(releases []Released, signedFor []string) error {
 	return nil
 }
 
-// describe names images and versions, the oldest version first.
+// describe returns images and versions as text, the oldest version first.
 func describe(releases []Released) string {
 	releases = slices.Clone(releases)
 	slices.SortFunc(releases, func(a, b Released) int {
@@ -109,7 +109,7 @@ func describe(releases []Released) string {
 	return strings.Join(slices.Compact(all), ", ")
 }
 
-// released checks the name that an image was asked for by, and says which release it is.
+// released checks the name by which an image was requested, and reports which release it is.
 // Only statements of an expected signer count.
 func (v *verification) released(root subject, found []*finding) {
 	var releases []Released
@@ -135,7 +135,7 @@ func (v *verification) released(root subject, found []*finding) {
 	}
 }
 
-// names are the names under which a statement is about a digest.
+// names returns the names under which a statement is about a digest.
 func (s *inToto) names(digest v1.Hash) []string {
 	var all []string
 	for _, r := range s.Subject {

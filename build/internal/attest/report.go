@@ -10,20 +10,20 @@ import (
 // ErrRefused is the error of [Verify] when a check failed; the report says which.
 var ErrRefused = errors.New("verification failed")
 
-// Outcome is how a check ended.
+// Outcome is the result of a check.
 type Outcome string
 
 const (
 	Passed Outcome = "passed"
 	Failed Outcome = "failed"
-	// Ignored is something that neither helps nor harms, such as a signature by
-	// somebody else beside the expected one.
+	// Ignored is something that has no effect, such as an additional signature by another
+	// signer.
 	Ignored Outcome = "ignored"
 )
 
 // Check is one row of a report.
 type Check struct {
-	// Check names what was looked at: "manifest", "content", "signature", a predicate type's
+	// Check names what was checked: "manifest", "content", "signature", a predicate type's
 	// short name ("spdx", "cyclonedx", "provenance", "test-result", "release") or the type,
 	// "source", "platforms", "stored".
 	Check string `json:"check"`
@@ -31,7 +31,7 @@ type Check struct {
 	Subject  string `json:"subject"`
 	Platform string `json:"platform,omitempty"`
 	Form     Form   `json:"form,omitempty"`
-	// Executables are the platforms whose executables an SBOM of the index names.
+	// Executables are the platforms whose executables are in an SBOM of the index.
 	Executables []string `json:"executables,omitempty"`
 	Outcome     Outcome  `json:"outcome"`
 	// Detail is one line: who signed, or why the check failed.
@@ -45,7 +45,7 @@ type Report struct {
 	Checks []Check `json:"checks"`
 }
 
-// Err is nil when no check failed, and otherwise an [ErrRefused] with the reasons.
+// Err returns nil if no check failed, and otherwise an [ErrRefused] with the reasons.
 func (r Report) Err() error {
 	failed := r.failures()
 	if len(failed) == 0 {
@@ -54,8 +54,8 @@ func (r Report) Err() error {
 	return fmt.Errorf("verify %s@%s: %w: %s", r.Name, r.Digest, ErrRefused, strings.Join(failed, "; "))
 }
 
-// Refusal is the error of a verification in one line: [ErrRefused] with the first reasons, since
-// many checks can fail for one. Any other error is returned as it is.
+// Refusal returns the error of a verification in one line: [ErrRefused] with the first reasons,
+// because one problem can make many checks fail. It does not change any other error.
 func (r Report) Refusal(err error) error {
 	if !errors.Is(err, ErrRefused) {
 		return err
@@ -67,7 +67,7 @@ func (r Report) Refusal(err error) error {
 	return fmt.Errorf("verify %s@%s: %w: %s%s", r.Name, r.Digest, ErrRefused, strings.Join(reasons, "; "), more)
 }
 
-// failures are the checks that failed, and why.
+// failures returns the checks that failed, with the reasons.
 func (r Report) failures() (all []string) {
 	for _, c := range r.Checks {
 		if c.Outcome == Failed {
@@ -77,7 +77,7 @@ func (r Report) failures() (all []string) {
 	return all
 }
 
-// shortNames are what reports call the predicate types.
+// shortNames are the names of the predicate types in reports.
 var shortNames = map[string]string{
 	SignatureType:  "signature",
 	SPDXType:       "spdx",

@@ -12,13 +12,13 @@ import (
 type Required struct {
 	Subject v1.Hash
 	Form    Form
-	// Statement is what must be said. That of [SignatureType] is the image's signature.
+	// Statement is the required statement. That of [SignatureType] is the image's signature.
 	Statement Statement
 }
 
-// Require lists what must be stored about the subjects: the signature of each, unless it
-// is only attested, and each of its statements, in each of the forms; none is both forms.
-// The list comes from what is to be said, never from what is stored.
+// Require lists what must be stored about the subjects, in each of the forms (none means both):
+// the signature of each, unless it is only attested, and each of its statements. The list
+// depends only on the subjects, never on what is stored.
 func Require(subjects []Subject, forms []Form) []Required {
 	var all []Required
 	for _, s := range subjects {
@@ -31,7 +31,7 @@ func Require(subjects []Subject, forms []Form) []Required {
 	return all
 }
 
-// said are the statements about a subject, each once; the first is its signature.
+// said returns the statements about a subject, without duplicates; the first is its signature.
 func (s Subject) said() []Statement {
 	var all []Statement
 	if !s.AttestOnly {
@@ -47,7 +47,7 @@ func (s Subject) said() []Statement {
 	return all
 }
 
-// written are the forms that an empty list of them means.
+// written returns the forms; both if there are none.
 func written(forms []Form) []Form {
 	if len(forms) == 0 {
 		return []Form{Bundles, Tags}
@@ -55,13 +55,13 @@ func written(forms []Form) []Form {
 	return forms
 }
 
-// satisfy returns for each of the required the finding that satisfies it, or nil. A finding
-// satisfies one of them. It must be valid, in the required form, and say the same but for
-// the metadata of the run, or say enough (see [Statement.Suffices]).
+// satisfy returns for each required statement the finding that satisfies it, or nil. Each
+// finding satisfies at most one. It must be valid, in the required form, and equal except for
+// the metadata of the run, or sufficient (see [Statement.Suffices]).
 func satisfy(required []Required, findings []*finding) []*finding {
 	by := make([]*finding, len(required))
 	taken := make([]bool, len(findings))
-	// Nearly always the bytes are equal, and nothing has to be parsed.
+	// Usually the bytes are equal, and nothing has to be parsed.
 	compact := make([][]byte, len(required))
 	for i, r := range required {
 		var b bytes.Buffer

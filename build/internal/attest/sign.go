@@ -17,18 +17,18 @@ import (
 	"github.com/sigstore/cosign/v2/pkg/oci"
 )
 
-// Subject is an image or an index to be signed, and what is to be said about it.
+// Subject is an image or an index to be signed, with the statements about it.
 type Subject struct {
-	// Name is the repository, such as ghcr.io/acme/api: it is in the signature of the
-	// old form and in statements.
+	// Name is the repository, such as ghcr.io/acme/api. It is part of the old form's signature
+	// and of statements.
 	Name string
 	// Descriptor has the manifest's media type, digest and size in bytes.
 	Descriptor v1.Descriptor
 	Statements []Statement
-	// AttestOnly leaves out the signature of the image itself: its statements are
-	// somebody's who did not make it.
+	// AttestOnly makes no signature of the image itself, because the signer of the statements
+	// did not make the image.
 	AttestOnly bool
-	// Stored is what is there already.
+	// Stored is what already exists.
 	Stored Stored
 }
 
@@ -38,8 +38,8 @@ type Options struct {
 	Forms []Form
 	// Created is the time in the referrers' annotations: the plan's epoch.
 	Created time.Time
-	// Trust is what a signature needs to count as already there, such as an entry in a log.
-	// Only the signer's own signatures count, whomever else it names (see [Trust.Of]).
+	// Trust says what an existing signature needs to count, such as an entry in a log. Only the
+	// signer's signatures count, whatever signers it names (see [Trust.Of]).
 	Trust Trust
 	// Parallel is how many signatures are made and recorded at once; 0 is 8.
 	Parallel int
@@ -48,31 +48,31 @@ type Options struct {
 // Signed is what Sign made for one subject.
 type Signed struct {
 	Digest v1.Hash
-	// Bundles are the referrers that were not there.
+	// Bundles are the new referrers.
 	Bundles []v1.Image
-	// Signatures and Attestations are the whole new images for [SignatureTag] and
-	// [AttestationTag]; nil where what is stored stays as it is.
+	// Signatures and Attestations are the complete new images for [SignatureTag] and
+	// [AttestationTag]; nil if the stored image does not change.
 	Signatures, Attestations v1.Image
-	// Made counts the signatures that were made; 0 when everything was there, or was made
-	// from what is there in the other form.
+	// Made is the number of new signatures. It is 0 if everything existed, or was converted
+	// from the other form.
 	Made int
-	// Found is the subject's Stored, as it was given. Nothing that is new is in it.
+	// Found is the subject's Stored, unchanged, without anything new.
 	Found Stored
 }
 
 // part is something to be signed for a subject, and where its signature is stored.
 type part struct {
 	statement Statement
-	bundle    *protobundle.Bundle // as it was found, or made
+	bundle    *protobundle.Bundle // existing or new
 	message   *protobundle.Bundle // signature of the simple signing payload
 	stamp     []byte              // timestamp of the envelope in the old form
 	have      map[Form]bool
 }
 
-// Sign signs every subject and each of its statements, in every form that is asked
-// for, unless that is there: it is signed by the same key or identity, and its predicate is
-// equal without the metadata of the run, or suffices for another reason. It gives results in the order of the subjects.
-// When ctx ends or something fails, nothing is given.
+// Sign signs every subject and each of its statements, in every requested form. It skips what
+// the same key or identity has signed already, if the predicate is equal except for the
+// metadata of the run, or sufficient for another reason. The results are in the order of the
+// subjects. If ctx ends or something fails, nothing is returned.
 func Sign(ctx context.Context, signer *Signer, subjects []Subject, o Options) ([]Signed, error) {
 	forms := written(o.Forms)
 	for _, f := range forms {
@@ -94,8 +94,7 @@ func Sign(ctx context.Context, signer *Signer, subjects []Subject, o Options) ([
 		if err := s.check(); err != nil {
 			return nil, fmt.Errorf("sign %s: %w", s.Name, err)
 		}
-		// A signature that is stored twice, as a subject that is named twice would be,
-		// is one too many.
+		// A subject that is named twice would get its signature twice.
 		for _, other := range subjects[:i] {
 			if other.Descriptor.Digest == s.Descriptor.Digest && other.Name == s.Name {
 				return nil, fmt.Errorf("sign %s: %s is named twice", s.Name, s.Descriptor.Digest)
@@ -103,8 +102,7 @@ func Sign(ctx context.Context, signer *Signer, subjects []Subject, o Options) ([
 		}
 		parts[i] = subjects[i].parts(ctx, trust, signer.oldTrust(trust))
 	}
-	// Only now, since a goroutine that runs while a subject is refused would have to be
-	// waited for.
+	// Start only now: if a subject is refused, no goroutine has to be waited for.
 	for i, s := range subjects {
 		for _, p := range parts[i] {
 			if err := p.start(gctx, g, signer, s, forms); err != nil {
@@ -143,11 +141,11 @@ func (s Subject) check() error {
 	return nil
 }
 
-// oldTrust is what the old form of this signer's signatures can be held to: it has no
-// place for an entry of a log of version 2.
+// oldTrust returns what this signer's signatures in the old form must satisfy: this form cannot
+// contain an entry of a log of version 2.
 func (s *Signer) oldTrust(t Trust) Trust {
 	if len(t.Identities) == 0 && !t.RequireLog {
-		return t // nothing of a log is asked for
+		return t // no log entry is required
 	}
 	if !slices.ContainsFunc(s.services.Logs, func(l Log) bool { return l.Version == 1 }) {
 		t.TagsUnlogged = true
@@ -155,15 +153,15 @@ func (s *Signer) oldTrust(t Trust) Trust {
 	return t
 }
 
-// parts lists what is to be signed, with what is there of it in either form: the forms
-// share envelopes.
+// parts lists what is to be signed, with the existing signatures in either form, because the
+// forms share envelopes.
 func (s *Subject) parts(ctx context.Context, bundles, tags Trust) []*part {
 	var parts []*part
 	for _, st := range s.said() {
 		parts = append(parts, &part{statement: st, have: map[Form]bool{}})
 	}
 	if bundles.check() != nil {
-		return parts // nobody is expected, so nothing counts
+		return parts // no signer is expected, so nothing counts
 	}
 	findings := s.Stored.findings(ctx, s.Descriptor.Digest, bundles, tags)
 	s.Stored.looked = &looked{stored: s.Stored, digest: s.Descriptor.Digest, bundles: bundles, tags: tags, findings: findings}
@@ -180,7 +178,7 @@ func (s *Subject) parts(ctx context.Context, bundles, tags Trust) []*part {
 	return parts
 }
 
-// start signs what is missing of a part. An attestation's envelope serves both forms.
+// start signs what is missing of a part. Both forms use the same envelope of an attestation.
 func (p *part) start(ctx context.Context, g *errgroup.Group, signer *Signer, s Subject, forms []Form) error {
 	digest := s.Descriptor.Digest
 	isSignature := p.statement.PredicateType == SignatureType
@@ -292,8 +290,8 @@ func (s Subject) assemble(parts []*part, forms []Form, created time.Time) (Signe
 	return out, nil
 }
 
-// SignBlob signs bytes, such as checksums.txt, and gives the Sigstore bundle in JSON
-// that lies beside them.
+// SignBlob signs bytes, such as checksums.txt, and returns the Sigstore bundle in JSON, to be
+// stored beside them.
 func SignBlob(ctx context.Context, signer *Signer, blob []byte) ([]byte, error) {
 	b, err := signer.sign(ctx, &sign.PlainData{Data: blob})
 	if err != nil {
@@ -302,7 +300,7 @@ func SignBlob(ctx context.Context, signer *Signer, blob []byte) ([]byte, error) 
 	return encodeBundle(b)
 }
 
-// VerifyBlob verifies a bundle of [SignBlob], and says who signed.
+// VerifyBlob verifies a bundle of [SignBlob], and returns the signer.
 func VerifyBlob(blob, bundleJSON []byte, trust Trust) (signer string, err error) {
 	if err := trust.check(); err != nil {
 		return "", fmt.Errorf("verify blob: %w", err)

@@ -17,8 +17,7 @@ type Log struct {
 	Version uint32
 }
 
-// Services are what a signature is recorded with. Each is left out when it is not
-// named, and none is named by default.
+// Services record a signature. Only named services are used; none is named by default.
 type Services struct {
 	Logs []Log
 	// TimestampAuthorities are the full URLs of RFC 3161 endpoints, such as
@@ -35,13 +34,13 @@ type Services struct {
 type Keyless struct {
 	// Fulcio is the instance's URL.
 	Fulcio string
-	// Token gives an OpenID Connect identity token for the audience that Fulcio wants:
-	// see [TokenSource]. It is asked once for each certificate.
+	// Token returns an OpenID Connect identity token for the audience of Fulcio: see
+	// [TokenSource]. It is called once for each certificate.
 	Token func(context.Context) (string, error)
 }
 
-// Signer signs with one key, or with one identity and a key that lives as long as the
-// Signer. It may be used by several goroutines.
+// Signer signs with one key, or with one identity and a key that exists as long as the Signer.
+// It is safe for concurrent use.
 type Signer struct {
 	keypair  sign.Keypair
 	public   *PublicKey   // of a long-lived key
@@ -57,10 +56,10 @@ func NewSigner(key *Key, services Services) (*Signer, error) {
 	return &Signer{keypair: key, public: key.public, services: services}, nil
 }
 
-// NewKeylessSigner makes the signer of an identity. Nothing is asked for before the
-// first signature. A keyless signature can be verified after its certificate has
-// expired only with a time that somebody vouches for, so a log of version 1 or a
-// timestamp authority is required; a log of version 2 gives no time.
+// NewKeylessSigner makes the signer of an identity. It requests nothing before the first
+// signature. A keyless signature can be verified after its certificate has expired only with a
+// trusted time, so a log of version 1 or a timestamp authority is required; a log of version 2
+// gives no time.
 func NewKeylessSigner(k Keyless, services Services) (*Signer, error) {
 	if k.Fulcio == "" || k.Token == nil {
 		return nil, errors.New("make keyless signer: the URL of Fulcio and a source of identity tokens are needed")
@@ -95,10 +94,10 @@ func (s Services) check() error {
 	return nil
 }
 
-// PublicKey is the key that verifies what the signer signs; nil for an identity.
+// PublicKey returns the key that verifies the signer's signatures; nil for an identity.
 func (s *Signer) PublicKey() *PublicKey { return s.public }
 
-// sign signs the content and has it recorded.
+// sign signs the content and records the signature.
 func (s *Signer) sign(ctx context.Context, content sign.Content) (*protobundle.Bundle, error) {
 	o := sign.BundleOptions{Context: ctx}
 	if s.cert != nil {
@@ -125,7 +124,7 @@ func (s *Signer) authority(url string) *sign.TimestampAuthority {
 	})
 }
 
-// stamp is the first authority's timestamp of the data; nil where there is no authority.
+// stamp returns the first authority's timestamp of the data; nil if there is no authority.
 func (s *Signer) stamp(ctx context.Context, data []byte) ([]byte, error) {
 	if len(s.services.TimestampAuthorities) == 0 {
 		return nil, nil

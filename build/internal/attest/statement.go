@@ -9,17 +9,17 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// The predicate types that a release is described with. A bundle of [SignatureType] is
-// an image's signature; cosign gives it no predicate.
+// The predicate types that describe a release. A bundle of [SignatureType] is an image's
+// signature; cosign gives it no predicate.
 const (
 	SignatureType  = "https://sigstore.dev/cosign/sign/v1"
 	SPDXType       = "https://spdx.dev/Document"
 	CycloneDXType  = "https://cyclonedx.org/bom"
 	ProvenanceType = "https://slsa.dev/provenance/v1"
 	TestResultType = "https://in-toto.io/attestation/test-result/v0.1"
-	// SummaryType is a verifier's summary (SLSA VSA v1).
+	// SummaryType is a verification summary (SLSA VSA v1).
 	SummaryType = "https://slsa.dev/verification_summary/v1"
-	// ReleaseType is a release's word on which version a digest is: see [Released].
+	// ReleaseType says which version a digest is: see [Released].
 	ReleaseType = "https://github.com/thimble-build/thimble/blob/main/docs/verifying.md#release-v1"
 )
 
@@ -28,16 +28,16 @@ const (
 	payloadType   = "application/vnd.in-toto+json"
 )
 
-// Statement is what is said of a subject: a predicate, which is JSON, and its type.
+// Statement is a statement about a subject: a predicate, which is JSON, and its type.
 type Statement struct {
 	PredicateType string
 	Predicate     json.RawMessage
-	// Suffices says whether a predicate that is stored says enough, so that this one need
-	// not be made, where it may differ in more than the metadata of the run; nil: never.
+	// Suffices reports whether a stored predicate is sufficient instead of this one, although
+	// it differs in more than the metadata of the run; nil: never.
 	Suffices func(stored json.RawMessage) bool
 }
 
-// inToto is an in-toto statement, v1 or v0.1, which differ in their type only.
+// inToto is an in-toto statement, v1 or v0.1, which differ only in their type.
 type inToto struct {
 	Type          string          `json:"_type"`
 	Subject       resources       `json:"subject"`
@@ -74,7 +74,7 @@ func (r *resources) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// encode gives the statement about a digest, as it is signed.
+// encode returns the statement about a digest, as it is signed.
 func (s Statement) encode(name string, digest v1.Hash) ([]byte, error) {
 	st := inToto{
 		Type:          statementType,
@@ -111,7 +111,7 @@ func decodeStatement(payload []byte) (*inToto, error) {
 	return &st, nil
 }
 
-// about says whether the statement has this digest as a subject.
+// about reports whether the statement has this digest as a subject.
 func (s *inToto) about(digest v1.Hash) bool {
 	for _, r := range s.Subject {
 		if r.Digest[digest.Algorithm] == digest.Hex {
@@ -121,15 +121,15 @@ func (s *inToto) about(digest v1.Hash) bool {
 	return false
 }
 
-// same says whether two predicates of one type are equal but for the metadata of the
-// run that made them: a provenance's invocation and times, a summary's time.
+// same reports whether two predicates of one type are equal except for the metadata of the run:
+// the invocation and times of a provenance, the time of a summary.
 func same(predicateType string, a, b json.RawMessage) bool {
 	x, errX := withoutRun(predicateType, a)
 	y, errY := withoutRun(predicateType, b)
 	return errX == nil && errY == nil && bytes.Equal(x, y)
 }
 
-// withoutRun is the predicate in one order of keys, without the run's metadata.
+// withoutRun returns the predicate with sorted keys, without the run's metadata.
 func withoutRun(predicateType string, predicate json.RawMessage) ([]byte, error) {
 	if len(predicate) == 0 {
 		predicate = json.RawMessage("{}")

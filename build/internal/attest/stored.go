@@ -21,7 +21,7 @@ import (
 	ctypes "github.com/sigstore/cosign/v2/pkg/types"
 )
 
-// Form is a way in which signatures are stored beside an image.
+// Form is a way in which signatures are stored with an image.
 type Form string
 
 const (
@@ -31,27 +31,27 @@ const (
 	Tags Form = "tag"
 )
 
-// Stored is what a registry or a layout holds about one digest. An image that is not
-// there is nil.
+// Stored is what a registry or a layout contains about one digest. A missing image is nil.
 type Stored struct {
 	// Bundles are the referrers of artifact type [BundleType], in any order.
 	Bundles []v1.Image
 	// Signatures and Attestations are the images at [SignatureTag] and
 	// [AttestationTag].
 	Signatures, Attestations v1.Image
-	// Ignored is what was not read, and why: anybody may have attached it.
+	// Ignored are the documents that were not read, with the reason: anybody may attach
+	// documents.
 	Ignored []Ignore
-	// Unread is why some of that could not be read this time, and perhaps can be the next.
+	// Unread is a temporary reason why some documents could not be read.
 	Unread error
 
-	// looked is what came of looking at these very images before.
+	// looked are the findings for these same images from an earlier call.
 	looked *looked
 }
 
-// Ignore is something that is stored and does not count.
+// Ignore is a stored document that does not count.
 type Ignore struct{ Source, Reason string }
 
-// looked are findings, and all that they depend on.
+// looked are findings, with everything that they depend on.
 type looked struct {
 	stored        Stored
 	digest        v1.Hash
@@ -59,30 +59,30 @@ type looked struct {
 	findings      []*finding
 }
 
-// at returns whether the findings are those of the same images for the same trust.
-// Images are compared by identity: what is read again is looked at again.
+// at reports whether the findings are for the same images and the same trust. Images are
+// compared by identity: an image that was read again is checked again.
 func (l *looked) at(s Stored, digest v1.Hash, bundles, tags Trust) bool {
 	return l != nil && l.digest == digest &&
 		slices.Equal(l.stored.Bundles, s.Bundles) && l.stored.Signatures == s.Signatures && l.stored.Attestations == s.Attestations &&
 		reflect.DeepEqual(l.bundles, bundles) && reflect.DeepEqual(l.tags, tags)
 }
 
-// finding is one stored signature or attestation, and what came of looking at it.
+// finding is one stored signature or attestation, with the result of checking it.
 type finding struct {
 	form      Form
 	source    string // names it: a digest
 	signer    string
 	statement *inToto
 	bundle    *protobundle.Bundle
-	document  v1.Hash // the stored document's
-	// damaged: it cannot be read at all. foreign: it does not verify for anybody
-	// expected. misplaced: it does, but is about another digest.
+	document  v1.Hash // that of the stored document
+	// damaged: it cannot be read. foreign: it verifies for no expected signer. misplaced: it
+	// verifies, but is about another digest.
 	damaged, foreign, misplaced error
-	// gone says that it is damaged because its layer is not there any more.
+	// gone says that it is damaged because its layer no longer exists.
 	gone bool
 }
 
-// name is the source, and which layer of it is meant.
+// name returns the source, with the layer if there are several.
 func (f *finding) name() string {
 	if f.form == Tags && f.document != (v1.Hash{}) {
 		return f.source + ", layer " + f.document.String()
@@ -92,8 +92,8 @@ func (f *finding) name() string {
 
 func (f *finding) ok() bool { return f.damaged == nil && f.foreign == nil && f.misplaced == nil }
 
-// findings reads everything that is stored about a digest, several at once: each costs
-// some milliseconds for every hundred components of an SBOM.
+// findings checks everything that is stored about a digest, several at once: each takes some
+// milliseconds for every hundred components of an SBOM.
 func (s Stored) findings(ctx context.Context, digest v1.Hash, bundles, tags Trust) []*finding {
 	return s.findingsIn(ctx, newFlight(), digest, bundles, tags)
 }
@@ -121,7 +121,7 @@ func (s Stored) findingsIn(ctx context.Context, f flight, digest v1.Hash, bundle
 	old(s.Signatures, SignatureTag(digest), ctypes.SimpleSigningMediaType, signatureFinding)
 	old(s.Attestations, AttestationTag(digest), ctypes.DssePayloadType, attestationFinding)
 	out := f.look(ctx, looks)
-	// A signature of a kind is random, and so is its digest; what is said is not.
+	// A signature is random, and so is its digest; the statement is not.
 	slices.SortStableFunc(out, func(a, b *finding) int {
 		return cmp.Or(cmp.Compare(a.form, b.form), strings.Compare(a.signer, b.signer), strings.Compare(a.source, b.source))
 	})
@@ -139,7 +139,7 @@ func bundleFinding(img v1.Image, digest v1.Hash, trust Trust) *finding {
 		return f
 	}
 	if layers, err := img.Layers(); err == nil && len(layers) == 1 {
-		f.document, _ = layers[0].Digest() // it was just read by it
+		f.document, _ = layers[0].Digest() // cannot fail: it was just read
 	}
 	f.bundle = b.Bundle
 	if f.statement, err = envelopeOf(b); err != nil {
@@ -208,7 +208,7 @@ func attestationFinding(ctx context.Context, old oldLayer, digest v1.Hash, trust
 	return f
 }
 
-// misplaced says what a statement is about, if not this digest.
+// misplaced returns an error that names the statement's subject, if it is not this digest.
 func (s *inToto) misplaced(digest v1.Hash) error {
 	if s.about(digest) {
 		return nil

@@ -24,12 +24,12 @@ import (
 	ctypes "github.com/sigstore/cosign/v2/pkg/types"
 )
 
-// SignatureTag and AttestationTag are the tags of the old form for a digest:
+// SignatureTag and AttestationTag return the tags of the old form for a digest:
 // sha256-<hex>.sig and sha256-<hex>.att.
 func SignatureTag(digest v1.Hash) string   { return digest.Algorithm + "-" + digest.Hex + ".sig" }
 func AttestationTag(digest v1.Hash) string { return digest.Algorithm + "-" + digest.Hex + ".att" }
 
-// simpleSigning is what a .sig layer holds and signs: which digest, under which name.
+// simpleSigning returns the signed content of a .sig layer: a digest and a name.
 func simpleSigning(name string, digest v1.Hash) ([]byte, error) {
 	return json.Marshal(payload.SimpleContainerImage{Critical: payload.Critical{
 		Identity: payload.Identity{DockerReference: name},
@@ -47,9 +47,9 @@ func oldSignature(message []byte, b *protobundle.Bundle) (oci.Signature, error) 
 	return static.NewSignature(message, base64.StdEncoding.EncodeToString(b.GetMessageSignature().GetSignature()), o...)
 }
 
-// oldEnvelope is the layer of an .att image for a bundle with an envelope. The signature
-// is the same; and so are, to the byte, the envelope and what sigstore-go sends to a
-// Rekor log of version 1, which records the envelope's hash.
+// oldEnvelope returns the layer of an .att image for a bundle with an envelope. The signature
+// is the same. The envelope has the same bytes as the one that sigstore-go sends to a Rekor log
+// of version 1, which records the envelope's hash.
 func oldEnvelope(b *protobundle.Bundle) ([]byte, error) {
 	j, err := json.Marshal(b.GetDsseEnvelope())
 	if err != nil {
@@ -59,7 +59,7 @@ func oldEnvelope(b *protobundle.Bundle) ([]byte, error) {
 }
 
 // oldAttestation makes a layer of an .att image. The timestamp in the bundle is of the
-// signature, and the old form's, stamp, is of the whole envelope.
+// signature; that of the old form, stamp, is of the whole envelope.
 func oldAttestation(predicateType string, b *protobundle.Bundle, stamp []byte) (oci.Signature, error) {
 	envelope, err := oldEnvelope(b)
 	if err != nil {
@@ -76,8 +76,8 @@ func oldAttestation(predicateType string, b *protobundle.Bundle, stamp []byte) (
 	return static.NewAttestation(envelope, o...)
 }
 
-// oldOptions carries a signature's certificate and log entry over to the old form.
-// It has no place for an entry of a Rekor log of version 2.
+// oldOptions converts a signature's certificate and log entry to the old form, which cannot
+// contain an entry of a Rekor log of version 2.
 func oldOptions(b *protobundle.Bundle) []static.Option {
 	var o []static.Option
 	material := b.GetVerificationMaterial()
@@ -102,8 +102,8 @@ func oldOptions(b *protobundle.Bundle) []static.Option {
 	return o
 }
 
-// with adds layers to the image at a tag, unless the tag points to something that cannot be
-// kept beside them.
+// with adds layers to the image at a tag. It returns an error if the tag points to something
+// else.
 func (s Stored) with(tag string, stored v1.Image, add []oci.Signature) (v1.Image, error) {
 	for _, i := range s.Ignored {
 		if i.Source == tag {
@@ -111,7 +111,7 @@ func (s Stored) with(tag string, stored v1.Image, add []oci.Signature) (v1.Image
 		}
 	}
 	if stored != nil && s.looked != nil {
-		// No registry takes an image that names a layer which it has lost.
+		// Registries refuse an image that names a layer which they have lost.
 		lost := func(d v1.Descriptor) bool {
 			return slices.ContainsFunc(s.looked.findings, func(f *finding) bool { return f.gone && f.source == tag && f.document == d.Digest })
 		}
@@ -128,8 +128,8 @@ func (s Stored) with(tag string, stored v1.Image, add []oci.Signature) (v1.Image
 	return appendOld(stored, add)
 }
 
-// appendOld adds layers to a .sig or .att image; stored may be nil. A layer that is named
-// already, and made again because the registry lost it, is not named twice.
+// appendOld adds layers to a .sig or .att image; stored may be nil. A layer that was made again
+// because the registry lost it is not listed twice.
 func appendOld(stored v1.Image, add []oci.Signature) (v1.Image, error) {
 	if stored == nil {
 		stored = empty.Signatures()
@@ -148,7 +148,7 @@ func appendOld(stored v1.Image, add []oci.Signature) (v1.Image, error) {
 		if err != nil {
 			return nil, err
 		}
-		// The layers of a .sig image have one payload, and differ in their signatures.
+		// The layers of a .sig image have the same payload, and differ in their signatures.
 		same := func(d v1.Descriptor) bool {
 			return d.Digest == digest && d.Annotations[static.SignatureAnnotationKey] == annotations[static.SignatureAnnotationKey]
 		}
@@ -166,7 +166,7 @@ func appendOld(stored v1.Image, add []oci.Signature) (v1.Image, error) {
 	return mutate.Append(stored, layers...)
 }
 
-// withoutLayers is a .sig or .att image without some of its layers.
+// withoutLayers returns a .sig or .att image without some of its layers.
 func withoutLayers(img v1.Image, drop func(v1.Descriptor) bool) (v1.Image, error) {
 	m, err := img.Manifest()
 	if err != nil {
@@ -186,16 +186,16 @@ func withoutLayers(img v1.Image, drop func(v1.Descriptor) bool) (v1.Image, error
 	return mutate.Append(empty.Signatures(), left...)
 }
 
-// oldLayer is a layer of a .sig or .att image, which is not read yet.
+// oldLayer is a layer of a .sig or .att image that was not read yet.
 type oldLayer struct {
 	image      v1.Image
 	descriptor v1.Descriptor
 }
 
-// size is that of the manifest, in bytes.
+// size returns the size in the manifest, in bytes.
 func (l oldLayer) size() int64 { return l.descriptor.Size }
 
-// read reads the layer, once, and gives it as cosign has it.
+// read reads the layer, once, and returns it in cosign's form.
 func (l oldLayer) read() (oci.Signature, []byte, error) {
 	layer, err := l.image.LayerByDigest(l.descriptor.Digest)
 	if err != nil {
@@ -211,8 +211,8 @@ func (l oldLayer) read() (oci.Signature, []byte, error) {
 	return signature.New(gcrstatic.NewLayer(b, l.descriptor.MediaType), l.descriptor), b, nil
 }
 
-// readOld gives the layers of a .sig or .att image of the wanted kind, and what is wrong
-// with each of the others; the image may be nil.
+// readOld returns the layers of a .sig or .att image with the wanted media type, and an error
+// for each of the others; the image may be nil.
 func readOld(img v1.Image, mediaType types.MediaType) (wanted []oldLayer, others []error, err error) {
 	if img == nil {
 		return nil, nil, nil

@@ -15,24 +15,24 @@ import (
 	"github.com/sigstore/sigstore/pkg/oauthflow"
 )
 
-// ErrNoToken is the error of [TokenSource.Token] where no source has an identity token.
+// ErrNoToken is the error of [TokenSource.Token] if no source has an identity token.
 var ErrNoToken = errors.New("no identity token")
 
-// TokenSource finds an OpenID Connect identity token. The sources are tried in the
-// order of the fields, and the first that is there is used; if it fails, so does Token.
+// TokenSource finds an OpenID Connect identity token. The sources are tried in the order of the
+// fields, and the first available one is used; if it fails, Token fails.
 type TokenSource struct {
 	// Value is the token itself.
 	Value string
-	// File holds the token.
+	// File is a file that contains the token.
 	File string
-	// LookupEnv reads the environment, as os.LookupEnv does; nil reads none. The
-	// variables are SIGSTORE_ID_TOKEN, in which GitLab puts the token of its keyword
-	// id_tokens, and GitHub Actions' ACTIONS_ID_TOKEN_REQUEST_URL and
-	// ACTIONS_ID_TOKEN_REQUEST_TOKEN, which come first.
+	// LookupEnv reads the environment, like os.LookupEnv; nil reads none. The variables are
+	// GitHub Actions' ACTIONS_ID_TOKEN_REQUEST_URL and ACTIONS_ID_TOKEN_REQUEST_TOKEN, which
+	// come first, and SIGSTORE_ID_TOKEN, in which GitLab puts the token of its keyword
+	// id_tokens.
 	LookupEnv func(name string) (string, bool)
-	// Audience is what a token is asked for; "sigstore" when empty.
+	// Audience is the requested audience of a token; "sigstore" if empty.
 	Audience string
-	// Interactive is asked last, where somebody is there to log in.
+	// Interactive is used last, if there is a user to log in.
 	Interactive *Interactive
 
 	// Client is for GitHub's request; nil is one with a timeout of 30 seconds.
@@ -42,16 +42,16 @@ type TokenSource struct {
 // Interactive is a login at an OpenID Connect provider.
 type Interactive struct {
 	Issuer, ClientID, ClientSecret string
-	// Device prints a code to type in elsewhere, and waits; otherwise a browser is
-	// opened on this machine.
+	// Device prints a code to enter on another device, and waits; otherwise a browser is opened
+	// on this machine.
 	Device bool
-	// Prompt gets what the user has to know: the address and the code.
+	// Prompt shows the user the address and the code.
 	Prompt func(message string)
-	// RedirectURL is the browser flow's address on this machine; a free port when empty.
+	// RedirectURL is the browser flow's address on this machine; a free port if empty.
 	RedirectURL string
 }
 
-// Token gets the token.
+// Token returns the token.
 func (s TokenSource) Token(ctx context.Context) (string, error) {
 	env := func(name string) string {
 		if s.LookupEnv == nil {
@@ -83,8 +83,8 @@ func (s TokenSource) Token(ctx context.Context) (string, error) {
 	return "", fmt.Errorf("%w: give a token or its file; on GitHub Actions the job needs the permission id-token: write, on GitLab an id_tokens entry SIGSTORE_ID_TOKEN", ErrNoToken)
 }
 
-// github asks GitHub Actions for a token. Neither the request's own token nor the
-// answer appears in an error.
+// github requests a token from GitHub Actions. Errors contain neither the token of the request
+// nor the answer.
 func (s TokenSource) github(ctx context.Context, address, bearer string) (string, error) {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -108,7 +108,7 @@ func (s TokenSource) github(ctx context.Context, address, bearer string) (string
 	}
 	res, err := client.Do(req)
 	if err != nil {
-		var urlErr *url.Error // whose text has the URL with its query
+		var urlErr *url.Error // its text contains the URL with its query
 		if errors.As(err, &urlErr) {
 			err = fmt.Errorf("%s: %w", u.Host, urlErr.Err)
 		}
@@ -125,8 +125,8 @@ func (s TokenSource) github(ctx context.Context, address, bearer string) (string
 	return answer.Value, nil
 }
 
-// login ends with ctx, although the library waits for whoever should log in until the
-// code expires: what waits is then left to itself.
+// login returns when ctx ends, although the library waits for the login until the code expires.
+// The waiting goroutine then continues alone.
 func (i *Interactive) login(ctx context.Context) (string, error) {
 	prompt := i.Prompt
 	if prompt == nil {

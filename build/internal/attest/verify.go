@@ -15,10 +15,10 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Manifest is a manifest as it was read, and what is stored about it.
+// Manifest is a manifest, with everything stored about it.
 type Manifest struct {
-	// Descriptor is what named the manifest: the reference's digest, or the index's
-	// entry with its platform.
+	// Descriptor names the manifest: it has the reference's digest, or is the index's entry
+	// with its platform.
 	Descriptor v1.Descriptor
 	Raw        []byte
 	Stored     Stored
@@ -46,34 +46,32 @@ func (m Evidence) Find(digest v1.Hash) []byte {
 // Policy says what an image must have to pass.
 type Policy struct {
 	Trust Trust
-	// Forms must each hold everything; with none, it suffices that any form holds it.
+	// Forms must each contain everything; if empty, any form is enough.
 	Forms []Form
-	// Image and Index are the predicate types that each image and the index must be
-	// attested with, besides being signed. Nil is, for an image, SPDX, CycloneDX and
-	// provenance, and for an index, provenance; an empty slice asks for none.
+	// Image and Index are the predicate types that each image and the index must be attested
+	// with, in addition to the signature. Nil is, for an image, SPDX, CycloneDX and provenance,
+	// and for an index, provenance; an empty slice requires none.
 	Image, Index []string
-	// Required, unless it is nil, is asked for in place of Forms, Image and Index: each one of
-	// it, about digests that must all be among those of the material.
+	// Required, if not nil, replaces Forms, Image and Index: each element is required. Its
+	// digests must all be in the evidence.
 	Required []Required
-	// Source is the repository that every provenance must name, in any of git's
-	// spellings; with none, any will do.
+	// Source is the repository that every provenance must name, in any of git's URL forms; any
+	// if empty.
 	Source string
-	// Reference is the name that the image was asked for by, and that a release must not
-	// contradict.
+	// Reference is the name by which the image was requested. A release must not contradict it.
 	Reference Reference
-	// Binary gives the sha256, in hex, of the service's executable in an image of this
-	// descriptor, or "" where it starts none; every SBOM must name it. When nil, an SBOM
-	// must name some file by its sha256.
+	// Binary returns the SHA-256, in hex, of the service's executable in an image with this
+	// descriptor, or "" if it starts none; every SBOM must name it. If nil, an SBOM must name
+	// some file by its SHA-256.
 	Binary func(ctx context.Context, image v1.Descriptor) (string, error)
-	// Content says what is wrong with the configuration or a layer of an image, each of
-	// which must have the digest that its manifest names. When nil, this is left to
-	// whoever pulls the image.
+	// Content returns an error if the configuration or a layer of an image does not have the
+	// digest in its manifest. If nil, the clients that pull the image check this.
 	Content func(ctx context.Context, image v1.Descriptor) error
 }
 
-// Verify checks what was read as a stranger would, who knows only the policy. It needs
-// no network. The report has every check; the error is an [ErrRefused] when one of them
-// failed, and another one when nothing could be checked at all.
+// Verify checks what was read as a user would, who knows only the policy. It needs no network.
+// The report has every check. The error is an [ErrRefused] if a check failed, and another error
+// if nothing could be checked.
 func Verify(ctx context.Context, m Evidence, p Policy) (Report, error) {
 	report := Report{Name: m.Name, Digest: m.Root.Descriptor.Digest.String()}
 	if err := p.Trust.check(); err != nil {
@@ -100,14 +98,13 @@ type verification struct {
 	sboms  map[[sha256.Size]byte]parsed
 }
 
-// parsed is what came of parsing an SBOM.
+// parsed is the result of parsing an SBOM.
 type parsed struct {
 	hashes []string
 	err    error
 }
 
-// parse parses an SBOM once, in however many forms and for however many subjects it is
-// stored.
+// parse parses an SBOM once, even if it is stored in several forms or for several subjects.
 func (v *verification) parse(predicateType string, predicate json.RawMessage) ([]string, error) {
 	key := sha256.Sum256(append([]byte(predicateType+"\n"), predicate...))
 	p, ok := v.sboms[key]
@@ -118,25 +115,25 @@ func (v *verification) parse(predicateType string, predicate json.RawMessage) ([
 	return p.hashes, p.err
 }
 
-// subject is a manifest under verification, and the executables that it holds.
+// subject is a manifest under verification, with its executables.
 type subject struct {
 	Manifest
 	required []string
-	// found is what came of looking at all that is stored about it.
+	// found are the findings about everything that is stored about it.
 	found    []*finding
 	binaries []executable
-	// unread says that its layers were not read, damaged what is wrong with them.
+	// unread says that its layers were not read. damaged says what is wrong with them.
 	unread  bool
 	damaged error
 }
 
-// signed says whether somebody expected has signed it, in any form.
+// signed reports whether an expected signer has signed it, in any form.
 func (s subject) signed() bool {
 	return slices.ContainsFunc(s.found, func(f *finding) bool { return f.ok() && f.statement.PredicateType == SignatureType })
 }
 
-// executable is what the image for a platform starts; platform is the image's digest
-// where an index names none.
+// executable is the executable of the image for a platform; platform is the image's digest if
+// the index names no platform.
 type executable struct{ sha256, platform string }
 
 func (s subject) check(name string, form Form, outcome Outcome, detail string) Check {
@@ -194,7 +191,7 @@ func (v *verification) all(ctx context.Context, m Evidence) error {
 			return nil
 		})
 	}
-	_ = g.Wait() // none fails
+	_ = g.Wait() // never fails
 	for i := range images {
 		if err := v.look(ctx, &images[i], root.signed() && images[i].signed()); err != nil {
 			return err
@@ -213,8 +210,8 @@ func (v *verification) find(ctx context.Context, s *subject) {
 	s.found = s.Stored.findingsIn(ctx, v.flight, s.Descriptor.Digest, v.policy.Trust, v.policy.Trust)
 }
 
-// look looks into an image: a damaged one has no executable. One that nobody expected has
-// signed may have anything in its layers, and is not looked into.
+// look reads an image; a damaged one has no executable. An image that no expected signer has
+// signed is not read, because its layers may contain anything.
 func (v *verification) look(ctx context.Context, s *subject, signed bool) error {
 	if err := context.Cause(ctx); err != nil {
 		return err
@@ -231,7 +228,7 @@ func (v *verification) look(ctx context.Context, s *subject, signed bool) error 
 	return v.binary(ctx, s)
 }
 
-// image checks an image that was looked into.
+// image checks an image that look has read.
 func (v *verification) image(s subject) {
 	switch {
 	case !v.manifest(s):
@@ -263,9 +260,9 @@ func (v *verification) binary(ctx context.Context, s *subject) error {
 	return nil
 }
 
-// manifest compares a manifest with its digest, and with what it was given as: what a
-// registry calls an image, and others read as an index, is nobody's to verify
-// (OCI image-spec 1.1, the property mediaType).
+// manifest compares a manifest with its digest and with the media type of its descriptor. It
+// refuses a manifest that some clients read as an image and others as an index (OCI image-spec
+// 1.1, the property mediaType).
 func (v *verification) manifest(s subject) bool {
 	if got := sha256Of(s.Raw); got != s.Descriptor.Digest {
 		v.add(s.check("manifest", "", Failed, fmt.Sprintf("its content is %s", got)))
@@ -317,7 +314,7 @@ func (v *verification) described(s subject) {
 	for _, i := range s.Stored.Ignored {
 		checks = append(checks, s.check("stored", "", Ignored, i.Source+": "+strings.Join(strings.Fields(i.Reason), " ")))
 	}
-	// What was found first depends on digests, and so on chance.
+	// The order of the findings depends on digests, and so is random.
 	slices.SortStableFunc(checks, inOrder)
 	v.add(checks...)
 	if s.Descriptor.Digest.String() == v.report.Digest {
@@ -325,7 +322,7 @@ func (v *verification) described(s subject) {
 	}
 }
 
-// each looks for each statement that is required of a subject.
+// each looks for each required statement about a subject.
 func (v *verification) each(s subject, found []*finding) {
 	var required []Required
 	for _, r := range v.policy.Required {
@@ -343,7 +340,7 @@ func (v *verification) each(s subject, found []*finding) {
 	}
 }
 
-// unread fails what is required about digests that the material does not have.
+// unread fails what is required about digests that are not in the evidence.
 func (v *verification) unread(m Evidence) {
 	var missing []v1.Hash
 	for _, r := range v.policy.Required {
@@ -366,7 +363,7 @@ func (v *verification) require(s subject, form Form, predicateType string, found
 	v.add(s.check(checkName(predicateType), form, Failed, absent(form, predicateType, found)))
 }
 
-// absent says why no statement of a type counts.
+// absent returns why no statement of a type counts.
 func absent(form Form, predicateType string, found []*finding) string {
 	var reasons []string
 	for _, f := range found {
@@ -394,9 +391,9 @@ func absent(form Form, predicateType string, found []*finding) string {
 }
 
 // judge checks the content of what an expected signer has said, whether or not the policy
-// asks for it: it must be true. What counts for nothing anyway, since it is damaged, by
-// somebody else or about something else, is listed: anybody who can write to the
-// repository can put it there, and it takes nothing away from what is valid.
+// requires it, because it must be true. A document that is damaged, by another signer or about
+// another digest is only listed: anybody who can write to the repository can put it there, and
+// it does not affect valid ones.
 func (v *verification) judge(s subject, f *finding) []Check {
 	switch {
 	case f.damaged != nil:
@@ -424,7 +421,7 @@ func (v *verification) judge(s subject, f *finding) []Check {
 	return nil
 }
 
-// inOrder compares checks of one subject: by what was looked at, what is ignored last.
+// inOrder compares checks of one subject: by what was checked, ignored ones last.
 func inOrder(a, b Check) int {
 	last := func(c Check) int {
 		if c.Outcome == Ignored {
