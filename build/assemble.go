@@ -198,7 +198,7 @@ func tarOf(make func() (*tree.Tree, error)) func(io.Writer) error {
 	}
 }
 
-// files returns the needs that the image has its own files for, not those in its base.
+// files returns the needs that the image has files for, except those that its base satisfies.
 func (u *unit) files() []string {
 	var names []string
 	for _, n := range u.needs {

@@ -138,7 +138,7 @@ type run struct {
 	tests    *gotest.Result
 
 	mu sync.Mutex
-	// stood is what existed before Config.Before ran.
+	// stood lists the files that existed before Config.Before ran.
 	stood generated.Standing
 	// found are the findings about the source, once make has compiled it.
 	found *findings

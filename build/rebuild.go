@@ -109,7 +109,7 @@ func findReleased(ctx context.Context, s *session.Session, ref string, want Veri
 }
 
 // verifiedProvenance returns the provenance of an image after it has verified that the image,
-// with its signatures, is what the signer released.
+// with its signatures, is as the signer released it.
 func verifiedProvenance(ctx context.Context, image *reproduce.Image, trust attest.Trust, source string) (*reproduce.Provenance, error) {
 	all, err := image.Provenances(ctx, trust)
 	if err != nil {

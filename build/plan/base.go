@@ -29,7 +29,7 @@ type Lock struct {
 	Images  []ImageLock  `json:"images,omitempty"`
 }
 
-// DebianLock is what is pinned of one suite.
+// DebianLock pins one suite.
 type DebianLock struct {
 	Suite string `json:"suite"`
 	// Indexes are the signed indexes that were read, such as those of trixie, trixie-updates

@@ -1,11 +1,10 @@
-// Package targets holds thimble's Mage targets. A magefile imports it:
+// Package targets contains thimble's Mage targets. A magefile imports it:
 //
 //	//mage:import
 //	_ "github.com/thimble-build/thimble/build/targets"
 //
-// and sets Config in an init function, if it wants anything else than the
-// defaults. Each target reads its flags, makes one call of package build, and
-// shows the result: progress on stderr, results on stdout.
+// and sets Config in an init function, unless the defaults are enough. Each target reads its
+// flags, makes one call of package build, and prints progress to stderr and results to stdout.
 package targets
 
 import (
@@ -15,7 +14,7 @@ import (
 	"github.com/thimble-build/thimble/build"
 )
 
-// Config is what the repository asks for. The zero value works.
+// Config says what the repository builds. The zero value works.
 var Config build.Config
 
 // Test vets and tests the service's module

@@ -28,7 +28,7 @@ type Subject struct {
 	// AttestOnly makes no signature of the image itself, because the signer of the statements
 	// did not make the image.
 	AttestOnly bool
-	// Stored is what already exists.
+	// Stored are the existing signatures and statements.
 	Stored Stored
 }
 
@@ -45,7 +45,7 @@ type Options struct {
 	Parallel int
 }
 
-// Signed is what Sign made for one subject.
+// Signed is the result of Sign for one subject.
 type Signed struct {
 	Digest v1.Hash
 	// Bundles are the new referrers.

@@ -31,7 +31,7 @@ const (
 	Tags Form = "tag"
 )
 
-// Stored is what a registry or a layout contains about one digest. A missing image is nil.
+// Stored is the content of a registry or a layout about one digest. A missing image is nil.
 type Stored struct {
 	// Bundles are the referrers of artifact type [BundleType], in any order.
 	Bundles []v1.Image

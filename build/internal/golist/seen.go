@@ -22,7 +22,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Seen is what a list of sources depends on: the names in the folders of the packages, and the
+// Seen records what a list of sources depends on: the names in the folders of the packages, and the
 // content of their files. While it stays the same, the go command's list stays the same.
 type Seen struct {
 	// Names is a hash of the names.

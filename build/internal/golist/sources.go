@@ -16,7 +16,7 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// Sources is what the go command would compile for one platform.
+// Sources lists what the go command would compile for one platform.
 type Sources struct {
 	tree  Tree
 	lists []packages // of the images without cgo, and with cgo

@@ -31,7 +31,7 @@ type List struct {
 	Modules map[string][]golist.Module
 	// Inputs are the inputs of each main package, if digests are stable.
 	Inputs map[string]golist.Inputs
-	// Compiled is what was read from working trees. Seen is what the list depends on.
+	// Compiled lists the files read from working trees. Seen records what the list depends on.
 	Compiled golist.Compiled
 	Seen     golist.Seen
 }

@@ -20,7 +20,7 @@ type Artifact struct {
 	// tag, Image must have a subject, and is found as a referrer of it (OCI image-spec 1.1,
 	// "subject").
 	Tag string
-	// Replaces is what Tag pointed to when Image was made from it; zero for nothing. If the tag
+	// Replaces is the digest that Tag pointed to when Image was made from it; zero for nothing. If the tag
 	// has moved since, Attach fails, so that additions by others are not lost.
 	Replaces v1.Hash
 }

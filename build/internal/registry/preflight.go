@@ -11,7 +11,7 @@ import (
 	"github.com/thimble-build/thimble/build/internal/distribution"
 )
 
-// Preflight is what was found out about a repository before anything is made for it.
+// Preflight describes a repository before anything is made for it.
 type Preflight struct {
 	// Tags are the requested tags that exist, with their digests.
 	Tags map[string]v1.Hash

@@ -21,7 +21,7 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// ArchiveInput is what archives and notes are made of.
+// ArchiveInput is the content of archives and notes.
 type ArchiveInput struct {
 	Programs []Program
 	// Folders contain the service's licence and README files. The first of each kind is used.

@@ -17,7 +17,7 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// Run is what provenance records about the run that made the images.
+// Run is the part of provenance that describes the run that made the images.
 type Run struct {
 	Started time.Time
 	// Overrides are the disabled checks that would stop a release.

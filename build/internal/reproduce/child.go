@@ -58,7 +58,7 @@ type entrance struct {
 	Entry   sandbox.Entry
 }
 
-// result is what a process in a clean room found out.
+// result is the result of a process in a clean room.
 type result struct {
 	// Unclean are the files that are not in the commit, as returned by git.Repo's Unclean.
 	Unclean []string

@@ -15,8 +15,8 @@ import (
 	"github.com/thimble-build/thimble/build/internal/session"
 )
 
-// kept are the user's variables that a process needs, or that Config.Before may need to reach
-// programs.
+// kept are the user's variables that every process needs, or that Config.Before may need to
+// connect to servers.
 var kept = []string{
 	"PATH", "PATHEXT", "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "NUMBER_OF_PROCESSORS",
 	"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR",

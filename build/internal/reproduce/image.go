@@ -22,7 +22,7 @@ type Image struct {
 	Ref string
 	// Evidence are the image's manifests, and what is stored about each.
 	Evidence attest.Evidence
-	// Named is what a release must not contradict of the reference; zero for a layout.
+	// Named is the name that a release must not contradict; zero for a layout.
 	Named attest.Reference
 
 	open  func(context.Context, v1.Hash) (v1.Image, error)

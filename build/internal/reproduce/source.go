@@ -8,7 +8,7 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// Source is what a clean room builds, and where it comes from.
+// Source says what a clean room builds, and where it comes from.
 type Source struct {
 	// From is a URL, or a folder; Commit is the full hash of the commit to build.
 	From, Commit string
@@ -20,7 +20,7 @@ type Source struct {
 	Elsewhere string
 	// Workdir is the working directory relative to the repository's root, with slashes.
 	Workdir string
-	// Config is what is built for the Platforms.
+	// Config says what to build, for the Platforms.
 	Config    plan.Config
 	Platforms []string
 	// Plan is the plan in provenance of foreign source, from which Config was made: the build
