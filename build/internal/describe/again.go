@@ -6,17 +6,17 @@ import (
 	"strings"
 )
 
-// SameInputs says whether two provenances of one image tell of the same inputs, built in
-// the same way, though the commits differ: with Config.StableDigests, a commit that
-// touches no input gives the same image again. Compared is all but the commit and what
-// follows from it, the other images of the plan, and who triggered the run.
+// SameInputs says whether two provenances of one image have the same inputs and build settings,
+// although the commits differ: with Config.StableDigests, a commit that changes no input gives
+// the same image. The comparison ignores the commit and the values derived from it, the other
+// images of the plan, and who started the run.
 func SameInputs(a, b []byte) bool {
 	x, okX := inputsOnly(a)
 	y, okY := inputsOnly(b)
 	return okX && okY && bytes.Equal(x, y)
 }
 
-// fields of a JSON object, below one another.
+// fields returns the JSON object at a path of nested objects.
 func fields(v any, path ...string) map[string]any {
 	for _, name := range path {
 		m, ok := v.(map[string]any)
@@ -32,8 +32,8 @@ func fields(v any, path ...string) map[string]any {
 	return m
 }
 
-// inputsOnly is a provenance without all that a commit changes which touches no input. ok
-// is false where it tells of no inputs, or of inputs that no commit has.
+// inputsOnly returns a provenance without the values that change with every commit. ok is false
+// if the provenance lists no inputs, or inputs that are in no commit.
 func inputsOnly(predicate []byte) (rest []byte, ok bool) {
 	var p map[string]any
 	d := json.NewDecoder(bytes.NewReader(predicate))
@@ -58,7 +58,7 @@ func inputsOnly(predicate []byte) (rest []byte, ok bool) {
 	delete(image, "tags")
 	delete(plan, "images")
 	internal["image"] = image
-	for _, name := range []string{"version", "images"} { // the plan has what it came to
+	for _, name := range []string{"version", "images"} { // the plan has the resolved values
 		delete(external, name)
 	}
 	for _, name := range []string{"revision", "version", "sourceDateEpoch", "dirty", "dirtyFile"} {
@@ -86,8 +86,8 @@ func inputsOnly(predicate []byte) (rest []byte, ok bool) {
 	return rest, err == nil
 }
 
-// SameOutcome says whether two test results come to the same, and that is no failure:
-// tests of other images come and go without changing this one.
+// SameOutcome says whether two test results have the same outcome, and it is not a failure. Tests
+// of other images may differ.
 func SameOutcome(a, b []byte) bool {
 	type outcome struct {
 		Result        string            `json:"result"`
@@ -97,7 +97,7 @@ func SameOutcome(a, b []byte) bool {
 	if json.Unmarshal(a, &x) != nil || json.Unmarshal(b, &y) != nil || len(x.Configuration) == 0 || len(y.Configuration) == 0 {
 		return false
 	}
-	// The last descriptor is how `go test` was called, the first may be the source.
+	// The last descriptor is the `go test` command; the first may be the source.
 	how := func(o outcome) string {
 		var c bytes.Buffer
 		if json.Compact(&c, o.Configuration[len(o.Configuration)-1]) != nil {

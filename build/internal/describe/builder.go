@@ -2,33 +2,32 @@ package describe
 
 import "strings"
 
-// docsPage says what provenance means; the fragments below are headings of it.
+// docsPage documents provenance; the fragments below are headings of it.
 const docsPage = "https://" + kitPath + "/blob/main/docs/provenance.md"
 
 const (
-	// BuildType is the URI of the build type, whose page documents every field
-	// (SLSA v1 buildDefinition.buildType).
+	// BuildType is the URI of the build type. Its page documents every field (SLSA v1
+	// buildDefinition.buildType).
 	BuildType = docsPage + "#v1"
-	// LocalBuilder is the builder's id where no CI is known: anybody's machine.
+	// LocalBuilder is the builder's id outside a known CI.
 	LocalBuilder = docsPage + "#local"
 )
 
-// BuilderInfo is who runs the build (SLSA v1 runDetails.builder).
+// BuilderInfo identifies the builder of a run (SLSA v1 runDetails.builder).
 type BuilderInfo struct {
-	// ID is a URI: in CI that of the workflow or of the runner, else LocalBuilder.
+	// ID is a URI: in CI that of the workflow or the runner, otherwise LocalBuilder.
 	ID string
-	// InvocationID is the URL of the run in CI; empty elsewhere, where the caller
-	// may put a random one.
+	// InvocationID is the URL of the run in CI, otherwise empty; the caller may then set a random
+	// one.
 	InvocationID string
 }
 
-// Builder finds the CI that this runs in: GitHub Actions or GitLab CI, else the
-// local machine. It looks at these variables alone, none of which is a secret:
-// GITHUB_ACTIONS, GITHUB_SERVER_URL, GITHUB_WORKFLOW_REF, GITHUB_REPOSITORY,
-// GITHUB_RUN_ID, GITHUB_RUN_ATTEMPT, GITLAB_CI, CI_PROJECT_URL, CI_RUNNER_ID and
-// CI_JOB_URL. Where one that the id needs is missing, or makes no web URL, the
-// builder is the local one. The environment is anybody's to set: who says so is
-// what the signature tells.
+// Builder detects GitHub Actions or GitLab CI, otherwise it returns the local builder. It reads
+// only these variables, none of which is a secret: GITHUB_ACTIONS, GITHUB_SERVER_URL,
+// GITHUB_WORKFLOW_REF, GITHUB_REPOSITORY, GITHUB_RUN_ID, GITHUB_RUN_ATTEMPT, GITLAB_CI,
+// CI_PROJECT_URL, CI_RUNNER_ID and CI_JOB_URL. If one that the id needs is missing, or gives no
+// web URL, the builder is the local one. Anybody can set these variables; only the signature
+// proves who built.
 func Builder(getenv func(string) string) BuilderInfo {
 	local := BuilderInfo{ID: LocalBuilder}
 	switch {
@@ -44,7 +43,7 @@ func Builder(getenv func(string) string) BuilderInfo {
 		}
 		return BuilderInfo{ID: id, InvocationID: run}
 	case getenv("GITLAB_CI") == "true":
-		// as in the provenance that GitLab's own runner writes
+		// as in the provenance that GitLab's runner writes
 		id := join(getenv("CI_PROJECT_URL"), "-/runners", getenv("CI_RUNNER_ID"))
 		if id == "" {
 			return local
@@ -54,8 +53,8 @@ func Builder(getenv func(string) string) BuilderInfo {
 	return local
 }
 
-// join makes a web URL of a base and what follows it; empty if a part is, or if
-// the base is none.
+// join returns a web URL of a base and further parts; empty if a part is empty, or if the base is
+// not a web URL.
 func join(base string, parts ...string) string {
 	page := strings.TrimSuffix(publicURL(base), "/")
 	if page == "" {

@@ -12,9 +12,9 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 )
 
-// canonical writes one JSON value in the one way in which attestations are written:
-// UTF-8, the keys of every object sorted, no space between tokens, no HTML escapes,
-// numbers as they came, and no final newline. It refuses anything behind the value.
+// canonical returns one JSON value in the canonical form of attestations: UTF-8, the keys of
+// every object sorted, no space between tokens, no HTML escapes, numbers unchanged, and no final
+// newline. Data after the value is an error.
 func canonical(document []byte) ([]byte, error) {
 	d := json.NewDecoder(bytes.NewReader(document))
 	d.UseNumber()
@@ -33,8 +33,8 @@ func canonicalValue(v any) ([]byte, error) {
 	return bytes.TrimSuffix(b, []byte("\n")), err
 }
 
-// canonicalMessage is canonical of a message's JSON, whose white space protojson
-// varies on purpose.
+// canonicalMessage returns a message's JSON in canonical form. protojson varies its white space
+// on purpose.
 func canonicalMessage(m proto.Message) ([]byte, error) {
 	b, err := protojson.Marshal(m)
 	if err != nil {
@@ -43,7 +43,7 @@ func canonicalMessage(m proto.Message) ([]byte, error) {
 	return canonical(b)
 }
 
-// object is a struct's JSON as the field of a message.
+// object returns a struct's JSON as a message field.
 func object(v any) (*structpb.Struct, error) {
 	b, err := json.Marshal(v)
 	if err != nil {
@@ -53,7 +53,7 @@ func object(v any) (*structpb.Struct, error) {
 	return s, protojson.Unmarshal(b, s)
 }
 
-// readObject reads what must be a JSON object, and keeps its numbers as they are.
+// readObject parses a JSON object and keeps its numbers unchanged.
 func readObject(document []byte) (map[string]any, error) {
 	clean, err := canonical(document)
 	if err != nil {

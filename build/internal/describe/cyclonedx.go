@@ -10,11 +10,10 @@ import (
 	cdx "github.com/CycloneDX/cyclonedx-go"
 )
 
-// CycloneDX writes the CycloneDX 1.6 JSON document, with the fields that BSI
-// TR-03183-2 v2.1.0 requires (sections 5.2.1 to 5.2.4, in the places of section 8.2).
-// A component of CycloneDX 1.6 has one licence expression: the concluded one is in
-// its licenses, as the BSI asks, the declared one in its evidence. Hashes are of
-// files alone; go.sum's h1 is a property.
+// CycloneDX returns the CycloneDX 1.6 JSON document, with the fields that BSI TR-03183-2 v2.1.0
+// requires (sections 5.2.1 to 5.2.4, in the places of section 8.2). A component of CycloneDX 1.6
+// has one licence expression: the concluded one is in its licenses, as the BSI requires, the
+// declared one in its evidence. Only files have hashes; go.sum's h1 is a property.
 func CycloneDX(in Input) ([]byte, error) {
 	inv, err := newInventory(in)
 	if err != nil {
@@ -39,13 +38,12 @@ func CycloneDX(in Input) ([]byte, error) {
 		Lifecycles: &[]cdx.Lifecycle{{Phase: cdx.LifecyclePhaseBuild}},
 		Tools:      &cdx.ToolsChoice{Components: &[]cdx.Component{kitComponent(inv)}},
 		Component:  &app,
-		// The BSI wants a creator with a URL: if nobody is known, the kit's.
+		// The BSI requires a creator with a URL: if none is known, the kit's.
 		Manufacturer: entity(cmp.Or(inv.author, supplier(kitPath))),
 		Supplier:     entity(inv.author),
 	}
 
-	// Every component has its entry among the dependencies; an empty one says
-	// that there are none.
+	// Every component has an entry in the dependencies, which is empty if it has none.
 	dependencies := []cdx.Dependency{}
 	var assemblies, refs []cdx.BOMReference
 	describe := func(it *item, c *cdx.Component) {
@@ -151,7 +149,7 @@ func cdxComponent(it *item) cdx.Component {
 	return c
 }
 
-// cdxFile is a file as a component of its owner, whose version it has.
+// cdxFile returns a file as a component, with the version of its owner.
 func cdxFile(f file, owner *item) cdx.Component {
 	hashes := cdxHashes(f)
 	c := cdx.Component{
@@ -179,7 +177,7 @@ func entity(p party) *cdx.OrganizationalEntity {
 	return e
 }
 
-// licenses is one expression, or a licence that is named as unknown.
+// licenses returns one expression, or a licence named as unknown.
 func licenses(expression string, how cdx.LicenseAcknowledgement) *cdx.Licenses {
 	if expression == "" {
 		return &cdx.Licenses{{License: &cdx.License{Name: noAssertion, Acknowledgement: how}}}
@@ -209,12 +207,12 @@ func kitComponent(inv *inventory) cdx.Component {
 	}
 }
 
-// archives are the file name extensions of archives that can be taken apart.
+// archives are the file name extensions of archives that can be unpacked.
 var archives = []string{".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".jar", ".war", ".whl"}
 
-// bsiProperties are those of the BSI's property taxonomy for CycloneDX. What is linked
-// into a binary has no file of its own, so no filename; it is code, and nothing
-// tells its parts apart again.
+// bsiProperties are the properties of the BSI's taxonomy for CycloneDX. A component linked into a
+// binary has no filename, since it has no file. It is code, and its parts cannot be separated
+// again.
 func bsiProperties(filename string, executable bool) []cdx.Property {
 	properties := []cdx.Property{
 		{Name: "bsi:component:archive", Value: "no archive"},

@@ -20,8 +20,8 @@ import (
 
 var commit = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
 
-// sourceDescriptor is the source's commit, in either of git's hash functions; nil
-// where neither commit nor repository is known.
+// sourceDescriptor returns the source's commit, SHA-1 or SHA-256; nil if neither commit nor
+// repository is known.
 func sourceDescriptor(p *plan.Plan) (*intoto.ResourceDescriptor, error) {
 	s := gitSource(p.Source, p.Revision)
 	if p.Revision == "" && s.repository == "" {
@@ -34,15 +34,15 @@ func sourceDescriptor(p *plan.Plan) (*intoto.ResourceDescriptor, error) {
 		}
 		d.Digest = map[string]string{"gitCommit": p.Revision}
 	}
-	if p.Dirty { // the digest does not say it all
+	if p.Dirty { // the digest does not cover all changes
 		d.Annotations = &structpb.Struct{Fields: map[string]*structpb.Value{"dirty": structpb.NewBoolValue(true)}}
 	}
 	return d, nil
 }
 
-// dependencies are the toolchain, the linked modules and the base content, sorted,
-// of all images together. The main module is the source, and so is a module that a
-// folder of the source replaces, which has no digest of its own.
+// dependencies returns the toolchain, the linked modules and the base content of all images
+// together, sorted. The main module is left out, because it is the source. So is a module that a
+// folder of the source replaces, which has no digest.
 func dependencies(in ProvenanceInput) ([]*intoto.ResourceDescriptor, error) {
 	toolchain, err := toolchainDescriptor(in)
 	if err != nil {
@@ -80,7 +80,7 @@ func compareDescriptors(a, b *intoto.ResourceDescriptor) int {
 	)
 }
 
-// libraries are those that linked has noted.
+// libraries returns the libraries that linked recorded.
 func libraries(d *intoto.ResourceDescriptor) (paths []string) {
 	for _, v := range d.Annotations.GetFields()["libraries"].GetListValue().GetValues() {
 		paths = append(paths, v.GetStringValue())
@@ -88,8 +88,8 @@ func libraries(d *intoto.ResourceDescriptor) (paths []string) {
 	return paths
 }
 
-// linked are the libraries of a component that the binary is linked with, as the
-// annotation of the component; nil where there are none.
+// linked returns the libraries of a component that the binary is linked with, as the annotation
+// of the component; nil if there are none.
 func linked(libraries []Library, component string) *structpb.Struct {
 	var names []string
 	for _, l := range libraries {
@@ -107,8 +107,8 @@ func linked(libraries []Library, component string) *structpb.Struct {
 	return &structpb.Struct{Fields: map[string]*structpb.Value{"libraries": structpb.NewListValue(&structpb.ListValue{Values: paths})}}
 }
 
-// toolchainDescriptor is the module that the toolchain came as, else the version
-// under the name that go.mod has for it.
+// toolchainDescriptor returns the module of the toolchain, otherwise the version under its name
+// in go.mod.
 func toolchainDescriptor(in ProvenanceInput) (*intoto.ResourceDescriptor, error) {
 	m := in.Toolchain
 	if m.Path == "" {
@@ -147,7 +147,7 @@ func moduleDescriptor(m Module) (*intoto.ResourceDescriptor, error) {
 	return d, nil
 }
 
-// dirHash is a go.sum hash as in-toto's digest_set.md has it: in hex, without "h1:".
+// dirHash returns a go.sum hash as in-toto's digest_set.md requires: in hex, without "h1:".
 func dirHash(sum string) (map[string]string, error) {
 	text, ok := strings.CutPrefix(sum, "h1:")
 	raw, err := base64.StdEncoding.DecodeString(text)
@@ -157,15 +157,15 @@ func dirHash(sum string) (map[string]string, error) {
 	return map[string]string{"dirHash": hex.EncodeToString(raw)}, nil
 }
 
-// componentDescriptor names base content, with its own SHA-256, else with the dirHash of
-// its files under their paths in the image.
+// componentDescriptor returns base content with its SHA-256, otherwise with the dirHash of its
+// files under their paths in the image.
 func componentDescriptor(c tree.Component) (*intoto.ResourceDescriptor, error) {
 	it := componentItem(c)
 	d := &intoto.ResourceDescriptor{Name: it.name, Uri: it.purl, DownloadLocation: publicURL(it.location)}
 	if d.Uri == "" {
 		d.Uri = d.DownloadLocation
 	}
-	if it.sha256 != "" { // a package as it was downloaded, an image's manifest
+	if it.sha256 != "" { // the downloaded package, or an image's manifest
 		d.Digest = map[string]string{"sha256": it.sha256}
 		return d, nil
 	}
@@ -177,8 +177,8 @@ func componentDescriptor(c tree.Component) (*intoto.ResourceDescriptor, error) {
 	return d, nil
 }
 
-// filesHash is what golang.org/x/mod/sumdb/dirhash gives for these files, from the
-// digests that are known already. Files are sorted by path.
+// filesHash returns the hash that golang.org/x/mod/sumdb/dirhash gives for these files,
+// calculated from their digests. Files are sorted by path.
 func filesHash(files []file) (map[string]string, error) {
 	if len(files) == 0 {
 		return nil, nil
@@ -193,8 +193,7 @@ func filesHash(files []file) (map[string]string, error) {
 	return map[string]string{"dirHash": hex.EncodeToString(h.Sum(nil))}, nil
 }
 
-// publicURL is a URL without credentials, query and fragment; empty if it is no web
-// URL.
+// publicURL returns a URL without credentials, query and fragment; empty if it is not a web URL.
 func publicURL(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {

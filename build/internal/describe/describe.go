@@ -1,19 +1,18 @@
-// Package describe writes what is said of an image. Software bills of materials: SPDX
-// 2.3 and CycloneDX 1.6, both as JSON, for one image on one platform. Predicates of
-// attestations: SLSA v1 provenance and the in-toto test result, and the in-toto
-// Statement around a predicate, all in one canonical JSON.
+// Package describe writes documents about an image. Software bills of materials: SPDX 2.3 and
+// CycloneDX 1.6, both as JSON, for one image on one platform. Predicates of attestations: SLSA v1
+// provenance and the in-toto test result, and the in-toto Statement around a predicate, all in
+// one canonical JSON form.
 //
-// It takes the plan, what the binary's build info says, the licences that package
-// license found, and what package tree added; it gives the bytes of a document.
-// Both documents say the same: the service, which is the primary component, with its
-// binary; the main module, every linked module and the standard library, with the
-// imports between them as edges; the components that brought files into the image,
-// with these files. They hold the NTIA minimum elements, and CycloneDX also the
-// fields that BSI TR-03183-2 v2.1 requires.
+// It takes the plan, the binary's build info, the licences that package license found, and what
+// package tree added; it returns the bytes of a document. Both SBOMs contain the same: the
+// service, which is the primary component, with its binary; the main module, every linked module
+// and the standard library, with the imports between them as edges; the components that brought
+// files into the image, with these files. They have the NTIA minimum elements, and CycloneDX also
+// has the fields that BSI TR-03183-2 v2.1 requires.
 //
-// The same input in any order gives the same bytes: identifiers come from content,
-// and the only time is the plan's epoch. What is not known is left out or
-// NOASSERTION. The package reads nothing and asks nobody.
+// The same input in any order gives the same bytes: identifiers are derived from content, and the
+// only time is the plan's epoch. Unknown values are left out or NOASSERTION. The package reads no
+// files and uses no network.
 package describe
 
 import (
@@ -26,12 +25,11 @@ import (
 type Module struct {
 	// Path, Version and Sum are as in the build info; Version may be "(devel)".
 	Path, Version, Sum string
-	// Replace is the module that is linked instead, as in the build info: with a
-	// version, or a folder.
+	// Replace is the module that replaces this one, as in the build info: with a version, or a
+	// folder.
 	Replace *Module
-	// Imports are the paths of the modules that the linked packages import, as in
-	// the build info (of a replaced module, its own path); "std" is the standard
-	// library.
+	// Imports are the paths of the modules that the linked packages import, as in the build info
+	// (of a replaced module, the original path); "std" is the standard library.
 	Imports []string
 	License license.Result
 }
@@ -45,51 +43,51 @@ type Binary struct {
 	SHA1, SHA256, SHA512 string
 }
 
-// Program is an executable that is not the service's, and what is linked into it: no
-// main module, but the one that Path names among Modules.
+// Program is another executable than the service's, and the modules linked into it. It has no
+// main module; Path names one of Modules.
 type Program struct {
 	Path    string
 	Modules []Module
 	Std     Module
-	// Binary is nil where it is the Binary of the Input.
+	// Binary is nil if it is the Binary of the Input.
 	Binary *Binary
 }
 
-// Asset is a file of the image that belongs to no component: the user's files and
-// certificates, the licence texts.
+// Asset is a file of the image without a component: the user's files and certificates, the
+// licence texts.
 type Asset struct {
 	tree.File
 	Executable bool
 }
 
-// Input is everything that a document says.
+// Input is the content of a document.
 type Input struct {
 	Plan     *plan.Plan
 	Image    plan.Image
 	Platform plan.Platform
 
 	Binary Binary
-	// Main is the main module, Modules are the others that are linked. Std is the
-	// standard library: Path "std", Version such as "go1.26.8". All of them are empty
-	// for an image without the service, whose Binary is that of a program.
+	// Main is the main module; Modules are the other linked modules. Std is the standard library:
+	// Path "std", Version such as "go1.26.8". All are empty for an image without the service; its
+	// Binary is then that of a program.
 	Main    Module
 	Modules []Module
 	Std     Module
-	// Programs are other executables in Go, such as a debugger.
+	// Programs are other Go executables, such as a debugger.
 	Programs []Program
 
 	Components []tree.Component
 	Assets     []Asset
 
-	// Compiler is the C compiler of an image with cgo; nil for others. Libraries are what
-	// its binary is linked with when it starts.
+	// Compiler is the C compiler of an image with cgo; nil for others. Libraries are loaded when
+	// its binary starts.
 	Compiler  *plan.CCompiler
 	Libraries []Library
 }
 
-// Library is a shared library, or the dynamic linker: how it is asked for, where it lies,
-// and the name of the component that brought it, if that is known.
+// Library is a shared library, or the dynamic linker: the requested name, the path, and the name
+// of the component that brought it, if known.
 type Library struct{ Name, Path, Component string }
 
-// noAssertion is what documents say of what is not known.
+// noAssertion is the value of unknown fields.
 const noAssertion = "NOASSERTION"

@@ -14,27 +14,27 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// kitPath is where the kit is at home; identifiers are made under it.
+// kitPath is the kit's repository; identifiers begin with it.
 const kitPath = "github.com/thimble-build/thimble"
 
-// inventory is what both documents say, in neither's words.
+// inventory is the content of both SBOM formats, independent of either.
 type inventory struct {
 	created     string // RFC 3339
 	kit         plan.Kit
-	author      party // who makes the document: who makes the service
+	author      party // the supplier of the service
 	application *item
-	items       []*item // everything else, sorted by kind and name
+	items       []*item // all other components, sorted by kind and name
 }
 
-// purpose is what an item is for.
+// purpose is the kind of an item.
 type purpose int
 
 const (
 	application purpose = iota
 	library
 	data
-	osPackage // of a distribution
-	container // an image below
+	osPackage // a package of a distribution
+	container // a base image
 )
 
 // item is a component of the image.
@@ -51,8 +51,8 @@ type item struct {
 	concluded, declared string
 	copyrights          []string
 	source              source
-	// sha256 is that of the package's file, or of the image's manifest, in hex; builtFrom
-	// names the source package.
+	// sha256 is that of the package's file, or of the image's manifest, in hex; builtFrom is the
+	// source package.
 	sha256, builtFrom string
 	location          string // SPDX download location; empty if unknown
 	facts             []fact
@@ -61,8 +61,8 @@ type item struct {
 	dependsOn         []string // keys, sorted
 }
 
-// fact is something that neither format has a field for: a property in CycloneDX, an
-// annotation in SPDX.
+// fact is a value that neither format has a field for: a property in CycloneDX, an annotation in
+// SPDX.
 type fact struct{ name, value string }
 
 // file is a regular file of the image.
@@ -89,7 +89,7 @@ func newInventory(in Input) (*inventory, error) {
 	if in.Main.Path == "" {
 		modules, inv.author = nil, sourceSupplier(in.Plan.Source)
 	}
-	keys := map[string]string{} // by the path that imports name
+	keys := map[string]string{} // by import path
 	for _, m := range modules {
 		if _, ok := keys[m.Path]; ok {
 			return nil, fmt.Errorf("module:%s is there twice", m.Path)
@@ -106,7 +106,7 @@ func newInventory(in Input) (*inventory, error) {
 		case m.Path == in.Main.Path:
 			inv.describeMain(it, in.Plan)
 		case m.Replace != nil && isFolder(*m.Replace):
-			it.supplier = inv.author // who keeps a copy, may have changed it
+			it.supplier = inv.author // who keeps a copy may have changed it
 		}
 		for _, imp := range m.Imports {
 			key, ok := keys[imp]
@@ -130,8 +130,8 @@ func newInventory(in Input) (*inventory, error) {
 	for _, c := range in.Components {
 		inv.items = append(inv.items, componentItem(c))
 	}
-	// The application stands on the main module, on the files that it needs, and
-	// on whatever else is linked without being imported.
+	// The application depends on the main module, on the required files, and on everything else
+	// that is linked without an import.
 	app, err := applicationItem(in, inv.author)
 	if err != nil {
 		return nil, err
@@ -151,7 +151,7 @@ func newInventory(in Input) (*inventory, error) {
 	return inv, inv.unique()
 }
 
-// unique checks that nothing is there twice: identifiers are made from names.
+// unique returns an error if a name occurs twice: identifiers are derived from names.
 func (inv *inventory) unique() error {
 	seen := map[string]bool{}
 	for _, it := range append([]*item{inv.application}, inv.items...) {
@@ -176,9 +176,9 @@ func moduleKey(m Module) string {
 	return "module:" + m.Path
 }
 
-// moduleItem describes what is linked: of a replaced module, the replacement, with
-// the replaced one beside it. A folder that replaces a module has no name or version
-// of its own, so it keeps the name.
+// moduleItem describes the linked module: of a replaced module, the replacement, and it records
+// the original. A folder that replaces a module has no name or version, so it keeps the original
+// name.
 func moduleItem(m Module) (*item, error) {
 	linked := m
 	if m.Replace != nil {
@@ -218,13 +218,13 @@ func moduleItem(m Module) (*item, error) {
 	return it, nil
 }
 
-// isFolder says whether a replacement is a folder: those have no version.
+// isFolder says whether a replacement is a folder; folders have no version.
 func isFolder(m Module) bool {
 	return m.Version == "" || m.Version == "(devel)"
 }
 
-// describeMain adds what only the plan knows of the main module. Who makes it also
-// makes the documents.
+// describeMain adds to the main module the facts that only the plan has. Its supplier is also the
+// author of the documents.
 func (inv *inventory) describeMain(it *item, p *plan.Plan) {
 	it.facts = append(it.facts, revisionFacts(p)...)
 	if it.supplier == (party{}) {
@@ -237,11 +237,11 @@ func (inv *inventory) describeMain(it *item, p *plan.Plan) {
 	it.source = gitSource(p.Source, p.Revision)
 	it.location = it.source.location()
 	if p.Dirty {
-		it.location = "" // this is not what is there
+		it.location = "" // that source differs from the built one
 	}
 }
 
-// sourceSupplier is who a repository belongs to.
+// sourceSupplier returns the owner of a repository.
 func sourceSupplier(repository string) party {
 	u, err := url.Parse(gitSource(repository, "").repository)
 	if err != nil || u.Hostname() == "" {
@@ -301,7 +301,7 @@ func applicationItem(in Input, author party) (*item, error) {
 	return it, nil
 }
 
-// libraryFacts are what the binary is linked with when it starts, and what brought it.
+// libraryFacts returns the libraries loaded when the binary starts, and their components.
 func libraryFacts(in Input) (facts []fact) {
 	for _, l := range in.Libraries {
 		value := l.Name + " " + l.Path
@@ -349,7 +349,7 @@ func treeFile(f tree.File) file {
 	return file{path: f.Path, sha1: f.SHA1, sha256: f.SHA256, sha512: f.SHA512}
 }
 
-// expression is a licence as documents write it.
+// expression returns a licence in the documents' form.
 func expression(e string) string {
 	return cmp.Or(e, noAssertion)
 }

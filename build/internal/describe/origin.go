@@ -9,16 +9,15 @@ import (
 	"golang.org/x/mod/semver"
 )
 
-// party is somebody who makes software, and a page of theirs.
+// party is a person or organisation that makes software, with its web page.
 type party struct{ name, url string }
 
-// owners are hosts where the first part of a path is the account that a repository
-// belongs to, and the second its name.
+// owners are the hosts where the first part of a path is the account that owns a repository, and
+// the second the repository's name.
 var owners = map[string]bool{"github.com": true, "bitbucket.org": true, "codeberg.org": true, "gitea.com": true, "gitee.com": true}
 
-// supplier says who makes a Go module, going by its path alone: on a code host, the
-// account; elsewhere, the host, which whoever made the module controls. A path
-// without a host names nobody.
+// supplier returns the supplier of a Go module according to its path: on a code host the account,
+// elsewhere the host, which the module's author controls. A path without a host has no supplier.
 func supplier(path string) party {
 	parts := strings.Split(path, "/")
 	host := parts[0]
@@ -38,15 +37,15 @@ func supplier(path string) party {
 	return party{host, "https://" + host}
 }
 
-// source is where a module's source is.
+// source is the location of a module's source.
 type source struct {
 	repository string // URL of a git repository
 	revision   string // tag or commit
 	folder     string // inside the repository; empty for its root
 }
 
-// location is the source as SPDX 2.3 clause 7.7 writes a version control system's:
-// git+https://host/repository@revision#folder. Empty for no source.
+// location returns the source in the form for version control systems of SPDX 2.3 clause 7.7:
+// git+https://host/repository@revision#folder. It is empty for no source.
 func (s source) location() string {
 	if s.repository == "" {
 		return ""
@@ -61,9 +60,8 @@ func (s source) location() string {
 	return l
 }
 
-// moduleSource finds the source of a version of a module where path and version
-// alone tell. It is empty elsewhere: a vanity path's repository is known only to
-// its host.
+// moduleSource returns the source of a module version if path and version are enough to find it,
+// otherwise it is empty: only the host of a vanity path knows its repository.
 func moduleSource(path, v string) source {
 	if path == "std" {
 		if !version.IsValid(v) {
@@ -83,7 +81,7 @@ func moduleSource(path, v string) source {
 	switch {
 	case owners[parts[0]] && len(parts) >= 3:
 		s = source{repository: "https://" + strings.Join(parts[:3], "/"), folder: strings.Join(parts[3:], "/")}
-	case parts[0] == "gitlab.com" && len(parts) == 3: // with more parts, a group can have groups
+	case parts[0] == "gitlab.com" && len(parts) == 3: // more parts may be nested groups
 		s = source{repository: "https://" + prefix}
 	case strings.HasPrefix(prefix, "golang.org/x/") && len(parts) >= 3:
 		s = source{repository: "https://go.googlesource.com/" + parts[2], folder: strings.Join(parts[3:], "/")}
@@ -101,15 +99,15 @@ func moduleSource(path, v string) source {
 		s.revision = rev
 	} else {
 		s.revision = v
-		if s.folder != "" { // the tags of a module in a folder carry its name
+		if s.folder != "" { // tags of a module in a folder begin with its path
 			s.revision = s.folder + "/" + v
 		}
 	}
 	return s
 }
 
-// gitSource is a repository's URL, as git knows it, at a revision. Nothing of the URL
-// that can hold a secret is kept: of who logs in, only ssh's user name.
+// gitSource returns a repository's URL, as git knows it, at a revision. It drops every part of
+// the URL that can contain a secret; of credentials it keeps only the user name for ssh.
 func gitSource(raw, revision string) source {
 	if host, path, ok := strings.Cut(raw, ":"); ok && !strings.Contains(host, "/") && !strings.HasPrefix(path, "//") {
 		if strings.Contains(path, "@") {
@@ -134,7 +132,7 @@ func gitSource(raw, revision string) source {
 	return source{repository: public.String(), revision: revision}
 }
 
-// pageOf is the start page of the host of a URL; empty if it is no web URL.
+// pageOf returns the start page of a URL's host; empty if it is not a web URL.
 func pageOf(location string) string {
 	u, err := url.Parse(strings.TrimPrefix(location, "git+"))
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {

@@ -8,7 +8,7 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// Overrides are the checks of a release that its user switched off.
+// Overrides are the checks of a release that the user switched off.
 type Overrides struct {
 	DirtyTree      bool `json:"dirtyTree"`
 	UntaggedCommit bool `json:"untaggedCommit"`
@@ -16,9 +16,9 @@ type Overrides struct {
 	SkippedTests   bool `json:"skippedTests"`
 }
 
-// externalParameters are what the user asked for (SLSA v1
-// buildDefinition.externalParameters). It lists what is let through: a field that
-// Config gets later stays out until it is put here.
+// externalParameters are the user's settings (SLSA v1 buildDefinition.externalParameters). They
+// are a list of allowed fields: a field added to Config later is not written until it is added
+// here.
 type externalParameters struct {
 	Source           string           `json:"source,omitempty"`
 	Dir              string           `json:"dir"`
@@ -81,7 +81,7 @@ func newExternalParameters(c plan.Config, source string, o Overrides) externalPa
 		p.Images = append(p.Images, newExternalImage(i))
 	}
 	for _, command := range c.Before {
-		if len(command) > 0 { // the arguments may hold anything, and the path a home folder
+		if len(command) > 0 { // arguments may contain secrets, and the path a home folder
 			p.Before = append(p.Before, path.Base(filepath.ToSlash(command[0])))
 		}
 	}
@@ -105,11 +105,11 @@ func (i externalImage) empty() bool {
 	return err == nil && string(b) == `{"runtime":{}}`
 }
 
-// internalParameters are what that came to (SLSA v1
-// buildDefinition.internalParameters): with them anybody can build it again.
+// internalParameters are the resulting values (SLSA v1 buildDefinition.internalParameters),
+// enough for anybody to build the image again.
 type internalParameters struct {
 	Plan *plan.Plan `json:"plan"`
-	// Image and Platforms are the part of the plan that the statement is about.
+	// Image and Platforms are the part of the plan that the statement describes.
 	Image     string   `json:"image"`
 	Platforms []string `json:"platforms"`
 }

@@ -2,11 +2,11 @@ package describe
 
 import "fmt"
 
-// addProgram adds what is linked into another program than the service. A module that
-// is there already in the same version is the same item; in another version it is one
-// beside it. It returns the keys of what the program's modules import.
+// addProgram adds the modules linked into a program other than the service. A module that already
+// exists in the same version is the same item; another version is a second item. It returns the
+// keys of the modules that the program's modules import.
 func (inv *inventory) addProgram(p Program) (imported map[string]bool, err error) {
-	items := map[string]*item{} // by the path that imports name
+	items := map[string]*item{} // by import path
 	for _, m := range append([]Module{p.Std}, p.Modules...) {
 		if items[m.Path] != nil {
 			return nil, fmt.Errorf("module %s is in program %s twice", m.Path, p.Path)
@@ -41,7 +41,7 @@ func (inv *inventory) addProgram(p Program) (imported map[string]bool, err error
 	return imported, nil
 }
 
-// share returns the module that is the same as it, or adds it.
+// share returns the existing module that equals it, or adds it.
 func (inv *inventory) share(it *item) *item {
 	for _, old := range inv.items {
 		if old.name == it.name && old.version == it.version {
@@ -57,7 +57,7 @@ func (inv *inventory) share(it *item) *item {
 	return it
 }
 
-// origin is the key of the module that the image's binary is made from.
+// origin returns the key of the module that the image's binary is built from.
 func (inv *inventory) origin(in Input) string {
 	if in.Main.Path != "" || len(in.Programs) == 0 {
 		return moduleKey(in.Main)
@@ -65,8 +65,8 @@ func (inv *inventory) origin(in Input) string {
 	return moduleKey(Module{Path: in.Programs[0].Path})
 }
 
-// Components is how many components the documents of an input list, the application not
-// among them.
+// Components returns the number of components in the documents of an input, without the
+// application.
 func Components(in Input) (int, error) {
 	inv, err := newInventory(in)
 	if err != nil {

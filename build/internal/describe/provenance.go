@@ -12,19 +12,18 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// ProvenanceInput is everything that provenance says.
+// ProvenanceInput is the content of a provenance.
 type ProvenanceInput struct {
-	// Config is what the user asked for, with the environment's and the flags'
-	// settings applied. Only what the build type's page lists is let through.
+	// Config has the user's settings, including those from the environment and flags. Only the
+	// fields listed on the build type's page are written.
 	Config    plan.Config
 	Overrides Overrides
 	Plan      *plan.Plan
-	// Images is what the SBOMs are made of: one for a platform's manifest, those
-	// of all platforms for an index. Binary and Assets are not looked at.
+	// Images are the inputs of the SBOMs: one for a platform's manifest, all platforms for an
+	// index. Binary and Assets are ignored.
 	Images []Input
-	// Toolchain is the module that the Go toolchain came as, such as
-	// golang.org/toolchain at v0.0.1-go1.26.8.linux-amd64 with its h1 sum; the
-	// zero value if it is not known.
+	// Toolchain is the module of the Go toolchain, such as golang.org/toolchain at
+	// v0.0.1-go1.26.8.linux-amd64 with its h1 sum; the zero value if unknown.
 	Toolchain Module
 
 	Builder BuilderInfo
@@ -32,9 +31,9 @@ type ProvenanceInput struct {
 	Started, Finished time.Time
 }
 
-// Provenance writes a SLSA v1 provenance predicate as canonical JSON. Its build type
-// is BuildType. The same input, modules and components in any order, gives the same
-// bytes. No URL in it has credentials, a query or a fragment.
+// Provenance returns a SLSA v1 provenance predicate as canonical JSON. Its build type is
+// BuildType. The same input, modules and components in any order, gives the same bytes. No URL in
+// it has credentials, a query or a fragment.
 func Provenance(in ProvenanceInput) ([]byte, error) {
 	p, err := newProvenance(in)
 	if err != nil {
@@ -89,7 +88,7 @@ func newProvenance(in ProvenanceInput) (*slsa.Provenance, error) {
 	if err := p.Validate(); err != nil {
 		return nil, err
 	}
-	// The library's check takes a commit for SHA-1, the specification also SHA-256.
+	// The library accepts only SHA-1 commits; the specification also allows SHA-256.
 	source, err := sourceDescriptor(&resolved)
 	if err != nil {
 		return nil, err
@@ -100,7 +99,7 @@ func newProvenance(in ProvenanceInput) (*slsa.Provenance, error) {
 	return p, nil
 }
 
-// second is a time as provenance has it, in whole seconds.
+// second returns a time as provenance writes it, in whole seconds.
 func second(t time.Time) *timestamppb.Timestamp {
 	if t.IsZero() {
 		return nil

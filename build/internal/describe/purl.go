@@ -9,9 +9,9 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// modulePURL is the package URL of a Go module. The type's definition wants lower
-// case, though module paths have case; the documents' names keep it. A version that
-// is none, such as "(devel)", is left out.
+// modulePURL returns the package URL of a Go module. Its type's definition requires lower case,
+// although module paths have upper case; the documents' names keep the case. An invalid version,
+// such as "(devel)", is left out.
 func modulePURL(path, version string) (string, error) {
 	namespace, name := "", path
 	if i := strings.LastIndexByte(path, '/'); i >= 0 {
@@ -26,8 +26,8 @@ func modulePURL(path, version string) (string, error) {
 	return purl(packageurl.NewPackageURL(packageurl.TypeGolang, namespace, name, version, nil, ""))
 }
 
-// imagePURL is the package URL of an image, or of a file in it. The digest, which
-// would be its version, is not known before these documents are.
+// imagePURL returns the package URL of an image, or of a file in it. It has no version: that is
+// the image's digest, which is known only after these documents.
 func imagePURL(image plan.Image, platform plan.Platform, file string) (string, error) {
 	name := image.Name
 	qualifiers := map[string]string{"arch": platform.Architecture}

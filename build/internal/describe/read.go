@@ -9,29 +9,29 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// ErrBuildType is the error of ReadProvenance where somebody else's tool, or another
-// version of this one, gave its fields their meaning.
+// ErrBuildType is the error of ReadProvenance for a provenance of another tool, or of another
+// version of this one, whose fields have another meaning.
 var ErrBuildType = errors.New("unknown build type")
 
-// Read is what ReadProvenance finds: enough to build again.
+// Read is the result of ReadProvenance: enough to build again.
 type Read struct {
-	// Plan is what was built, Image the one of its images that the provenance is about,
-	// Platforms that image's.
+	// Plan is the plan that was built, Image the image that the provenance describes, Platforms
+	// that image's platforms.
 	Plan      *plan.Plan
 	Image     string
 	Platforms []string
-	// Repository is where the source is, Commit its full hash; both may be empty.
+	// Repository is the source's location, Commit its full hash; both may be empty.
 	Repository, Commit string
-	// Before are the names of the programs that ran before the build; Version replaced
-	// the one in git.
+	// Before are the names of the programs that ran before the build; Version replaced the one
+	// from git.
 	Before  []string
 	Version string
-	// Builder is who ran the build.
+	// Builder identifies the builder of the run.
 	Builder string
 }
 
-// ReadProvenance reads what Provenance writes. A build type that is not BuildType is an
-// ErrBuildType.
+// ReadProvenance reads a predicate of Provenance. It returns ErrBuildType if the build type is
+// not BuildType.
 func ReadProvenance(predicate []byte) (*Read, error) {
 	r, err := readProvenance(predicate)
 	if err != nil {

@@ -15,9 +15,8 @@ import (
 	spdx "github.com/spdx/tools-golang/spdx/v2/v2_3"
 )
 
-// SPDX writes the SPDX 2.3 JSON document. Facts that the format has no field for,
-// such as go.sum's h1, which is no checksum of a file, are annotations
-// "name=value".
+// SPDX returns the SPDX 2.3 JSON document. Facts without a field in the format are annotations
+// "name=value", such as go.sum's h1, which is not the checksum of a file.
 func SPDX(in Input) ([]byte, error) {
 	inv, err := newInventory(in)
 	if err != nil {
@@ -159,8 +158,8 @@ func (w *spdxWriter) relate(a common.ElementID, how string, b common.ElementID) 
 	})
 }
 
-// spdxFile describes a file. A data file has its component's licence; what a binary
-// is made of has licences of its own.
+// spdxFile describes a file. A data file has its component's licence; the parts of a binary have
+// licences of their own.
 func spdxFile(f file, owner *item) *spdx.File {
 	out := &spdx.File{
 		FileName:           "." + f.path,
@@ -196,7 +195,7 @@ func checksums(f file) []common.Checksum {
 	return sums
 }
 
-// verificationCode is that of clause 7.9: the SHA-1 of the files' SHA-1s, sorted.
+// verificationCode returns the code of clause 7.9: the SHA-1 of the files' sorted SHA-1s.
 func verificationCode(files []file) *common.PackageVerificationCode {
 	var sums []string
 	for _, f := range files {

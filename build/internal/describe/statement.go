@@ -10,7 +10,7 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 )
 
-// Predicate types of the attestations that a release makes, beside cosign's own.
+// Predicate types of the attestations of a release, besides cosign's.
 const (
 	ProvenanceType = "https://slsa.dev/provenance/v1"
 	TestResultType = "https://in-toto.io/attestation/test-result/v0.1"
@@ -18,15 +18,15 @@ const (
 	CycloneDXType  = "https://cyclonedx.org/bom"
 )
 
-// Subject is what a statement is about.
+// Subject is an artifact that a statement describes.
 type Subject struct {
 	// Name is the image's repository, or a file's name.
 	Name   string
 	Digest v1.Hash
 }
 
-// Statement writes an in-toto Statement v1 about the subjects, which it sorts. The
-// predicate is any JSON object. The same input in any order gives the same bytes.
+// Statement returns an in-toto Statement v1 about the subjects, which it sorts. The predicate is
+// any JSON object. The same input in any order gives the same bytes.
 func Statement(subjects []Subject, predicateType string, predicate []byte) ([]byte, error) {
 	subjects = slices.Clone(subjects)
 	slices.SortFunc(subjects, func(a, b Subject) int {
@@ -35,8 +35,8 @@ func Statement(subjects []Subject, predicateType string, predicate []byte) ([]by
 		}
 		return strings.Compare(a.Digest.String(), b.Digest.String())
 	})
-	// The predicate is put in as it is, and only stands here for the check: a
-	// message's numbers are all floating-point ones.
+	// This predicate is only for the check; the real one is inserted unchanged, because a message
+	// has only floating-point numbers.
 	s := &intoto.Statement{Type: intoto.StatementTypeUri, PredicateType: predicateType, Predicate: &structpb.Struct{}}
 	for _, subject := range slices.Compact(subjects) {
 		if subject.Name == "" || subject.Digest == (v1.Hash{}) {
@@ -66,10 +66,9 @@ func Statement(subjects []Subject, predicateType string, predicate []byte) ([]by
 	return canonicalValue(whole)
 }
 
-// SameBuild says whether two predicates of one type are equal but for the metadata
-// of the run: the invocation id and its times (SLSA v1 runDetails.metadata). It is
-// what makes an attestation count as already there. White space and the order of
-// keys mean nothing.
+// SameBuild says whether two predicates of one type are equal except for the metadata of the run:
+// the invocation id and its times (SLSA v1 runDetails.metadata). If they are, the attestation
+// already exists. White space and the order of keys are ignored.
 func SameBuild(a, b []byte) (bool, error) {
 	first, err := withoutRun(a)
 	if err != nil {

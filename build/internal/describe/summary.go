@@ -16,9 +16,8 @@ import (
 // SummaryType is the predicate type of VerificationSummary.
 const SummaryType = "https://slsa.dev/verification_summary/v1"
 
-// The policy that a rebuilder verifies an image by, and the level of its own that an
-// image gets when the rebuilt one has the same digest. SLSA leaves custom levels to
-// their users; they do not begin with SLSA_.
+// The policy by which a rebuilder verifies an image, and thimble's level for an image whose
+// rebuild has the same digest. SLSA allows custom levels if they do not begin with SLSA_.
 const (
 	ReproducedPolicy = "https://" + kitPath + "/blob/main/docs/reproducibility.md#what-the-attestation-says"
 	ReproducedLevel  = "REPRODUCED"
@@ -26,19 +25,19 @@ const (
 
 // SummaryInput is the outcome of building an image again.
 type SummaryInput struct {
-	// Verifier is a URI that names who built it again: BuilderInfo.ID.
+	// Verifier is a URI that identifies who built the image again: BuilderInfo.ID.
 	Verifier string
 	Verified time.Time
-	// Repository is where the image is, Digest the image's.
+	// Repository is the image's repository, Digest its digest.
 	Repository string
 	Digest     v1.Hash
-	// Provenance are the digests of the attestations that it was rebuilt from.
+	// Provenance are the digests of the attestations used for the rebuild.
 	Provenance []v1.Hash
 	Same       bool
 }
 
-// VerificationSummary writes a SLSA verification summary (VSA, v1) as canonical JSON:
-// PASSED where the image was reproduced.
+// VerificationSummary returns a SLSA verification summary (VSA, v1) as canonical JSON: PASSED if
+// the image was reproduced.
 func VerificationSummary(in SummaryInput) ([]byte, error) {
 	if in.Verifier == "" || in.Repository == "" || in.Digest.Hex == "" || in.Verified.IsZero() {
 		return nil, errors.New("write the verification summary: it needs a verifier, a time, and an image by its digest")

@@ -11,14 +11,14 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// TestInput is what a test run came to.
+// TestInput is the outcome of a test run.
 type TestInput struct {
 	Plan   *plan.Plan
 	Config plan.TestConfig
-	// Passed, Warned and Failed are import paths of packages, as package gotest
-	// reports them, or other names of tests.
+	// Passed, Warned and Failed are import paths of packages, as package gotest reports them, or
+	// other names of tests.
 	Passed, Warned, Failed []string
-	// Skipped says that the tests were not run, because the user asked for that.
+	// Skipped says that the user skipped the tests.
 	Skipped bool
 }
 
@@ -29,9 +29,9 @@ const (
 	Failed = "FAILED"
 )
 
-// TestResult writes an in-toto test-result v0.1 predicate as canonical JSON. The
-// result is FAILED if a test failed; WARNED if one warned or if none was run; else
-// PASSED. The configuration is the source's commit, and how `go test` was called.
+// TestResult returns an in-toto test-result v0.1 predicate as canonical JSON. The result is
+// FAILED if a test failed; WARNED if one warned or if none ran; otherwise PASSED. The
+// configuration is the source's commit and the `go test` command.
 func TestResult(in TestInput) ([]byte, error) {
 	if in.Plan == nil {
 		return nil, errors.New("write the test result: it needs a plan")
@@ -43,7 +43,7 @@ func TestResult(in TestInput) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("write the test result: %w", err)
 	}
-	// An annotation is allow-listed as the parameters of provenance are.
+	// Only allowed values are written, as in the parameters of provenance.
 	settings, err := object(struct {
 		externalTest
 		BuildTags []string `json:"buildTags,omitempty"`
@@ -74,7 +74,7 @@ func TestResult(in TestInput) ([]byte, error) {
 	return b, nil
 }
 
-// names are sorted, each once.
+// names returns the names sorted, without repetitions.
 func names(list []string) []string {
 	return slices.Compact(slices.Sorted(slices.Values(list)))
 }

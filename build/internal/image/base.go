@@ -10,25 +10,25 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 )
 
-// Base is what an image stands on, below the layers of its own.
+// Base is the base of an image, below the image's other layers.
 type Base struct {
-	// Name is a reference, or the name of a base that thimble makes. Digest is that of
-	// the manifest for this platform, Index that of the index or the only manifest; both
-	// are empty for a base that is no image.
+	// Name is a reference, or the name of a base that thimble makes. Digest is that of the
+	// manifest for this platform, Index that of the index or the only manifest; both are empty
+	// for a base that is not an image.
 	Name, Digest, Index string
 	// Config is inherited: see inherit.
 	Config v1.Config
-	// History is that of an image's layers and of what it did besides; empty for a base
-	// that is no image.
+	// History describes the base image's layers and its other build steps; empty for a base that
+	// is not an image.
 	History []v1.History
 	// Layers from the bottom to the top.
 	Layers []Layer
 }
 
-// inherit is the configuration that a Dockerfile's FROM hands down (Dockerfile reference;
-// image-spec's config.md leaves it to the builder): user, environment, working folder,
-// labels, ports, volumes, stop signal. What is about the base's own program is dropped:
-// entrypoint, command, healthcheck, shell, and what is to be done on a build.
+// inherit returns the configuration that FROM inherits in a Dockerfile (Dockerfile reference;
+// image-spec's config.md leaves it to the builder): user, environment, working folder, labels,
+// ports, volumes, stop signal. Settings for the base's program are dropped: entrypoint, command,
+// healthcheck, shell, and triggers for builds (ONBUILD).
 func (b *Base) inherit() v1.Config {
 	if b == nil {
 		return v1.Config{}
@@ -40,7 +40,7 @@ func (b *Base) inherit() v1.Config {
 	}
 }
 
-// set replaces variables or adds them.
+// set replaces or adds variables.
 func set(env []string, pairs ...string) []string {
 	for _, e := range pairs {
 		name, _, _ := strings.Cut(e, "=")
@@ -59,7 +59,7 @@ func has(env []string, name string) bool {
 	return slices.ContainsFunc(env, func(e string) bool { return strings.HasPrefix(e, name+"=") })
 }
 
-// put puts the layers of the base into an image, with their history as it was.
+// put adds the base's layers to an image, with their history unchanged.
 func (b *Base) put(img v1.Image, own v1.History) (v1.Image, error) {
 	if b == nil {
 		return img, nil
@@ -70,7 +70,7 @@ func (b *Base) put(img v1.Image, own v1.History) (v1.Image, error) {
 			withLayer++
 		}
 	}
-	if withLayer != len(b.Layers) { // it has none, or one that is wrong
+	if withLayer != len(b.Layers) { // no history, or a wrong one
 		history = nil
 		for range b.Layers {
 			h := own

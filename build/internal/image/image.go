@@ -1,6 +1,6 @@
-// Package image puts layers, a configuration and annotations together into OCI
-// images and an index (image-spec 1.1). It takes a plan and finished layers and
-// gives ggcr's values; it compresses nothing, reads no layer and writes nothing.
+// Package image combines layers, a configuration and annotations into OCI images and an index
+// (image-spec 1.1). It takes a plan and finished layers and returns values of
+// go-containerregistry; it compresses nothing, reads no layer and writes nothing.
 package image
 
 import (
@@ -21,35 +21,35 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// User is nonroot of distroless images, who runs a program where neither Config nor a
-// base names somebody.
+// User is the nonroot user of distroless images. It runs the program if neither Config nor a base
+// sets a user.
 const User = "65532:65532"
 
-// Labels of thimble's own, beside those of image-spec's annotations.md.
+// thimble's labels, besides those of image-spec's annotations.md.
 const (
-	// LabelModuleVersion is what the go command stamped, where it is not the
-	// version; LabelDirty is "true" where the tree differs from the revision.
+	// LabelModuleVersion is the version that the go command stamped, if it differs from the
+	// image's version; LabelDirty is "true" if the tree differs from the revision.
 	LabelModuleVersion = "build.thimble.module-version"
 	LabelDirty         = "build.thimble.dirty"
 )
 
-// Layer is a finished layer and the name that its history entry gets.
+// Layer is a finished layer and the name for its history entry.
 type Layer struct {
 	v1.Layer
 	Name string
 }
 
-// Input is what an image for one platform is made of.
+// Input is the content of an image for one platform.
 type Input struct {
 	Plan     *plan.Plan
 	Image    plan.Image
 	Platform plan.Platform
 	// Binary is the entrypoint, an absolute path in the image.
 	Binary string
-	// Entrypoint replaces the binary as what is started. Empty and not nil, it is none:
-	// Runtime.Args are the command.
+	// Entrypoint replaces the binary as the entrypoint. Empty but not nil means no entrypoint:
+	// Runtime.Args are then the command.
 	Entrypoint []string
-	// Needs are the names of those that the layers hold files for.
+	// Needs are the names of the needs for which the layers have files.
 	Needs []string
 	// Base is below the layers; nil for scratch.
 	Base *Base
@@ -57,8 +57,8 @@ type Input struct {
 	Layers []Layer
 }
 
-// Build returns the image. Config's own environment, labels and working folder
-// win over thimble's, and those over the base's: they are what somebody has asked for.
+// Build returns the image. Config's environment, labels and working folder override thimble's,
+// which override the base's.
 func Build(in Input) (v1.Image, error) {
 	p, run, base := in.Plan, in.Image.Runtime, in.Base.inherit()
 	about := in.labels()
@@ -120,8 +120,8 @@ func Build(in Input) (v1.Image, error) {
 	return annotated, nil
 }
 
-// Index returns the index of an image's platforms, in the plan's order: images
-// has one for each. base is what they stand on; nil for scratch.
+// Index returns the index of an image's platforms, in the plan's order: images has one image for
+// each. base is the base of these images; nil for scratch.
 func Index(p *plan.Plan, img plan.Image, base *Base, images []v1.Image) (v1.ImageIndex, error) {
 	if len(images) != len(p.Platforms) {
 		return nil, fmt.Errorf("build the index of %s: %d images for %d platforms", img.Name, len(images), len(p.Platforms))
@@ -146,7 +146,7 @@ func Index(p *plan.Plan, img plan.Image, base *Base, images []v1.Image) (v1.Imag
 	return annotated, nil
 }
 
-// labels are those of an image for one platform.
+// labels returns the labels of an image for one platform.
 func (in Input) labels() map[string]string {
 	all := labels(in.Plan, in.Image)
 	if in.Base != nil && in.Base.Digest != "" {
@@ -155,8 +155,8 @@ func (in Input) labels() map[string]string {
 	return all
 }
 
-// labels describe the image, the same as labels of the configuration and as
-// annotations of the manifest and the index. What is not known is left out.
+// labels returns the image's description, used as labels of the configuration and as annotations
+// of the manifest and the index. Unknown values are left out.
 func labels(p *plan.Plan, img plan.Image) map[string]string {
 	all := map[string]string{
 		imagespec.AnnotationCreated:       p.Created().Format("2006-01-02T15:04:05Z"),
@@ -177,8 +177,8 @@ func labels(p *plan.Plan, img plan.Image) map[string]string {
 	return all
 }
 
-// environment is the base's, on scratch PATH with the binary's folder, which is all
-// there is to find; then where the certificates and the home folder are; then Config's.
+// environment returns the base's variables, or on scratch a PATH with only the binary's folder;
+// then the paths of the certificates and the home folder; then Config's variables.
 func environment(in Input, env []string) []string {
 	if !has(env, "PATH") {
 		env = append(env, "PATH="+path.Dir(in.Binary))
@@ -207,8 +207,7 @@ func entrypoint(in Input) []string {
 	return in.Entrypoint
 }
 
-// home is the home folder of the user that the process runs as; "" where it is not
-// known.
+// home returns the home folder of the user that runs the process; "" if unknown.
 func home(in Input) string {
 	uid, _, _ := strings.Cut(in.Image.Runtime.User, ":")
 	for _, u := range in.Image.Users {
@@ -222,7 +221,7 @@ func home(in Input) string {
 	return ""
 }
 
-// healthcheck is the command in the form that Docker runs without a shell.
+// healthcheck returns the command in Docker's form without a shell.
 func healthcheck(command []string, binary string) []string {
 	if len(command) > 0 && path.IsAbs(command[0]) {
 		return append([]string{"CMD"}, command...)
