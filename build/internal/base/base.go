@@ -1,10 +1,11 @@
-// Package base makes what an image is built upon: nothing (scratch), packages of Debian
-// (distroless and debian), or an image that others made.
+// Package base makes the base of an image: nothing (scratch), packages of Debian (distroless and
+// debian), or an existing image.
 //
-// A [Set] makes the bases that a lock pins, and gives each as a [Base]: its layers, its
-// configuration, and what the layers contain. Before that, [CheckSignatures] checks who signed
+// A [Set] makes the bases that a lock pins, and returns each as a [Base]: its layers, its
+// configuration, and the content of the layers. Before that, [CheckSignatures] checks who signed
 // the images, and [Fetch] brings everything into the cache for a later build without network.
-// [Lock] finds out what the bases are made of now: nothing else takes what is not pinned.
+// [Lock] finds the current content of the bases and pins it; everything else uses only pinned
+// content.
 //
 // The package writes into the caches of its [Sources], and into temporary folders until
 // Set.Close. It does not change a plan or a lock.
@@ -24,14 +25,14 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// Base is what an image for one platform is built upon. The zero value is scratch.
+// Base is the base of an image for one platform. The zero value is scratch.
 type Base struct {
 	// Image has the layers and the configuration that an image inherits; nil for scratch.
 	Image *image.Base
 	// Key identifies the content of the layers; empty for scratch.
 	Key string
 
-	// Each is found out when it is first needed, and kept; nil for scratch.
+	// Each is calculated when it is first needed, and kept; nil for scratch.
 	files      func(context.Context) (*layerfs.FS, error)
 	components func(context.Context) ([]tree.Component, error)
 	covers     func(ctx context.Context, uid string) ([]string, error)
@@ -53,7 +54,7 @@ func (b Base) Digest() string {
 	return b.Image.Digest
 }
 
-// Files returns what the layers contain; nil for scratch.
+// Files returns the content of the layers; nil for scratch.
 func (b Base) Files(ctx context.Context) (*layerfs.FS, error) {
 	if b.files == nil {
 		return nil, nil
@@ -61,7 +62,7 @@ func (b Base) Files(ctx context.Context) (*layerfs.FS, error) {
 	return b.files(ctx)
 }
 
-// Components returns what brought the files: Debian's packages, or the image as a whole.
+// Components returns the origin of the files: Debian's packages, or the image as a whole.
 func (b Base) Components(ctx context.Context) ([]tree.Component, error) {
 	if b.components == nil {
 		return nil, nil
@@ -78,7 +79,7 @@ func (b Base) Covers(ctx context.Context, img plan.Image) ([]string, error) {
 	uid, _, _ := strings.Cut(cmp.Or(img.Runtime.User, b.Image.Config.User, image.User), ":")
 	for _, own := range img.Users {
 		if strconv.Itoa(own.UID) == uid {
-			uid = "0" // the layer with the assets brings the user, and the home
+			uid = "0" // the layer with the assets brings the user and the home folder
 		}
 	}
 	return b.covers(ctx, uid)
@@ -94,7 +95,7 @@ func (b Base) Accounts(ctx context.Context) (tree.Accounts, error) {
 	return tree.Accounts{Passwd: passwd, Group: group}, nil
 }
 
-// Place returns the tree as it is put onto the base: below the folders that the base's symlinks
+// Place returns the tree with its paths on this base: in the folders that the base's symlinks
 // lead to (see [tree.Tree.OverlaidOn]).
 func (b Base) Place(ctx context.Context, t *tree.Tree) (*tree.Tree, error) {
 	if b.files == nil || t.Empty() {
@@ -108,7 +109,7 @@ func (b Base) Place(ctx context.Context, t *tree.Tree) (*tree.Tree, error) {
 		tree.Node
 		ok bool
 	}
-	known := map[string]found{} // a lookup of what does not exist takes long
+	known := map[string]found{} // a lookup of a missing path takes long
 	placed, err := t.OverlaidOn(func(p string) (tree.Node, bool) {
 		f, ok := known[p]
 		if !ok {

@@ -9,8 +9,8 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// Fetch puts into the caches what the bases of a plan are made of, as its lock pins it. Images
-// that are files of the repository are left out.
+// Fetch puts the content of a plan's bases into the caches, as its lock pins it. Images that are
+// files of the repository are left out.
 func Fetch(ctx context.Context, s Sources, p *plan.Plan) error {
 	if p.Lock == nil {
 		return nil

@@ -20,7 +20,7 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// image reads an image that others made, by the digest that is pinned.
+// image reads an existing image by the pinned digest.
 func (s *Set) image(ctx context.Context, use lock.Use) (Base, string, error) {
 	pinned := lock.Image(s.pinned, use.Base)
 	if pinned == nil {
@@ -53,7 +53,8 @@ func (s *Set) image(ctx context.Context, use lock.Use) (Base, string, error) {
 
 func errNotPinned(use lock.Use) error { return fmt.Errorf("base %s is not in the plan's lock", use) }
 
-// imageComponent is the image as an SBOM names it. The image's own SBOMs say what is in it.
+// imageComponent returns the image as a component of an SBOM. The image's own SBOMs list its
+// content.
 func imageComponent(l plan.ImageLock, digest v1.Hash, platform plan.Platform) tree.Component {
 	c := tree.Component{
 		Name: l.Reference, Version: digest.String(), SHA256: digest.Hex, Description: "base image " + l.Reference,

@@ -29,7 +29,7 @@ type Request struct {
 	Now time.Time
 }
 
-// Lock finds out what the bases are made of now: all packages of Debian at once, and every image.
+// Lock finds the current content of the bases: all packages of Debian together, and every image.
 func Lock(ctx context.Context, s Sources, r Request) (*plan.Lock, error) {
 	after := &plan.Lock{Version: lock.Version}
 	var selections []plan.DebianSelection

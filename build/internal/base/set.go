@@ -20,16 +20,16 @@ type Set struct {
 	made map[string]func() (Base, error)
 	// unpacked are temporary folders with the files of packages.
 	unpacked []string
-	// packing is held while a layer is made: that uses all cores.
+	// packing is held while a layer is made, which uses all cores.
 	packing sync.Mutex
 }
 
-// NewSet returns a Set that makes nothing yet. The lock pins what the bases are made of.
+// NewSet returns an empty Set. The lock pins the content of the bases.
 func NewSet(s Sources, pinned *plan.Lock) *Set {
 	return &Set{sources: s, pinned: pinned, made: map[string]func() (Base, error){}}
 }
 
-// Base returns a base. What the cache has is not fetched and not made again.
+// Base returns a base. Cached parts are not fetched and not made again.
 func (s *Set) Base(ctx context.Context, use lock.Use) (Base, error) {
 	if use.Base == plan.BaseScratch {
 		return Base{}, nil

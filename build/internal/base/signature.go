@@ -42,8 +42,8 @@ func WantedBy(images []plan.Image, signed map[string]*plan.BaseSignature) map[st
 	return wanted
 }
 
-// CheckSignatures checks the signatures of the images that are pinned. The cache keeps that one was
-// found, with the digest and with what was required, so that the next build needs no network.
+// CheckSignatures checks the signatures of the pinned images. The cache keeps each result, with
+// the digest and the requirement, so that the next build needs no network.
 func CheckSignatures(ctx context.Context, s Sources, pinned *plan.Lock, required Signatures) error {
 	if pinned == nil {
 		return nil
@@ -70,8 +70,8 @@ func CheckSignatures(ctx context.Context, s Sources, pinned *plan.Lock, required
 	return nil
 }
 
-// checkMembers checks that the images for the platforms are in the index that was signed: the
-// lock names both, and whoever can change it could name others.
+// checkMembers checks that the images for the platforms are in the signed index: the lock names
+// both, and whoever can change the lock could name others.
 func checkMembers(ctx context.Context, s Sources, l plan.ImageLock) error {
 	for _, p := range l.Platforms {
 		key := fmt.Sprintf("%sbase-member-%s %s %s", s.CacheVersion, l.Digest, p.Platform, p.Digest)
@@ -149,7 +149,7 @@ func checkSignature(
 	return nil
 }
 
-// signer is who must have signed.
+// signer returns the required signer.
 func signer(s Sources, want *plan.BaseSignature, trustedRoot string) (attest.Trust, error) {
 	t := attest.Trust{AllowUnlogged: want.NoTransparencyLog, AllowNoSCT: want.NoCertificateLog}
 	if want.Key != "" {

@@ -21,7 +21,7 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// Sources says where bases are read from, where what was read is kept, and how progress is shown.
+// Sources says where bases are read from, where they are cached, and how progress is shown.
 type Sources struct {
 	// Path makes a path of a file or folder absolute.
 	Path func(string) string
@@ -29,30 +29,30 @@ type Sources struct {
 	Open func(ctx context.Context, repository string) (*registry.Repository, error)
 	// Debian is where packages come from.
 	Debian debian.Mirror
-	// Cache keeps layers and what was found out; only Lock works without.
+	// Cache keeps layers and results; only Lock works without it.
 	Cache *cache.Cache
-	// CacheVersion separates what this version of thimble has found out from what others have.
+	// CacheVersion separates the results of this version of thimble from those of others.
 	CacheVersion string
 	// Compression is that of the layers that are made here.
 	Compression plan.Compression
 	// Stage runs a stage and shows it, with the outcome that it returns.
 	Stage func(name string, stage func() (outcome string, err error)) error
-	// Notice shows what the user should know and that stops nothing.
+	// Notice shows a notice to the user; the run continues.
 	Notice func(text string)
 }
 
-// images is where images that others made are read from.
+// images returns the store of existing images.
 func (s Sources) images() *baseimage.Store {
 	return &baseimage.Store{Abs: s.Path, Open: s.Open, Cache: s.Cache, Compression: s.Compression}
 }
 
-// cached is cache.JSON for what this version of thimble finds out.
+// cached is cache.JSON for results of this version of thimble.
 func cached[T any](s Sources, key string, make func() (T, error)) (T, error) {
 	return cache.JSON(s.Cache, s.CacheVersion+key, make)
 }
 
-// base returns a Base that finds out what its layers contain when that is needed. diffIDs, if
-// any, are the hashes that the layers must have without compression.
+// base returns a Base that reads the content of its layers when it is needed. diffIDs, if any,
+// are the hashes that the layers must have without compression.
 func (s Sources) base(img *image.Base, key string, diffIDs []v1.Hash) Base {
 	files := once(func(ctx context.Context) (*layerfs.FS, error) { return s.files(ctx, img, diffIDs) })
 	return Base{Image: img, Key: key, files: files, covers: func(ctx context.Context, uid string) ([]string, error) {

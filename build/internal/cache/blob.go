@@ -14,20 +14,19 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// ErrCorrupt is the cause of an error of Blob when what was fetched is not what the
-// digest stands for.
+// ErrCorrupt is the cause of an error of Blob if the fetched content does not match the digest.
 var ErrCorrupt = errors.New("it was changed on the way or where it came from")
 
-// Sink is where a blob is written to. Reset forgets what was written, for another try.
+// Sink is the destination of a blob. Reset drops what was written, for another attempt.
 type Sink interface {
 	io.Writer
 	Reset()
 }
 
-// Blob returns a layer that others have made: d has the digest, size and media type of
-// its compressed blob, diffID is the hash of its tar, which is not checked here. It is
-// taken from the cache if it is there and whole; else fetch writes it, one call at a
-// time. What has another size or hash is an ErrCorrupt, and is not kept.
+// Blob returns an existing layer: d has the digest, size and media type of its compressed blob,
+// diffID is the hash of its tar, which is not checked here. The layer comes from the cache if it
+// is complete there; otherwise fetch writes it, one call at a time. Content of another size or
+// hash is an ErrCorrupt, and is not kept.
 func (c *Cache) Blob(ctx context.Context, d v1.Descriptor, diffID v1.Hash, fetch func(context.Context, Sink) error) (*Layer, error) {
 	a := about{Digest: d.Digest, DiffID: diffID, Size: d.Size, MediaType: d.MediaType}
 	if a.Digest.Algorithm != "sha256" {
@@ -57,12 +56,12 @@ func (c *Cache) fetchBlob(ctx context.Context, a about, fetch func(context.Conte
 	defer func() {
 		if err != nil {
 			f.Close()
-			os.Remove(f.Name()) // Trim gets it otherwise
+			os.Remove(f.Name()) // Trim removes it otherwise
 		}
 	}()
 	s := &sink{ctx: ctx, file: f, hash: sha256.New(), limit: a.Size}
 	if err := fetch(ctx, s); err != nil {
-		return nil, cmp.Or(s.err, err) // what went wrong here is the cause
+		return nil, cmp.Or(s.err, err) // a local error is the cause
 	}
 	switch got := hex.EncodeToString(s.hash.Sum(nil)); {
 	case s.err != nil:
@@ -76,7 +75,7 @@ func (c *Cache) fetchBlob(ctx context.Context, a about, fetch func(context.Conte
 	return l, c.settle(l, f)
 }
 
-// sink hashes what it writes, and takes no more than was announced.
+// sink hashes what it writes, and refuses more bytes than announced.
 type sink struct {
 	ctx      context.Context
 	file     *os.File

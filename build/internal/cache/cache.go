@@ -1,20 +1,20 @@
-// Package cache keeps compressed layers and small values in a folder, so that a
-// later run need not make them again. It takes a key and a function that makes
-// the content; it gives the content, from the folder if it is there and whole.
+// Package cache keeps compressed layers and small values in a folder, so that a later run need
+// not make them again. It takes a key and a function that makes the content; it returns the
+// content, from the folder if it is there and complete.
 //
-// Nothing in the folder is trusted: a layer is hashed before it is used, unless its stat
-// data are those of when it was hashed (see package filesum), and while it is read; a
-// value carries its own hash; and what does not match is made again. Files
-// appear by rename, so a run may be killed at any moment, several runs may share
-// the folder, and anybody may remove anything from it.
+// The folder is not trusted. A layer is hashed before it is used, unless its stat data are
+// unchanged since it was last hashed (see package filesum), and again while it is read. A value
+// is stored with its hash. Content that does not match is made again. Files appear by rename, so
+// a run may be killed at any moment, several runs may share the folder, and any file may be
+// removed at any time.
 //
 // The folder:
 //
-//	blobs/<sha256>    a compressed layer, named by its digest
-//	layers/<key>      what is known of a layer, as a value: digest, diff id, size
-//	values/<key>      the hash of a value, and the value
-//	tmp/              what is being written
-//	trimmed           its time is when the folder was last trimmed
+// 	blobs/<sha256>    a compressed layer, named by its digest
+// 	layers/<key>      the facts about a layer, as a value: digest, diff id, size
+// 	values/<key>      the hash of a value, and the value
+// 	tmp/              files that are being written
+// 	trimmed           its time is when the folder was last trimmed
 package cache
 
 import (
@@ -37,11 +37,11 @@ import (
 
 // Options of a cache. A zero field means its default.
 type Options struct {
-	// Size of all files together in bytes that Trim leaves; 2 GiB by default.
+	// Size in bytes of all files together that Trim keeps; 2 GiB by default.
 	Size int64
-	// Age since the last use that Trim leaves; 30 days by default.
+	// Age since the last use that Trim keeps; 30 days by default.
 	Age time.Duration
-	// HashAll hashes every layer before it is used, whatever its stat data say.
+	// HashAll hashes every layer before it is used, regardless of its stat data.
 	HashAll bool
 }
 
@@ -50,14 +50,15 @@ type Cache struct {
 	dir     string
 	options Options
 	flight  singleflight.Group
-	// making is held while a layer is compressed, which takes all cores, and memory.
+	// making is held while a layer is compressed, which needs all cores, and memory.
 	making sync.Mutex
 }
 
-// used is how exact the time of last use is: a warm run writes nothing within it.
+// used is the precision of the time of last use: a warm run does not write it again within this
+// time.
 const used = 24 * time.Hour
 
-// Open opens the cache in dir and makes the folder if need be.
+// Open opens the cache in dir and makes the folder if necessary.
 func Open(dir string, o Options) (*Cache, error) {
 	if o.Size == 0 {
 		o.Size = 2 << 30
@@ -74,8 +75,8 @@ func Open(dir string, o Options) (*Cache, error) {
 	return c, nil
 }
 
-// Value returns what is kept under the key, else what make returns, and keeps
-// that. A value that cannot be kept is no error.
+// Value returns the value for the key, otherwise it calls make and keeps the result. A value that
+// cannot be kept is not an error.
 func (c *Cache) Value(key string, make func() ([]byte, error)) ([]byte, error) {
 	file := c.path("values", name(key))
 	v, err, _ := c.flight.Do(file, func() (any, error) {
@@ -95,7 +96,7 @@ func (c *Cache) Value(key string, make func() ([]byte, error)) ([]byte, error) {
 	return v.([]byte), nil
 }
 
-// JSON is Value for any type that encoding/json can write and read again.
+// JSON is Value for any type that encoding/json can encode and decode.
 func JSON[T any](c *Cache, key string, make func() (T, error)) (T, error) {
 	var v T
 	fresh := false
@@ -113,23 +114,23 @@ func JSON[T any](c *Cache, key string, make func() (T, error)) (T, error) {
 	return v, json.Unmarshal(b, &v)
 }
 
-// Get returns what is kept under the key.
+// Get returns the value for the key.
 func (c *Cache) Get(key string) ([]byte, bool) { return c.readValue(c.path("values", name(key))) }
 
 // Put keeps a value under the key, as Value does.
 func (c *Cache) Put(key string, value []byte) { c.keep(c.path("values", name(key)), value) }
 
-// Sums are the sums of files, which the cache remembers.
+// Sums returns the hashes of files, which the cache remembers.
 func (c *Cache) Sums() filesum.Sums { return filesum.Sums{Store: c, Always: c.options.HashAll} }
 
-// keep writes a value behind its hash. It may fail: a full disk costs the next
-// run some time, and this one nothing.
+// keep writes a value after its hash. It may fail: with a full disk only the next run takes
+// longer.
 func (c *Cache) keep(file string, value []byte) {
 	sum := sha256.Sum256(value)
 	_ = c.write(file, append(hex.AppendEncode(nil, sum[:]), value...))
 }
 
-// readValue reads what keep wrote, if it is whole.
+// readValue reads a file of keep, if it is complete.
 func (c *Cache) readValue(file string) ([]byte, bool) {
 	b, err := os.ReadFile(file)
 	if err != nil || len(b) < hex.EncodedLen(sha256.Size) {
@@ -147,7 +148,7 @@ func (c *Cache) path(elem ...string) string {
 	return filepath.Join(append([]string{c.dir}, elem...)...)
 }
 
-// write puts a file in place, making the folder again if somebody removed it.
+// write writes a file atomically; it makes the folder again if it was removed.
 func (c *Cache) write(file string, content []byte) error {
 	err := atomicfile.Write(file, content, 0o644)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -158,16 +159,16 @@ func (c *Cache) write(file string, content []byte) error {
 	return err
 }
 
-// name is a file name for any key.
+// name returns a file name for any key.
 func name(key string) string {
 	sum := sha256.Sum256([]byte(key))
 	return hex.EncodeToString(sum[:])
 }
 
-// touch notes that a file was used, now and then.
+// touch records the use of a file, at most once per period.
 func touch(file string) {
 	now := time.Now()
 	if info, err := os.Stat(file); err == nil && now.Sub(info.ModTime()) > used {
-		_ = os.Chtimes(file, now, now) // it may be evicted too early then
+		_ = os.Chtimes(file, now, now) // without it, the file may be removed too early
 	}
 }

@@ -23,14 +23,14 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// Layer is a compressed layer. It stays usable when the cache loses its file.
+// Layer is a compressed layer. It stays usable if its file in the cache is removed.
 type Layer struct {
 	about about
-	file  *os.File    // held open for the layer's life
-	info  fs.FileInfo // of the file when its content was known
+	file  *os.File    // stays open as long as the layer is used
+	info  fs.FileInfo // of the file when its content was verified
 }
 
-// about is what is kept of a layer besides its blob.
+// about has the facts about a layer that are kept besides its blob.
 type about struct {
 	Digest    v1.Hash         `json:"digest"`
 	DiffID    v1.Hash         `json:"diffID"`
@@ -50,7 +50,7 @@ func (l *Layer) Size() (int64, error) { return l.about.Size, nil }
 // MediaType is OCI's for the compression (image-spec, layer.md).
 func (l *Layer) MediaType() (types.MediaType, error) { return l.about.MediaType, nil }
 
-// Compressed reads the blob. Its end is an error if it is not the blob of the digest.
+// Compressed reads the blob. Its end is an error if the blob does not match the digest.
 func (l *Layer) Compressed() (io.ReadCloser, error) {
 	return io.NopCloser(l.verified()), nil
 }
@@ -61,7 +61,7 @@ func (l *Layer) verified() io.Reader {
 	})
 }
 
-// Uncompressed reads the tar. Its end is an error if the blob is not that of the digest.
+// Uncompressed reads the tar. Its end is an error if the blob does not match the digest.
 func (l *Layer) Uncompressed() (io.ReadCloser, error) {
 	compression := plan.Gzip
 	switch l.about.MediaType {
@@ -86,13 +86,13 @@ func (l *Layer) Check(ctx context.Context) error {
 	return filesum.Sums{}.Check(ctx, l.file, l.info, l.about.Digest.Hex)
 }
 
-// layerFormat is part of every key: it changes with anything that changes the
-// bytes of a compressed layer.
+// layerFormat is part of every key. It changes with everything that changes the bytes of a
+// compressed layer.
 const layerFormat = "layer 3 "
 
-// Layer returns the layer whose uncompressed tar write writes. It is taken from
-// the cache when the key is known and the blob's hash is right, and made
-// otherwise; one call at a time makes it. ctx ends the making.
+// Layer returns the layer with the uncompressed tar that write writes. It comes from the cache if
+// the key is known and the blob's hash is right; otherwise it is made, by one call at a time. ctx
+// cancels that.
 func (c *Cache) Layer(ctx context.Context, key string, compression plan.Compression, write func(io.Writer) error) (*Layer, error) {
 	file := c.layerFile(key, compression)
 	v, err, _ := c.flight.Do(file, func() (any, error) {
@@ -111,8 +111,8 @@ func (c *Cache) Layer(ctx context.Context, key string, compression plan.Compress
 	return v.(*Layer), nil
 }
 
-// LayerAhead is Layer for a key that takes time to find: the layer is made meanwhile, and
-// given up if the cache turns out to have it.
+// LayerAhead is Layer for a key that takes time to calculate: the layer is made meanwhile, and
+// dropped if the cache has it.
 func (c *Cache) LayerAhead(ctx context.Context, key func() (string, error), compression plan.Compression, write func(io.Writer) error) (*Layer, error) {
 	ctx, giveUp := context.WithCancel(ctx)
 	defer giveUp()
@@ -147,7 +147,7 @@ func (c *Cache) LayerAhead(ctx context.Context, key func() (string, error), comp
 	return made, c.remember(file, made)
 }
 
-// layerFile is where is kept what is known of the layer of a key.
+// layerFile returns the file with the facts about the layer of a key.
 func (c *Cache) layerFile(key string, compression plan.Compression) string {
 	return c.path("layers", name(layerFormat+string(compression)+" "+key))
 }
@@ -161,7 +161,7 @@ func (c *Cache) remember(file string, l *Layer) error {
 	return nil
 }
 
-// known opens a layer that the cache has, if its blob is what it should be.
+// known opens a cached layer if its blob is correct.
 func (c *Cache) known(ctx context.Context, file string) (*Layer, bool) {
 	b, ok := c.readValue(file)
 	if !ok {
@@ -174,7 +174,7 @@ func (c *Cache) known(ctx context.Context, file string) (*Layer, bool) {
 	return c.open(ctx, a)
 }
 
-// open opens the blob of a layer, if it is what it should be.
+// open opens the blob of a layer if it is correct.
 func (c *Cache) open(ctx context.Context, a about) (*Layer, bool) {
 	l := &Layer{about: a}
 	path := c.path("blobs", a.Digest.Hex)
@@ -199,7 +199,7 @@ func (c *Cache) open(ctx context.Context, a about) (*Layer, bool) {
 func (c *Cache) makeLayer(ctx context.Context, compression plan.Compression, write func(io.Writer) error) (layer *Layer, err error) {
 	c.making.Lock()
 	defer c.making.Unlock()
-	if err := context.Cause(ctx); err != nil { // it took its time
+	if err := context.Cause(ctx); err != nil { // waiting may have taken long
 		return nil, err
 	}
 	f, err := c.temporary()
@@ -209,7 +209,7 @@ func (c *Cache) makeLayer(ctx context.Context, compression plan.Compression, wri
 	defer func() {
 		if err != nil {
 			f.Close()
-			os.Remove(f.Name()) // Trim gets it otherwise
+			os.Remove(f.Name()) // Trim removes it otherwise
 		}
 	}()
 	packed := &counter{w: f, hash: sha256.New()}
@@ -234,7 +234,7 @@ func (c *Cache) makeLayer(ctx context.Context, compression plan.Compression, wri
 	return l, c.settle(l, f)
 }
 
-// temporary is a new file to write a layer into.
+// temporary returns a new file to write a layer into.
 func (c *Cache) temporary() (*os.File, error) {
 	f, err := os.CreateTemp(c.path("tmp"), "layer-")
 	if errors.Is(err, fs.ErrNotExist) {
@@ -245,7 +245,7 @@ func (c *Cache) temporary() (*os.File, error) {
 	return f, err
 }
 
-// settle puts a written layer in place under its digest, and opens it.
+// settle moves a written layer to its path by digest, and opens it.
 func (c *Cache) settle(l *Layer, f *os.File) error {
 	if err := f.Close(); err != nil {
 		return err
@@ -268,7 +268,7 @@ func (c *Cache) settle(l *Layer, f *os.File) error {
 		l.file.Close()
 		return err
 	}
-	// Who copies the file opens it by its name, unless another run has removed it.
+	// Copies of the file are made by its name, unless another run has removed it.
 	if named, err := os.Open(path); err == nil {
 		if info, err := named.Stat(); err == nil && os.SameFile(info, l.info) {
 			l.file, named = named, l.file

@@ -11,13 +11,13 @@ import (
 	"time"
 )
 
-// Trim removes what was not used for longer than the limit, then what was not
-// used for the longest time until the rest is within the limit of size, and what
-// killed runs have left. It looks once a day; in between it does nothing.
+// Trim removes files that were not used for longer than the limit of age, then the least recently
+// used until the rest is within the limit of size, and what killed runs have left. It runs once a
+// day; in between it does nothing.
 //
-// downloads are folders of others, which count and are trimmed like the cache's own: each
-// of their files stands for itself, may go at any time, and has as its time of change that
-// of its last use. A file called "lock" stays.
+// downloads are other folders, which count and are trimmed like the cache: each of their files is
+// independent, may be removed at any time, and has the time of its last use as its modification
+// time. A file called "lock" is kept.
 func (c *Cache) Trim(downloads ...string) error {
 	marker := c.path("trimmed")
 	now := time.Now()
@@ -54,7 +54,7 @@ func (c *Cache) trim(now time.Time, downloads []string) error {
 			}
 			info, err := d.Info()
 			if errors.Is(err, fs.ErrNotExist) {
-				continue // another run was quicker
+				continue // another run removed it first
 			}
 			if err != nil {
 				return err

@@ -5,7 +5,7 @@ import "io"
 // unpacked is the tar in a blob.
 type unpacked struct {
 	io.ReadCloser
-	blob io.Reader // which fails at its end if it is not what it should be
+	blob io.Reader // fails at its end if it does not match the digest
 }
 
 func (u *unpacked) Read(p []byte) (int, error) {

@@ -8,7 +8,7 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// architectures are Debian's names of the platforms that bases are made for.
+// architectures are Debian's names of the supported platforms.
 var architectures = map[string]string{
 	"linux/amd64":   "amd64",
 	"linux/arm64":   "arm64",
@@ -18,15 +18,15 @@ var architectures = map[string]string{
 	"linux/s390x":   "s390x",
 }
 
-// Suites are the suites that bases are made of, the newest first.
+// Suites are the supported suites, the newest first.
 var Suites = []string{"trixie", "bookworm"}
 
 // release is a suite's number.
 var release = map[string]string{"trixie": "13", "bookworm": "12"}
 
-// Architecture returns what Debian calls a platform: linux/arm/v7 is "armhf". Variants
-// of other architectures use the packages of their baseline. A platform for which the
-// suite has no packages is an error that says which there are.
+// Architecture returns Debian's name of a platform: linux/arm/v7 is "armhf". Variants of other
+// architectures use the packages of their baseline. If the suite has no packages for the
+// platform, the error lists the supported ones.
 func Architecture(suite string, p plan.Platform) (string, error) {
 	if err := checkSuite(suite); err != nil {
 		return "", err

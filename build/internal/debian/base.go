@@ -7,17 +7,17 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// definition is what a distroless base is made of, as the distroless project has it in
+// definition lists the packages of a distroless base, as the distroless project defines it in
 // static/config.bzl, base/config.bzl and cc/config.bzl.
 type definition struct {
-	// exact are packages without what they depend on: data, whose dependencies are for
-	// their maintainer scripts.
+	// exact are packages without their dependencies: they contain data, and only their maintainer
+	// scripts have dependencies.
 	exact []string
-	// roots are packages with all that they depend on.
+	// roots are packages with all their dependencies.
 	roots []string
 }
 
-// certificates is the package of which a distroless base has nothing but the bundle that
+// certificates is the package of which a distroless base contains only the bundle that
 // update-ca-certificates makes, and the copyright file.
 const certificates = "ca-certificates"
 
@@ -42,8 +42,8 @@ func define(suite, base string) (definition, error) {
 	return d, nil
 }
 
-// bundleOnly says whether of the package only the bundle is unpacked: it is part of the
-// base, and nobody asked for more of it.
+// bundleOnly says whether only the bundle of the package is unpacked: the package belongs to the
+// base, and the user did not add it.
 func bundleOnly(s plan.DebianSelection, name string) bool {
 	return name == certificates && s.Base != plan.BaseDebian && !slices.Contains(s.With, certificates)
 }

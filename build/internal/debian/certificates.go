@@ -8,12 +8,12 @@ import (
 	"github.com/thimble-build/thimble/build/internal/tree"
 )
 
-// bundlePath is where everything that asks for a system's certificates finds them.
+// bundlePath is the usual path of a system's certificates.
 const bundlePath = "etc/ssl/certs/ca-certificates.crt"
 
-// bundle makes the file that update-ca-certificates makes of a fresh system: the
-// certificates of ca-certificates one after the other, in the order of their paths, each
-// with a newline at its end. The nodes are sorted.
+// bundle makes the file that update-ca-certificates makes on a new system: the certificates of
+// ca-certificates in the order of their paths, each with a newline at its end. The nodes are
+// sorted.
 func bundle(nodes []tree.Node) (tree.Node, error) {
 	byPath := make(map[string]tree.Node, len(nodes))
 	for _, n := range nodes {

@@ -8,24 +8,22 @@ import (
 	"strings"
 )
 
-// installation are packages that others depend on for what their maintainer scripts ask
-// and do when they are installed, which does not take place here. A dependency that these
-// alone would meet is left out.
+// installation are packages that others need only for their maintainer scripts, which do not run
+// here. A dependency that only these would meet is left out.
 var installation = map[string]bool{"debconf": true, "debconf-2.0": true, "cdebconf": true}
 
-// closure is a set of packages that grows by what they depend on.
+// closure is a set of packages that grows by their dependencies.
 type closure struct {
 	universe *universe
 	chosen   map[string]*record
-	because  map[string]string // which package asked for it
+	because  map[string]string // the package that requires it
 	pending  []*record
 }
 
-// resolve returns packages by name: those of exact, whose dependencies do not matter, and
-// those of roots with all that they depend on and pre-depend on. Of alternatives the first
-// that is there already is taken, else the first that exists; of several packages that
-// provide a name, the one of the highest priority, then the first by name. So the result
-// depends on nothing but the lists.
+// resolve returns packages by name: exact without their dependencies, and roots with all that
+// they depend on and pre-depend on. Of alternatives it takes the first that is already in the
+// set, otherwise the first that exists; of several packages that provide a name, the one with the
+// highest priority, then the first by name. So the result depends only on the lists.
 func (u *universe) resolve(exact, roots []string) (map[string]*record, error) {
 	c := &closure{universe: u, chosen: map[string]*record{}, because: map[string]string{}}
 	for i, name := range slices.Concat(exact, roots) {
@@ -99,7 +97,7 @@ func (c *closure) met(want relation) bool {
 	return false
 }
 
-// provider returns the package that provides what a relation wants; nil if there is none.
+// provider returns the package that provides a relation; nil if there is none.
 func (u *universe) provider(want relation) *record {
 	var best *record
 	for _, r := range u.providers[want.name] {
@@ -113,7 +111,7 @@ func (u *universe) provider(want relation) *record {
 	return best
 }
 
-// conflicts refuses packages that must not be unpacked together.
+// conflicts returns an error for packages that must not be unpacked together.
 func (c *closure) conflicts() error {
 	for _, name := range slices.Sorted(maps.Keys(c.chosen)) {
 		r := c.chosen[name]
@@ -141,7 +139,7 @@ func (c *closure) reason(name string) string {
 	return ""
 }
 
-// unknown is the error for a package that does not exist.
+// unknown returns the error for a package that does not exist.
 func (u *universe) unknown(name string) error {
 	var names []string
 	for _, r := range u.providers[name] {

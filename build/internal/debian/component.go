@@ -9,7 +9,7 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// component describes a package, but for its licence.
+// component describes a package, without its licence.
 func component(s Selection, p plan.DebianPackage) tree.Component {
 	qualifiers := packageurl.QualifiersFromMap(map[string]string{
 		"arch": p.Architecture, "distro": "debian-" + release[s.Suite],
@@ -25,15 +25,14 @@ func component(s Selection, p plan.DebianPackage) tree.Component {
 	}
 }
 
-// supplier is the maintainer's name, without the address.
+// supplier returns the maintainer's name, without the address.
 func supplier(maintainer string) string {
 	name, _, _ := strings.Cut(maintainer, "<")
 	return strings.Trim(name, ` "`)
 }
 
-// location is where anybody finds a package: in the snapshot that the lock names. It is
-// empty when the lock was made from a mirror without snapshots, since such a mirror says
-// nothing to others.
+// location returns the public URL of a package: in the snapshot that the lock names. It is empty
+// if the lock was made from a mirror without snapshots, because such a mirror may not be public.
 func (s Selection) location(p plan.DebianPackage) string {
 	for _, x := range s.Indexes {
 		if x.Archive == p.Archive && x.Snapshot != "" {

@@ -5,16 +5,15 @@ import (
 	"strings"
 )
 
-// paragraph is a paragraph of a control file (deb822(5)): its fields by their name in
-// lower case. The lines of a value are joined by "\n", each without the blanks around it.
+// paragraph is a paragraph of a control file (deb822(5)): its fields by name in lower case. The
+// lines of a value are joined by "\n", each without the surrounding blanks.
 type paragraph map[string]string
 
-// paragraphs reads a control file, whole, and calls visit with each paragraph in turn.
-// The fields are only those that want names, in lower case; with no want, all of them.
-// Values share their memory with text.
+// paragraphs parses a whole control file and calls visit with each paragraph. It returns only the
+// fields in want, in lower case; all of them if want is nil. Values share their memory with text.
 func paragraphs(text string, want map[string]bool, visit func(paragraph) error) error {
 	p := paragraph{}
-	last := "" // the field that a further line belongs to; empty if it is not wanted
+	last := "" // the field that a continuation line belongs to; empty if it is not wanted
 	seen, line := false, 0
 	flush := func() error {
 		if !seen {
@@ -62,7 +61,7 @@ func paragraphs(text string, want map[string]bool, visit func(paragraph) error) 
 	return flush()
 }
 
-// first returns the first paragraph of a control file with all of its fields.
+// first returns the first paragraph of a control file with all fields.
 func first(text string) (paragraph, error) {
 	var all []paragraph
 	err := paragraphs(text, nil, func(p paragraph) error {

@@ -5,10 +5,9 @@ import (
 	"strings"
 )
 
-// spdx are the short names of licences that the machine-readable format defines
-// (copyright-format 1.0, "Short name"), where exactly one SPDX identifier means the same.
-// Names that it leaves open (MIT, BSD, public-domain, and whatever authors invent) are
-// not here.
+// spdx maps the short names of licences in the machine-readable format (copyright-format 1.0,
+// "Short name") to the SPDX identifiers with exactly the same meaning. Ambiguous names (MIT, BSD,
+// public-domain, and names that authors invent) are left out.
 var spdx = map[string]string{
 	"apache-1.0":   "Apache-1.0",
 	"apache-1.1":   "Apache-1.1",
@@ -31,8 +30,8 @@ var spdx = map[string]string{
 	"zlib":         "Zlib",
 }
 
-// gnu are the licences of the Free Software Foundation: "GPL-2" is that version alone,
-// "GPL-2+" that or a later one. A zero at the end may be left out.
+// gnu are the licences of the Free Software Foundation: "GPL-2" is only that version, "GPL-2+"
+// that or a later one. A zero at the end may be left out.
 var gnu = map[string]string{
 	"agpl-3":       "AGPL-3.0",
 	"gfdl-1.1":     "GFDL-1.1",
@@ -49,9 +48,9 @@ var gnu = map[string]string{
 	"lgpl-3":       "LGPL-3.0",
 }
 
-// licenseOf returns the SPDX expression for a copyright file: all that its paragraphs say
-// of files, joined by AND. It is empty when the file is not in the machine-readable format,
-// or when one of the licences has no exact SPDX identifier: nothing is guessed.
+// licenseOf returns the SPDX expression for a copyright file: the licences of all paragraphs
+// about files, joined by AND. It is empty if the file is not in the machine-readable format, or
+// if one of the licences has no exact SPDX identifier.
 func licenseOf(text string) string {
 	var terms []string
 	exact, n := true, 0
@@ -66,7 +65,7 @@ func licenseOf(text string) string {
 			return nil
 		}
 		if _, ok := p["files"]; !ok {
-			return nil // the text of a licence that others name
+			return nil // the text of a licence that others refer to
 		}
 		name, _, _ := strings.Cut(p["license"], "\n")
 		expression, ok := expressionOf(name)
@@ -87,9 +86,9 @@ func licenseOf(text string) string {
 	return strings.Join(terms, " AND ")
 }
 
-// expressionOf turns the first line of a License field into an SPDX expression, in
-// brackets if it leaves a choice. Exceptions ("with ...") and commas are not exact: the
-// former have no names in common, the latter change what binds closer.
+// expressionOf converts the first line of a License field to an SPDX expression, in brackets if
+// it offers a choice. Exceptions ("with ...") and commas cannot be converted exactly: exceptions
+// have no common names, and commas change the precedence.
 func expressionOf(line string) (string, bool) {
 	words := strings.Fields(line)
 	if len(words)%2 == 0 {

@@ -15,22 +15,22 @@ import (
 	"github.com/thimble-build/thimble/build/internal/compress"
 )
 
-// Limits on one package. Debian's largest libraries are well within them.
+// Limits for one package. Debian's largest libraries are well within them.
 const (
 	maxDownload = 1 << 30   // bytes of a .deb
 	maxControl  = 16 << 20  // bytes of its control files together
-	maxWindow   = 128 << 20 // bytes of the memory that zstd asks for
+	maxWindow   = 128 << 20 // bytes of the memory that zstd requests
 	maxNames    = 32 << 20  // bytes of the names in its tar; libllvm has 20 KiB
 )
 
-// Limits, too: the bytes of its files together, and the entries of its tar.
+// Further limits: the bytes of its files together, and the entries of its tar.
 var (
 	maxUnpacked int64 = 2 << 30
 	maxEntries        = 200_000
 )
 
-// archive reads the members of a .deb in turn: an ar archive of debian-binary,
-// control.tar and data.tar, the latter two compressed (deb(5)).
+// archive reads the members of a .deb in order: an ar archive of debian-binary, control.tar and
+// data.tar, the latter two compressed (deb(5)).
 type archive struct {
 	r    *bufio.Reader
 	left int64 // bytes of the current member, with its padding

@@ -8,8 +8,8 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// What the distroless project adds to Debian's packages (common/BUILD.bazel,
-// common/variables.bzl and static/nsswitch.conf there).
+// Files that the distroless project adds to Debian's packages (its common/BUILD.bazel,
+// common/variables.bzl and static/nsswitch.conf).
 const (
 	nonroot = 65532
 
@@ -40,8 +40,8 @@ netgroup:       nis
 `
 )
 
-// osRelease replaces that of base-files, as in distroless images; the addresses are
-// thimble's, since the distroless project has not made this image.
+// osRelease replaces that of base-files, as in distroless images; the URLs are thimble's, since
+// the distroless project has not made this image.
 const osRelease = `PRETTY_NAME="Distroless"
 NAME="Debian GNU/Linux"
 ID="debian"
@@ -54,7 +54,7 @@ BUG_REPORT_URL="https://github.com/thimble-build/thimble/issues/new"
 
 const osReleasePath = "usr/lib/os-release"
 
-// distrolessComponent is what these files belong to.
+// distrolessComponent is the component of these files.
 var distrolessComponent = tree.Component{
 	Name:             "thimble-distroless",
 	Version:          "1", // changes with the files, and with format
@@ -65,7 +65,7 @@ var distrolessComponent = tree.Component{
 	Description:      "users, groups, name services and os-release, as distroless images have them",
 }
 
-// distroless are the nodes that a distroless base has beside its packages.
+// distroless returns the nodes of a distroless base that are in no package.
 func distroless(suite string) []tree.Node {
 	folder := func(p string, mode fs.FileMode, owner int) tree.Node {
 		return tree.Node{Path: p, Mode: fs.ModeDir | mode, UID: owner, GID: owner}
@@ -82,5 +82,5 @@ func distroless(suite string) []tree.Node {
 	}
 }
 
-// replaces says that distroless has a file of its own in place of a package's.
+// replaces says whether distroless replaces a package's file.
 func (s Selection) replaces(p string) bool { return s.Base != plan.BaseDebian && p == osReleasePath }

@@ -24,21 +24,21 @@ import (
 )
 
 const (
-	attempts = 5               // that a file is asked for, when nothing says that it is not there
-	stall    = 1 * time.Minute // without a byte ends an attempt
+	attempts = 5               // requests for a file, unless the mirror says that it does not exist
+	stall    = 1 * time.Minute // time without a byte that ends an attempt
 )
 
 // pause is the time before the second attempt; it doubles with each.
 var pause = 500 * time.Millisecond
 
-// wanted is a file whose content is known by its hash.
+// wanted is a file with a known hash.
 type wanted struct {
-	urls   []string // tried in turn, the next where one has no such file
+	urls   []string // tried in order; the next one if a URL has no such file
 	size   int64
 	sha256 string
 }
 
-// permanent is an error that another attempt would not change.
+// permanent is an error that a retry would not change.
 type permanent struct{ error }
 
 func (p permanent) Unwrap() error { return p.error }
@@ -50,8 +50,8 @@ var (
 	errDiffers = errors.New("the mirror has another file")
 )
 
-// kept says whether the file is in the cache, and whole, and that it was used now. One
-// that is not whole is removed.
+// kept says whether the complete file is in the cache, and records the time of use. It removes an
+// incomplete file.
 func (m Mirror) kept(ctx context.Context, w wanted) (bool, error) {
 	name := filepath.Join(m.Cache, w.sha256)
 	size, sum, err := hashFile(ctx, name)
@@ -68,9 +68,9 @@ func (m Mirror) kept(ctx context.Context, w wanted) (bool, error) {
 	return false, remove(name)
 }
 
-// fetch puts the file into the cache, unless it is there. The caller holds the cache's
-// lock; flight keeps two of its goroutines from fetching one file, such as a list that two
-// architectures share.
+// fetch puts the file into the cache, unless it is there. The caller holds the cache's lock;
+// flight makes sure that two of its goroutines do not fetch the same file, such as a list that
+// two architectures share.
 func (m Mirror) fetch(ctx context.Context, flight *singleflight.Group, w wanted) error {
 	_, err, _ := flight.Do(w.sha256, func() (any, error) {
 		kept, err := m.kept(ctx, w)
@@ -126,15 +126,15 @@ func waitBefore(ctx context.Context, try int) error {
 	}
 }
 
-// attempt asks for what partial lacks of the file, and moves it to its place when it is
-// whole and has the right hash.
+// attempt requests the missing bytes of partial, and moves it to its place when it is complete
+// and has the right hash.
 func (m Mirror) attempt(ctx context.Context, url, partial string, w wanted) (err error) {
 	f, err := os.OpenFile(partial, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return permanent{err}
 	}
 	have, err := f.Seek(0, io.SeekEnd)
-	continued, run := have > 0, ctx // which ends later than what is fetched with
+	continued, run := have > 0, ctx // ends later than the context of the request
 	defer func() {
 		err = errors.Join(err, f.Close())
 		if err == nil {
@@ -150,7 +150,7 @@ func (m Mirror) attempt(ctx context.Context, url, partial string, w wanted) (err
 		}
 	}
 	if have == w.size && have > 0 {
-		return nil // all there; its hash decides
+		return nil // complete; its hash decides
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -201,8 +201,8 @@ func (m Mirror) attempt(ctx context.Context, url, partial string, w wanted) (err
 	return nil
 }
 
-// place checks the hash of a file that is all there and gives it its name. One that is
-// wrong is removed; if it was only continued, the next attempt begins anew.
+// place checks the hash of a complete file and renames it. A wrong file is removed; if it was
+// only continued, the next attempt begins from the start.
 func (m Mirror) place(ctx context.Context, partial string, w wanted, continued bool) error {
 	_, sum, err := hashFile(ctx, partial)
 	if err != nil {
@@ -221,7 +221,7 @@ func (m Mirror) place(ctx context.Context, partial string, w wanted, continued b
 	return nil
 }
 
-// read returns what is at a URL, at most limit bytes, and the URL that redirects led to.
+// read returns the content at a URL, at most limit bytes, and the URL after redirects.
 func (m Mirror) read(ctx context.Context, url string, limit int64) (content []byte, from string, err error) {
 	for try := range attempts {
 		if err := waitBefore(ctx, try); err != nil {
@@ -287,8 +287,8 @@ func (m Mirror) client() *http.Client {
 	return m.Client
 }
 
-// connectError is the cause of a request that got no answer. A host that may not be
-// connected to, or that nobody knows, is the same a second later.
+// connectError returns the cause of a request that got no answer. Retries do not help if
+// connections to the host are forbidden, or if its name is unknown.
 func connectError(err error) error {
 	err = unwrapURL(err)
 	if errors.Is(err, offline.ErrOffline) {
@@ -314,7 +314,7 @@ func statusError(r *http.Response) error {
 	return permanent{fmt.Errorf("the mirror answers %s", r.Status)}
 }
 
-// startsAt says whether a partial answer begins where it was asked to.
+// startsAt says whether a partial answer begins at the requested offset.
 func startsAt(r *http.Response, offset int64) bool {
 	rest, ok := strings.CutPrefix(r.Header.Get("Content-Range"), "bytes ")
 	from, _, _ := strings.Cut(rest, "-")
@@ -332,7 +332,7 @@ func restart(f *os.File) (int64, error) {
 	return 0, nil
 }
 
-// watched puts off the end of an attempt with every byte that comes.
+// watched extends the time of an attempt with every byte that arrives.
 type watched struct {
 	r     io.Reader
 	watch *time.Timer
@@ -346,11 +346,11 @@ func (w *watched) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// touch notes that a file was used, once a day: whoever trims the folder goes by it.
+// touch records the use of a file, once a day, for the trimming of the cache.
 func touch(name string) {
 	now := time.Now()
 	if info, err := os.Stat(name); err == nil && now.Sub(info.ModTime()) > 24*time.Hour {
-		_ = os.Chtimes(name, now, now) // it may go too early then
+		_ = os.Chtimes(name, now, now) // without it, the file may be removed too early
 	}
 }
 

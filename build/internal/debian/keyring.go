@@ -14,12 +14,12 @@ import (
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 )
 
-// keys are the public keys of Debian's archive; keys/README.md says where they are from.
+// keys are the public keys of Debian's archive; keys/README.md documents their origin.
 //
 //go:embed keys/*.pgp
 var keys embed.FS
 
-// ArchiveKeys returns the keys of Debian's archive that the kit carries, in binary form.
+// ArchiveKeys returns the keys of Debian's archive in the kit, in binary form.
 func ArchiveKeys() ([]byte, error) {
 	files, err := keys.ReadDir("keys")
 	if err != nil {
@@ -44,9 +44,9 @@ func readKeyring(keyring []byte) (openpgp.EntityList, error) {
 	return list, nil
 }
 
-// verify returns the text of a cleartext-signed message (RFC 9580 section 7), when one of
-// its signatures is by a key of the keyring that was valid at the time now. What is
-// returned is exactly what was signed, and nothing beside it.
+// verify returns the text of a cleartext-signed message (RFC 9580 section 7), if one of its
+// signatures is by a key of the keyring that was valid at the time now. It returns exactly the
+// signed bytes, and nothing else.
 func verify(message []byte, keyring openpgp.EntityList, now time.Time) ([]byte, error) {
 	block, rest := clearsign.Decode(message)
 	if block == nil {
@@ -72,7 +72,7 @@ func verify(message []byte, keyring openpgp.EntityList, now time.Time) ([]byte, 
 			reasons = append(reasons, errors.New("a packet is no signature that names its key"))
 			continue
 		}
-		// Each on its own: one that does not count takes nothing from the others.
+		// Each signature is checked separately: an invalid one does not invalidate the others.
 		var one bytes.Buffer
 		if err := s.Serialize(&one); err != nil {
 			reasons = append(reasons, fmt.Errorf("signature by key %016X: %w", *s.IssuerKeyId, err))

@@ -18,18 +18,17 @@ var ofLibc = []string{
 	"libpthread", "libresolv", "librt", "libthread_db", "libutil",
 }
 
-// unruly are the packages of libraries that programs often ask for, and which the rule does
-// not lead to.
+// unruly are the packages of common libraries that do not follow the naming rule.
 var unruly = map[string]string{
 	"libz.so.1": "zlib1g", "libcrypto.so.3": "libssl3", "libxml2.so.2": "libxml2", "libjpeg.so.62": "libjpeg62-turbo",
 	"libglib-2.0.so.0": "libglib2.0-0", "libgio-2.0.so.0": "libglib2.0-0", "libgmodule-2.0.so.0": "libglib2.0-0",
 	"libgobject-2.0.so.0": "libglib2.0-0", "libgthread-2.0.so.0": "libglib2.0-0",
 }
 
-// LibraryPackage is what the package of a shared library is called by the rule of Debian
-// Policy 8.1: libgomp1 for libgomp.so.1. Of the packages that do not follow it, the C
-// library's and those of unruly are known. It is empty for what is no library's name. Since
-// trixie, t64 may follow the name.
+// LibraryPackage returns the package of a shared library by the rule of Debian Policy 8.1:
+// libgomp1 for libgomp.so.1. It also knows some packages that do not follow it: the C library's
+// and those of unruly. It is empty if the argument is not a library's name. Since trixie, t64 may
+// follow the name.
 func LibraryPackage(library string) string {
 	library = path.Base(library)
 	name, _, ok := strings.Cut(library, ".so")

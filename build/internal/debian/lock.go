@@ -23,18 +23,17 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// maxIndex is the most that an index may have, in bytes; trixie's has 140 kB.
+// maxIndex is the maximum size of an index, in bytes; trixie's has 140 kB.
 const maxIndex = 16 << 20
 
-// Lock reads the indexes of the suite, its updates and its security archive, and returns
-// for each selection the packages that it comes to: of each the newest version that the
-// three have. The result has the same JSON whenever the indexes are the same. An
-// architecture that the security archive has left behind, as bookworm's has s390x, gets
-// what the others have.
+// Lock reads the indexes of the suite, its updates and its security archive, and returns the
+// packages for each selection: of each the newest version in the three. The same indexes give the
+// same JSON. If the security archive no longer supports an architecture, as for s390x in
+// bookworm, the other two are used.
 //
-// It is an error when an index is not signed by a trusted key, does not match its
-// hashes, is expired, is that of another suite, or is older than Previous's; and when a
-// package, or what it depends on, does not exist.
+// It is an error if an index is not signed by a trusted key, does not match its hashes, is
+// expired, belongs to another suite, or is older than Previous's; and if a package, or one of its
+// dependencies, does not exist.
 func Lock(ctx context.Context, r Request) (plan.DebianLock, error) {
 	if r.Suite == "" {
 		r.Suite = DefaultSuite
@@ -75,8 +74,8 @@ func lock(ctx context.Context, r Request) (plan.DebianLock, error) {
 	return l, err
 }
 
-// normalize sorts selections, drops repetitions, and checks what can be checked before
-// anything is fetched.
+// normalize sorts selections, drops repetitions, and checks what can be checked before anything
+// is fetched.
 func normalize(suite string, selections []plan.DebianSelection) ([]plan.DebianSelection, error) {
 	if err := checkSuite(suite); err != nil {
 		return nil, err
@@ -153,7 +152,7 @@ func (r Request) choose(ctx context.Context, indexes []*index, selections []plan
 	packages := make([][]plan.DebianPackage, len(selections))
 	var flight singleflight.Group
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(2) // a list takes some 100 MB
+	g.SetLimit(2) // a list takes about 100 MB
 	for _, arch := range slices.Sorted(maps.Keys(byArchitecture)) {
 		g.Go(func() error {
 			u, err := r.universe(ctx, &flight, indexes, arch)
@@ -225,7 +224,7 @@ func (r Request) universe(ctx context.Context, flight *singleflight.Group, index
 	return u, nil
 }
 
-// read fetches a list of packages, unless the cache has it, and adds it to u.
+// read adds a list of packages to u; it fetches the list unless the cache has it.
 func (r Request) read(ctx context.Context, flight *singleflight.Group, u *universe, x *index, name string, compressed, plain list) error {
 	root, err := r.Mirror.archiveURL(x.Archive, x.Snapshot)
 	if err != nil {
@@ -234,7 +233,7 @@ func (r Request) read(ctx context.Context, flight *singleflight.Group, u *univer
 	dists := root + "/dists/" + x.Suite + "/"
 	w := wanted{urls: []string{dists + name}, size: compressed.size, sha256: compressed.sha256}
 	if x.byHash {
-		// A mirror that is being updated still has what the index is about.
+		// A mirror that is being updated still has the files of the old index.
 		w.urls = slices.Insert(w.urls, 0, dists+name[:strings.LastIndexByte(name, '/')]+"/by-hash/SHA256/"+compressed.sha256)
 	}
 	err = r.Mirror.fetch(ctx, flight, w)
@@ -261,11 +260,10 @@ func (r Request) read(ctx context.Context, flight *singleflight.Group, u *univer
 	return u.add(text, x.Archive)
 }
 
-// maxList is the most that a list of packages may come to without compression, in bytes;
-// trixie's is 57 MB.
+// maxList is the maximum size of an uncompressed list of packages, in bytes; trixie's is 57 MB.
 const maxList = 128 << 20
 
-// readList reads a list of packages that must be as the index says.
+// readList reads a list of packages, which must have the size and hash in the index.
 func readList(r io.Reader, plain list) (string, error) {
 	if plain.size > maxList {
 		return "", fmt.Errorf("it has %d bytes, at most %d are read", plain.size, int64(maxList))

@@ -11,10 +11,10 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// snapshotTime is how the snapshot service writes times.
+// snapshotTime is the time format of the snapshot service.
 const snapshotTime = "20060102T150405Z"
 
-// The archives below a mirror.
+// The archives of a mirror.
 const (
 	mainArchive     = "debian"
 	securityArchive = "debian-security"
@@ -23,7 +23,7 @@ const (
 // snapshots says whether the mirror has snapshots.
 func (m Mirror) snapshots() bool { return m.Snapshots || m.URL == "" }
 
-// base is the mirror's URL without a slash at its end.
+// base returns the mirror's URL without a slash at its end.
 func (m Mirror) base() (string, error) {
 	if m.URL == "" {
 		return Snapshot, nil
@@ -35,8 +35,8 @@ func (m Mirror) base() (string, error) {
 	return strings.TrimRight(m.URL, "/"), nil
 }
 
-// archiveURL is where an archive's files are: on a mirror with snapshots, those of the
-// last one that is not after the time.
+// archiveURL returns the URL of an archive's files: on a mirror with snapshots, in the last
+// snapshot that is not after the time.
 func (m Mirror) archiveURL(archive, snapshot string) (string, error) {
 	base, err := m.base()
 	if err != nil {
@@ -48,8 +48,8 @@ func (m Mirror) archiveURL(archive, snapshot string) (string, error) {
 	return base + "/" + archive, nil
 }
 
-// redirected finds the time of the snapshot that an answer is from. The service sends
-// whoever asks for a time between two snapshots to the earlier.
+// redirected finds the snapshot's time in the URL of an answer. The service redirects a request
+// for a time between two snapshots to the earlier one.
 var redirected = regexp.MustCompile(`/(\d{8}T\d{6}Z)/`)
 
 func snapshotOf(from string) (string, error) {
@@ -64,13 +64,13 @@ func snapshotOf(from string) (string, error) {
 	return s, nil
 }
 
-// settled is how long after an index's date the packages that it names are certainly in
-// a snapshot. Superseded ones stay in the archive for longer than that.
+// settled is the time after an index's date when its packages are certainly in a snapshot.
+// Superseded packages stay in the archive for longer.
 const settled = 24 * time.Hour
 
-// packageURL is where a locked package is. A lock that was made from a mirror without
-// snapshots still finds its packages on one that has them: in the snapshot that follows
-// the newest of the archive's indexes.
+// packageURL returns the URL of a locked package. If the lock was made from a mirror without
+// snapshots and this one has them, the package is in the snapshot that follows the newest of the
+// archive's indexes.
 func (m Mirror) packageURL(p plan.DebianPackage, indexes []plan.DebianIndex) (string, error) {
 	snapshot := ""
 	for _, x := range indexes {
@@ -94,7 +94,7 @@ func (m Mirror) packageURL(p plan.DebianPackage, indexes []plan.DebianIndex) (st
 	return root + "/" + p.Path, err
 }
 
-// unwrapURL drops what net/http says before the cause: the URL, which is named already.
+// unwrapURL removes the URL that net/http writes before the cause; our error already names it.
 func unwrapURL(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {
@@ -103,7 +103,7 @@ func unwrapURL(err error) error {
 	return err
 }
 
-// redact is a URL for an error: without a password.
+// redact returns a URL without a password, for an error.
 func redact(s string) string {
 	if u, err := url.Parse(s); err == nil {
 		return u.Redacted()

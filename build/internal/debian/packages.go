@@ -12,22 +12,22 @@ import (
 type record struct {
 	plan.DebianPackage
 	priority int
-	// The relations are read when they are needed: most packages are not.
+	// The relations are parsed only when needed: for most packages they are not.
 	preDepends, depends, provides, conflicts, breaks string
 }
 
-// universe is all that there is for an architecture.
+// universe contains all packages of an architecture.
 type universe struct {
 	architecture string
 	packages     map[string][]*record // by name
-	providers    map[string][]*record // by the name that they provide
+	providers    map[string][]*record // by the provided name
 }
 
 func newUniverse(architecture string) *universe {
 	return &universe{architecture, make(map[string][]*record, 1<<16), make(map[string][]*record, 1<<14)}
 }
 
-// listFields are the fields of a list that matter.
+// listFields are the fields of a list that are read.
 var listFields = map[string]bool{
 	"package": true, "version": true, "architecture": true, "source": true, "maintainer": true,
 	"filename": true, "size": true, "sha256": true, "priority": true, "pre-depends": true,
@@ -81,7 +81,7 @@ func (u *universe) record(p paragraph, archive string) (*record, error) {
 	if r.Size, err = strconv.ParseInt(p["size"], 10, 64); err != nil {
 		return nil, fmt.Errorf("its size is %.40q", p["size"])
 	}
-	// "Source: name (version)"; each is that of the package where it is left out.
+	// "Source: name (version)"; a missing part is that of the package.
 	r.Source, r.SourceVersion = r.Name, r.Version
 	if name, version, ok := strings.Cut(p["source"], " "); name != "" {
 		r.Source = name
@@ -92,8 +92,8 @@ func (u *universe) record(p paragraph, archive string) (*record, error) {
 	return r, nil
 }
 
-// checkPackage refuses what cannot be a package, or is too large. It guards what is made of
-// the fields of those that were chosen: URLs, paths, documents.
+// checkPackage returns an error for an invalid or too large package. It protects what is made
+// from the fields: URLs, paths, documents.
 func checkPackage(p plan.DebianPackage) error {
 	for _, n := range []string{p.Name, p.Source} {
 		if err := checkName(n); err != nil {
@@ -117,7 +117,7 @@ func checkPackage(p plan.DebianPackage) error {
 	return checkSHA256(p.SHA256)
 }
 
-// newest returns the newest version of a package that meets a relation; nil if none does.
+// newest returns the newest version of a package that meets a relation; nil if there is none.
 func (u *universe) newest(want relation) *record {
 	var best *record
 	for _, r := range u.packages[want.name] {
@@ -128,5 +128,5 @@ func (u *universe) newest(want relation) *record {
 	return best
 }
 
-// candidate is the version of a package that is taken if any is: the newest.
+// candidate returns the preferred version of a package: the newest.
 func (u *universe) candidate(name string) *record { return u.newest(relation{name: name}) }

@@ -8,20 +8,20 @@ import (
 	"pault.ag/go/debian/dependency"
 )
 
-// relation is one alternative of a dependency: a package, and which versions of it
-// (Debian Policy section 7.1).
+// relation is one alternative of a dependency: a package, and its allowed versions (Debian Policy
+// section 7.1).
 type relation struct {
 	name    string
-	version *dependency.VersionRelation // nil where any will do
+	version *dependency.VersionRelation // nil if every version is allowed
 }
 
 // maxRelations bounds a field, in bytes: the longest of trixie's has 75,639.
 const maxRelations = 1 << 18
 
-// readRelations reads a field such as Depends: groups, of each of which one alternative
-// has to be met. In lists of binary packages they have no restrictions to architectures or
-// build profiles and no variables; what follows a colon (:any) says something about
-// others' packages.
+// readRelations parses a field such as Depends into groups; one alternative of each group must be
+// met. In lists of binary packages they have no restrictions to architectures or build profiles
+// and no variables; the qualifier after a colon (:any) concerns only packages of other
+// architectures.
 func readRelations(field string) ([][]relation, error) {
 	if len(field) > maxRelations {
 		return nil, fmt.Errorf("it has more than %d bytes", maxRelations)
@@ -48,7 +48,7 @@ func readRelations(field string) ([][]relation, error) {
 	return groups, nil
 }
 
-// plain is a field without blanks: what the parser drops beside them, shows.
+// plain returns a field without blanks, so that differences show what the parser dropped.
 func plain(field string) string { return strings.ReplaceAll(field, " ", "") }
 
 func checkPossibility(p dependency.Possibility) error {
@@ -63,7 +63,7 @@ func checkPossibility(p dependency.Possibility) error {
 	return checkName(p.Name)
 }
 
-// met says whether a version is one of those that the relation allows.
+// met says whether the relation allows a version.
 func (r relation) met(of string) bool {
 	if r.version == nil {
 		return true
@@ -79,12 +79,12 @@ func (r relation) String() string {
 	return r.name + " " + r.version.String()
 }
 
-// providedBy says whether what a package provides meets the relation: a name without a
+// providedBy says whether a name that a package provides meets the relation: a name without a
 // version meets only relations without one (Debian Policy section 7.5).
 func (r relation) providedBy(p *record) bool {
 	groups, err := readRelations(p.provides)
 	if err != nil {
-		return false // it was read before
+		return false // it was parsed before
 	}
 	for _, group := range groups {
 		for _, provided := range group {
@@ -96,7 +96,7 @@ func (r relation) providedBy(p *record) bool {
 	return false
 }
 
-// joined are the relations of several fields.
+// joined returns the relations of several fields.
 func joined(fields ...string) ([][]relation, error) {
 	var all [][]relation
 	for _, f := range fields {

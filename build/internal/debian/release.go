@@ -15,8 +15,7 @@ import (
 // ahead is how much a mirror's clock may be ahead of ours.
 const ahead = 10 * time.Minute
 
-// index is a signed index (InRelease, as the wiki's RepositoryFormat has it) that has
-// been found good.
+// index is a verified signed index (InRelease, as in RepositoryFormat of Debian's wiki).
 type index struct {
 	plan.DebianIndex
 	date          time.Time
@@ -26,15 +25,15 @@ type index struct {
 	lists map[string]list
 }
 
-// list is what an index says of one of its files.
+// list is the entry of an index for one of its files.
 type list struct {
 	size   int64
 	sha256 string
 }
 
-// readIndex checks an InRelease of the archive's suite and reads it: that a key of the
-// keyring signed it, that it is that suite's, that it is not expired, and that it is not
-// older than previous, which may be nil. On a snapshot, its time stands for now.
+// readIndex checks and parses an InRelease of the archive's suite: a key of the keyring must have
+// signed it, it must be that suite's, not expired, and not older than previous, which may be nil.
+// On a snapshot, the snapshot's time replaces now.
 func readIndex(message []byte, archive, suite, snapshot string, keyring openpgp.EntityList, now time.Time, previous *plan.DebianLock) (*index, error) {
 	text, err := verify(message, keyring, now)
 	if err != nil {
@@ -43,7 +42,7 @@ func readIndex(message []byte, archive, suite, snapshot string, keyring openpgp.
 	return parseIndex(string(text), archive, suite, snapshot, now, previous)
 }
 
-// parseIndex is readIndex for the text that was signed.
+// parseIndex is readIndex for the signed text.
 func parseIndex(text, archive, suite, snapshot string, now time.Time, previous *plan.DebianLock) (*index, error) {
 	p, err := first(text)
 	if err != nil {
@@ -75,8 +74,8 @@ func parseIndex(text, archive, suite, snapshot string, now time.Time, previous *
 	return x, nil
 }
 
-// fresh refuses an index that is expired, from the future, or older than the one that the
-// lock was made from: whoever serves it hides the updates since.
+// fresh returns an error for an index that is expired, from the future, or older than that of the
+// lock: such an index hides later updates.
 func (x *index) fresh(validUntil string, now time.Time, previous *plan.DebianLock) error {
 	if x.date.After(now.Add(ahead)) {
 		return fmt.Errorf("it is from %s, which is in the future; is the clock right", x.Date)
@@ -113,7 +112,7 @@ func readDate(s string) (time.Time, error) {
 	return t.UTC(), err
 }
 
-// readLists reads lines of hash, size and path, and keeps those of main's packages.
+// readLists parses lines of hash, size and path, and keeps those of main's packages.
 func readLists(field string) (map[string]list, error) {
 	lists := map[string]list{}
 	for line := range strings.SplitSeq(field, "\n") {
@@ -136,8 +135,8 @@ func readLists(field string) (map[string]list, error) {
 	return lists, nil
 }
 
-// packages returns the list of an architecture's packages, as it is compressed, and what
-// it is without compression; false if the index has none for the architecture.
+// packages returns the compressed list of an architecture's packages, and its size and hash
+// without compression; false if the index has none for the architecture.
 func (x *index) packages(architecture string) (path string, compressed, plain list, ok bool, err error) {
 	if !slices.Contains(x.architectures, architecture) {
 		return "", list{}, list{}, false, nil
@@ -147,7 +146,7 @@ func (x *index) packages(architecture string) (path string, compressed, plain li
 	if !ok {
 		return "", list{}, list{}, false, fmt.Errorf("the index has no %s", name)
 	}
-	for _, suffix := range []string{".gz", ".xz"} { // gz is a third larger and five times as fast
+	for _, suffix := range []string{".gz", ".xz"} { // gz is a third larger and decompresses five times as fast
 		if compressed, ok = x.lists[name+suffix]; ok {
 			return name + suffix, compressed, plain, true, nil
 		}

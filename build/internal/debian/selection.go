@@ -16,7 +16,7 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// Selection is one base for one architecture with its packages, as Find gives it.
+// Selection is one base for one architecture with its packages, as Find returns it.
 type Selection struct {
 	plan.DebianSelection
 	// Suite is that of the lock.
@@ -27,9 +27,9 @@ type Selection struct {
 	Indexes []plan.DebianIndex
 }
 
-// Find returns the lock's selection for a base with further packages (in any order) on
-// an architecture. errors.Is(err, ErrNotLocked) tells that there is none from a lock that
-// contradicts itself.
+// Find returns the lock's selection for a base with further packages (in any order) on an
+// architecture. If there is none, errors.Is(err, ErrNotLocked) is true; other errors mean a lock
+// that contradicts itself.
 func Find(l *plan.DebianLock, base string, with []string, architecture string) (Selection, error) {
 	s, err := find(l, base, with, architecture)
 	if err != nil {
@@ -84,14 +84,13 @@ func find(l *plan.DebianLock, base string, with []string, architecture string) (
 	return s, nil
 }
 
-// format is part of Key. It changes whenever Tree gives other files or tells other
-// components for the same packages.
+// format is part of Key. It changes whenever Tree returns other files or other components for the
+// same packages.
 const format = "thimble debian 1"
 
-// Key stands for the content of the selection's tree: two selections with one key have
-// the same tree and components, byte for byte. It opens nothing: it is made of what the
-// lock says, the packages' hashes above all, and of the version of the format in which
-// this package makes trees.
+// Key identifies the content of the selection's tree: two selections with one key have the same
+// tree and components, byte for byte. It reads no files: it is derived from the lock, above all
+// the packages' hashes, and from the format version of the trees in this package.
 func (s Selection) Key() string {
 	var locations []string
 	for _, p := range s.Locked {
@@ -99,15 +98,15 @@ func (s Selection) Key() string {
 	}
 	b, err := json.Marshal([]any{format, s.Suite, s.DebianSelection, s.Locked, locations})
 	if err != nil {
-		panic(err) // it is strings and numbers
+		panic(err) // it has only strings and numbers
 	}
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:])
 }
 
-// Fetch makes sure that all packages of the selection are in the mirror's Cache. What is
-// there is not asked for again; what was cut off is continued. A file that has not the
-// size or the hash that the lock says is refused and not kept.
+// Fetch makes sure that all packages of the selection are in the mirror's Cache. It requests only
+// missing files, and continues interrupted ones. A file with another size or hash than in the
+// lock is refused and not kept.
 func (s Selection) Fetch(ctx context.Context, m Mirror) error {
 	missing, err := s.missing(ctx, m)
 	if err != nil || len(missing) == 0 {
@@ -139,7 +138,7 @@ func wantedPackage(p plan.DebianPackage, urls ...string) wanted {
 	return wanted{urls: urls, size: p.Size, sha256: p.SHA256}
 }
 
-// missing are the packages that the cache does not have.
+// missing returns the packages that are not in the cache.
 func (s Selection) missing(ctx context.Context, m Mirror) ([]plan.DebianPackage, error) {
 	var missing []plan.DebianPackage
 	for _, p := range s.Locked {

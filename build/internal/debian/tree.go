@@ -22,10 +22,10 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// Tree makes the tree of the selection; it begins with Fetch. Contents are unpacked into
-// files in dir, which the caller makes before and removes when the tree is no longer used;
-// trees of one run may share it. The tree's components are its packages, and what the
-// distroless project adds to them.
+// Tree makes the tree of the selection; it first calls Fetch. Contents are unpacked into files in
+// dir, which the caller makes before, and removes when the tree is no longer used; trees of one
+// run may share it. The tree's components are its packages, and the distroless project's
+// additions.
 func (s Selection) Tree(ctx context.Context, m Mirror, dir string) (*tree.Tree, error) {
 	t, err := s.tree(ctx, m, dir)
 	if err != nil {
@@ -61,8 +61,8 @@ func (s Selection) tree(ctx context.Context, m Mirror, dir string) (*tree.Tree, 
 	return b.tree(all)
 }
 
-// unpack opens a package of the cache, hashes what it reads, and refuses a file that has
-// been changed since it was fetched.
+// unpack opens a package of the cache and hashes it; it returns an error if the file has changed
+// since it was fetched.
 func (s Selection) unpack(ctx context.Context, m Mirror, p plan.DebianPackage, dir string) (u *unpacked, err error) {
 	f, err := os.Open(filepath.Join(m.Cache, p.SHA256))
 	if err != nil {
@@ -94,14 +94,14 @@ func (s Selection) unpack(ctx context.Context, m Mirror, p plan.DebianPackage, d
 	return u, nil
 }
 
-// merged says that /bin, /lib and the like are symlinks into /usr: since Debian 13, the
-// package base-files has them. The distroless images of Debian 12 have folders instead.
+// merged says that /bin, /lib and the like are symlinks into /usr: since Debian 13, the package
+// base-files has them. The distroless images of Debian 12 have folders instead.
 func (s Selection) merged() bool { return s.Suite != "bookworm" }
 
-// builder puts packages together.
+// builder merges packages.
 type builder struct {
 	selection Selection
-	owner     map[string]string // of a path that is no folder: the package that has it
+	owner     map[string]string // the package of each path that is not a folder
 	nodes     map[string]tree.Node
 	parts     []part
 }
@@ -112,7 +112,7 @@ type part struct {
 	nodes     []tree.Node
 }
 
-// status is where scanners look for the packages of a distroless image.
+// status is the folder where scanners look for the packages of a distroless image.
 const status = "var/lib/dpkg/status.d/"
 
 // add adds a package's nodes, and its entry in the status folder.
@@ -138,9 +138,8 @@ func (b *builder) add(p plan.DebianPackage, u *unpacked) error {
 	return err
 }
 
-// take returns those of a package's nodes that it brings: folders that others have
-// already stay as they are, as dpkg does it, and what the distroless project replaces is
-// left out.
+// take returns the nodes that a package adds: existing folders stay as they are, as in dpkg, and
+// files that the distroless project replaces are left out.
 func (b *builder) take(name string, nodes []tree.Node) ([]tree.Node, error) {
 	var own []tree.Node
 	for _, n := range nodes {
@@ -161,7 +160,7 @@ func (b *builder) take(name string, nodes []tree.Node) ([]tree.Node, error) {
 	return own, nil
 }
 
-// tree adds what is in no package, and makes the tree.
+// tree adds the files that are in no package, and makes the tree.
 func (b *builder) tree(all []*unpacked) (*tree.Tree, error) {
 	if b.selection.Base != plan.BaseDebian {
 		own, err := b.take("", distroless(b.selection.Suite))
@@ -197,8 +196,8 @@ func (b *builder) tree(all []*unpacked) (*tree.Tree, error) {
 	return t, nil
 }
 
-// usrLinks are the symlinks into /usr that a merged image needs and no package has, since
-// base-files is not among them.
+// usrLinks returns the symlinks into /usr that a merged image needs and that no package has,
+// since base-files is not included.
 func (b *builder) usrLinks() []tree.Node {
 	var links []tree.Node
 	for _, top := range usrMerged {
@@ -210,7 +209,7 @@ func (b *builder) usrLinks() []tree.Node {
 	return links
 }
 
-// hasFolder says whether there is a folder, if only because something is in it.
+// hasFolder says whether there is a folder, even if only because something is in it.
 func (b *builder) hasFolder(p string) bool {
 	if b.nodes[p].Mode.IsDir() {
 		return true
@@ -223,8 +222,8 @@ func (b *builder) hasFolder(p string) bool {
 	return false
 }
 
-// license returns the SPDX expression of a package's copyright file; empty if there is
-// none, or it does not say so exactly.
+// license returns the SPDX expression of a package's copyright file; empty if there is no file or
+// no exact expression.
 func (b *builder) license(name string) (string, error) {
 	p := copyrightFile(name)
 	n, ok := b.nodes[p]
@@ -247,7 +246,7 @@ func (b *builder) license(name string) (string, error) {
 
 func copyrightFile(name string) string { return "usr/share/doc/" + name + "/copyright" }
 
-// maxText is the most that is read of a copyright file or a certificate, in bytes.
+// maxText is the maximum size of a copyright file or a certificate, in bytes.
 const maxText = 16 << 20
 
 // readNode returns the content of a file.

@@ -17,18 +17,17 @@ import (
 	"github.com/thimble-build/thimble/build/internal/tree"
 )
 
-// unpacked is what a package holds.
+// unpacked is the content of a package.
 type unpacked struct {
 	// control and md5sums are the control files of these names; md5sums is nil if the
 	// package has none.
 	control, md5sums []byte
-	// nodes are its files, with the paths that they have in an image, sorted.
+	// nodes are its files, with their paths in an image, sorted.
 	nodes []tree.Node
 }
 
-// unpack reads a .deb. The contents of its files go one after the other into spool, from
-// where the nodes read them. merged says that the image has /bin, /lib and the like as
-// symlinks into /usr.
+// unpack reads a .deb. It appends the contents of its files to spool; the nodes read them from
+// there. merged says that the image has /bin, /lib and the like as symlinks into /usr.
 func unpack(ctx context.Context, deb io.Reader, spool *os.File, merged bool) (*unpacked, error) {
 	a, err := openArchive(deb)
 	if err != nil {
@@ -54,7 +53,7 @@ func unpack(ctx context.Context, deb io.Reader, spool *os.File, merged bool) (*u
 	return u, err
 }
 
-// readControl takes the control files that are needed.
+// readControl reads the required control files.
 func (u *unpacked) readControl(r io.Reader) error {
 	left := int64(maxControl)
 	t := tar.NewReader(r)
@@ -147,7 +146,7 @@ func (w *unpacker) add(h *tar.Header, content io.Reader) error {
 	switch h.Typeflag {
 	case tar.TypeDir:
 		if w.merged && slices.Contains(usrMerged, p) {
-			return nil // it is a symlink; what is below moves to /usr
+			return nil // it is a symlink; its content moves to /usr
 		}
 	case tar.TypeSymlink:
 		n.Mode, n.Link = fs.ModeSymlink|0o777, h.Linkname
@@ -202,11 +201,11 @@ type section struct {
 	io.Closer
 }
 
-// usrMerged are the folders of the root that a merged image has in /usr (the usr-is-merged
-// of Debian 13).
+// usrMerged are the folders of the root that are in /usr in a merged image (usr-is-merged of
+// Debian 13).
 var usrMerged = []string{"bin", "lib", "lib32", "lib64", "libo32", "libx32", "sbin"}
 
-// path is where an entry is in the image. What is not within it is an error.
+// path returns the path of an entry in the image. A path outside of it is an error.
 func (w *unpacker) path(name string) (string, error) {
 	p := strings.TrimSuffix(strings.TrimPrefix(name, "./"), "/")
 	if p == "" || p == "." {
@@ -228,8 +227,8 @@ func (w *unpacker) path(name string) (string, error) {
 	return p, nil
 }
 
-// checkSymlink refuses a symlink that leads out of the image. An absolute one begins at
-// the image's root, as Debian Policy 10.5 has it.
+// checkSymlink returns an error for a symlink that leads out of the image. An absolute one begins
+// at the image's root (Debian Policy 10.5).
 func checkSymlink(p, target string) error {
 	if target == "" || len(target) > 4096 || strings.ContainsRune(target, 0) {
 		return errors.New("a symlink without a target, or too long a one")
@@ -252,8 +251,8 @@ func checkSymlink(p, target string) error {
 	return nil
 }
 
-// sorted returns the nodes sorted by path. Of files that are hard links to each other the
-// first has the content.
+// sorted returns the nodes sorted by path. Of several hard links to one file, the first has the
+// content.
 func (w *unpacker) sorted() ([]tree.Node, error) {
 	groups := map[string][]string{} // by the path that has the content
 	for _, l := range w.links {

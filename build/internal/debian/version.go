@@ -9,8 +9,7 @@ import (
 	"pault.ag/go/debian/version"
 )
 
-// compareVersions orders versions as deb-version(7) says. One that is none comes before
-// those that are.
+// compareVersions orders versions as in deb-version(7). Invalid versions come first.
 func compareVersions(a, b string) int {
 	x, xErr := parseVersion(a)
 	y, yErr := parseVersion(b)
@@ -25,7 +24,7 @@ func compareVersions(a, b string) int {
 	return strings.Compare(a, b)
 }
 
-// parseVersion reads a version, and refuses what is none (deb-version(7)), since versions
+// parseVersion parses a version, and refuses an invalid one (deb-version(7)), since versions
 // become parts of file names, URLs and documents.
 func parseVersion(v string) (version.Version, error) {
 	if v == "" || len(v) > 256 {
@@ -51,7 +50,7 @@ func checkVersion(v string) error {
 
 func digit(b byte) bool { return b >= '0' && b <= '9' }
 
-// checkName refuses what is no name of a package (Debian Policy section 5.6.1).
+// checkName refuses an invalid package name (Debian Policy section 5.6.1).
 func checkName(n string) error {
 	if len(n) < 2 || len(n) > 128 || !alphanumeric(n[0]) {
 		return fmt.Errorf("%q is no name of a package", n)

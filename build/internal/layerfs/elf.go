@@ -10,39 +10,38 @@ import (
 	"strings"
 )
 
-// ELF is what an ELF file asks for and offers.
+// ELF describes the dependencies and the offers of an ELF file.
 type ELF struct {
 	Machine elf.Machine `json:"m"`
 	Class   elf.Class   `json:"c"`
 	Data    elf.Data    `json:"o"` // byte order
 	Needed  []string    `json:"n,omitempty"`
-	// RunPath is DT_RUNPATH, RPath DT_RPATH, split at the colons. As for the dynamic
-	// linker, there is no RPath where there is a RunPath.
+	// RunPath is DT_RUNPATH, RPath DT_RPATH, split at the colons. RPath is empty if there is a
+	// RunPath, as the dynamic linker ignores it then.
 	RunPath []string `json:"r,omitempty"`
 	RPath   []string `json:"h,omitempty"`
 	Soname  string   `json:"s,omitempty"`
 	Interp  string   `json:"i,omitempty"`
-	// Requires are the symbol versions that it wants of a library, by the library's name,
-	// Provides those that it defines.
+	// Requires are the required symbol versions, by the library's name; Provides are the versions
+	// that the file defines.
 	Requires map[string][]string `json:"v,omitempty"`
 	Provides []string            `json:"d,omitempty"`
 }
 
 const (
-	// maxDynamic bounds the dynamic table that is read, in bytes: a library's has some 50
-	// entries of 16.
+	// maxDynamic bounds the dynamic table, in bytes: a library's has about 50 entries of 16.
 	maxDynamic = 64 << 10
-	// maxString and maxStrings bound one string, and all together, in bytes: the C library's
-	// come to 2 KiB. Many entries may name one long string.
+	// maxString and maxStrings bound one string, and all strings together, in bytes: the C
+	// library's have 2 KiB. Many entries may refer to one long string.
 	maxString, maxStrings = 4096, 128 << 10
 )
 
 var errStrings = errors.New("its dynamic table has too long strings, or too many")
 
-// ReadELF reads what a file asks for and offers, from where the dynamic linker reads it: the
-// program headers and the dynamic table (System V ABI, chapter 5; the versions: LSB 10.7).
-// Section headers are not looked at: the library for them allocates what they ask for, and
-// decompresses. An error says that it is no ELF file or a damaged one.
+// ReadELF reads the parts of a file that the dynamic linker reads: the program headers and the
+// dynamic table (System V ABI, chapter 5; the versions: LSB 10.7). It ignores section headers:
+// the library for them allocates as much memory as they say, and decompresses. An error says that
+// the file is not ELF, or damaged.
 func ReadELF(r io.ReaderAt) (*ELF, error) {
 	f, err := elf.NewFile(withoutSections{r})
 	if err != nil {
@@ -70,7 +69,7 @@ func ReadELF(r io.ReaderAt) (*ELF, error) {
 	return d.info, nil
 }
 
-// withoutSections hides that there are section headers.
+// withoutSections hides the section headers.
 type withoutSections struct{ r io.ReaderAt }
 
 func (w withoutSections) ReadAt(p []byte, at int64) (int, error) {
@@ -122,7 +121,7 @@ func (s section) at(offset uint64, n int) ([]byte, error) {
 	return b, err
 }
 
-// loaded is the part of the file that begins at an address.
+// loaded returns the part of the file that begins at an address.
 func (d *dynamic) loaded(address uint64) section {
 	for _, p := range d.file.Progs {
 		if p.Type == elf.PT_LOAD && address >= p.Vaddr && address-p.Vaddr < p.Filesz {
@@ -177,7 +176,7 @@ func folders(list string) []string {
 	return strings.FieldsFunc(list, func(r rune) bool { return r == ':' })
 }
 
-// table reads the dynamic table; values stays nil where there is none.
+// table reads the dynamic table; values stays nil if there is none.
 func (d *dynamic) table() (needed []uint64, err error) {
 	for _, p := range d.file.Progs {
 		if p.Type != elf.PT_DYNAMIC {
@@ -215,7 +214,7 @@ func (d *dynamic) table() (needed []uint64, err error) {
 	return needed, nil
 }
 
-// string is one of the string table.
+// string returns a string of the string table.
 func (d *dynamic) string(at uint64) (string, error) {
 	b := make([]byte, min(maxString, max(0, d.strings.size-int64(min(at, 1<<62)))))
 	if d.strings.r == nil || len(b) == 0 {
@@ -232,10 +231,10 @@ func (d *dynamic) string(at uint64) (string, error) {
 	return string(b[:end]), nil
 }
 
-// maxVersions bounds how many libraries, and versions, are looked at.
+// maxVersions bounds the number of libraries, and of versions, that are read.
 const maxVersions = 4096
 
-// requires reads the versions that are wanted of libraries.
+// requires reads the required versions of libraries.
 func (d *dynamic) requires() error {
 	from := d.loaded(d.values[elf.DT_VERNEED])
 	if _, ok := d.values[elf.DT_VERNEED]; !ok {
@@ -285,7 +284,7 @@ func (d *dynamic) requires() error {
 	return nil
 }
 
-// provides reads the versions that are defined.
+// provides reads the versions that the file defines.
 func (d *dynamic) provides() error {
 	if _, ok := d.values[elf.DT_VERDEF]; !ok {
 		return nil

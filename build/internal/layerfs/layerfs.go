@@ -1,11 +1,10 @@
-// Package layerfs knows what files a stack of layers shows, without unpacking them. It
-// takes the tars of layers and gives a file system that can be asked what lies where,
-// with symlinks followed, whiteouts heeded (OCI image-spec 1.1, layer.md) and nothing
-// but names, modes and a few facts kept: of ELF files what they ask for and offer, of
-// some small files their content.
+// Package layerfs finds out which files a stack of layers contains, without unpacking them. It
+// reads the tars of layers and returns a file system for lookups, which follows symlinks and
+// applies whiteouts (OCI image-spec 1.1, layer.md). It keeps only names, modes and a few facts:
+// the dependencies and offers of ELF files, and the content of some small files.
 //
-// The content of a tar is anybody's: names are cleaned, the number of entries is
-// bounded, and what cannot be read as ELF is a file like others.
+// The content of a tar is not trusted: names are cleaned, the number of entries is bounded, and a
+// file that cannot be read as ELF is an ordinary file.
 package layerfs
 
 import (
@@ -20,43 +19,43 @@ import (
 	"strings"
 )
 
-// Layer is what one layer has, in the order of its tar. Its JSON can be kept.
+// Layer lists the entries of a layer, in the order of its tar. It can be kept as JSON.
 type Layer []Entry
 
 // Entry is a file, folder or link of a layer.
 type Entry struct {
 	// Path is absolute and clean.
 	Path string `json:"p"`
-	// Type is that of archive/tar. Devices and pipes hold nothing, and hide what is below.
+	// Type is that of archive/tar. Devices and pipes have no content, and hide the file below.
 	Type byte `json:"t"`
 	// Mode has the permission bits as chmod takes them.
 	Mode int64 `json:"m,omitempty"`
 	UID  int   `json:"u,omitempty"`
 	GID  int   `json:"g,omitempty"`
 	Size int64 `json:"s,omitempty"`
-	// Link is what a symlink points to, or the absolute path of a hard link's file.
+	// Link is the target of a symlink, or the absolute path of a hard link's file.
 	Link string `json:"l,omitempty"`
-	// ELF is there for executables and shared libraries.
+	// ELF is set for executables and shared libraries.
 	ELF *ELF `json:"e,omitempty"`
-	// Content is that of the files which Keep names.
+	// Content is set for the files that keep selects.
 	Content []byte `json:"c,omitempty"`
 }
 
 const (
-	// maxEntries bounds the entries of a layer, and maxNames their names and what is kept of
-	// their content together, in bytes. A whole distribution has some 10^5 files.
+	// maxEntries bounds the entries of a layer, and maxNames their names and kept content
+	// together, in bytes. A whole distribution has about 10^5 files.
 	maxEntries = 200_000
 	maxNames   = 24 << 20
-	// maxPath bounds a path, and where a link leads to, in bytes: PATH_MAX of Linux.
+	// maxPath bounds a path, and the target of a link, in bytes: PATH_MAX of Linux.
 	maxPath = 4096
-	// maxKept bounds the content that is kept of a file, maxELF the size of an ELF file
-	// that is looked at, maxInMemory of one that is read into memory for that; in bytes.
+	// maxKept bounds the kept content of a file, maxELF the size of an ELF file that is read,
+	// maxInMemory that of one that is read into memory; in bytes.
 	maxKept     = 256 << 10
 	maxELF      = 256 << 20
 	maxInMemory = 8 << 20
 )
 
-// keep are the files whose content is needed.
+// keep says whether the content of a file is needed.
 func keep(p string) bool {
 	switch p {
 	case "/etc/passwd", "/etc/group", "/etc/ld.so.conf", "/etc/os-release", "/usr/lib/os-release":
@@ -73,7 +72,7 @@ func Scan(r io.Reader) (Layer, error) {
 	for t := tar.NewReader(r); ; {
 		h, err := t.Next()
 		if err == io.EOF {
-			// What follows the end of a tar belongs to the layer's hash all the same.
+			// Data after the end of a tar is part of the layer's hash, too.
 			_, err = io.Copy(io.Discard, r)
 			return layer, err
 		}
@@ -110,7 +109,7 @@ func Scan(r io.Reader) (Layer, error) {
 	}
 }
 
-// kept is how many bytes are kept of an entry, but for what all have.
+// kept returns how many bytes are kept of an entry, without its fixed fields.
 func (e *Entry) kept() int {
 	n := len(e.Path) + len(e.Link) + len(e.Content)
 	if e.ELF == nil {
@@ -130,7 +129,7 @@ func (e *Entry) kept() int {
 	return n
 }
 
-// look reads what is kept of a regular file.
+// look reads the kept parts of a regular file.
 func (e *Entry) look(r io.Reader) (err error) {
 	if keep(e.Path) && e.Size <= maxKept {
 		e.Content, err = io.ReadAll(r)
@@ -149,7 +148,7 @@ func (e *Entry) look(r io.Reader) (err error) {
 		if _, err := io.ReadFull(r, b); err != nil {
 			return err
 		}
-		e.ELF, _ = ReadELF(bytes.NewReader(b)) // a damaged one is no library
+		e.ELF, _ = ReadELF(bytes.NewReader(b)) // a damaged file is not a library
 		return nil
 	}
 	f, err := os.CreateTemp("", "thimble-library-")

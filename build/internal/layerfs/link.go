@@ -10,22 +10,22 @@ import (
 	"strings"
 )
 
-// Program is what a dynamic linker is to start.
+// Program is a program for the dynamic linker to start.
 type Program struct {
 	*ELF
-	// Path is where it lies in the image.
+	// Path is the path in the image.
 	Path string
 	// LibraryPath are the folders of LD_LIBRARY_PATH.
 	LibraryPath []string
-	// Secure says that it starts with more rights than who starts it (AT_SECURE, ld.so(8)),
-	// as a program with file capabilities does for all but root.
+	// Secure says that the program gets more rights than the user who starts it (AT_SECURE,
+	// ld.so(8)), as a program with file capabilities does for all users but root.
 	Secure bool
 }
 
-// Library is what a program is linked with when it starts: the dynamic linker itself, or
-// a shared library that the program, or another library, asks for.
+// Library is loaded when a program starts: the dynamic linker, or a shared library that the
+// program or another library requires.
 type Library struct {
-	// Name is how it is asked for, Path where it really lies.
+	// Name is the requested name, Path the path without symlinks.
 	Name string `json:"name"`
 	Path string `json:"path"`
 }
@@ -34,13 +34,13 @@ type Library struct {
 type LinkError struct {
 	// Name is the library, or the dynamic linker, that is missing or too old.
 	Name string
-	// By is who asks for it: the path of the program or of a library.
+	// By is the path of the program or library that requires it.
 	By string
-	// Version is the symbol version that the library at Path lacks, Newest the newest
-	// that it has of that kind, such as GLIBC_2.38 and GLIBC_2.36. All are empty where
-	// there is no such library.
+	// Version is the symbol version that the library at Path lacks; Newest is the newest version
+	// of that kind that it has, such as GLIBC_2.38 and GLIBC_2.36. All are empty if there is no
+	// such library.
 	Version, Path, Newest string
-	// Overlooked is where the library would be found, if the program was not Secure.
+	// Overlooked is the path where the library would be found if the program was not Secure.
 	Overlooked string
 }
 
@@ -56,17 +56,17 @@ func (e *LinkError) Error() string {
 	return fmt.Sprintf("%s needs %s of %s, and the newest that %s has is %s", e.By, e.Version, e.Name, e.Path, e.Newest)
 }
 
-// What a base can make a program load, and where it has us look, is bounded: a browser
-// loads some 100 libraries.
+// These bound what the content of a base can make Link load and search: a browser loads about 100
+// libraries.
 const maxLibraries, maxFolders = 2000, 500
 
-// Link looks for everything that a program asks for, in the places where the dynamic
-// linker looks (ld.so(8), for musl its own manual), and for what that asks for in turn,
-// and checks that each library has the symbol versions that are wanted of it. It returns
-// what it found, sorted by path; nothing for a static program. What is missing is a
-// *LinkError, the first one in the order of loading.
+// Link finds everything that a program requires, in the places where the dynamic linker searches
+// (ld.so(8), for musl its manual), and everything that those libraries require, and checks that
+// each library has the required symbol versions. It returns what it found, sorted by path;
+// nothing for a static program. A missing library is a *LinkError, the first one in the order of
+// loading.
 //
-// What a program opens by itself while it runs (dlopen) cannot be known.
+// Libraries that a program opens while it runs (dlopen) cannot be known.
 func (fs *FS) Link(p Program) ([]Library, error) {
 	if p.Interp == "" && len(p.Needed) == 0 {
 		return nil, nil
@@ -101,7 +101,7 @@ func (fs *FS) Link(p Program) ([]Library, error) {
 	return slices.Compact(l.found), nil
 }
 
-// missing is the error for a library that is nowhere.
+// missing returns the error for a library that does not exist.
 func (l *linker) missing(name string, by *object) error {
 	e := &LinkError{Name: name, By: by.path}
 	if l.program.Secure {
@@ -113,8 +113,8 @@ func (l *linker) missing(name string, by *object) error {
 	return e
 }
 
-// provides checks the symbol versions that by wants. A library without any is no better:
-// glibc warns first, and gives up when it looks for the first symbol.
+// provides checks the symbol versions that by requires. A library without versions is an error,
+// too: glibc first warns, and then stops when it looks up the first symbol.
 func provides(o *object, name string, by *object) error {
 	for _, version := range by.elf.Requires[name] {
 		if !slices.Contains(o.elf.Provides, version) {
@@ -124,7 +124,7 @@ func provides(o *object, name string, by *object) error {
 	return nil
 }
 
-// newest is the highest of the versions that differ from another in the number alone.
+// newest returns the highest of the versions that differ from another only in the number.
 func newest(versions []string, like string) string {
 	kind := strings.TrimRight(like, "0123456789.")
 	numbers := func(v string) (list []int) {
@@ -146,25 +146,24 @@ func newest(versions []string, like string) string {
 	return best
 }
 
-// object is something that has been loaded, and what asked for it first: nil for the
-// program.
+// object is a loaded file, and the object that first required it: nil for the program.
 type object struct {
 	elf  *ELF
 	path string
 	by   *object
 }
 
-// linker is one start of a program.
+// linker simulates one start of a program.
 type linker struct {
 	fs      *FS
 	program Program
 	byName  map[string]*object
 	found   []Library
-	// lib is the folder of the C library, such as lib/x86_64-linux-gnu, and folders those
-	// that are searched for every program.
+	// lib is the folder of the C library, such as lib/x86_64-linux-gnu; folders are searched for
+	// every program.
 	lib     string
 	folders []string
-	// system are those of folders that are the system's own.
+	// system are the folders of the system among these.
 	system []string
 	musl   bool
 }
@@ -177,8 +176,8 @@ func (l *linker) load(name string, o *object) {
 	l.found = append(l.found, Library{Name: name, Path: o.path})
 }
 
-// start loads the dynamic linker, and asks it where it looks. A shared library has none;
-// it is looked at as if it was for the same machine's usual one.
+// start loads the dynamic linker and finds out where it searches. A shared library names none;
+// the usual one of its machine is then assumed.
 func (l *linker) start() error {
 	dir := "/lib"
 	if name := l.program.Interp; name != "" {
@@ -188,7 +187,7 @@ func (l *linker) start() error {
 		}
 		l.load(name, o)
 		l.byName[path.Base(name)] = o
-		// glibc is configured with the folder in which it lies: /lib64, or Debian's
+		// glibc is configured with the folder that contains it: /lib64, or Debian's
 		// /lib/x86_64-linux-gnu, each with and without /usr.
 		dir = strings.TrimPrefix(path.Dir(o.path), "/usr")
 	}
@@ -206,8 +205,8 @@ func (l *linker) start() error {
 	return nil
 }
 
-// configured are the folders of ld.so.conf. They count where there is a cache of what is
-// in them: the dynamic linker reads that, and no configuration.
+// configured returns the folders of ld.so.conf. They count only if there is a cache of their
+// content, because the dynamic linker reads the cache and not the configuration.
 func (fs *FS) configured() (dirs []string) {
 	if !fs.Has("/etc/ld.so.cache") {
 		return nil
@@ -230,7 +229,7 @@ func (fs *FS) configured() (dirs []string) {
 	return dirs
 }
 
-// find looks for a library that an object asks for; nil if it is nowhere.
+// find returns a library that an object requires; nil if it does not exist.
 func (l *linker) find(name string, by *object) *object {
 	var o *object
 	if strings.Contains(name, "/") {
@@ -248,10 +247,10 @@ func (l *linker) find(name string, by *object) *object {
 	return o
 }
 
-// search are the folders in which libraries are looked for, in their order.
+// search returns the folders in which libraries are searched, in order.
 func (l *linker) search(by *object) (dirs []string) {
 	if len(by.elf.RunPath) == 0 {
-		for o := by; o != nil; o = o.by { // RPATH holds for what the libraries ask for, too
+		for o := by; o != nil; o = o.by { // RPATH also applies to the dependencies of libraries
 			dirs = append(dirs, l.expand(o.elf.RPath, o)...)
 		}
 	}
@@ -279,13 +278,13 @@ func (l *linker) expand(list []string, o *object) (dirs []string) {
 	return dirs
 }
 
-// trusted says whether glibc takes a folder that ORIGIN leads to, also where the program is
-// Secure: one of the system's. For musl all are.
+// trusted says whether glibc accepts a folder that ORIGIN leads to even if the program is Secure:
+// it must be one of the system's. For musl all are.
 func (l *linker) trusted(dir string) bool {
 	return l.musl || slices.ContainsFunc(l.system, func(s string) bool { return strings.HasPrefix(path.Clean(dir)+"/", s+"/") })
 }
 
-// open is a library for the program's machine; nil if there is none at that path.
+// open returns a library for the program's machine; nil if there is none at that path.
 func (l *linker) open(at string) *object {
 	e, ok := l.fs.Lookup(at)
 	if !ok || !path.IsAbs(at) || e.Type != tar.TypeReg || e.ELF == nil {

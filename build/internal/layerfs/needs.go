@@ -7,9 +7,9 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// Covers are the needs that the files serve already, so that nothing has to be added for
-// them; uid is who runs the program. They are the places in which Go's standard library
-// looks. Of the certificates, a bundle counts, and a folder of single ones does not.
+// Covers returns the needs for which the layers already have the files; uid is the user who runs
+// the program. It checks the places that Go's standard library reads. For certificates it accepts
+// a bundle, but not a folder of single files.
 func (fs *FS) Covers(uid string) []string {
 	var covered []string
 	for _, need := range plan.Needs { // sorted
@@ -52,7 +52,7 @@ func (fs *FS) covers(need, uid string) bool {
 	return false
 }
 
-// Users are the lines of /etc/passwd and /etc/group.
+// Users returns the content of /etc/passwd and /etc/group.
 func (fs *FS) Users() (passwd, group []byte) {
 	if e, ok := fs.Lookup("/etc/passwd"); ok {
 		passwd = e.Content
@@ -63,7 +63,7 @@ func (fs *FS) Users() (passwd, group []byte) {
 	return passwd, group
 }
 
-// home is the home folder that /etc/passwd has for a uid; empty if it has none.
+// home returns the home folder of a uid in /etc/passwd; empty if there is none.
 func (fs *FS) home(uid string) string {
 	passwd, _ := fs.Users()
 	for line := range strings.Lines(string(passwd)) {

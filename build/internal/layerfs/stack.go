@@ -10,11 +10,11 @@ import (
 	"strings"
 )
 
-// FS is what a stack of layers shows. It does not change.
+// FS is the merged content of a stack of layers. It does not change.
 type FS struct {
 	root *node
-	// nodes is how many files and folders there are, steps how many folders were gone
-	// through to put layers on top; both only grow.
+	// nodes is the number of files and folders, steps the number of folders visited while adding
+	// layers; both only grow.
 	nodes, steps int
 }
 
@@ -23,8 +23,7 @@ const (
 	maxSteps = 50_000_000
 )
 
-// node is a file, or a folder with what is in it. A folder that no layer names has no
-// entry of its own.
+// node is a file, or a folder with its content. A folder that no layer lists has no entry.
 type node struct {
 	entry    *Entry
 	children map[string]*node
@@ -35,17 +34,16 @@ const (
 	opaque   = ".wh..wh..opq"
 )
 
-// Stack puts layers on top of each other, the lowest first, as a container engine unpacks
-// them: what a layer has below a symlink to a folder, it has in that folder.
-// An error says that there are more files, or more ways through symlinks, than any real
-// image has.
+// Stack merges layers, the lowest first, as a container engine unpacks them: the files that a
+// layer has below a symlink to a folder go into that folder. An error says that there are more
+// files, or more paths through symlinks, than any real image has.
 func Stack(layers ...Layer) (*FS, error) { return (&FS{root: &node{}}).Overlay(layers...) }
 
-// Overlay puts further layers on top of these, which stay as they are.
+// Overlay adds further layers on top and returns the result; fs does not change.
 func (fs *FS) Overlay(layers ...Layer) (*FS, error) {
 	fs = &FS{root: fs.root.clone(), nodes: fs.nodes}
 	for _, l := range layers {
-		// A layer's whiteouts are about the layers below, wherever in the tar they are.
+		// Whiteouts of a layer apply to the layers below, wherever in the tar they are.
 		for i := range l {
 			dir, base := path.Split(l[i].Path)
 			if !strings.HasPrefix(base, whiteout) {
@@ -86,7 +84,7 @@ func (n *node) clone() *node {
 	return c
 }
 
-// add puts an entry of a layer, which does not change, into its place.
+// add adds an entry of a layer, without changing the entry.
 func (fs *FS) add(e *Entry) {
 	at, link := fs.inFolder(e.Path), e.Link
 	if e.Type == tar.TypeLink {
@@ -119,7 +117,7 @@ func (fs *FS) add(e *Entry) {
 	n.entry = e
 }
 
-// parts are the elements of a clean path.
+// parts returns the elements of a clean path.
 func parts(p string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for part := range strings.SplitSeq(p, "/") {
@@ -130,7 +128,7 @@ func parts(p string) iter.Seq[string] {
 	}
 }
 
-// at is what lies at a clean path, links not followed; nil for nothing.
+// at returns the node at a clean path, without following links; nil if there is none.
 func (fs *FS) at(p string) *node {
 	n := fs.root
 	for part := range parts(p) {
@@ -141,14 +139,15 @@ func (fs *FS) at(p string) *node {
 	return n
 }
 
-// remove takes away what lies at a path, and below it.
+// remove removes the node at a path, with its content.
 func (fs *FS) remove(p string) {
 	if dir := fs.at(path.Dir(p)); dir != nil && p != "/" {
 		delete(dir.children, path.Base(p))
 	}
 }
 
-// inFolder is a path whose folder is none behind a symlink. One that leads nowhere stays.
+// inFolder returns a path in which the symlinks of the folder are resolved. A folder that leads
+// nowhere stays as it is.
 func (fs *FS) inFolder(p string) string {
 	dir := path.Dir(p)
 	n := fs.root
@@ -170,7 +169,7 @@ func (fs *FS) inFolder(p string) string {
 	return p
 }
 
-// entries are those of all layers that are shown, in no order.
+// entries returns the visible entries of all layers, in no order.
 func (fs *FS) entries() iter.Seq2[string, Entry] {
 	return func(yield func(string, Entry) bool) { fs.root.walk("/", yield) }
 }
@@ -187,12 +186,11 @@ func (n *node) walk(at string, yield func(string, Entry) bool) bool {
 	return true
 }
 
-// maxLinks bounds how many symlinks a path may go through, as Linux does.
+// maxLinks bounds the symlinks in a path, as Linux does.
 const maxLinks = 40
 
-// Lookup returns what lies at an absolute path, through symlinks in any part of it; the
-// entry's Path is where it really is. A folder that no layer names, but has something in
-// it, is one of mode 0755.
+// Lookup returns the entry at an absolute path, following all symlinks; the entry's Path is the
+// resolved one. A folder that no layer lists, but that has content, has mode 0755.
 func (fs *FS) Lookup(p string) (Entry, bool) {
 	w := &walk{trail: []step{{"/", fs.root}}}
 	if !w.to(p) {
@@ -201,9 +199,9 @@ func (fs *FS) Lookup(p string) (Entry, bool) {
 	return w.here().show(), true
 }
 
-// walk is a way through the folders.
+// walk is a walk through the folders.
 type walk struct {
-	trail []step // the folders above, and where it is
+	trail []step // the parent folders, and the current one
 	links int
 	steps int
 }
@@ -215,7 +213,7 @@ type step struct {
 
 func (w *walk) here() step { return w.trail[len(w.trail)-1] }
 
-// show is the entry of a step; of a folder that no layer names, as it would be made.
+// show returns the entry of a step; for a folder that no layer lists, a default one.
 func (s step) show() Entry {
 	if s.node.entry == nil {
 		return Entry{Path: s.path, Type: tar.TypeDir, Mode: 0o755}
