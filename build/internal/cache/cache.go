@@ -10,11 +10,11 @@
 //
 // The folder:
 //
-// 	blobs/<sha256>    a compressed layer, named by its digest
-// 	layers/<key>      the facts about a layer, as a value: digest, diff id, size
-// 	values/<key>      the hash of a value, and the value
-// 	tmp/              files that are being written
-// 	trimmed           its time is when the folder was last trimmed
+//	blobs/<sha256>    a compressed layer, named by its digest
+//	layers/<key>      the facts about a layer, as a value: digest, diff id, size
+//	values/<key>      the hash of a value, and the value
+//	tmp/              files that are being written
+//	trimmed           its time is when the folder was last trimmed
 package cache
 
 import (

@@ -146,7 +146,7 @@ func (x *index) packages(architecture string) (path string, compressed, plain li
 	if !ok {
 		return "", list{}, list{}, false, fmt.Errorf("the index has no %s", name)
 	}
-	for _, suffix := range []string{".gz", ".xz"} { // gz is a third larger and decompresses five times as fast
+	for _, suffix := range []string{".gz", ".xz"} { // gz is larger, but five times as fast
 		if compressed, ok = x.lists[name+suffix]; ok {
 			return name + suffix, compressed, plain, true, nil
 		}

@@ -14,31 +14,31 @@ import (
 	"github.com/thimble-build/thimble/build/internal/process"
 )
 
-// CloneInput is what Clone takes.
+// CloneInput has the arguments of Clone.
 type CloneInput struct {
 	// From is a URL or a folder, To a folder that does not exist yet.
 	From, To string
 	// Commit is the full hash of the commit to check out.
 	Commit string
-	// Shallow fetches that commit alone, without history and tags.
+	// Shallow fetches only that commit, without history and tags.
 	Shallow bool
-	// Origin is what the remote is called in the clone; From if empty.
+	// Origin is the URL of the remote in the clone; From if empty.
 	Origin string
 	Env    []string
-	// Stranger says that the source is not trusted. Git then gets of the user's
-	// configuration only what the source's host needs, runs no hooks and no filters,
-	// speaks HTTP and ssh alone, and follows no redirection. Submodules come from the same
-	// host, unless AnySubmodules is set. A tree with metadata of other version control
-	// systems is an error: the go command would start them.
+	// Stranger says that the source is not trusted. Git then reads only the part of the user's
+	// configuration that the source's host needs, runs no hooks and no filters, uses only HTTP
+	// and ssh, and follows no redirection. Submodules come from the same host, unless
+	// AnySubmodules is set. A tree with metadata of other version control systems is an error,
+	// because the go command would run them.
 	Stranger      bool
 	AnySubmodules bool
-	// Copy says that From is the folder of a clone that Clone made. Its submodules are
-	// copied with it, and nothing is fetched.
+	// Copy says that From is the folder of a clone that Clone made. Its submodules are copied
+	// with it, and nothing is fetched.
 	Copy bool
 }
 
-// Clone makes a repository of its own, with the commit checked out and its submodules.
-// It writes nothing outside of To.
+// Clone makes a separate repository, with the commit checked out and its submodules. It writes
+// only into To.
 func Clone(ctx context.Context, in CloneInput) error {
 	if err := clone(ctx, in); err != nil {
 		return fmt.Errorf("clone %s at commit %s: %w", in.From, in.Commit, err)
@@ -74,7 +74,7 @@ func clone(ctx context.Context, in CloneInput) error {
 			return err
 		}
 		if err := run(in.To, "cat-file", "-e", in.Commit+"^{commit}"); err != nil {
-			// It may be on no branch, as the commits of pull requests are.
+			// It may be on no branch, like commits of pull requests.
 			if err := run(in.To, "fetch", "-q", "origin", in.Commit); err != nil {
 				return fmt.Errorf("there is no such commit: %w", err)
 			}
@@ -97,7 +97,7 @@ func clone(ctx context.Context, in CloneInput) error {
 	return nil
 }
 
-// environment is that of git for a URL or a folder, and how git is to name it.
+// environment returns git's environment for a URL or a folder, and the name to use for it.
 func (in CloneInput) environment(ctx context.Context, from string) (env []string, as string, err error) {
 	env = append(Env(in.Env), "LC_ALL=C", "GIT_TERMINAL_PROMPT=0")
 	if !in.Stranger && !in.Copy {
@@ -106,8 +106,8 @@ func (in CloneInput) environment(ctx context.Context, from string) (env []string
 	return strict(ctx, env, filepath.Dir(in.To), from, in.Copy)
 }
 
-// submodules checks out those of the clone in to, and theirs. from is where that clone
-// comes from.
+// submodules checks out the submodules of the clone in to, and theirs. from is the source of that
+// clone.
 func (in CloneInput) submodules(ctx context.Context, from, to string) error {
 	info, err := os.Lstat(filepath.Join(to, ".gitmodules"))
 	if errors.Is(err, fs.ErrNotExist) || err == nil && !info.Mode().IsRegular() {
@@ -130,7 +130,7 @@ func (in CloneInput) submodules(ctx context.Context, from, to string) error {
 	if _, err := git(env, "submodule", "-q", "init"); err != nil {
 		return err
 	}
-	// Those that init has registered, with their URLs resolved.
+	// Those that init has registered, with resolved URLs.
 	out, err := git(env, "config", "--local", "-z", "--get-regexp", `^submodule\..*\.url$`)
 	if err != nil {
 		return nil // none is registered
@@ -155,7 +155,7 @@ func (in CloneInput) submodules(ctx context.Context, from, to string) error {
 		}
 		all = append(all, submodule{name, folder, source})
 	}
-	// Only now is any fetched: all of them may be.
+	// All are checked before any is fetched.
 	for _, s := range all {
 		own, as, err := in.environment(ctx, s.from)
 		if err != nil {
@@ -164,7 +164,7 @@ func (in CloneInput) submodules(ctx context.Context, from, to string) error {
 		if _, err := git(env, "config", "submodule."+s.name+".url", as); err != nil {
 			return err
 		}
-		// The folder is no pattern, which could name other submodules.
+		// The folder is not a pattern, which could match other submodules.
 		if _, err := git(append(own, "GIT_LITERAL_PATHSPECS=1"), "submodule", "-q", "update", "--", s.folder); err != nil {
 			return err
 		}
@@ -175,7 +175,7 @@ func (in CloneInput) submodules(ctx context.Context, from, to string) error {
 	return nil
 }
 
-// mayFetch refuses a submodule from another host than the source's.
+// mayFetch returns an error for a submodule from another host than the source's.
 func (in CloneInput) mayFetch(name, from string) error {
 	host := hostOf(from)
 	switch {
@@ -187,8 +187,8 @@ func (in CloneInput) mayFetch(name, from string) error {
 	return fmt.Errorf("the submodule %q comes from another host, %q; -allowSubmodules fetches it", name, from)
 }
 
-// Fetchable says whether git may fetch a URL that somebody else chose. URLs other than
-// HTTP and ssh ones can make git start programs, or read files of this machine.
+// Fetchable says whether git may fetch a URL that is not from the user. URLs other than HTTP and
+// ssh ones can make git run programs, or read files of this machine.
 func Fetchable(raw string) bool {
 	u, err := url.Parse(raw)
 	return err == nil && u.Hostname() != "" && slices.Contains([]string{"https", "http", "ssh"}, u.Scheme) &&
@@ -196,7 +196,7 @@ func Fetchable(raw string) bool {
 		!strings.ContainsFunc(raw, func(r rune) bool { return r < ' ' || r == 0x7f })
 }
 
-// hostOf is the host of a URL with its port; "" for a folder.
+// hostOf returns the host of a URL with its port; "" for a folder.
 func hostOf(raw string) string {
 	u, _ := parseRemote(raw)
 	if u == nil {
@@ -205,8 +205,8 @@ func hostOf(raw string) string {
 	return strings.ToLower(u.Host)
 }
 
-// metadata are the folders and files by which the go command knows another version control
-// system, and starts its program (cmd/go/internal/vcs).
+// metadata are the folders and files by which the go command detects another version control
+// system, and runs its program (cmd/go/internal/vcs).
 var metadata = []string{".hg", ".svn", ".bzr", ".fslckout", "_fossil_"}
 
 // otherMetadata returns an error for a tree with metadata of another system.

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// settings hold for every git that starts from here, whatever its configuration says:
-// no monitor answers for the files, and a log has no more lines and no other encoding.
+// settings apply to every git that thimble runs, whatever its configuration says: no file system
+// monitor, and no more lines and no other encoding in a log.
 var settings = [][2]string{
 	{"core.fsmonitor", "false"},
 	{"i18n.commitEncoding", "UTF-8"},
@@ -23,25 +23,25 @@ var settings = [][2]string{
 	{"advice.graftFileDeprecated", "false"},
 }
 
-// reach are the variables that say how git reaches another host, and where the user's
-// configuration is. None of them changes what a commit holds.
+// reach are the variables that say how git connects to another host, and where the user's
+// configuration is. None of them changes the content of a commit.
 var reach = []string{
 	"GIT_ALLOW_PROTOCOL", "GIT_ASKPASS", "GIT_PROTOCOL", "GIT_PROTOCOL_FROM_USER", "GIT_PROXY_COMMAND", "GIT_SSH",
 	"GIT_SSH_COMMAND", "GIT_SSH_VARIANT", "GIT_TERMINAL_PROMPT", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_NOSYSTEM", "GIT_CONFIG_SYSTEM",
 }
 
-// reachConfig are the sections of the configuration with the same purpose, and
-// safe.directory, without which git refuses the repository of another user.
+// reachConfig are the sections of the configuration with the same purpose, and safe.directory,
+// which git requires for the repository of another user.
 var reachConfig = []string{"credential.", "http.", "protocol.", "safe.", "ssh.", "url.", "core.sshcommand", "core.gitproxy", excludes}
 
-// excludes names the file with the untracked files that git status leaves out. It changes
-// nothing about what a commit holds.
+// excludes names the file that lists the untracked files for git status to ignore. It does not
+// change the content of a commit.
 const excludes = "core.excludesfile"
 
-// Env is an environment for git, and for programs that start git. No GIT_ variable of
-// env is in it, except those that say how git reaches another host and where the user's
-// configuration is. Replaced objects and grafts do not count, nothing is fetched because an
-// object is missing, and git writes no index.
+// Env returns an environment for git, and for programs that run git. Of the GIT_ variables in env
+// it keeps only those that say how git connects to another host and where the user's
+// configuration is. Replaced objects and grafts are ignored, missing objects are not fetched, and
+// git writes no index.
 func Env(env []string) []string {
 	kept := make([]string, 0, len(env)+32)
 	inherited := map[string]string{}
@@ -66,7 +66,7 @@ func Env(env []string) []string {
 		"GIT_NO_REPLACE_OBJECTS=1", "GIT_NO_LAZY_FETCH=1", "GIT_OPTIONAL_LOCKS=0", "GIT_GRAFT_FILE="+os.DevNull)
 }
 
-// Exclude is Env with an excludes file of its own.
+// Exclude is Env with another excludes file.
 func Exclude(env []string, file string) []string {
 	env = Env(env)
 	n := len(settings)
@@ -80,7 +80,7 @@ func Exclude(env []string, file string) []string {
 	return append(env, fmt.Sprintf("GIT_CONFIG_KEY_%d=%s", n, excludes), fmt.Sprintf("GIT_CONFIG_VALUE_%d=%s", n, file), fmt.Sprintf("GIT_CONFIG_COUNT=%d", n+1))
 }
 
-// reachable are the settings of GIT_CONFIG_COUNT that say how git reaches another host.
+// reachable returns the settings of GIT_CONFIG_COUNT that say how git connects to another host.
 func reachable(env map[string]string) [][2]string {
 	var kept [][2]string
 	n, err := strconv.Atoi(env["GIT_CONFIG_COUNT"])

@@ -1,5 +1,5 @@
-// Package git asks the git command about a repository: its state for the plan,
-// and which files it tracks; and makes clones. It never changes a repository.
+// Package git uses the git command to read a repository: its state for the plan, and its tracked
+// files; and to make clones. It never changes a repository.
 package git
 
 import (
@@ -19,22 +19,20 @@ import (
 	"github.com/thimble-build/thimble/build/internal/process"
 )
 
-// ErrNone is returned by Open where there is no repository, or no git command
-// to read it with.
+// ErrNone is the error of Open if there is no repository, or no git command.
 var ErrNone = errors.New("no git repository")
 
-// Repo is a repository that a folder belongs to.
+// Repo is the repository that a folder belongs to.
 type Repo struct {
 	// Root is the working tree's top folder.
 	Root string
-	// Linked says that .git is a file, as in a linked worktree or a submodule,
-	// where the go command stamps nothing.
+	// Linked says that .git is a file, as in a linked worktree or a submodule, where the go
+	// command stamps nothing.
 	Linked bool
 	env    []string
 }
 
-// Open finds the repository that holds dir. Its error is ErrNone if there is
-// none.
+// Open finds the repository that contains dir. Its error is ErrNone if there is none.
 func Open(dir string, env []string) (*Repo, error) {
 	root, linked, ok := find(dir)
 	if !ok {
@@ -60,23 +58,23 @@ func find(dir string) (root string, linked, ok bool) {
 	}
 }
 
-// State is what a repository says of itself at HEAD.
+// State is the state of a repository at HEAD.
 type State struct {
 	// Revision is empty in a repository without a commit.
 	Revision string
 	Time     time.Time
 	Shallow  bool
-	// Changed are the files that `git status` reports, in its order, relative
-	// to Root and with slashes, as far as the user's settings show them: the go command
-	// stamps a binary as modified if there are any. It does not say what a commit holds.
+	// Changed are the files that `git status` reports, in its order, relative to Root and with
+	// slashes. The user's settings apply, because the go command stamps a binary as modified if
+	// there are any. It does not describe the content of a commit.
 	Changed []string
 	// Remote is the web URL of origin's repository, see WebURL; empty if it has none.
 	Remote string
-	// Tags point at HEAD; Merged are all the tags in HEAD's history.
+	// Tags point at HEAD; Merged are all tags in HEAD's history.
 	Tags, Merged []string
 }
 
-// State reads the repository's state with a handful of git calls at once.
+// State reads the repository's state with a few concurrent git calls.
 func (r *Repo) State(ctx context.Context) (State, error) {
 	var s State
 	var head, status, settings, merged, tags, shallow []byte
@@ -96,7 +94,7 @@ func (r *Repo) State(ctx context.Context) (State, error) {
 	run(&head, true, "log", "-1", "--format=%H:%ct")
 	run(&settings, true, "config", "-z", "--get-regexp", `^remote\.origin\.url$`)
 	run(&merged, true, "for-each-ref", "--merged=HEAD", "--format=%(refname)", "refs/tags")
-	run(&tags, true, "show-ref", "--tags", "--dereference") // through any number of tag objects
+	run(&tags, true, "show-ref", "--tags", "--dereference") // follows any number of tag objects
 	if err := g.Wait(); err != nil {
 		return State{}, fmt.Errorf("read the git repository: %w", err)
 	}
@@ -111,7 +109,7 @@ func (r *Repo) State(ctx context.Context) (State, error) {
 	remote := ""
 	for setting := range strings.SplitSeq(string(settings), "\x00") {
 		if key, value, _ := strings.Cut(setting, "\n"); key == "remote.origin.url" {
-			if value == "" || remote == "" { // the first of several is fetched, an empty one ends the list
+			if value == "" || remote == "" { // git fetches the first of several; an empty one ends the list
 				remote = value
 			}
 		}
@@ -132,8 +130,8 @@ func (r *Repo) State(ctx context.Context) (State, error) {
 	return s, nil
 }
 
-// Unclean are all files that are changed, untracked or ignored, relative to Root and with
-// slashes; an ignored folder stands for all that is in it.
+// Unclean returns all files that are changed, untracked or ignored, relative to Root and with
+// slashes; an ignored folder includes all its content.
 func (r *Repo) Unclean(ctx context.Context) ([]string, error) {
 	status, err := r.git(ctx, "status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--ignored=traditional")
 	if err != nil {
@@ -142,7 +140,7 @@ func (r *Repo) Unclean(ctx context.Context) ([]string, error) {
 	return changed(status), nil
 }
 
-// Untracked are the files that neither the index has nor an excludes file names, relative to
+// Untracked returns the files that are neither in the index nor in an excludes file, relative to
 // Root and with slashes.
 func (r *Repo) Untracked(ctx context.Context) ([]string, error) {
 	out, err := r.git(ctx, "ls-files", "-z", "--others", "--exclude-standard", "--full-name")
@@ -152,7 +150,7 @@ func (r *Repo) Untracked(ctx context.Context) ([]string, error) {
 	return slices.DeleteFunc(strings.Split(string(out), "\x00"), func(name string) bool { return name == "" }), nil
 }
 
-// Excludes is the content of the user's excludes file; empty if there is none.
+// Excludes returns the content of the user's excludes file; empty if there is none.
 func (r *Repo) Excludes(ctx context.Context) ([]byte, error) {
 	out, err := r.git(ctx, "config", "--type=path", "--get", "core.excludesFile")
 	file := strings.TrimSuffix(string(out), "\n")
@@ -174,7 +172,7 @@ func (r *Repo) Excludes(ctx context.Context) ([]byte, error) {
 	return content, nil
 }
 
-// Tracked are the files that the index or HEAD has, relative to Root and with slashes.
+// Tracked returns the files in the index or HEAD, relative to Root and with slashes.
 func (r *Repo) Tracked(ctx context.Context) ([]string, error) {
 	index, err := r.git(ctx, "ls-files", "-z")
 	if err != nil {
@@ -188,8 +186,8 @@ func (r *Repo) Tracked(ctx context.Context) ([]string, error) {
 	return slices.DeleteFunc(names, func(name string) bool { return name == "" }), nil
 }
 
-// changed are the paths of `git status --porcelain -z`: XY, a space, the path; a rename or
-// a copy is followed by the path that it came from.
+// changed returns the paths of `git status --porcelain -z`: XY, a space, the path; after a rename
+// or a copy follows the original path.
 func changed(status []byte) (names []string) {
 	entries := strings.Split(strings.TrimRight(string(status), "\x00"), "\x00")
 	for i := 0; i < len(entries); i++ {
@@ -205,8 +203,8 @@ func changed(status []byte) (names []string) {
 	return names
 }
 
-// Tree lists the files, symlinks and submodules of a commit, given by its hash, as
-// `git ls-tree -r -z` prints them. It reads no blob.
+// Tree returns the files, symlinks and submodules of a commit, given by its hash, as `git ls-tree
+// -r -z` prints them. It reads no blob.
 func (r *Repo) Tree(ctx context.Context, revision string) ([]byte, error) {
 	out, err := r.git(ctx, "ls-tree", "-r", "-z", "--full-tree", revision)
 	if err != nil {
@@ -215,7 +213,7 @@ func (r *Repo) Tree(ctx context.Context, revision string) ([]byte, error) {
 	return out, nil
 }
 
-// Submodule is the repository whose working tree's top is a folder of this one's.
+// Submodule returns the repository whose working tree is at a folder of this one's.
 func (r *Repo) Submodule(dir string) (*Repo, bool) {
 	info, err := os.Stat(filepath.Join(dir, ".git"))
 	if err != nil {

@@ -6,15 +6,15 @@ import (
 	"strings"
 )
 
-// Commit is a commit as its log shows it in one line.
+// Commit is one line of a log.
 type Commit struct {
-	// Hash is the full one, Subject the first line of the message.
+	// Hash is the full hash, Subject the first line of the message.
 	Hash, Subject string
 }
 
-// Log returns the commits of HEAD's history that are not in the history of the tag
-// since, the newest first; all of them where since is empty. Of dir, relative to
-// Root, only those that touch it count; "." is everything. Merges are left out.
+// Log returns the commits of HEAD's history that are not in the history of the tag since, the
+// newest first; all of them if since is empty. Only those that touch dir, relative to Root,
+// count; "." is everything. Merges are left out.
 func (r *Repo) Log(ctx context.Context, since, dir string) ([]Commit, error) {
 	span := "HEAD"
 	if since != "" {
@@ -37,8 +37,8 @@ func (r *Repo) Log(ctx context.Context, since, dir string) ([]Commit, error) {
 	return commits, nil
 }
 
-// treeless adds the way out to the error of a git that found no trees in a partial clone,
-// such as one with --filter=tree:0: nothing is fetched.
+// treeless adds the solution to git's error about missing trees in a partial clone, such as one
+// with --filter=tree:0: nothing is fetched.
 func treeless(err error) error {
 	if text := err.Error(); strings.Contains(text, "promisor") || strings.Contains(text, "lazy fetching") {
 		return fmt.Errorf("%w\nthe clone has no trees of its history; git fetch --refetch --filter=blob:none", err)

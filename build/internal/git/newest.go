@@ -14,18 +14,18 @@ import (
 	"github.com/thimble-build/thimble/build/internal/process"
 )
 
-// Paths are files of a repository, there or not: relative to Root, with slashes.
+// Paths are files of a repository, which need not exist: relative to Root, with slashes.
 type Paths struct {
-	// Names are files, and folders with all that is in them.
+	// Names are files, and folders with all their content.
 	Names []string
-	// Globs match whole paths, as path.Match does; "/**" at the end is all that is below.
-	// In those of CaseFold, case does not matter.
+	// Globs match whole paths, as in path.Match; "/**" at the end matches everything below.
+	// CaseFold ignores case.
 	Globs, CaseFold []string
-	// Except are globs of what does not count after all.
+	// Except are globs of excluded files.
 	Except []string
 }
 
-// Add puts other paths to these, each once and in order.
+// Add adds other paths to these, sorted and without repetitions.
 func (p *Paths) Add(other Paths) {
 	for _, of := range []struct {
 		to   *[]string
@@ -68,14 +68,14 @@ func match(glob, file string) bool {
 	return ok && err == nil
 }
 
-// Quote is a name as a glob that matches nothing else.
+// Quote returns a glob that matches only the name.
 func Quote(name string) string {
 	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(name)
 }
 
-// Newest is the last commit of HEAD's history that touched one of the paths, and its
-// committer's time; "" where none did. Where branches were merged, it is the commit that
-// brought what HEAD has. The history must be whole.
+// Newest returns the last commit of HEAD's history that touched one of the paths, and its
+// committer's time; "" if there is none. With merges, it is the commit that brought the content
+// of HEAD. The history must be complete.
 func (r *Repo) Newest(ctx context.Context, p Paths) (revision string, when time.Time, err error) {
 	var in bytes.Buffer
 	in.WriteString("--\n")
@@ -100,7 +100,7 @@ func (r *Repo) Newest(ctx context.Context, p Paths) (revision string, when time.
 	if err != nil {
 		return "", time.Time{}, fmt.Errorf("find the last commit of some files: %w", err)
 	}
-	// rev-list obeys no settings, and a command line would be too short for the paths.
+	// rev-list reads no settings, and a command line would be too short for the paths.
 	out, err := process.Output(ctx, process.Command{
 		Args: []string{"git", "rev-list", "-1", "--timestamp", "HEAD", "--stdin"}, Dir: r.Root, Stdin: &in,
 		Env: r.env,

@@ -13,14 +13,13 @@ import (
 	"github.com/thimble-build/thimble/build/internal/process"
 )
 
-// protocols are those by which a stranger's source may be fetched.
+// protocols are those allowed for a stranger's source.
 var protocols = []string{"https", "http", "ssh"}
 
-// strict is an environment in which git has no configuration of the user's and the
-// system's but what a source's host needs, runs no hooks and no filters, and speaks HTTP
-// and ssh alone; and files, if from is a folder or local is set. dir is a folder outside
-// of any repository. as is from as the user's url.….insteadOf has it, where that names
-// the same host.
+// strict returns an environment in which git reads only the part of the user's and the system's
+// configuration that a source's host needs, runs no hooks and no filters, and uses only HTTP and
+// ssh; and files, if from is a folder or local is set. dir is a folder outside of any repository.
+// as is from as rewritten by the user's url.….insteadOf, if that names the same host.
 func strict(ctx context.Context, env []string, dir, from string, local bool) (clean []string, as string, err error) {
 	u, isSSH := parseRemote(from)
 	config := [][2]string{{"http.followRedirects", "false"}}
@@ -38,9 +37,9 @@ func strict(ctx context.Context, env []string, dir, from string, local bool) (cl
 	}
 	for _, e := range env {
 		switch name, value, _ := strings.Cut(e, "="); name {
-		case "GIT_ALLOW_PROTOCOL": // which comes before the configuration
+		case "GIT_ALLOW_PROTOCOL": // it overrides the configuration
 			allowed = slices.DeleteFunc(allowed, func(p string) bool { return !slices.Contains(strings.Split(value, ":"), p) })
-		case "GIT_ASKPASS", "SSH_ASKPASS", "GIT_PROXY_COMMAND": // they answer whatever the host
+		case "GIT_ASKPASS", "SSH_ASKPASS", "GIT_PROXY_COMMAND": // they answer for every host
 		default:
 			clean = append(clean, e)
 		}
@@ -49,11 +48,11 @@ func strict(ctx context.Context, env []string, dir, from string, local bool) (cl
 	return append(clean, "GIT_ALLOW_PROTOCOL="+strings.Join(allowed, ":"), "GIT_SSH_COMMAND="+sshCommand(ctx, env, dir)), as, nil
 }
 
-// userConfig is what git's configuration says of some keys, in its order.
+// userConfig returns the values of some keys in git's configuration, in its order.
 func userConfig(ctx context.Context, env []string, dir, pattern string) [][2]string {
 	out, err := process.Output(ctx, process.Command{Args: []string{"git", "config", "-z", "--includes", "--get-regexp", pattern}, Dir: dir, Env: env})
 	if err != nil {
-		return nil // it says nothing
+		return nil // no such keys
 	}
 	var all [][2]string
 	for entry := range strings.SplitSeq(strings.TrimSuffix(string(out), "\x00"), "\x00") {
@@ -63,7 +62,7 @@ func userConfig(ctx context.Context, env []string, dir, pattern string) [][2]str
 	return all
 }
 
-// rewritten is a URL as url.….insteadOf of the user has it, if that names the same host.
+// rewritten returns a URL rewritten by the user's url.….insteadOf, if that names the same host.
 func rewritten(ctx context.Context, env []string, dir, from, host string) (string, error) {
 	out, err := process.Output(ctx, process.Command{Args: []string{"git", "ls-remote", "--get-url", "--", from}, Dir: dir, Env: env})
 	if err != nil {
@@ -76,12 +75,12 @@ func rewritten(ctx context.Context, env []string, dir, from, host string) (strin
 	return from, nil
 }
 
-// secret are settings of http.* that hold credentials. Without a URL in their key they
-// are for whatever host.
+// secret are settings of http.* with credentials. Without a URL in their key they apply to all
+// hosts.
 var secret = []string{"extraheader", "cookiefile", "savecookies", "sslcert", "sslkey", "emptyauth", "delegation"}
 
-// forHost are the settings of the user's for one host: how HTTP is spoken, and where
-// credentials for it are.
+// forHost returns the user's settings for one host: how to use HTTP, and the source of its
+// credentials.
 func forHost(ctx context.Context, env []string, dir string, u *url.URL) (config [][2]string) {
 	for _, s := range userConfig(ctx, env, dir, `^(http|credential)\.`) {
 		section, rest, _ := strings.Cut(s[0], ".")
@@ -92,7 +91,7 @@ func forHost(ctx context.Context, env []string, dir string, u *url.URL) (config 
 			if matches(rest[:dot], u) {
 				config = append(config, s)
 			}
-		case section == "credential": // for this host, and no other
+		case section == "credential": // only for this host
 			config = append(config, [2]string{"credential." + u.Scheme + "://" + u.Host + "." + name, s[1]})
 		case !slices.Contains(secret, name) && name != "followredirects":
 			config = append(config, s)
@@ -101,8 +100,7 @@ func forHost(ctx context.Context, env []string, dir string, u *url.URL) (config 
 	return config
 }
 
-// matches says whether the URL in a key of the configuration has the host of u; a label
-// may be *.
+// matches says whether the URL in a key of the configuration has the host of u; a label may be *.
 func matches(pattern string, u *url.URL) bool {
 	p, err := url.Parse(pattern)
 	if err != nil {
@@ -115,8 +113,8 @@ func matches(pattern string, u *url.URL) bool {
 	return slices.EqualFunc(want, got, func(a, b string) bool { return a == "*" || a == b })
 }
 
-// sshCommand is the user's own, with options that keep the other side from what ssh would
-// open to it.
+// sshCommand returns the user's command, with options that keep the other side from using what
+// ssh would forward to it.
 func sshCommand(ctx context.Context, env []string, dir string) string {
 	command := "ssh"
 	for _, s := range userConfig(ctx, env, dir, `^core\.sshcommand$`) {
@@ -134,9 +132,9 @@ func sshCommand(ctx context.Context, env []string, dir string) string {
 	return command
 }
 
-// NoConfig are variables that leave git, and programs that start it, without the
-// configuration of the user and the system, and without hooks and other hosts: for the
-// clone of a stranger's repository, once it is fetched. They come after those of Env.
+// NoConfig returns variables with which git, and programs that run it, read no configuration of
+// the user and the system, run no hooks and connect to no host: for the clone of a stranger's
+// repository after it is fetched. Append them to those of Env.
 func NoConfig() []string { return append(noConfig(nil), "GIT_ALLOW_PROTOCOL=file") }
 
 func noConfig(more [][2]string) []string {

@@ -12,13 +12,13 @@ import (
 	"github.com/thimble-build/thimble/build/internal/process"
 )
 
-// scpLike is git's short form of an ssh URL: user@host:path, where the host may be in
+// scpLike is git's short form of an ssh URL: user@host:path, with the host optionally in
 // brackets.
 var scpLike = regexp.MustCompile(`^(?:([^@/:\[\]]+)@)?(?:\[([^\[\]]+)\]|([^:/\[\]]+)):([^:].*)$`)
 
-// WebURL turns the URL of a remote into the web URL of the same repository, without user,
-// password, query and ".git". It returns "" for a local path, and for a host that only
-// this machine's configuration knows, such as an alias of ssh's.
+// WebURL returns the web URL of the repository of a remote's URL, without user, password, query
+// and ".git". It returns "" for a local path, and for a host that only this machine's
+// configuration knows, such as an ssh alias.
 func WebURL(remote string) string {
 	u, ssh := parseRemote(remote)
 	if u == nil || ssh && !public(u.Hostname()) {
@@ -27,7 +27,7 @@ func WebURL(remote string) string {
 	return webURL(u, ssh)
 }
 
-// parseRemote reads the URL of a remote, or git's short form; nil if it names no host.
+// parseRemote parses the URL of a remote, or git's short form; nil if it names no host.
 func parseRemote(remote string) (u *url.URL, ssh bool) {
 	if m := scpLike.FindStringSubmatch(remote); m != nil && !strings.Contains(remote, "://") {
 		host := m[3]
@@ -55,11 +55,11 @@ func parseRemote(remote string) (u *url.URL, ssh bool) {
 	return nil, false
 }
 
-// topLevel is what a top-level domain looks like.
+// topLevel matches a top-level domain.
 var topLevel = regexp.MustCompile(`^([A-Za-z]{2,}|[Xx][Nn]--[A-Za-z0-9-]+)$`)
 
-// public says whether a host is an address or a name that others may know, and not a
-// name of one label, or an alias such as github.com-work.
+// public says whether a host is an address or a public name, and not a name of one label, or an
+// alias such as github.com-work.
 func public(host string) bool {
 	if addr, err := netip.ParseAddr(host); err == nil {
 		return addr.Zone() == ""
@@ -68,7 +68,7 @@ func public(host string) bool {
 	return len(labels) > 1 && topLevel.MatchString(labels[len(labels)-1])
 }
 
-// sshHosts are the names under which web hosts answer ssh.
+// sshHosts are the ssh names of web hosts.
 var sshHosts = map[string]string{
 	"ssh.github.com": "github.com", "altssh.gitlab.com": "gitlab.com", "altssh.bitbucket.org": "bitbucket.org",
 }
@@ -78,7 +78,7 @@ func webURL(u *url.URL, ssh bool) string {
 	if !ssh {
 		return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: path}).String()
 	}
-	host := strings.ToLower(strings.TrimSuffix(u.Hostname(), ".")) // a port of ssh's means nothing to https
+	host := strings.ToLower(strings.TrimSuffix(u.Hostname(), ".")) // an ssh port is not valid for https
 	if web := sshHosts[host]; web != "" {
 		host = web
 	}
@@ -95,11 +95,11 @@ func webURL(u *url.URL, ssh bool) string {
 	return (&url.URL{Scheme: "https", Host: host, Path: path}).String()
 }
 
-// sshLimit bounds the wait for ssh, which may run what its configuration names.
+// sshLimit bounds the wait for ssh, which may run programs from its configuration.
 const sshLimit = 10 * time.Second
 
-// source is the web URL of origin, by its URL as it is written. What only this machine
-// knows is asked of its configuration: url.….insteadOf of git, and the host of an alias.
+// source returns the web URL of origin, given its written URL. It resolves names that only this
+// machine's configuration knows: url.….insteadOf of git, and the host of an alias.
 func (r *Repo) source(ctx context.Context, written string) string {
 	if web := WebURL(written); web != "" {
 		return web
@@ -117,7 +117,7 @@ func (r *Repo) source(ctx context.Context, written string) string {
 	defer cancel()
 	out, err := process.Output(ctx, process.Command{Args: []string{"ssh", "-G", "--", u.Hostname()}, Dir: r.Root, Env: r.env})
 	if err != nil {
-		return "" // without ssh, nothing is known of its aliases
+		return "" // without ssh, its aliases are unknown
 	}
 	for line := range bytes.Lines(out) {
 		if name, ok := bytes.CutPrefix(line, []byte("hostname ")); ok {

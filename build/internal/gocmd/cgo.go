@@ -16,26 +16,25 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// ErrNoCompiler is the cause of an error of FindC: there is no C compiler for the
-// platform.
+// ErrNoCompiler is the cause of an error of FindC if there is no C compiler for the platform.
 var ErrNoCompiler = errors.New("no C compiler")
 
-// triplets are how Debian names architectures to its compilers.
+// triplets are Debian's names of architectures in compilers.
 var triplets = map[string]string{
 	"386": "i686-linux-gnu", "amd64": "x86_64-linux-gnu", "arm": "arm-linux-gnueabihf", "arm64": "aarch64-linux-gnu",
 	"loong64": "loongarch64-linux-gnu", "mips64le": "mips64el-linux-gnuabi64", "mipsle": "mipsel-linux-gnu",
 	"ppc64le": "powerpc64le-linux-gnu", "riscv64": "riscv64-linux-gnu", "s390x": "s390x-linux-gnu",
 }
 
-// compiler is a C compiler as the go command is told of it.
+// compiler is a C compiler as passed to the go command.
 type compiler struct{ cc, cxx string }
 
-// cSettings are the go command's settings for C. Asking for most of them starts the C
-// compiler, so that Read does not.
+// cSettings are the go command's settings for C. `go env` runs the C compiler for most of them,
+// so Read does not ask for them.
 var cSettings = []string{"CC", "CXX", "PKG_CONFIG", "CGO_CFLAGS", "CGO_CPPFLAGS", "CGO_CXXFLAGS", "CGO_FFLAGS", "CGO_LDFLAGS"}
 
-// readC asks for the settings for C, once. Flags that nobody wrote into the source are
-// refused, as GOFLAGS' are.
+// readC reads the settings for C, once. As in GOFLAGS, flags that are not from the source are
+// refused.
 func (g *Go) readC(ctx context.Context) error {
 	if g.forC != nil {
 		return nil
@@ -58,11 +57,10 @@ func (g *Go) readC(ctx context.Context) error {
 	return nil
 }
 
-// FindC finds the C compiler for a platform, and remembers it for Settings: the one that
-// CC_FOR_linux_arm64 (or the like) of the environment names, else the configured one, else
-// Go's own CC where it compiles for the platform, else the one that Debian calls
-// aarch64-linux-gnu-gcc (or the like). The error, where there is none, says which package
-// has it.
+// FindC finds the C compiler for a platform, and keeps it for Settings: the one in
+// CC_FOR_linux_arm64 (or similar) of the environment, otherwise the configured one, otherwise
+// Go's CC if it compiles for the platform, otherwise Debian's aarch64-linux-gnu-gcc (or similar).
+// If there is none, the error names the package that has it.
 func (g *Go) FindC(ctx context.Context, p plan.Platform, configured string) (plan.CCompiler, error) {
 	c, err := g.findC(ctx, p, configured)
 	if err != nil {
@@ -114,7 +112,7 @@ func (g *Go) findC(ctx context.Context, p plan.Platform, configured string) (pla
 	return plan.CCompiler{}, fmt.Errorf("%w: %s; %sname one in CC_FOR_%s or in Config.CC", ErrNoCompiler, strings.Join(tried, ", "), remedy, variable)
 }
 
-// variable is one of the user's variables; empty if it is not set.
+// variable returns one of the user's variables; empty if it is not set.
 func (g *Go) variable(name string) string {
 	for _, e := range slices.Backward(g.user) {
 		if v, ok := strings.CutPrefix(e, name+"="); ok {
@@ -124,7 +122,7 @@ func (g *Go) variable(name string) string {
 	return ""
 }
 
-// ask asks a compiler what it is.
+// ask asks a compiler for its version and target.
 func (g *Go) ask(ctx context.Context, command string) (c plan.CCompiler, err error) {
 	args, err := words(command)
 	if err != nil {
@@ -157,8 +155,7 @@ func lookProgram(name string, env []string) (string, error) {
 	return lookPath(name, env)
 }
 
-// words splits a command as the go command does: at spaces, but for those in quotes of
-// either kind.
+// words splits a command as the go command does: at spaces outside of quotes of either kind.
 func words(command string) (list []string, err error) {
 	for rest := strings.TrimLeft(command, " \t\n"); rest != ""; rest = strings.TrimLeft(rest, " \t\n") {
 		if quote := rest[0]; quote == '\'' || quote == '"' {
@@ -183,7 +180,7 @@ func words(command string) (list []string, err error) {
 
 var cName = regexp.MustCompile(`(^|[-/\\])(gcc|clang|cc)((?:-[0-9.]+)?(?:\.exe)?)( |$)`)
 
-// cxxOf is the C++ compiler beside a C compiler; empty where the name tells nothing.
+// cxxOf returns the C++ compiler that belongs to a C compiler; empty if the name is unknown.
 func cxxOf(cc string) string {
 	if !cName.MatchString(cc) {
 		return ""
@@ -193,7 +190,7 @@ func cxxOf(cc string) string {
 	})
 }
 
-// machines are how compilers name the architectures (the first word of -dumpmachine).
+// machines are the compilers' names of architectures (the first word of -dumpmachine).
 var machines = map[string]*regexp.Regexp{
 	"386": regexp.MustCompile(`^i[3-6]86$`), "amd64": regexp.MustCompile(`^(x86_64|amd64)$`),
 	"arm": regexp.MustCompile(`^arm(v[5-8].*)?$`), "arm64": regexp.MustCompile(`^(aarch64|arm64)$`),
@@ -219,7 +216,7 @@ func targets(target string, p plan.Platform) bool {
 	return strings.Contains(rest, p.OS)
 }
 
-// CEnvironment are the user's variables that name the programs which compile C.
+// CEnvironment returns the user's variables that name the programs which compile C.
 func (g *Go) CEnvironment() (env []string) {
 	for _, e := range g.user {
 		name, _, _ := strings.Cut(e, "=")
@@ -230,19 +227,19 @@ func (g *Go) CEnvironment() (env []string) {
 	return env
 }
 
-// Settings are what the go command is given for a platform, with cgo or without. With it,
-// FindC has been called for the platform.
+// Settings returns the settings of the go command for a platform, with or without cgo. With cgo,
+// FindC must have been called for the platform.
 func (g *Go) Settings(p plan.Platform, cgo bool) []string {
 	env := p.Env()
 	if !cgo {
 		return env
 	}
 	c := g.c[p]
-	if g.CState != "" { // a macro that nobody asks for, so that what is compiled stays the same
+	if g.CState != "" { // an unused macro, so that the compiled code stays the same
 		c.cc += " -DTHIMBLE_C_STATE=" + g.CState
 	}
-	// What the C preprocessor calls the date of today is the same every day. It is no
-	// commit's time, since the go command's cache does not know of it.
+	// The C preprocessor's date is constant. It is not a commit's time, since the go command's
+	// cache does not include it.
 	env = append(env, "CGO_ENABLED=1", "CC="+c.cc, "PKG_CONFIG="+g.forC["PKG_CONFIG"], "SOURCE_DATE_EPOCH=0")
 	if c.cxx != "" {
 		env = append(env, "CXX="+c.cxx)

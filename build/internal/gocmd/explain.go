@@ -8,12 +8,12 @@ import (
 	"github.com/thimble-build/thimble/build/internal/process"
 )
 
-// notInStd is what the go command says where it has no such package in GOROOT. It says the
-// same where the package is there and its index cannot be written into the build cache,
-// because it drops that error: the disk is full, or another user owns a file of the cache.
+// notInStd is the go command's message if GOROOT has no such package. The message is the same if
+// the package exists, but its index cannot be written into the build cache, because the go
+// command drops that error: the disk is full, or another user owns a file of the cache.
 var notInStd = regexp.MustCompile(`package \S+ is not in std \((.+)\)`)
 
-// Explain adds to the error of a go command what the go command leaves out.
+// Explain adds missing facts to the error of a go command.
 func (g *Go) Explain(err error) error {
 	failed := new(process.Error)
 	if !errors.As(err, &failed) {

@@ -1,8 +1,7 @@
-// Package gocmd runs the go command with everything that could change its
-// output pinned. Read asks `go env` once what the user's settings are in the
-// service's folder; from then on the go command is given an explicit environment
-// (GOENV=off), so that a `go env -w` or a variable that nobody thought of cannot
-// leak into a binary.
+// Package gocmd runs the go command and pins everything that could change its output. Read calls
+// `go env` once to find the user's settings in the service's folder. After that the go command
+// gets an explicit environment (GOENV=off), so that a `go env -w` or an unexpected variable
+// cannot change a binary.
 package gocmd
 
 import (
@@ -23,27 +22,27 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// Go is a go command and the settings that hold for one module.
+// Go is a go command and the settings for one module.
 type Go struct {
 	// Version is GOVERSION, such as "go1.26.8"; Root is GOROOT.
 	Version, Root string
-	// Mod is the main module's go.mod, Work the go.work in force; "" if none.
+	// Mod is the main module's go.mod, Work the active go.work; "" if there is none.
 	Mod, Work string
 	// ModMode is -mod: "readonly", "vendor" or "mod". Tags and Parallel are
 	// GOFLAGS' -tags and -p; Unstamped is its -buildvcs=false.
 	ModMode  string
 	Tags     []string
 	Parallel string
-	// Warm says that there is little to compile. The go command, whose garbage is little
-	// as well, then collects it less often, and takes up to a sixth less time; but not
-	// where the number of compilers is limited, and with it their memory.
+	// Warm says that there is little to compile. The go command then collects garbage less often
+	// and takes up to a sixth less time. It does not do so if the number of compilers is limited,
+	// and with it their memory.
 	Warm      bool
 	Unstamped bool
-	// CState changes with all that C may include. The go command's cache knows of the
-	// headers in a package's own folder alone, and would take what was compiled with others.
+	// CState changes with every file that C may include. The go command's cache knows only the
+	// headers in a package's folder, and would reuse objects compiled with other headers.
 	CState string
-	// AssemblyStates are the same for what Go's assembler includes, by platform and package.
-	// The other packages are left out.
+	// AssemblyStates are the same for files that Go's assembler includes, by platform and
+	// package. The other packages are left out.
 	AssemblyStates map[plan.Platform]map[string]string
 	// Experiment is GOEXPERIMENT, FIPS140 GOFIPS140, "" for the default.
 	Experiment, FIPS140 string
@@ -51,29 +50,27 @@ type Go struct {
 	dir     string
 	bin     string
 	user    []string          // the user's environment, without the launcher's overrides
-	clean   []string          // user without any setting of Go's
-	setting map[string]string // what `go env` says
-	forC    map[string]string // what it says of C, once FindC has asked
+	clean   []string          // user without Go's settings
+	setting map[string]string // the values of `go env`
+	forC    map[string]string // its values for C, after FindC
 	c       map[plan.Platform]compiler
 }
 
-// pinned are the settings that are handed to the go command as they are: where
-// it finds modules and keeps its caches. None of them changes what it writes.
+// pinned are the settings that are passed unchanged to the go command: where it finds modules and
+// keeps its caches. None of them changes its output.
 var pinned = []string{
 	"GOAUTH", "GOCACHE", "GOCACHEPROG", "GOINSECURE", "GOMODCACHE", "GONOPROXY", "GONOSUMDB",
 	"GOPATH", "GOPRIVATE", "GOPROXY", "GOSUMDB", "GOTMPDIR", "GOVCS",
 }
 
-// asked are the settings that Read asks for. `go env` without names would start
-// the C compiler.
+// asked are the settings that Read asks for. `go env` without names would run the C compiler.
 var asked = append([]string{
 	"GOVERSION", "GOROOT", "GOMOD", "GOWORK", "GOFLAGS", "GOEXPERIMENT", "GOFIPS140",
 	"GOAMD64", "GOARM", "GOARM64", "GO386", "GOPPC64", "GORISCV64", "GOHOSTOS", "GOHOSTARCH",
 }, pinned...)
 
-// Read asks the go command, in the module's folder dir and with the user's
-// environment env, for the settings that are in force there. It sees some more variables,
-// because it may fetch a toolchain; see Fetch.
+// Read reads the go command's settings in the module's folder dir with the user's environment
+// env. The call gets the variables in more, too, because it may fetch a toolchain; see Fetch.
 func Read(ctx context.Context, dir string, env []string, more ...string) (*Go, error) {
 	user := withoutLauncher(env)
 	bin, err := lookPath("go", user)
@@ -116,8 +113,8 @@ func Read(ctx context.Context, dir string, env []string, more ...string) (*Go, e
 	return g, nil
 }
 
-// Proxy is the GOPROXY in force outside of any module: a module could ask for another
-// toolchain, which the go command would fetch before it answers.
+// Proxy returns the active GOPROXY outside of any module: a module could require another
+// toolchain, which the go command would fetch first.
 func Proxy(ctx context.Context, env []string) (string, error) {
 	user := withoutLauncher(env)
 	bin, err := lookPath("go", user)
@@ -135,8 +132,8 @@ func Proxy(ctx context.Context, env []string) (string, error) {
 	return strings.TrimSpace(string(out)), nil
 }
 
-// readFlags takes from GOFLAGS what thimble can pass on, and refuses the rest by
-// name: a flag that nobody wrote into the plan must not change a binary.
+// readFlags takes from GOFLAGS the flags that thimble can pass on, and refuses the others by
+// name: a flag that is not in the plan must not change a binary.
 func (g *Go) readFlags(flags string) error {
 	for f := range strings.FieldsSeq(flags) {
 		name, value, _ := strings.Cut("-"+strings.TrimLeft(strings.Trim(f, `'"`), "-"), "=")
@@ -149,7 +146,7 @@ func (g *Go) readFlags(flags string) error {
 			g.Parallel = value
 		case "-buildvcs":
 			g.Unstamped = value == "false"
-		case "-modcacherw": // changes the module cache's modes and no binary
+		case "-modcacherw": // changes the module cache's modes, but no binary
 		default:
 			shown := name // the value of another flag may be a secret
 			if name == "-buildmode" {
@@ -162,17 +159,17 @@ func (g *Go) readFlags(flags string) error {
 	return nil
 }
 
-// Command is a call of the go command in the module's folder with the pinned
-// environment and the given settings on top.
+// Command returns a call of the go command in the module's folder with the pinned environment and
+// the given settings on top.
 func (g *Go) Command(settings []string, args ...string) process.Command {
 	env := slices.Concat(g.clean, g.pinned())
 	if g.setting["GOPROXY"] == "off" {
-		// With just "off", the go command stamps the version that a commit had when it was
-		// first built, from its module cache, and not that of a tag which came later.
+		// With just "off", the go command stamps the version that a commit had when it was first
+		// built, from its module cache, and not that of a later tag.
 		env = append(env, "GOPROXY=off,off")
 	}
 	if g.Warm && g.Parallel == "" {
-		env = append([]string{"GOGC=400"}, env...) // the user's own comes later, and wins
+		env = append([]string{"GOGC=400"}, env...) // the user's value comes later and overrides it
 	}
 	env = append(env, "GOENV=off", "GOFLAGS=", "CGO_ENABLED=0", "GO111MODULE=on",
 		"GOEXPERIMENT="+g.Experiment, "GOFIPS140="+cmp.Or(g.FIPS140, "off"),
@@ -180,18 +177,18 @@ func (g *Go) Command(settings []string, args ...string) process.Command {
 	return process.Command{Args: append([]string{g.bin}, args...), Dir: g.dir, Env: append(env, settings...)}
 }
 
-// User is a call of the go command in the user's own environment.
+// User returns a call of the go command in the user's environment.
 func (g *Go) User(args ...string) process.Command {
 	return process.Command{Args: append([]string{g.bin}, args...), Dir: g.dir, Env: append(slices.Clone(g.user), "PWD="+g.dir)}
 }
 
-// Environment is the user's environment without any setting of Go's but where modules
-// come from and where the caches are, with GOENV=off.
+// Environment returns the user's environment with GOENV=off. Of Go's settings it keeps only those
+// for the source of modules and for the caches.
 func (g *Go) Environment() []string {
 	return append(slices.Concat(g.clean, g.pinned()), "GOENV=off")
 }
 
-// pinned are the settings of that name. Passwords are for fetching alone: see ForFetching.
+// pinned returns the settings of that name. Passwords are only for fetching: see ForFetching.
 func (g *Go) pinned() (env []string) {
 	for _, name := range pinned {
 		v := g.setting[name]
@@ -205,7 +202,7 @@ func (g *Go) pinned() (env []string) {
 	return env
 }
 
-// ForFetching are the settings with a password, such as GOPROXY may have.
+// ForFetching returns the settings with a password, for example in GOPROXY.
 func (g *Go) ForFetching() (env []string) {
 	for _, name := range pinned {
 		if v := g.setting[name]; secret.IsWire(name) && secret.Bare(name, v) != v {
@@ -215,17 +212,17 @@ func (g *Go) ForFetching() (env []string) {
 	return env
 }
 
-// UserEnv is the user's environment, without what a launcher added to it.
+// UserEnv returns the user's environment, without the launcher's additions.
 func (g *Go) UserEnv() []string { return slices.Clone(g.user) }
 
-// Host is the platform that the go command runs on.
+// Host returns the platform that the go command runs on.
 func (g *Go) Host() (goos, goarch string) { return g.setting["GOHOSTOS"], g.setting["GOHOSTARCH"] }
 
-// Setting is one of `go env`'s values, such as GOAMD64.
+// Setting returns one of `go env`'s values, such as GOAMD64.
 func (g *Go) Setting(name string) string { return g.setting[name] }
 
-// toolchain names this very toolchain. One that was built from source has no
-// name that could be fetched: it is the local one.
+// toolchain returns the name of this toolchain. One that was built from source cannot be fetched
+// by name: it is the local one.
 func (g *Go) toolchain() string {
 	if strings.HasPrefix(g.Version, "go1.") {
 		return g.Version
@@ -233,8 +230,8 @@ func (g *Go) toolchain() string {
 	return "local"
 }
 
-// withoutLauncher undoes what `go tool` and a toolchain switch do to the
-// environment of the program they run: the service may use another toolchain.
+// withoutLauncher undoes the changes of `go tool` and of a toolchain switch to the environment:
+// the service may use another toolchain.
 func withoutLauncher(env []string) []string {
 	kept := make([]string, 0, len(env))
 	for _, e := range env {
@@ -256,19 +253,18 @@ func withoutLauncher(env []string) []string {
 	return kept
 }
 
-// fetched says that a folder is part of a toolchain that the go command
-// downloaded into the module cache.
+// fetched says whether a folder is part of a toolchain that the go command downloaded into the
+// module cache.
 func fetched(dir string) bool {
 	return strings.Contains(filepath.ToSlash(dir), "/golang.org/toolchain@")
 }
 
-// withoutGo removes every variable that the go command or the C toolchain
-// behind it would read.
+// withoutGo removes every variable that the go command or its C toolchain would read.
 func withoutGo(env []string) []string {
 	return slices.DeleteFunc(slices.Clone(env), func(e string) bool {
 		name, _, _ := strings.Cut(e, "=")
 		switch name {
-		case "GOMAXPROCS", "GOMEMLIMIT", "GOGC": // how fast, not what
+		case "GOMAXPROCS", "GOMEMLIMIT", "GOGC": // they change the speed, not the output
 			return false
 		case "CC", "CXX", "FC", "AR", "PKG_CONFIG", "GCCGO", "PWD",
 			"CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "LIBRARY_PATH", "COMPILER_PATH", "GCC_EXEC_PREFIX", "LD_RUN_PATH",

@@ -13,9 +13,9 @@ import (
 	"github.com/thimble-build/thimble/build/internal/process"
 )
 
-// Fetch fetches the modules of go.mod, or of the workspace, while the go command sees some
-// more variables, which those commands do not see that compile or test. Without any, and
-// without a password in GOPROXY, it leaves the fetching to the commands that need a module.
+// Fetch fetches the modules of go.mod, or of the workspace, with some more variables, which
+// commands that compile or test do not get. Without such variables, and without a password in
+// GOPROXY, it does nothing: the commands that need a module then fetch it.
 func (g *Go) Fetch(ctx context.Context, more []string) error {
 	if len(more) == 0 && len(g.ForFetching()) == 0 || g.ModMode == "vendor" || g.setting["GOPROXY"] == "off" || g.Mod == "" {
 		return nil
@@ -28,9 +28,9 @@ func (g *Go) Fetch(ctx context.Context, more []string) error {
 	return nil
 }
 
-// Missing are the modules that go.mod, or those of the workspace, requires and that are
-// not in the module cache, as path@version, sorted. It asks nobody. A go.mod of Go 1.17
-// or later requires every module that a package can come from.
+// Missing returns the modules that go.mod, or those of the workspace, requires and that are not
+// in the module cache, as path@version, sorted. It uses no network. A go.mod of Go 1.17 or later
+// requires every module that a package can come from.
 func (g *Go) Missing() ([]string, error) {
 	mods := []string{g.Mod}
 	replaced := map[module.Version]module.Version{}
@@ -56,7 +56,7 @@ func (g *Go) Missing() ([]string, error) {
 		}
 	}
 	var required []module.Version
-	own := map[string]bool{} // what the workspace has itself
+	own := map[string]bool{} // modules of the workspace
 	for _, name := range mods {
 		b, err := os.ReadFile(name)
 		if err != nil {
@@ -78,7 +78,7 @@ func (g *Go) Missing() ([]string, error) {
 	}
 	var missing []string
 	for _, m := range required {
-		for _, old := range []module.Version{{Path: m.Path}, m} { // the one with a version counts more
+		for _, old := range []module.Version{{Path: m.Path}, m} { // the one with a version takes precedence
 			if r, ok := replaced[old]; ok {
 				m = r
 			}

@@ -13,9 +13,9 @@ import (
 	"golang.org/x/mod/modfile"
 )
 
-// vendors says whether the go command builds from the vendor folder by itself
-// (cmd/go/internal/modload.setDefaultBuildMod): from Go 1.14 on, as go.mod or go.work
-// says it, and where the folder was made for the same mode.
+// vendors says whether the go command uses the vendor folder by default
+// (cmd/go/internal/modload.setDefaultBuildMod): if go.mod or go.work has Go 1.14 or later, and
+// the folder was made for the same mode.
 func vendors(mod, work string) (bool, error) {
 	file := mod
 	if work != "" {
@@ -41,7 +41,7 @@ func vendors(mod, work string) (bool, error) {
 		said = parsed.Go
 	}
 	if said == nil || version.Compare("go"+said.Version, "go1.14") < 0 {
-		return false, nil // what is wrong with the file, the go command says better
+		return false, nil // the go command reports errors of the file better
 	}
 	modules, err := os.ReadFile(filepath.Join(folder, "modules.txt"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -10,7 +10,7 @@ import (
 )
 
 // onThread calls f on a thread that ends with it. The first thread does not end, and it
-// stands for the process: where it was in a domain, those in that domain could read this
+// represents the process: if it was in a domain, processes in that domain could read this
 // process.
 func onThread(f func()) {
 	done := make(chan struct{})
@@ -27,22 +27,22 @@ func onThread(f func()) {
 	<-done
 }
 
-// confine puts the calling thread, and all that is started from it, into a domain of
-// Landlock's. Processes in a domain cannot read the memory or the environment of those
-// outside (landlock(7), "Ptrace restrictions"); root with CAP_PERFMON still reads the
-// environment since Linux 6.17. Nothing else changes, as far as that can be had: a domain has to restrict something, so abstract sockets of
-// processes outside cannot be connected to, or, before Linux 6.12, file systems cannot be
-// mounted. Without the rights of root, no process in it gains rights by sudo and the like.
-// Where the kernel has no Landlock, it does nothing.
+// confine puts the calling thread, and all processes that it starts, into a Landlock domain.
+// Processes in a domain cannot read the memory or the environment of processes outside
+// (landlock(7), "Ptrace restrictions"); root with CAP_PERFMON can still read the environment
+// since Linux 6.17. A domain must restrict something, so confine chooses little: abstract sockets
+// of processes outside cannot be connected to, or, before Linux 6.12, file systems cannot be
+// mounted. Without root, processes in it gain no rights by sudo and similar programs. If the
+// kernel has no Landlock, confine does nothing.
 func confine() error {
 	abi, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
-	if errno == unix.ENOSYS || errno == unix.EOPNOTSUPP || errno == unix.EPERM { // not in the kernel, switched off, or a container's filter
+	if errno == unix.ENOSYS || errno == unix.EOPNOTSUPP || errno == unix.EPERM { // not in the kernel, switched off, or filtered by a container
 		return nil
 	}
 	if errno != 0 {
 		return fmt.Errorf("ask for Landlock: %w", errno)
 	}
-	rules, size := unix.LandlockRulesetAttr{Scoped: unix.LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET}, uintptr(24) // the fields that ABI 6 has
+	rules, size := unix.LandlockRulesetAttr{Scoped: unix.LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET}, uintptr(24) // the fields of ABI 6
 	if abi < 6 {
 		rules, size = unix.LandlockRulesetAttr{Handled_access_fs: unix.LANDLOCK_ACCESS_FS_MAKE_CHAR}, 8
 	}
@@ -69,7 +69,7 @@ func confine() error {
 	return nil
 }
 
-// allowEverywhere allows what a set of rules is about below the root folder.
+// allowEverywhere allows the rights of a ruleset below the root folder.
 func allowEverywhere(set uintptr) error {
 	root, err := unix.Open("/", unix.O_PATH|unix.O_CLOEXEC, 0)
 	if err != nil {

@@ -2,6 +2,5 @@ package process
 
 import "syscall"
 
-// dieWithParent asks the kernel to end the child when this process is killed
-// and cannot do it itself.
+// dieWithParent makes the kernel end the child if this process is killed and cannot do it.
 func dieWithParent(attr *syscall.SysProcAttr) { attr.Pdeathsig = syscall.SIGINT }

@@ -9,11 +9,10 @@ import (
 // ErrLauncherGone is the cause of a context that WithLauncher ended.
 var ErrLauncherGone = errors.New("stopped: the process that started this one has ended")
 
-// WithLauncher returns a context that ends when one of the programs that stand
-// between the user and this process ends: mage, and the go command before it.
-// Neither passes SIGTERM on, so without this their end would go unnoticed. A
-// shell that ends does not count: work may go on in the background. The
-// function returned releases what the watching takes.
+// WithLauncher returns a context that ends when one of the programs between the user and this
+// process ends: mage, and the go command before it. Neither forwards SIGTERM, so their end would
+// otherwise go unnoticed. The end of a shell does not count: work may continue in the background.
+// The returned function releases the resources.
 func WithLauncher(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	chain := launchers()
@@ -42,7 +41,7 @@ func WithLauncher(ctx context.Context) (context.Context, context.CancelFunc) {
 	return ctx, func() { cancel(nil); <-done }
 }
 
-// link is a process and its parent, as they were when the watching began.
+// link is a process and its parent, as they were at the beginning.
 type link struct{ child, parent int }
 
 // relative is a process's parent.
@@ -51,7 +50,7 @@ type relative struct {
 	name string
 }
 
-// launchers are the links from this process up through every mage and go.
+// launchers returns the links from this process up through every mage and go.
 func launchers() []link {
 	var chain []link
 	for child := self(); len(chain) < 8; {

@@ -9,8 +9,8 @@ import (
 
 func self() int { return os.Getpid() }
 
-// parentOf reads a process's parent from /proc (proc(5), "stat": the name is in
-// the last pair of parentheses, the parent's id two fields on).
+// parentOf reads a process's parent from /proc (proc(5), "stat": the name ends at the last
+// closing parenthesis, the parent's id is two fields later).
 func parentOf(pid int) (relative, bool) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {

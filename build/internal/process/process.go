@@ -1,7 +1,6 @@
-// Package process runs child processes so that nothing outlives the run: a
-// child leads a process group of its own, and when the context ends the whole
-// group is asked to stop and then made to. It takes a command and gives its
-// output; it reads no configuration and prints nothing.
+// Package process runs child processes so that none outlives the run: a child leads a process
+// group, and when the context ends the whole group is first asked to stop and then killed. It
+// takes a command and returns its output; it reads no configuration and prints nothing.
 package process
 
 import (
@@ -16,43 +15,42 @@ import (
 	"time"
 )
 
-// grace is how long a group that was asked to stop may take to clean up. The go
-// command removes its work folder in that time; mage itself waits five seconds.
+// grace is the time for a group to clean up after it was asked to stop. It is enough for the go
+// command to remove its work folder; mage itself waits five seconds.
 const grace = 3 * time.Second
 
 // Command is a child process to run.
 type Command struct {
-	// Args is the program, looked up on the PATH of this process if it has no
-	// slash, and its arguments.
+	// Args is the program, looked up on the PATH of this process if it has no slash, and its
+	// arguments.
 	Args []string
 	// Dir is the working directory.
 	Dir string
 	// Env is the whole environment.
 	Env []string
-	// Prepare, if any, changes the child before it starts, and returns what is to be called
-	// once it has started, or cannot.
+	// Prepare, if not nil, changes the child before it starts, and returns a function that is
+	// called after it has started or failed to start.
 	Prepare func(*exec.Cmd) (started func(), err error)
-	// Stdin, Stdout and Stderr may be nil: no input, and output that is kept
-	// for the error.
+	// Stdin, Stdout and Stderr may be nil: no input, and output that is kept for the error.
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 	// Confined keeps the child, and all that it starts, from reading the memory and the
-	// environment of any process outside, where the system can do that: Linux
-	// with Landlock, and not for root.
+	// environment of any process outside, if the system supports that: Linux with Landlock, and
+	// not for root.
 	Confined bool
 }
 
-// Error is a child that ran and failed.
+// Error is the error of a child that ran and failed.
 type Error struct {
 	Args []string
-	// Stderr is the end of what the child wrote to stderr, where Command.Stderr
-	// was nil, without the final newline.
+	// Stderr is the end of the child's output on stderr, without the final newline, if
+	// Command.Stderr was nil.
 	Stderr string
 	// Err is the cause, usually an *exec.ExitError.
 	Err error
 }
 
-// Error names the command and gives the last lines that it wrote.
+// Error returns the command and the last lines of its output.
 func (e *Error) Error() string {
 	name := filepath.Base(e.Args[0])
 	if len(e.Args) > 1 {
@@ -67,9 +65,8 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Run runs the command and waits for it and for everything that it started. When
-// ctx ends first the error is the context's cause. A child that fails gives an
-// *Error.
+// Run runs the command and waits for it and for all processes that it started. If ctx ends first,
+// the error is the context's cause. A child that fails is an *Error.
 func Run(ctx context.Context, c Command) error {
 	if err := context.Cause(ctx); err != nil {
 		return err
@@ -117,7 +114,7 @@ func run(ctx context.Context, c Command) error {
 		return context.Cause(ctx)
 	}
 	if errors.Is(err, exec.ErrWaitDelay) {
-		killGroup(cmd) // the child ended well and left something behind
+		killGroup(cmd) // the child succeeded and left processes behind
 		err = nil
 	}
 	if err != nil {

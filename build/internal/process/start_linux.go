@@ -9,12 +9,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// starting guards the setting of this process that start changes for a moment.
+// starting protects the setting of this process that start changes temporarily.
 var starting sync.Mutex
 
-// start starts the child. Where nobody may read this process's memory (prctl(2),
-// PR_SET_DUMPABLE), only root may say which users a user namespace of a child has. So the
-// memory is readable while such a child starts, and not afterwards.
+// start starts the child. If no process may read this process's memory (prctl(2),
+// PR_SET_DUMPABLE), only root may set the users of a child's user namespace. So start makes the
+// memory readable while such a child starts, and not afterwards.
 func start(cmd *exec.Cmd) (err error) {
 	if cmd.SysProcAttr == nil || cmd.SysProcAttr.Cloneflags&unix.CLONE_NEWUSER == 0 {
 		return cmd.Start()

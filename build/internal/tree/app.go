@@ -9,19 +9,17 @@ import (
 	"github.com/thimble-build/thimble/build/internal/capability"
 )
 
-// appFormat is part of AppKey; it changes whenever App gives another tree for the
-// same inputs.
+// appFormat is part of AppKey; it changes whenever App returns another tree for the same inputs.
 const appFormat = "thimble app 2"
 
-// LicensesPath is where the licence texts of the modules in the binary are, in
-// the image.
+// LicensesPath is the path in the image of the licence texts of the binary's modules.
 const LicensesPath = "/licenses/third-party.txt"
 
-// AppPath is the absolute path in the image of the binary of the image name.
+// AppPath returns the absolute path in the image of the binary of the image name.
 func AppPath(name string) string { return "/app/" + name }
 
-// App returns the tree with a service's binary of size bytes, which has these file
-// capabilities, and, unless licenses is empty, the licence texts that shipping it requires.
+// App returns the tree with a service's binary of size bytes, with these file capabilities, and,
+// unless licenses is empty, the licence texts that must accompany it.
 func App(name string, size int64, binary func() (io.ReadCloser, error), capabilities []string, licenses []byte) (*Tree, error) {
 	caps, err := capability.Encode(capabilities)
 	if err != nil {
@@ -37,8 +35,8 @@ func App(name string, size int64, binary func() (io.ReadCloser, error), capabili
 	return t, err
 }
 
-// AppKey returns a key that is equal only where App gives the same tree. The
-// binary's SHA-256 is in hex.
+// AppKey returns a key that is equal only if App returns the same tree. The binary's SHA-256 is
+// in hex.
 func AppKey(name, binarySHA256 string, capabilities []string, licenses []byte) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%s\n%q\n%q\n%q\n%x\n", appFormat, name, binarySHA256, capabilities, sha256.Sum256(licenses))

@@ -16,17 +16,15 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// Assets returns the tree of an image's own files: the CA certificates that it
-// trusts besides Mozilla's, and its static assets, both read from the module's
-// folder dir, and its users beside those of the base. Nothing outside dir is ever
-// opened, whatever symlinks say.
+// Assets returns the tree of an image's own files: the CA certificates that it trusts besides
+// Mozilla's, and its static assets, both read from the module's folder dir, and its users, added
+// to those of the base. It opens no file outside dir, not even through symlinks.
 //
-// A symlink within a folder is kept if it is relative and stays in that folder;
-// any other is an error that names it, as are sockets, devices and pipes, two
-// files for one path, and a file for a path of App. modes say which files are executable,
-// by their paths relative to dir and with slashes: the commit's modes, so that neither the
-// umask of a clone nor core.fileMode matters. A file that they do not have is executable if
-// its owner may execute it.
+// A symlink within a folder is kept if it is relative and stays in that folder. Any other symlink
+// is an error that names it, as are sockets, devices and pipes, two files for one path, and a
+// file for a path of App. modes say which files are executable, by their paths relative to dir
+// and with slashes. They are the commit's modes, so that neither the umask of a clone nor
+// core.fileMode matters. A file that is not in modes is executable if its owner may execute it.
 func Assets(dir string, img plan.Image, base Accounts, modes map[string]bool) (*Tree, error) {
 	root, err := openModule(dir)
 	if err != nil {
@@ -68,8 +66,8 @@ func Assets(dir string, img plan.Image, base Accounts, modes map[string]bool) (*
 	return t, addUsers(t, base, img.Users)
 }
 
-// isFolder says whether the other layers of an image have a folder at a path, whatever the
-// binary needs.
+// isFolder says whether the other layers of an image have a folder at a path, for any needs of
+// the binary.
 func isFolder(p, image string) bool {
 	below := func(file string) bool { return strings.HasPrefix(file, p+"/") }
 	for _, paths := range needPaths {
@@ -84,12 +82,12 @@ func isFolder(p, image string) bool {
 // the module's folder, with slashes.
 type AssetFile struct {
 	Name string
-	// Link says that a symlink is copied for itself. Otherwise what it leads to is read.
+	// Link says that the symlink itself is copied. Otherwise its target is read.
 	Link bool
 }
 
-// AssetFiles lists what Assets reads of the source tree for the same arguments, sorted. It
-// fails where Assets fails for one asset alone.
+// AssetFiles lists the files of the source tree that Assets reads for the same arguments, sorted.
+// It returns the same errors for a single asset.
 func AssetFiles(dir string, ca []string, assets []plan.Asset) ([]AssetFile, error) {
 	root, err := openModule(dir)
 	if err != nil {
@@ -108,7 +106,7 @@ func AssetFiles(dir string, ca []string, assets []plan.Asset) ([]AssetFile, erro
 		files = append(files, AssetFile{Name: source})
 	}
 	for _, a := range assets {
-		folders := map[string]bool{} // without anything in them
+		folders := map[string]bool{} // empty folders
 		err := walkAsset(root, a, func(source string, n Node) error {
 			delete(folders, path.Dir(source))
 			if n.Mode.IsDir() {
@@ -124,7 +122,7 @@ func AssetFiles(dir string, ca []string, assets []plan.Asset) ([]AssetFile, erro
 		for folder := range folders {
 			files = append(files, AssetFile{Name: folder})
 		}
-		// The source itself may lead through a symlink, whose text decides as well.
+		// The source may be reached through a symlink; its target is an input, too.
 		if source, err := cleanSource(a.Source); err == nil {
 			files = append(files, AssetFile{Name: source})
 		}
@@ -133,8 +131,8 @@ func AssetFiles(dir string, ca []string, assets []plan.Asset) ([]AssetFile, erro
 	return slices.Compact(files), nil
 }
 
-// AssetSources are the files and folders that AssetFiles looks into, as they are named and
-// as they lie on the disk, where a symlink leads there: relative to dir, with slashes.
+// AssetSources returns the files and folders that AssetFiles reads, by their names and, if a
+// symlink leads there, by their paths on disk: relative to dir, with slashes.
 func AssetSources(dir string, ca []string, assets []plan.Asset) ([]string, error) {
 	root, err := openModule(dir)
 	if err != nil {
@@ -182,7 +180,7 @@ func walkAsset(root *os.Root, a plan.Asset, visit func(source string, n Node) er
 	if a.Mode > 0o7777 {
 		return fmt.Errorf("mode %#o is more than chmod takes", a.Mode)
 	}
-	if min(a.UID, a.GID) < 0 || max(a.UID, a.GID) > math.MaxInt32 { // engines take no more
+	if min(a.UID, a.GID) < 0 || max(a.UID, a.GID) > math.MaxInt32 { // the maximum of container engines
 		return fmt.Errorf("owner %d:%d is not from 0 to %d", a.UID, a.GID, math.MaxInt32)
 	}
 	if source, err = resolveLinks(root, source); err != nil {
@@ -220,7 +218,7 @@ func walkAsset(root *os.Root, a plan.Asset, visit func(source string, n Node) er
 		if err != nil {
 			return err
 		}
-		if d.Name() == ".git" { // of a submodule: a commit never has it
+		if d.Name() == ".git" { // of a submodule: never part of a commit
 			if d.IsDir() {
 				return fs.SkipDir
 			}
@@ -244,7 +242,7 @@ func walkAsset(root *os.Root, a plan.Asset, visit func(source string, n Node) er
 	})
 }
 
-// assetNode is the node for one file, folder or symlink, without its path.
+// assetNode returns the node for one file, folder or symlink, without its path.
 func assetNode(root *os.Root, source string, info fs.FileInfo, a plan.Asset) (Node, error) {
 	n := Node{UID: a.UID, GID: a.GID}
 	switch info.Mode().Type() {
@@ -264,7 +262,7 @@ func assetNode(root *os.Root, source string, info fs.FileInfo, a plan.Asset) (No
 			n.Mode = 0o755
 		}
 		n.Size = info.Size()
-		// root may be closed by then; its folder is opened again.
+		// root may be closed when this is called; its folder is opened again.
 		dir := root.Name()
 		n.Open = func() (io.ReadCloser, error) { return openIn(dir, source) }
 	default:
@@ -282,8 +280,8 @@ func openIn(dir, source string) (io.ReadCloser, error) {
 	return f, nil
 }
 
-// linkWithin reads a symlink of folder and checks that it leads to nothing
-// outside. It may lead nowhere.
+// linkWithin reads a symlink of folder and returns an error if it leads outside. Its target need
+// not exist.
 func linkWithin(folder *os.Root, p string) (string, error) {
 	link, err := folder.Readlink(filepath.FromSlash(p))
 	if err != nil {
@@ -300,7 +298,7 @@ func linkWithin(folder *os.Root, p string) (string, error) {
 	return link, nil
 }
 
-// cleanSource checks that a path of Config is one within the module's folder.
+// cleanSource checks that a path of Config is within the module's folder.
 func cleanSource(source string) (string, error) {
 	clean := path.Clean(filepath.ToSlash(source))
 	switch {
@@ -314,8 +312,8 @@ func cleanSource(source string) (string, error) {
 	return clean, nil
 }
 
-// resolveLinks is the path of source without symlinks, the one that git knows,
-// after making sure that they do not leave root.
+// resolveLinks returns the path of source without symlinks, as git knows it, or an error if they
+// leave root.
 func resolveLinks(root *os.Root, source string) (string, error) {
 	if _, err := root.Stat(filepath.FromSlash(source)); err != nil {
 		return "", sourceError(err)
@@ -334,7 +332,7 @@ func resolveLinks(root *os.Root, source string) (string, error) {
 	return filepath.ToSlash(physical), nil
 }
 
-// sourceError is err without the path, which the caller names.
+// sourceError returns err without the path, which the caller adds.
 func sourceError(err error) error {
 	var pathErr *fs.PathError
 	if !errors.As(err, &pathErr) {

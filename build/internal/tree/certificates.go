@@ -15,9 +15,9 @@ import (
 	"golang.org/x/mod/module"
 )
 
-// CertificateFile is where Mozilla's roots are in an image: what SSL_CERT_FILE
-// should say. The user's own CAs are files beside it, which Go's crypto/x509 reads
-// too, and so the layer with Mozilla's roots is the same for everyone.
+// CertificateFile is the path of Mozilla's roots in an image, for SSL_CERT_FILE. The user's CAs
+// are separate files in the same folder, which Go's crypto/x509 reads too, so the layer with
+// Mozilla's roots is the same for all images.
 const CertificateFile = "/etc/ssl/certs/ca-certificates.crt"
 
 const (
@@ -27,10 +27,9 @@ const (
 
 // addRoots adds Mozilla's roots.
 //
-// A root that Mozilla trusts only for certificates issued before some date is
-// left out. A PEM file cannot carry the date, so the choice is between trusting a
-// CA for more than Mozilla does and trusting it for less, and a certificate store
-// must not do the former. Who needs such a root adds it as a CA of the service.
+// It leaves out a root that Mozilla trusts only for certificates issued before some date. A PEM
+// file has no field for the date, so including the root would trust it for more than Mozilla
+// does. A user who needs it adds it as a CA of the service.
 func addRoots(t *Tree) error {
 	var file bytes.Buffer
 	count, omitted := 0, []string{}
@@ -57,7 +56,7 @@ func addRoots(t *Tree) error {
 		Name:    "mozilla-ca-certificates",
 		Version: version,
 		PURL:    genericPURL("mozilla-ca-certificates", version),
-		// The module's licence, and that of Mozilla's list, which it is made from.
+		// The licences of the module, and of Mozilla's list that it contains.
 		License:          "BSD-3-Clause AND MPL-2.0",
 		Supplier:         "Mozilla",
 		DownloadLocation: rootsLocation(version),
@@ -65,9 +64,9 @@ func addRoots(t *Tree) error {
 	}, Bytes(strings.TrimPrefix(CertificateFile, "/"), 0o644, file.Bytes()))
 }
 
-// writeCertificate writes one certificate with a comment that says whose it is.
+// writeCertificate writes one certificate with a comment that names its subject.
 func writeCertificate(w io.Writer, cert *x509.Certificate) error {
-	// A name is the CA's to choose: it must not end the comment.
+	// The CA chooses the name: it must not end the comment.
 	subject := strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f {
 			return ' '
@@ -80,7 +79,7 @@ func writeCertificate(w io.Writer, cert *x509.Certificate) error {
 	return pem.Encode(w, &pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw})
 }
 
-// hashRoots writes everything to w that addRoots depends on.
+// hashRoots writes all inputs of addRoots to w.
 func hashRoots(w io.Writer) {
 	fmt.Fprintf(w, "%q\n", rootsVersion())
 	for root := range bundle.Roots() {
@@ -88,8 +87,8 @@ func hashRoots(w io.Writer) {
 	}
 }
 
-// rootsVersion is the version of the bundle's module, or a digest of the bundle
-// where this program does not know its modules.
+// rootsVersion returns the version of the bundle's module, or a digest of the bundle if this
+// program does not know its modules.
 func rootsVersion() string {
 	if v := moduleVersion(rootsModule); v != "" {
 		return v
@@ -101,8 +100,8 @@ func rootsVersion() string {
 	return "sha256-" + hex.EncodeToString(h.Sum(nil))
 }
 
-// rootsLocation is where the source of the bundle is, as SPDX 2.3 clause 7.7
-// writes a place in a git repository.
+// rootsLocation returns the location of the bundle's source, in the form for git repositories of
+// SPDX 2.3 clause 7.7.
 func rootsLocation(version string) string {
 	const repository = "git+https://go.googlesource.com/crypto"
 	if rev, err := module.PseudoVersionRev(version); err == nil {
@@ -111,8 +110,7 @@ func rootsLocation(version string) string {
 	return repository + "#x509roots/fallback"
 }
 
-// moduleVersion is the version of a module that this program is linked with;
-// empty if the program does not know.
+// moduleVersion returns the version of a module linked into this program; empty if unknown.
 func moduleVersion(path string) string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

@@ -13,26 +13,24 @@ import (
 	"github.com/thimble-build/thimble/build/internal/limit"
 )
 
-// Component is something with a name and a version of its own that brought
-// files into a tree: a certificate store, a time zone database, a package. The
-// fields are what SPDX 2.3 and CycloneDX 1.6 ask of a package.
+// Component is a named and versioned origin of files in a tree: a certificate store, a time zone
+// database, a package. The fields are those that SPDX 2.3 and CycloneDX 1.6 require of a package.
 type Component struct {
 	Name    string `json:"name"`
 	Version string `json:"version"`
-	// PURL is the package URL; empty where no purl type fits.
+	// PURL is the package URL; empty if no purl type fits.
 	PURL string `json:"purl,omitempty"`
-	// License is an SPDX expression; empty where it is not known.
+	// License is an SPDX expression; empty if unknown.
 	License  string `json:"license,omitempty"`
 	Supplier string `json:"supplier,omitempty"`
-	// DownloadLocation is a URL as SPDX 2.3 clause 7.7 writes it.
+	// DownloadLocation is a URL in the form of SPDX 2.3 clause 7.7.
 	DownloadLocation string `json:"downloadLocation,omitempty"`
 	Description      string `json:"description,omitempty"`
-	// SHA256 is that of the file at DownloadLocation, in hex; empty where there is none.
+	// SHA256 is that of the file at DownloadLocation, in hex; empty if there is no file.
 	SHA256 string `json:"sha256,omitempty"`
-	// Source is the name and version of what the component was built from, where that
-	// goes by a name of its own: "glibc 2.41-12".
+	// Source is the name and version of the source package, if its name differs: "glibc 2.41-12".
 	Source string `json:"source,omitempty"`
-	// SBOMs are references to documents that others wrote about the component.
+	// SBOMs are references to existing documents about the component.
 	SBOMs []string `json:"sboms,omitempty"`
 	Files []File   `json:"files"`
 }
@@ -47,9 +45,8 @@ type File struct {
 	SHA512 string `json:"sha512"` // BSI TR-03183-2 section 5.2.2 requires it
 }
 
-// Components returns what brought the tree's files, in the order in which they
-// were added, each with its regular files sorted by path. It reads every one of
-// these files.
+// Components returns the components of the tree's files, in the order in which they were added,
+// each with its regular files sorted by path. It reads every one of these files.
 func (t *Tree) Components(ctx context.Context) ([]Component, error) {
 	files := make(map[*Component][]File)
 	for _, n := range t.Nodes() {
@@ -72,8 +69,8 @@ func (t *Tree) Components(ctx context.Context) ([]Component, error) {
 	return components, nil
 }
 
-// Overlay is what is left of lower components when the layer of the upper ones lies on
-// them, and the upper ones: a file is the one that the topmost layer has.
+// Overlay returns the components of two layers together: a file belongs to the component in the
+// topmost layer that has it.
 func Overlay(lower, upper []Component) []Component {
 	covered := map[string]bool{}
 	for _, c := range upper {
@@ -108,7 +105,7 @@ func (t *Tree) describe(ctx context.Context, n Node) (File, error) {
 	}, nil
 }
 
-// genericPURL is a package URL of no package system.
+// genericPURL returns a package URL without a package system.
 func genericPURL(name, version string) string {
 	if version == "" {
 		return "pkg:generic/" + name

@@ -6,12 +6,11 @@ import (
 	"path"
 )
 
-// OverlaidOn returns the tree as it is put on what an image stands on, of which base finds what
-// is at a path, through symlinks; its Path is where it really lies. What the tree has below
-// a symlink to a folder comes into that folder, as a copy would: a layer with a folder of
-// that name would take the symlink away, and with it everything behind it. Folders that
-// are there already stay as they are, unless the tree has a mode or an owner for them. A
-// file in the place of a folder, or something below a file, is an error.
+// OverlaidOn returns the tree with its paths on a base. base returns the node at a path,
+// following symlinks, with the resolved Path. Files that the tree has below a symlink to a folder
+// go into that folder: a folder in the layer would replace the symlink and hide the content
+// behind it. Existing folders keep their mode and owner, unless the tree sets them. A file in
+// place of a folder, or a path below a file, is an error.
 func (t *Tree) OverlaidOn(base func(p string) (Node, bool)) (*Tree, error) {
 	placed := &Tree{components: t.components}
 	for _, n := range t.Nodes() {
@@ -57,10 +56,10 @@ func (t *Tree) OverlaidOn(base func(p string) (Node, bool)) (*Tree, error) {
 	return placed, nil
 }
 
-// plainFolder says that nobody has said how a folder is to be.
+// plainFolder says whether a folder has the default mode and owner.
 func plainFolder(n Node) bool { return n.Mode == fs.ModeDir|0o755 && n.UID == 0 && n.GID == 0 }
 
-// below is where a path really lies, whose last element is not followed.
+// below returns the resolved path; the last element is not followed.
 func below(base func(p string) (Node, bool), p string) (string, error) {
 	for dir := path.Dir(p); dir != "."; dir = path.Dir(dir) {
 		there, ok := base(dir)

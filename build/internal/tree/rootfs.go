@@ -10,22 +10,22 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// Sources says where Rootfs takes from what it does not carry itself.
+// Sources says where Rootfs reads the files that it does not contain.
 type Sources struct {
-	// GOROOT is the folder of the service's Go toolchain, which has the time
-	// zone database. GoVersion, such as "go1.26.8", stands in for the database's
-	// release where the toolchain does not tell it.
+	// GOROOT is the folder of the service's Go toolchain, which has the time zone database.
+	// GoVersion, such as "go1.26.8", is used if the toolchain does not have the database's
+	// release.
 	GOROOT    string
 	GoVersion string
-	// KitVersion is the version of the component "thimble-rootfs": the few files
-	// that thimble itself wrote.
+	// KitVersion is the version of the component "thimble-rootfs": the few files that are part of
+	// thimble.
 	KitVersion string
-	// Base are the users of a base below, to which the image's own are added.
+	// Base are the users of a base, to which the image's are added.
 	Base Accounts
 }
 
-// rootfsFormat is part of RootfsKey. It changes whenever Rootfs gives other files
-// for the same inputs, or tells other components.
+// rootfsFormat is part of RootfsKey. It changes whenever Rootfs returns other files or other
+// components for the same inputs.
 const rootfsFormat = "thimble rootfs 1"
 
 var (
@@ -37,9 +37,8 @@ var (
 	protocols []byte
 )
 
-// Rootfs returns the files that the needs (names of package plan) stand for. No
-// needs, and plan.NeedExec alone, give an empty tree. The order of needs and
-// how often each is named do not matter.
+// Rootfs returns the files for the needs (names of package plan). No needs, and plan.NeedExec
+// alone, give an empty tree. Order and repetitions of needs do not matter.
 func Rootfs(needs []string, src Sources) (*Tree, error) {
 	needs, err := sortNeeds(needs)
 	if err != nil {
@@ -62,10 +61,9 @@ func Rootfs(needs []string, src Sources) (*Tree, error) {
 	return t, nil
 }
 
-// RootfsKey returns a key that is equal only where Rootfs gives the same files
-// and components, without making most of them. It is empty where the tree would be:
-// such an image has no rootfs layer. (One that has only folders has the layer, but
-// no components.)
+// RootfsKey returns a key that is equal only if Rootfs returns the same files and components,
+// without making most of them. It is empty if the tree would be empty: such an image has no
+// rootfs layer. (A tree with only folders makes a layer, but has no components.)
 func RootfsKey(needs []string, src Sources) (string, error) {
 	needs, err := sortNeeds(needs)
 	if err != nil || len(needs) == 0 {
@@ -93,7 +91,7 @@ func RootfsKey(needs []string, src Sources) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// sortNeeds sorts needs, drops repetitions and the one that brings no files.
+// sortNeeds sorts needs and drops repetitions and plan.NeedExec, which has no files.
 func sortNeeds(needs []string) ([]string, error) {
 	sorted := slices.Sorted(slices.Values(needs))
 	sorted = slices.Compact(sorted)
@@ -106,7 +104,7 @@ func sortNeeds(needs []string) ([]string, error) {
 	return sorted, nil
 }
 
-// own are the nodes that thimble wrote itself, for each need that has such.
+// own are the nodes that are part of thimble, by need.
 var own = map[string][]Node{
 	plan.NeedTmp:       {folder("tmp")},
 	plan.NeedHome:      {folder(homePath)},

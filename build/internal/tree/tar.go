@@ -9,11 +9,10 @@ import (
 	"github.com/thimble-build/thimble/build/internal/capability"
 )
 
-// WriteTar writes the tree as a tar (OCI image-spec 1.1, layer.md) with one
-// possible encoding: sorted by path, modification time 0, numeric owners without
-// names, and a PAX header only for what USTAR cannot hold (a long or non-ASCII
-// name, a large number, file capabilities). It streams each file, and fails when one is no longer as
-// long as its node says.
+// WriteTar writes the tree as a tar (OCI image-spec 1.1, layer.md) with one possible encoding:
+// sorted by path, modification time 0, numeric owners without names, and a PAX header only for
+// what USTAR cannot represent (a long or non-ASCII name, a large number, file capabilities). It
+// streams each file, and returns an error if a file's size differs from its node's.
 func (t *Tree) WriteTar(w io.Writer) error {
 	tw := tar.NewWriter(w)
 	buf := make([]byte, 64<<10)
@@ -54,7 +53,7 @@ func (t *Tree) writeNode(tw *tar.Writer, n Node, buf []byte) error {
 		return err
 	}
 	defer r.Close() // only read from
-	// One byte more than expected is enough to know that the file has grown.
+	// One byte more than expected is enough to detect that the file has grown.
 	written, err := io.CopyBuffer(onlyWriter{tw}, io.LimitReader(r, n.Size), buf)
 	if err != nil {
 		return err

@@ -1,13 +1,12 @@
-// Package tree holds a file tree with the owners and modes that it has in an
-// image, and writes it as a tar whose bytes depend on nothing else.
+// Package tree contains a file tree with the owners and modes for an image, and writes it as a
+// tar whose bytes depend on nothing else.
 //
-// Rootfs makes the tree of what a binary needs of an operating system, Assets
-// the tree of the user's own files and CA certificates, App the tree of the
-// binary. Each is one layer of the image. A tree also knows which components
-// brought its files, for the SBOM.
+// Rootfs makes the tree of the operating system's files that a binary needs, Assets the tree of
+// the user's files and CA certificates, App the tree of the binary. Each is one layer of the
+// image. A tree also records the components of its files, for the SBOM.
 //
-// Contents are opened when they are written and never held as a whole; the
-// package writes no file and reads nothing but what it is given.
+// Contents are opened when they are written and never kept in memory as a whole. The package
+// writes no file, and reads only what its callers name.
 package tree
 
 import (
@@ -21,28 +20,26 @@ import (
 	"strings"
 )
 
-// Tree is a set of nodes with different paths. The zero Tree is empty. Its
-// methods must not be called at once with Add.
+// Tree is a set of nodes with different paths. The zero Tree is empty. Add must not run
+// concurrently with other methods.
 type Tree struct {
 	nodes map[string]entry
-	// order of the components is that of their first file.
+	// in the order of their first files.
 	components []*Component
 }
 
 type entry struct {
 	Node
-	implicit  bool // a parent that nobody named
+	implicit  bool // a parent that was not added itself
 	component *Component
 }
 
-// Add puts n into the tree. Parents that are not there yet are made: owned by
-// root with mode 0755, except /tmp and the user's home, which are as Rootfs makes
-// them, so that a layer above another does not close them. A path that the tree
-// already holds is an error, except for a folder that is the same in all.
+// Add adds n. It also adds missing parents: owned by root with mode 0755, except /tmp and the
+// user's home, which are the same as in Rootfs, so that one layer does not restrict them for
+// another. A path that already exists is an error, except for an identical folder.
 func (t *Tree) Add(n Node) error { return t.add(n, nil) }
 
-// AddComponent puts nodes into the tree and remembers that c brought them; the
-// Files of c are found by Components.
+// AddComponent adds nodes as files of c; Components fills in the Files of c.
 func (t *Tree) AddComponent(c Component, nodes ...Node) error {
 	for _, n := range nodes {
 		if err := t.add(n, &c); err != nil {
@@ -70,7 +67,7 @@ func (t *Tree) add(n Node, c *Component) error {
 	return nil
 }
 
-// whiteout begins the names by which a layer deletes what is below it.
+// whiteout is the prefix of names with which a layer deletes files of lower layers.
 const whiteout = ".wh."
 
 func (t *Tree) check(n Node) error {
@@ -135,11 +132,11 @@ func (t *Tree) checkFile(n Node) error {
 	return nil
 }
 
-// Empty says that the tree has no nodes: such a tree is no layer.
+// Empty says whether the tree has no nodes; then it makes no layer.
 func (t *Tree) Empty() bool { return len(t.nodes) == 0 }
 
-// Nodes returns the tree's nodes, the parents that Add made among them, sorted by
-// path: a folder comes before what is in it.
+// Nodes returns the tree's nodes sorted by path, including the parents that Add made: a folder
+// comes before its content.
 func (t *Tree) Nodes() []Node {
 	nodes := make([]Node, 0, len(t.nodes))
 	for _, p := range slices.Sorted(maps.Keys(t.nodes)) {
@@ -148,7 +145,7 @@ func (t *Tree) Nodes() []Node {
 	return nodes
 }
 
-// open gives the content of a regular file, through a hard link if it is one.
+// open returns the content of a regular file, also of a hard link.
 func (t *Tree) open(n Node) (io.ReadCloser, error) {
 	if n.Link != "" {
 		n = t.nodes[n.Link].Node

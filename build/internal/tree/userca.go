@@ -13,12 +13,11 @@ import (
 	"strings"
 )
 
-// maxCAFile bounds what is read of a file of CA certificates, in bytes.
+// maxCAFile bounds a file of CA certificates, in bytes.
 const maxCAFile = 4 << 20
 
-// addUserCAs adds the certificates of each PEM file as a file of its own in the
-// folder that Go's crypto/x509 reads besides SSL_CERT_FILE, and that nearly every
-// other TLS library reads too.
+// addUserCAs adds the certificates of each PEM file as a separate file in the folder that Go's
+// crypto/x509 and nearly every other TLS library read besides SSL_CERT_FILE.
 func addUserCAs(t *Tree, root *os.Root, names []string) error {
 	var nodes []Node
 	for _, name := range names {
@@ -47,15 +46,15 @@ func addUserCAs(t *Tree, root *os.Root, names []string) error {
 	}, nodes...)
 }
 
-// userCAPath is a path that tells where the certificates come from: those of
-// certs/corp.pem are in thimble-certs-corp.pem.
+// userCAPath returns a path that shows the origin of the certificates: those of certs/corp.pem
+// are in thimble-certs-corp.pem.
 func userCAPath(source string) string {
 	name := strings.TrimSuffix(source, path.Ext(source))
 	return path.Join(certificateDir, "thimble-"+strings.ReplaceAll(name, "/", "-")+".pem")
 }
 
-// readCertificates reads a PEM file that holds certificates and nothing else: a
-// private key must not get into an image by accident.
+// readCertificates reads a PEM file that must contain only certificates: a private key must not
+// get into an image by accident.
 func readCertificates(root *os.Root, source string) ([]*x509.Certificate, error) {
 	info, err := root.Stat(filepath.FromSlash(source))
 	if err != nil {
@@ -76,7 +75,7 @@ func readCertificates(root *os.Root, source string) ([]*x509.Certificate, error)
 	if len(rest) > maxCAFile {
 		return nil, fmt.Errorf("more than %d MiB", maxCAFile>>20)
 	}
-	// pem.Decode steps over what it cannot read, so the blocks are counted.
+	// pem.Decode skips blocks that it cannot read, so they are counted.
 	expected := bytes.Count(rest, []byte("-----BEGIN "))
 	var certs []*x509.Certificate
 	for {

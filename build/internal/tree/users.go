@@ -11,11 +11,10 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// Accounts are /etc/passwd and /etc/group of what an image stands on; nil where it has
-// none.
+// Accounts are /etc/passwd and /etc/group of a base; nil if it has none.
 type Accounts struct{ Passwd, Group []byte }
 
-// thimble's own accounts: root, nobody and nonroot, the user of the image.
+// thimble's accounts: root, nobody and nonroot, the user of the image.
 var (
 	//go:embed data/passwd
 	passwd []byte
@@ -23,8 +22,8 @@ var (
 	group []byte
 )
 
-// MergeAccounts are those that Rootfs gives: the base's, and those of ours whose name
-// the base does not have.
+// MergeAccounts returns the accounts of Rootfs: the base's, and those of thimble's whose name the
+// base does not have.
 func MergeAccounts(base Accounts) Accounts {
 	return Accounts{merge(base.Passwd, passwd), merge(base.Group, group)}
 }
@@ -39,9 +38,8 @@ func merge(file, ours []byte) []byte {
 	return all
 }
 
-// addUsers adds the files of the base with the users behind what is there, and the
-// users' home folders. A user whose name or number the base gives to somebody else is
-// an error.
+// addUsers adds the base's files with the users appended, and the users' home folders. It is an
+// error if the base has the name or number of a user for another one.
 func addUsers(t *Tree, base Accounts, users []plan.User) error {
 	if len(users) == 0 {
 		return nil
@@ -60,7 +58,7 @@ func addUsers(t *Tree, base Accounts, users []plan.User) error {
 	for _, u := range users {
 		home := strings.TrimPrefix(u.Home, "/")
 		if old, ok := t.nodes[home]; home == "" || u.Home == NoHome || ok && !old.implicit {
-			continue // the root, or a folder that an asset brings
+			continue // the root, or a folder of an asset
 		}
 		if err := t.Add(Node{Path: home, Mode: fs.ModeDir | 0o750, UID: u.UID, GID: u.GID}); err != nil {
 			return fmt.Errorf("user %s: home: %w", u.Name, err)
@@ -69,7 +67,7 @@ func addUsers(t *Tree, base Accounts, users []plan.User) error {
 	return nil
 }
 
-// NoHome is the home of a user that has none; it is not made.
+// NoHome is the home of a user without one; it is not made.
 const NoHome = "/nonexistent"
 
 // add appends a user, and the primary group unless it is there.
@@ -90,8 +88,7 @@ func (a *Accounts) add(u plan.User) error {
 	return nil
 }
 
-// find is the line whose field has this value; "" if there is none (passwd(5),
-// group(5)).
+// find returns the line whose field has this value; "" if there is none (passwd(5), group(5)).
 func find(file []byte, field int, value string) string {
 	for line := range bytes.Lines(file) {
 		text := strings.TrimSpace(string(line))
@@ -102,7 +99,7 @@ func find(file []byte, field int, value string) string {
 	return ""
 }
 
-// lines is a copy of a file that ends with a newline, unless it is empty.
+// lines returns a copy of a file that ends with a newline, unless it is empty.
 func lines(file []byte) []byte {
 	file = bytes.Clone(file)
 	if len(file) > 0 && file[len(file)-1] != '\n' {

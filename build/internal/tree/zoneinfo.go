@@ -16,8 +16,8 @@ import (
 	"strings"
 )
 
-// zoneDir is the first folder in which Go's package time, and nearly everything
-// else, looks for zones.
+// zoneDir is the first folder in which Go's package time, and nearly all other programs, look for
+// zones.
 const zoneDir = "usr/share/zoneinfo/"
 
 // zones is the time zone database of a Go toolchain: a zip file.
@@ -28,12 +28,12 @@ type zones struct {
 
 var tzRelease = regexp.MustCompile(`(?m)^DATA=(\S+)$`)
 
-// openZones reads the database of a toolchain: lib/time/zoneinfo.zip, or where a
-// distribution has left that out, the copy of it in the source of time/tzdata.
+// openZones reads the database of a toolchain: lib/time/zoneinfo.zip, or, if a distribution has
+// removed it, the copy in the source of time/tzdata.
 func openZones(goroot, goVersion string) (zones, error) {
 	db := zones{release: goVersion}
 	dir := filepath.Join(goroot, "lib", "time")
-	// The script that made the file is beside it and names the release.
+	// The script that made the file is in the same folder and names the release.
 	script, err := os.ReadFile(filepath.Join(dir, "update.bash"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return zones{}, fmt.Errorf("read the release of the time zone database: %w", err)
@@ -55,8 +55,8 @@ func openZones(goroot, goVersion string) (zones, error) {
 	return db, nil
 }
 
-// embeddedZones takes the zip file out of the source of package time/tzdata,
-// where it is a string constant.
+// embeddedZones returns the zip file from the source of package time/tzdata, where it is a string
+// constant.
 func embeddedZones(goroot string) ([]byte, error) {
 	source, err := os.ReadFile(filepath.Join(goroot, "src", "time", "tzdata", "zzipdata.go"))
 	if err != nil {
@@ -70,9 +70,9 @@ func embeddedZones(goroot string) ([]byte, error) {
 	return []byte(raw), err
 }
 
-// addZones adds every zone of the toolchain's database as a file, the names that
-// mean the same zone as hard links: a third fewer bytes than with copies, and
-// unlike symlinks they can be copied one by one.
+// addZones adds every zone of the toolchain's database as a file. Names of the same zone are hard
+// links: they need a third fewer bytes than copies, and unlike symlinks they can be copied one by
+// one.
 func addZones(t *Tree, goroot, goVersion string) error {
 	db, err := openZones(goroot, goVersion)
 	if err != nil {
