@@ -12,7 +12,7 @@ import (
 	"slices"
 )
 
-// binaryFiles compares two executables that lie in files.
+// binaryFiles compares two executable files.
 func (p *pair) binaryFiles(ctx context.Context, x, y string) error {
 	if err := context.Cause(ctx); err != nil {
 		return err
@@ -30,8 +30,8 @@ func (p *pair) binaryFiles(ctx context.Context, x, y string) error {
 	return p.contents(a, b, "the binary", "binary")
 }
 
-// contents looks into two files of one name whose contents differ: executables are
-// compared by their build info and their sections, text by lines, all else by bytes.
+// contents compares two files of one name with different contents: executables by their build
+// info and their sections, text by lines, other files by bytes.
 func (p *pair) contents(a, b *os.File, name, layer string) error {
 	x, errX := elf.NewFile(a)
 	y, errY := elf.NewFile(b)
@@ -59,19 +59,19 @@ func (p *pair) contents(a, b *os.File, name, layer string) error {
 	return nil
 }
 
-// linkerNotes are sections that the linker makes of a hash of all the others: they
-// always differ, and say nothing.
+// linkerNotes are sections with the linker's hash of all other sections: they always differ, and
+// explain nothing.
 var linkerNotes = map[string]bool{".note.go.buildid": true, ".note.gnu.build-id": true}
 
-// sections notes the first section of two executables that differs. explained says
-// that the build info differs, which is why the code does.
+// sections records the first section of two executables that differs. explained says that the
+// build info differs, which explains the difference in code.
 func (p *pair) sections(a, b *elf.File, name string, explained bool) error {
 	others := map[string]*elf.Section{}
 	for _, s := range b.Sections {
 		others[s.Name] = s
 	}
 	noted := false
-	for _, notes := range []bool{false, true} { // the linker's notes only if there is nothing else
+	for _, notes := range []bool{false, true} { // the linker's notes only if nothing else differs
 		for _, s := range a.Sections {
 			if s.Type == elf.SHT_NULL || linkerNotes[s.Name] != notes || notes && noted {
 				continue
@@ -109,11 +109,11 @@ func (p *pair) sections(a, b *elf.File, name string, explained bool) error {
 	return nil
 }
 
-// maxSection is the size in bytes up to which a section is searched for times.
+// maxSection is the maximum size, in bytes, of a section that is searched for times.
 const maxSection = 256 << 20
 
-// timesIn are the times that an executable's data holds as text. The linker sorts texts
-// by their length and content, so that one which differs stands at another place.
+// timesIn returns the times in an executable's data, as text. The linker sorts texts by length
+// and content, so a different text is at another offset.
 func timesIn(f *elf.File) (map[string]bool, error) {
 	found := map[string]bool{}
 	for _, s := range f.Sections {
@@ -131,7 +131,7 @@ func timesIn(f *elf.File) (map[string]bool, error) {
 	return found, nil
 }
 
-// onlyIn is the first time of one set that the other lacks.
+// onlyIn returns the first time of one set that the other lacks.
 func onlyIn(a, b map[string]bool) string {
 	for _, t := range slices.Sorted(maps.Keys(a)) {
 		if !b[t] {
@@ -141,8 +141,8 @@ func onlyIn(a, b map[string]bool) string {
 	return ""
 }
 
-// section is the first byte in which two sections of a name differ, with the text
-// around it. No What is no difference.
+// section returns the first byte in which two sections of a name differ, with the text around it.
+// An empty What means no difference.
 func section(s, t *elf.Section) (d Difference, err error) {
 	d.Where = s.Name
 	if t == nil {
@@ -175,8 +175,8 @@ func section(s, t *elf.Section) (d Difference, err error) {
 	return d, nil
 }
 
-// firstByte is the offset of the first byte in which two readers differ; -1 if they do
-// not.
+// firstByte returns the offset of the first byte in which two readers differ; -1 if they are
+// equal.
 func firstByte(a, b io.Reader) (int64, error) {
 	x, y := bufio.NewReaderSize(a, 64<<10), bufio.NewReaderSize(b, 64<<10)
 	for at := int64(0); ; at++ {
@@ -196,7 +196,7 @@ func firstByte(a, b io.Reader) (int64, error) {
 	}
 }
 
-// around are the bytes about an offset, enough for the time that it may be in.
+// around returns the bytes around an offset, enough for a time that includes it.
 func around(s *elf.Section, at int64) ([]byte, error) {
 	from := max(0, at-32)
 	if size := int64(s.FileSize); from >= size {
@@ -212,7 +212,7 @@ func around(s *elf.Section, at int64) ([]byte, error) {
 	return b[:n], nil
 }
 
-// readable is text where most bytes are, else hexadecimal.
+// readable returns the bytes as text if most of them are text, otherwise in hexadecimal.
 func readable(b []byte) string {
 	text := 0
 	for _, c := range b {

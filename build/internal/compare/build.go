@@ -8,23 +8,23 @@ import (
 
 // Build is one of the two builds.
 type Build struct {
-	// Name is what a reader knows it by, such as a file or a reference.
+	// Name identifies the build for the reader, such as a file or a reference.
 	Name string
-	// Plan is the plan's JSON; nil where it is not known.
+	// Plan is the plan's JSON; nil if unknown.
 	Plan   json.RawMessage
 	Images []Image
-	// Files are those that went into the build and that no commit has, by their path
-	// below the repository's root: generated code. Nil where that is not known.
+	// Files are the inputs of the build that are in no commit, by their path below the
+	// repository's root: generated code. Nil if unknown.
 	Files map[string][]byte
 }
 
 // Image is an image for all its platforms.
 type Image struct {
 	Name string
-	// Digest of the index; of the manifest, where the image is not in an index; empty
-	// where only binaries were made.
+	// Digest of the index; of the manifest, if the image is not in an index; empty if only
+	// binaries were made.
 	Digest string
-	// Index is the index as it is stored; nil where it is not at hand.
+	// Index is the index as it is stored; nil if not available.
 	Index     []byte
 	Platforms []Platform
 }
@@ -33,14 +33,14 @@ type Image struct {
 type Platform struct {
 	Platform string
 	Digest   string
-	// Layers are those that a manifest.json lists, for where Image is not at hand.
+	// Layers are those that a manifest.json lists, if Image is not available.
 	Layers []Layer
-	// Binary is the executable's SHA-256 in hex, and BinaryFile a file that holds it;
-	// each may be empty.
+	// Binary is the executable's SHA-256 in hex, and BinaryFile a file with its content; each may
+	// be empty.
 	Binary, BinaryFile string
-	// Image is nil where it is not at hand.
+	// Image is nil if not available.
 	Image v1.Image
-	// Documents are the SBOMs and their like, by their kind.
+	// Documents are the SBOMs and similar documents, by kind.
 	Documents map[string][]byte
 }
 

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// buildInfo notes the first difference of what the go command wrote into two
-// executables, and the causes that all of them tell of. It says whether there is any.
+// buildInfo records the first difference in the build info of two executables, and the causes of
+// all differences. It says whether there is any.
 func (p *pair) buildInfo(a, b io.ReaderAt) (bool, error) {
 	x, errX := buildinfo.Read(a)
 	y, errY := buildinfo.Read(b)
@@ -18,7 +18,7 @@ func (p *pair) buildInfo(a, b io.ReaderAt) (bool, error) {
 			p.differ(DepthBuildInfo, "build info", "", answer(errX == nil), answer(errY == nil))
 			return true, nil
 		}
-		return false, nil // neither was made by the go command
+		return false, nil // neither has build info
 	}
 	fields := infoDifferences(x, y)
 	for i, f := range fields {
@@ -37,8 +37,7 @@ func answer(is bool) string {
 	return ""
 }
 
-// infoDifferences are all of two build infos, in the order in which `go version -m`
-// shows them.
+// infoDifferences returns all differences of two build infos, in the order of `go version -m`.
 func infoDifferences(a, b *debug.BuildInfo) []field {
 	var all []field
 	add := func(name, x, y string) {
@@ -54,7 +53,7 @@ func infoDifferences(a, b *debug.BuildInfo) []field {
 	return all
 }
 
-// each pairs the elements of two lists by their names.
+// each pairs the elements of two lists by name.
 func each[T any](a, b []T, read func(T) (name, value string), add func(name, x, y string)) {
 	other := map[string]string{}
 	for _, e := range b {
@@ -82,7 +81,7 @@ func moduleLine(m *debug.Module) string {
 	return line
 }
 
-// infoCause is what a difference of two build infos comes from.
+// infoCause records the cause of a difference of two build infos.
 func (c *comparison) infoCause(f field) {
 	kind := CauseFlag
 	switch {
@@ -98,7 +97,7 @@ func (c *comparison) infoCause(f field) {
 		kind = CauseToolchain
 	}
 	if slices.ContainsFunc(c.found, func(known Cause) bool { return known.Kind == kind }) && kind != CauseModule {
-		return // the plans have told it
+		return // the plans have shown it
 	}
 	c.cause(kind, "the build info's %s is %s / %s", f.path, orNone(short(f.a)), orNone(short(f.b)))
 }

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// causes are those found, in their order, without what only follows from another: where
-// the plans, or the build infos, tell why code differs, the code says nothing of its
-// own, and where a generated file is at hand, its hash does not.
+// causes returns the causes in order, without consequences of others: if the plans or the build
+// infos explain why code differs, the difference in code is left out, and if a generated file is
+// available, so is the difference of its hash.
 func (c *comparison) causes() []Cause {
 	if c.report.Same {
 		return nil
@@ -21,7 +21,7 @@ func (c *comparison) causes() []Cause {
 	for _, f := range c.found {
 		code := f.Kind == CauseTime && strings.HasPrefix(f.Detail, "a time was compiled into") ||
 			f.Kind == CauseSource && strings.HasPrefix(f.Detail, "the build info of both")
-		sums := generated && strings.HasPrefix(f.Detail, generatedSums) // the files at hand tell more
+		sums := generated && strings.HasPrefix(f.Detail, generatedSums) // the available files show more
 		if sums || code && (explained || generated) {
 			continue
 		}

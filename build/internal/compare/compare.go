@@ -1,11 +1,10 @@
-// Package compare says how two builds differ, and why. It takes two builds, each a
-// plan, digests and, where they are at hand, the images and documents themselves, and
-// gives a [Report]: the first difference at every depth (the index, a manifest, a
-// configuration, a layer, a file in it, a section of an executable, its build info, a
-// document), and the causes that these come to.
+// Package compare says how two builds differ, and why. It takes two builds, each a plan, digests
+// and, if available, the images and documents themselves, and returns a [Report]: the first
+// difference at every depth (the index, a manifest, a configuration, a layer, a file in it, a
+// section of an executable, its build info, a document), and their causes.
 //
-// It reads what it is given, fetches nothing, prints nothing, and writes only
-// temporary files into a folder of its caller's, which are gone when it returns.
+// It fetches nothing and prints nothing. It writes only temporary files into a folder of its
+// caller, and removes them before it returns.
 package compare
 
 import (
@@ -16,8 +15,8 @@ import (
 	"slices"
 )
 
-// Compare compares two builds image by image and platform by platform. tmp is a folder
-// for temporary files. The error is one of reading what was given.
+// Compare compares two builds image by image and platform by platform. tmp is a folder for
+// temporary files. An error means that the input could not be read.
 func Compare(ctx context.Context, a, b Build, tmp string) (*Report, error) {
 	c := &comparison{a: a, b: b, tmp: tmp, report: &Report{A: a.Name, B: b.Name, Same: true, Compared: []Digest{}}}
 	if err := c.plans(); err != nil {
@@ -103,8 +102,7 @@ func (c *comparison) platform(ctx context.Context, image string, p, q Platform) 
 	return nil
 }
 
-// listed compares what two manifest.json files say, with the binaries where they are
-// at hand.
+// listed compares two manifest.json files, with the binaries if available.
 func (p *pair) listed(ctx context.Context, x, y Platform) error {
 	if x.Digest != "" && y.Digest != "" {
 		p.note("the layouts of both builds are not at hand, so that the layers and the files in them were not compared")

@@ -5,18 +5,18 @@ import (
 	"slices"
 )
 
-// comparison is what was found up to now of how two builds differ.
+// comparison collects the differences of two builds.
 type comparison struct {
 	a, b   Build
 	tmp    string
 	report *Report
 	// found are causes in the order in which they were found.
 	found []Cause
-	// ofDocuments are causes of differences in documents alone.
+	// ofDocuments are causes of differences that are only in documents.
 	ofDocuments []Cause
 }
 
-// only notes that one build has an image, or a platform, that the other lacks.
+// only records that one build has an image, or a platform, that the other lacks.
 func (c *comparison) only(what, has, lacks string) {
 	c.report.Same = false
 	c.note("%s is in %s and not in %s", what, has, lacks)
@@ -30,7 +30,7 @@ func (c *comparison) note(format string, args ...any) {
 	}
 }
 
-// differ notes a difference that counts.
+// differ records a difference that counts.
 func (c *comparison) differ(d Difference) {
 	c.report.Same = false
 	d.A, d.B = orNone(d.A), orNone(d.B)
@@ -44,13 +44,13 @@ func (c *comparison) cause(kind CauseKind, format string, args ...any) {
 	}
 }
 
-// documents notes the first field in which two JSON documents differ.
+// documents records the first field in which two JSON documents differ.
 func (c *comparison) documents(depth Depth, image, platform, kind string, a, b []byte) error {
 	fields, err := jsonDifferences(a, b, 8)
 	if err != nil {
 		return err
 	}
-	// The name that a document has by its content says nothing, where more differs.
+	// A name derived from the document's content is ignored if more differs.
 	more := slices.DeleteFunc(slices.Clone(fields), func(f field) bool { return f.path == "/documentNamespace" || f.path == "/serialNumber" })
 	if len(more) > 0 {
 		fields = more
@@ -58,7 +58,7 @@ func (c *comparison) documents(depth Depth, image, platform, kind string, a, b [
 	d := Difference{Depth: depth, Image: image, Platform: platform, What: kind}
 	if len(fields) > 0 {
 		d.Where, d.A, d.B = fields[0].path, fields[0].a, fields[0].b
-	} else { // equal values in other bytes
+	} else { // equal values in different bytes
 		d.Where, d.What = "/", "its bytes"
 		d.A, d.B = fmt.Sprintf("%d bytes", len(a)), fmt.Sprintf("%d bytes", len(b))
 	}

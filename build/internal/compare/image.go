@@ -50,8 +50,8 @@ func (p *pair) images(ctx context.Context, a, b v1.Image) error {
 	return p.layers(ctx, x, y)
 }
 
-// settings are what the differences of two image configurations come from, where the
-// plans are not known.
+// settings records the causes of differences of two image configurations, if the plans are not
+// known.
 func (c *comparison) settings(a, b []byte) error {
 	if c.a.Plan != nil && c.b.Plan != nil {
 		return nil
@@ -75,7 +75,7 @@ func (c *comparison) settings(a, b []byte) error {
 	return nil
 }
 
-// imageLayer is a layer with the name that its image's history gives it.
+// imageLayer is a layer with its name in the image's history.
 type imageLayer struct {
 	v1.Layer
 	name           string
@@ -122,8 +122,8 @@ func layersOf(img v1.Image) ([]imageLayer, error) {
 	return all, nil
 }
 
-// layers compares the layers of one name; the first that differs is looked into, and
-// so is the one with the binary, which says more of the cause than any other.
+// layers compares the layers of one name. It looks into the first one that differs, and into the
+// one with the binary, which explains the cause best.
 func (p *pair) layers(ctx context.Context, a, b []imageLayer) error {
 	first := true
 	for _, x := range a {
@@ -169,7 +169,7 @@ func (p *pair) layers(ctx context.Context, a, b []imageLayer) error {
 	return nil
 }
 
-// compressed says how one content came to be two blobs.
+// compressed says why the same content has two different blobs.
 func (p *pair) compressed(x, y imageLayer) error {
 	if x.media != y.media {
 		p.cause(CauseCompressor, "layer %s holds the same files, as %s / %s", x.name, x.media, y.media)
@@ -199,8 +199,8 @@ func (p *pair) compressed(x, y imageLayer) error {
 	return nil
 }
 
-// head is the beginning of a compressed layer, as long as gzip's fixed header
-// (RFC 1952, 2.3).
+// head returns the beginning of a compressed layer, as long as gzip's fixed header (RFC 1952,
+// 2.3).
 func head(l imageLayer) ([]byte, error) {
 	r, err := l.Compressed()
 	if err != nil {

@@ -12,11 +12,11 @@ import (
 	"strings"
 )
 
-// field is a place in which two JSON documents differ, with both values.
+// field is a difference of two JSON documents, with its path and both values.
 type field struct{ path, a, b string }
 
-// jsonDifferences are the first differences of two JSON documents, in the order of
-// sorted keys, and not more than most. White space and the order of keys mean nothing.
+// jsonDifferences returns the first differences of two JSON documents, in the order of sorted
+// keys, at most most. White space and the order of keys are ignored.
 func jsonDifferences(a, b []byte, most int) ([]field, error) {
 	x, err := decode(a)
 	if err != nil {
@@ -95,7 +95,7 @@ func (w *walk) objects(path string, a, b map[string]any) {
 	}
 }
 
-// entry compares what is under one key, or under one name.
+// entry compares the values of one key, or of one name.
 func (w *walk) entry(path string, x, y any, inA, inB bool) {
 	switch {
 	case inA && inB:
@@ -108,11 +108,11 @@ func (w *walk) entry(path string, x, y any, inA, inB bool) {
 	}
 }
 
-// identifiers are the keys by which documents name the elements of their lists.
+// identifiers are the keys that identify the elements of lists in documents.
 var identifiers = []string{"SPDXID", "bom-ref", "name"}
 
-// lists compares elements that have a name by that, those of lists of one length by
-// their place, and all others as a whole.
+// lists compares named elements by name, lists of the same length by index, and all others as a
+// whole.
 func (w *walk) lists(path string, a, b []any) {
 	for _, key := range identifiers {
 		x, orderX, okX := byName(a, key)
@@ -138,8 +138,8 @@ func (w *walk) lists(path string, a, b []any) {
 	}
 }
 
-// byName are the elements of a list by the value of one of their keys; not ok where
-// that does not name each of them.
+// byName returns the elements of a list by the value of one of their keys; ok is false if that
+// does not identify each of them.
 func byName(list []any, key string) (elements map[string]any, order []string, ok bool) {
 	elements = map[string]any{}
 	for _, e := range list {
@@ -174,12 +174,12 @@ func equal(a, b any) bool {
 	return len(w.fields) == 0
 }
 
-// escape is a reference token of RFC 6901.
+// escape returns a reference token of RFC 6901.
 func escape(key string) string {
 	return strings.NewReplacer("~", "~0", "/", "~1").Replace(key)
 }
 
-// show is a JSON value in one short line.
+// show returns a JSON value in one short line.
 func show(v any) string {
 	if s, ok := v.(string); ok && s != "" && s != none {
 		return short(s)

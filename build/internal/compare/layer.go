@@ -26,9 +26,8 @@ type file struct {
 	order  int
 }
 
-// What a damaged or hostile layer can make us keep, or read, is bounded: its files, the
-// bytes of their names and attributes, and those of the layer and of what is in it, which
-// may be sparse.
+// Limits against a damaged or hostile layer: its files, the bytes of their names and attributes,
+// and those of the layer and of its content, which may be sparse.
 const (
 	maxFiles = 200_000
 	maxNames = 32 << 20
@@ -48,7 +47,7 @@ func (l imageLayer) open(ctx context.Context) (io.ReadCloser, error) {
 	return tarOf{limit.Bytes(limit.Reader(ctx, content), maxLayer), content, packed}, nil
 }
 
-// tarOf is a tar, and what it is read from.
+// tarOf is a tar and its underlying reader.
 type tarOf struct {
 	io.Reader
 	content, packed io.Closer
@@ -56,7 +55,7 @@ type tarOf struct {
 
 func (t tarOf) Close() error { return errors.Join(t.content.Close(), t.packed.Close()) }
 
-// names is how many bytes are kept of a header.
+// names returns how many bytes of a header are kept.
 func names(h *tar.Header) int {
 	n := len(h.Name) + len(h.Linkname) + len(h.Uname) + len(h.Gname)
 	for key, value := range h.PAXRecords {
@@ -109,7 +108,7 @@ func (l imageLayer) files(ctx context.Context) (map[string]file, error) {
 	return readTar(ctx, r)
 }
 
-// files notes the first file in which two layers differ, and looks into it.
+// files records the first file in which two layers differ, and compares its content.
 func (p *pair) files(ctx context.Context, x, y imageLayer) error {
 	a, err := x.files(ctx)
 	if err != nil {
@@ -140,7 +139,7 @@ func (p *pair) files(ctx context.Context, x, y imageLayer) error {
 	return nil
 }
 
-// missing is the cause of a file that one layer lacks.
+// missing records the cause of a file that one layer lacks.
 func (p *pair) missing(layer string, d Difference) {
 	has := p.a.Name
 	if d.A == "" {
@@ -153,7 +152,7 @@ func (p *pair) missing(layer string, d Difference) {
 	p.cause(kind, "only %s has %s", has, d.Where)
 }
 
-// firstFile is the first difference of two layers, in the first one's order.
+// firstFile returns the first difference of two layers, in the order of the first layer.
 func firstFile(a, b map[string]file) (Difference, bool) {
 	names := slices.SortedFunc(maps.Keys(a), func(x, y string) int { return a[x].order - a[y].order })
 	for _, name := range names {
@@ -208,7 +207,7 @@ func owner(f file) string {
 	return o
 }
 
-// attributes are the extended ones, such as capabilities.
+// attributes returns the extended attributes, such as capabilities.
 func attributes(f file) string {
 	var all []string
 	for key, value := range f.header.PAXRecords {
@@ -236,7 +235,7 @@ func typeOf(f file) string {
 	return fmt.Sprintf("type %q", f.header.Typeflag)
 }
 
-// content looks into a file that differs.
+// content compares the content of a file that differs.
 func (p *pair) content(ctx context.Context, x, y imageLayer, name string) error {
 	var files [2]*os.File
 	defer func() {
@@ -290,7 +289,7 @@ func (l imageLayer) extract(ctx context.Context, name, tmp string) (f *os.File, 
 		if h.Typeflag != tar.TypeReg || path.Join("/", h.Name) != name {
 			continue
 		}
-		found = true // the last entry of a name is the one that counts
+		found = true // of several entries with a name, the last one counts
 		if _, err := f.Seek(0, io.SeekStart); err != nil {
 			return f, err
 		}

@@ -23,10 +23,10 @@ func (l line) where() string {
 	return fmt.Sprintf("byte %#x", l.binary)
 }
 
-// maxLine bounds how much of a line is compared as text.
+// maxLine bounds the part of a line that is compared as text.
 const maxLine = 64 << 10
 
-// firstLine compares two files, as text where both are.
+// firstLine compares two files, as text if both are text.
 func firstLine(a, b io.ReadSeeker) (line, error) {
 	for _, f := range []io.ReadSeeker{a, b} {
 		if _, err := f.Seek(0, io.SeekStart); err != nil {

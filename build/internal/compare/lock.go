@@ -10,8 +10,8 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// locks notes which bases, or which of Debian's packages, are pinned otherwise. Without
-// any, the first field of the lock that differs stands for it.
+// locks records which bases, or which of Debian's packages, have different pins. If there are
+// none, it records the first field of the lock that differs.
 func (c *comparison) locks(fields []field) error {
 	var a, b struct{ Lock plan.Lock }
 	for _, from := range []struct {
@@ -61,7 +61,7 @@ func (c *comparison) locks(fields []field) error {
 	return nil
 }
 
-// packages are the versions of Debian's packages, by suite, name and architecture.
+// packages returns the versions of Debian's packages, by suite, name and architecture.
 func packages(l plan.Lock) map[string]string {
 	all := map[string]string{}
 	for _, d := range l.Debian {

@@ -8,21 +8,21 @@ import (
 	"strings"
 )
 
-// reason is what a field of the plan stands for, by the beginning of its path.
+// reason is the meaning of a field of the plan, by the beginning of its path.
 type reason struct {
 	prefix string
 	kind   CauseKind
 	what   string
 }
 
-// documentsOnly is the kind of what is in the documents about an image, and not in
-// the image.
+// documentsOnly is the kind of a field that is in the documents about an image, and not in the
+// image.
 const documentsOnly CauseKind = "documents"
 
-// generatedSums is what a plan says of generated files.
+// generatedSums is the text for the hashes of generated files in a plan.
 const generatedSums = "what Config.Before made, by its SHA-256,"
 
-// reasons are looked at in this order. A field of kind "" changes no digest.
+// reasons are checked in this order. A field of kind "" changes no digest.
 var reasons = []reason{
 	{"/kit/", CauseKit, "thimble"},
 	{"/toolchain/mod", CauseFlag, "-mod"},
@@ -68,8 +68,8 @@ var ofImages = []reason{
 	{"capabilities", CauseMode, "the capabilities of the binary"},
 }
 
-// plans notes every field in which the plans differ, and what follows from it. A
-// difference of plans alone leaves Same as it is.
+// plans records every field in which the plans differ, and its cause. A difference that is only
+// in the plans does not change Same.
 func (c *comparison) plans() error {
 	if c.a.Plan == nil || c.b.Plan == nil {
 		if c.a.Plan != nil || c.b.Plan != nil {
@@ -110,7 +110,7 @@ func (c *comparison) plans() error {
 	return c.locks(fields)
 }
 
-// consequences are fields that differ because another one does.
+// consequences are fields that differ because another field differs.
 var consequences = map[string][]string{
 	"/version":           {"/revision", "/dirtyFile"},
 	"/moduleVersion":     {"/revision", "/dirtyFile", "/version", "/build/stamp"},
@@ -120,11 +120,11 @@ var consequences = map[string][]string{
 	"/sourceDateEpoch":   {"/revision"},
 }
 
-// ofCommit are the fields that say which commit was built: where images have inputs of
-// their own, nothing of an image follows from them.
+// ofCommit are the fields that identify the commit: if images have separate inputs, nothing in an
+// image depends on them.
 var ofCommit = []string{"/revision", "/version", "/dirty", "/dirtyFile", "/sourceDateEpoch"}
 
-// haveInputs says whether the images of all plans have inputs of their own.
+// haveInputs says whether the images of all plans have separate inputs.
 func haveInputs(plans ...[]byte) (bool, error) {
 	for _, p := range plans {
 		var of struct {
@@ -157,7 +157,7 @@ func followsFrom(path string, all []field) bool {
 	})
 }
 
-// octal is a file mode as chmod takes it; a mode that is not set stays what it is.
+// octal returns a file mode as in chmod; an empty mode is returned unchanged.
 func octal(mode string) string {
 	if n, err := strconv.ParseUint(mode, 10, 32); err == nil {
 		return fmt.Sprintf("%#o", n)

@@ -1,6 +1,6 @@
 package compare
 
-// Depth is how deep a difference was found.
+// Depth is the part of a build in which a difference was found.
 type Depth string
 
 // The depths, from the outside to the inside.
@@ -17,33 +17,33 @@ const (
 	DepthDocument  Depth = "document"
 )
 
-// Difference is something that the two builds do not share.
+// Difference is one difference between the two builds.
 type Difference struct {
 	Depth    Depth  `json:"depth"`
 	Image    string `json:"image,omitempty"`
 	Platform string `json:"platform,omitempty"`
-	// Where is a JSON pointer (RFC 6901, but that elements of lists go by their names),
-	// or the name of a layer, a file, a section or a setting; What is what of it differs.
+	// Where is a JSON pointer (RFC 6901, but with names for elements of lists), or the name of a
+	// layer, a file, a section or a setting; What is its part that differs.
 	Where string `json:"where"`
 	What  string `json:"what,omitempty"`
-	// A and B are the two values, shortened for a reader; "-" where there is none.
+	// A and B are the two values, shortened for a reader; "-" if there is none.
 	A string `json:"a"`
 	B string `json:"b"`
 }
 
-// Report is what a comparison came to.
+// Report is the result of a comparison.
 type Report struct {
 	// A and B are the builds' names.
 	A string `json:"a"`
 	B string `json:"b"`
-	// Same says that every digest and every document that both have is equal, and that
-	// neither has an image more; Compared are the digests that both have.
+	// Same says that all common digests and documents are equal, and that neither build has an
+	// additional image; Compared are the digests that both have.
 	Same     bool     `json:"same"`
 	Compared []Digest `json:"compared"`
-	// Differences are the first at each depth of each image and platform. A plan's
-	// are all there; those that change no digest do not count for Same.
+	// Differences are the first at each depth of each image and platform. Of plans, all are
+	// listed; those that change no digest do not affect Same.
 	Differences []Difference `json:"differences,omitempty"`
-	// Causes are what the differences come from, the most likely first.
+	// Causes are the causes of the differences, the most likely first.
 	Causes []Cause `json:"causes,omitempty"`
 	// Notes say what could not be compared.
 	Notes []string `json:"notes,omitempty"`
@@ -57,24 +57,24 @@ type Digest struct {
 	B        string `json:"b"`
 }
 
-// CauseKind is what a difference comes from.
+// CauseKind is the kind of a cause.
 type CauseKind string
 
-// The causes, those first that others follow from.
+// The causes, in an order in which later ones may follow from earlier ones.
 const (
 	CauseKit        CauseKind = "kit"        // another thimble
-	CauseToolchain  CauseKind = "toolchain"  // another Go, or a setting of it
+	CauseToolchain  CauseKind = "toolchain"  // another Go version, or a Go setting
 	CauseFlag       CauseKind = "flag"       // of the compiler or the linker, or a build tag
-	CauseVCS        CauseKind = "VCS state"  // commit, tag, a file that no commit has
+	CauseVCS        CauseKind = "VCS state"  // commit, tag, or a file that is in no commit
 	CauseModule     CauseKind = "module"     // a dependency
-	CauseTime       CauseKind = "time"       // something wrote the time of day
+	CauseTime       CauseKind = "time"       // a program wrote the current time
 	CauseSource     CauseKind = "source"     // another source, such as generated code
-	CauseBase       CauseKind = "base"       // what the image stands on
+	CauseBase       CauseKind = "base"       // the base of the image
 	CauseMode       CauseKind = "mode"       // modes and owners of files
-	CauseConfig     CauseKind = "config"     // what Config asks of the image
+	CauseConfig     CauseKind = "config"     // the image's settings in Config
 	CausePlatforms  CauseKind = "platforms"  // made for other platforms
 	CauseEpoch      CauseKind = "epoch"      // SOURCE_DATE_EPOCH
-	CauseCompressor CauseKind = "compressor" // how layers are compressed
+	CauseCompressor CauseKind = "compressor" // compression of layers
 )
 
 var kinds = []CauseKind{
@@ -82,7 +82,7 @@ var kinds = []CauseKind{
 	CauseMode, CauseConfig, CausePlatforms, CauseEpoch, CauseCompressor,
 }
 
-// Cause is a cause of differences, and what shows it.
+// Cause is a cause of differences, with its evidence.
 type Cause struct {
 	Kind   CauseKind `json:"kind"`
 	Detail string    `json:"detail"`

@@ -7,8 +7,7 @@ import (
 	"strings"
 )
 
-// sources notes the first file that went into the builds and that no commit has, and
-// that is not the same in both.
+// sources records the first input of the builds that is in no commit and differs.
 func (c *comparison) sources() {
 	if c.a.Files == nil || c.b.Files == nil || c.report.Same {
 		return
@@ -47,7 +46,7 @@ func (c *comparison) sources() {
 	}
 }
 
-// generated is the cause of a file that is not the same in both builds.
+// generated records the cause of a file that differs.
 func (c *comparison) generated(name, x, y string, l line) {
 	if when, ok := times(l.a, l.b); ok {
 		c.cause(CauseTime, "%s, which the commit does not have, holds a time: %s", name, when)

@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// folder is what the licence files of one folder say.
+// folder is the result of the licence files of one folder.
 type folder struct {
 	files   []File // without notices
-	unknown bool   // there is a licence that could not be read
+	unknown bool   // one of the licences was not recognised
 }
 
-// expression is the SPDX expression of the folder's files together; empty when
-// there are none or one of them is not understood.
+// expression returns the SPDX expression of the folder's files together; empty if there are none
+// or if one is not recognised.
 func (f folder) expression() string {
 	if f.unknown {
 		return ""
@@ -34,17 +34,16 @@ func (f folder) expression() string {
 	if statement == "" {
 		return strings.Join(ids, " AND ")
 	}
-	// A choice is certain only when it is between the two licences that are
-	// there, and names both.
+	// A choice is certain only if it is between exactly the two licences found, and names both.
 	if len(ids) == 2 && mentions(statement, ids[0]) && mentions(statement, ids[1]) {
 		return ids[0] + " OR " + ids[1]
 	}
 	return ""
 }
 
-// combine is the expression for the packages: everything that the folders above
-// them say holds. Empty when something is not understood, or a package has no
-// licence file in its folder or above.
+// combine returns the expression for the packages: all licences in the folders above them apply.
+// It is empty if a licence is not recognised, or if a package has no licence file in its folder
+// or above.
 func combine(folders map[string]folder, packages []string) string {
 	var terms []string
 	for _, dir := range ancestry(packages) {
@@ -86,9 +85,8 @@ func covered(folders map[string]folder, dir string) bool {
 	}
 }
 
-// reuseNames says whether a text in LICENSES is what its name says. The names of
-// the GNU licences say more than their texts: GPL-3.0-or-later is the text of
-// GPL-3.0.
+// reuseNames says whether the name of a text in LICENSES matches its content. The names of the
+// GNU licences are more precise than their texts: GPL-3.0-or-later has the text of GPL-3.0.
 func reuseNames(file File, stem string) bool {
 	if len(file.IDs) != 1 {
 		return false

@@ -11,11 +11,11 @@ import (
 	"github.com/google/licensecheck"
 )
 
-// coverage is how much of a text, in per cent of its words, licensecheck must
-// recognise. pkg.go.dev asks for the same.
+// coverage is the part of a text, in per cent of its words, that licensecheck must recognise.
+// pkg.go.dev requires the same.
 const coverage = 75
 
-// finding is what one text says.
+// finding is the result for one text.
 type finding struct {
 	IDs        []string `json:"ids,omitempty"`
 	Choice     string   `json:"choice,omitempty"`
@@ -23,16 +23,16 @@ type finding struct {
 }
 
 var (
-	// reservation is a word that, outside a licence's own text, may take back or
-	// add to what the licence says.
+	// reservation matches a word that, outside a licence's text, may restrict or extend the
+	// licence.
 	reservation = regexp.MustCompile(`\b(?:not|no|except\w*|unless|notwithstanding|only|restrict\w*|prohibit\w*|forbid\w*|additional (?:terms?|permissions?|requirements?)|commercial\w*|proprietary|conditions?|limit\w*|must)\b`)
 	// laterVersion is the choice that the GNU licences give between versions.
 	laterVersion = regexp.MustCompile(`\(?at your option\)? any later version`)
 	choice       = regexp.MustCompile(`under (?:the terms of )?either\b|\beither of the (?:following|two)\b|\bat your (?:option|choice)\b|\bdual[- ]licen[sc]ed under (?:\S+ ){1,20}?or\b|\byou (?:may|can) choose\b|\byour choice of\b`)
 )
 
-// makeRoom is for licensecheck, which prepares itself at the first scan: below a limit of
-// less than it takes for that, the garbage collector would take most of the time.
+// makeRoom raises the garbage collector's limit for licensecheck, which needs much memory at its
+// first scan: with a lower limit, garbage collection would take most of the time.
 var makeRoom = sync.OnceFunc(func() {
 	const enough = 160 << 20
 	if debug.SetMemoryLimit(-1) < enough {
@@ -46,7 +46,7 @@ func identify(text []byte) finding {
 	cov := licensecheck.Scan(text)
 	f := finding{Copyrights: copyrights(text)}
 
-	// rest is what no licence's text accounts for.
+	// rest is the text outside of the recognised licences.
 	var rest []byte
 	var texts, urls []string
 	end := 0
@@ -72,7 +72,7 @@ func identify(text []byte) finding {
 	}
 	for _, u := range urls {
 		if !slices.Contains(texts, u) {
-			return f // another licence is pointed at, and who knows what for
+			return f // it refers to another licence, for an unknown purpose
 		}
 	}
 	if ids, ok := spdxIDs(texts, words); ok {
@@ -81,14 +81,14 @@ func identify(text []byte) finding {
 	return f
 }
 
-// excerpt is the part of s around s[from:to] that a reader needs to judge it.
+// excerpt returns the part of s around s[from:to] that a reader needs to judge it.
 func excerpt(s string, from, to int) string {
 	const around = 200
 	return strings.ToValidUTF8(s[max(0, from-around):min(len(s), to+around)], "")
 }
 
-// mentions says whether the statement names the licence: by the first part of
-// its identifier, such as "mit", "apache" or "bsd".
+// mentions says whether the statement names the licence: by the first part of its identifier,
+// such as "mit", "apache" or "bsd".
 func mentions(statement, id string) bool {
 	family, _, _ := strings.Cut(strings.ToLower(id), "-")
 	return slices.Contains(strings.FieldsFunc(statement, func(r rune) bool {

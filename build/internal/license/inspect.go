@@ -13,16 +13,15 @@ import (
 	"strings"
 )
 
-// maxText is the longest licence text that is read, in bytes. A longer file is
-// taken for an unknown licence.
+// maxText is the maximum size of a licence text, in bytes. A longer file is an unknown licence.
 const maxText = 1 << 20
 
-// Folder is where the REUSE specification keeps licence texts, each named after its SPDX
+// Folder is the folder for licence texts in the REUSE specification, each named after its SPDX
 // identifier.
 const Folder = "LICENSES"
 
-// inspect reads the licence files of the folders of linked packages and of the
-// folders above them, up to the module's root.
+// inspect reads the licence files of the folders of linked packages and of the folders above
+// them, up to the module's root.
 func inspect(m Module, memo Memo) (Result, error) {
 	if m.Dir == "" {
 		return Result{}, nil
@@ -73,8 +72,8 @@ func inspect(m Module, memo Memo) (Result, error) {
 	return r, nil
 }
 
-// ancestry returns the root, then the folders and all folders above them, sorted: a
-// folder comes before what is in it.
+// ancestry returns the root, the folders and all folders above them, sorted: a folder comes
+// before its content.
 func ancestry(packages []string) []string {
 	var dirs []string
 	for _, p := range packages {
@@ -119,8 +118,8 @@ func (f *folder) read(root *os.Root, name string, k kind, memo Memo, r *Result) 
 	return nil
 }
 
-// readReuse adds the texts of a LICENSES folder that follows REUSE. Elsewhere
-// such a folder holds the licences of something else, and is left alone.
+// readReuse adds the texts of a LICENSES folder that follows REUSE. Other folders of this name
+// contain licences of other code, and are ignored.
 func (f *folder) readReuse(root *os.Root, memo Memo, r *Result) error {
 	if info, err := root.Lstat(Folder); err != nil || !info.IsDir() {
 		return nil
@@ -153,8 +152,8 @@ func (f *folder) readReuse(root *os.Root, memo Memo, r *Result) error {
 	return nil
 }
 
-// readText returns what a regular file holds, at most one byte more than
-// maxText. It is nil for anything that is no regular file inside the root.
+// readText returns the content of a regular file, at most one byte more than maxText. It is nil
+// for anything else than a regular file inside the root.
 func readText(root *os.Root, name string) ([]byte, error) {
 	info, err := root.Lstat(name)
 	if err != nil {

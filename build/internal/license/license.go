@@ -27,31 +27,29 @@ import (
 	"strings"
 )
 
-// Module is a module whose code is linked, and the folders of its linked
-// packages.
+// Module is a module with linked code, and the folders of its linked packages.
 type Module struct {
 	Path, Version string
-	// Sum is the go.sum hash ("h1:…") of exactly what Dir holds, as in the
-	// module cache. It is empty for everything else: a folder that replaces a
-	// module, a vendored or a workspace module. Results are then kept by the
-	// content of the licence files.
+	// Sum is the go.sum hash ("h1:…") of exactly the content of Dir, as in the module cache. It
+	// is empty for everything else: a folder that replaces a module, a vendored or a workspace
+	// module. Results are then cached by the content of the licence files.
 	Sum string
-	// Dir is where the module's files are; if empty, nothing is known of it.
+	// Dir is the folder with the module's files; if empty, nothing is known about it.
 	Dir string
 	// Packages are the folders of the linked packages relative to Dir, with
 	// slashes; "." is the root.
 	Packages []string
 }
 
-// Result is what the files of a module say.
+// Result is the result for a module.
 type Result struct {
 	Path    string `json:"-"`
 	Version string `json:"-"`
-	// Expression is the SPDX licence expression (SPDX 2.3 annex D) for the
-	// linked packages; empty when unknown.
+	// Expression is the SPDX licence expression (SPDX 2.3 annex D) for the linked packages; empty
+	// if unknown.
 	Expression string `json:"expression"`
-	// Declared is the expression of the files in the module's root, which is
-	// what the module says of itself as a whole; empty when unknown.
+	// Declared is the expression of the files in the module's root, which apply to the module as
+	// a whole; empty if unknown.
 	Declared string `json:"declared"`
 	// Files are the licence and notice files of the linked packages, by name.
 	Files []File `json:"files"`
@@ -64,27 +62,26 @@ type File struct {
 	// Name is relative to the module's folder, with slashes.
 	Name   string `json:"name"`
 	SHA256 string `json:"sha256"` // hex
-	// IDs are the SPDX identifiers found, sorted; empty when the text is not
-	// recognised.
+	// IDs are the SPDX identifiers found, sorted; empty if the text is not recognised.
 	IDs []string `json:"ids,omitempty"`
-	// Choice is the statement that leaves the choice between licences to the
-	// user; empty if there is none.
+	// Choice is the statement that gives the user the choice between licences; empty if there is
+	// none.
 	Choice string `json:"choice,omitempty"`
-	// Notice says that the file accompanies a licence and is none: NOTICE,
-	// PATENTS and the like.
+	// Notice says that the file accompanies a licence and is not one: NOTICE, PATENTS and
+	// similar.
 	Notice bool `json:"notice,omitempty"`
 }
 
-// Memo returns what it keeps under the key, or else what make returns, after
-// keeping it. While make runs it may be called again with another key. Keys are
-// letters, digits and hyphens. A nil Memo keeps nothing.
+// Memo returns the cached value for the key, otherwise it calls make and caches the result. While
+// make runs, Memo may be called again with another key. Keys are letters, digits and hyphens. A
+// nil Memo caches nothing.
 type Memo func(key string, make func() ([]byte, error)) ([]byte, error)
 
-// rules is part of every key: it changes with the rules of this package and
-// with the version of licensecheck.
+// rules is part of every key: it changes with the rules of this package and with the version of
+// licensecheck.
 const rules = "1"
 
-// do keeps the value of make as JSON. What cannot be read back is made again.
+// do caches the value of make as JSON. A value that cannot be decoded is made again.
 func do[T any](memo Memo, kind, id string, make func() (T, error)) (T, error) {
 	if memo == nil {
 		return make()
@@ -108,17 +105,16 @@ func do[T any](memo Memo, kind, id string, make func() (T, error)) (T, error) {
 	return value, nil
 }
 
-// Standard is the standard library and the runtime of the toolchain in goroot, as
-// a module; version is the toolchain's, such as "go1.26.8". One licence, in the
-// root, covers them with all that they vendor. The only other licence of a package
-// is BoringSSL's, which comes with cgo alone.
+// Standard returns the standard library and the runtime of the toolchain in goroot as a module;
+// version is the toolchain's, such as "go1.26.8". One licence, in the root, covers them with all
+// vendored code. The only other licence of a package is BoringSSL's, which is used only with cgo.
 func Standard(goroot, version string) Module {
 	return Module{Path: "std", Version: version, Dir: goroot, Packages: []string{"."}}
 }
 
-// Scan finds the licences of the modules; results are in the modules' order. The
-// first text that the memo does not know costs about a second and 110 MiB, which
-// is licensecheck preparing itself; a warm memo is asked once for each module.
+// Scan finds the licences of the modules; results are in the modules' order. The first text that
+// is not cached costs about a second and 110 MiB, for licensecheck's initialisation; with a warm
+// cache, memo is called once for each module.
 func Scan(ctx context.Context, modules []Module, memo Memo) ([]Result, error) {
 	results := make([]Result, 0, len(modules))
 	for _, m := range modules {

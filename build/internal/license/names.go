@@ -7,30 +7,30 @@ import (
 	"strings"
 )
 
-// kind is what a file is, going by its name.
+// kind is the kind of a file, according to its name.
 type kind int
 
 const (
 	other kind = iota
 	// licenceText is the text of a licence, or says where it is.
 	licenceText
-	// copyrightText is a licence if it holds a licence's text, else a notice.
+	// copyrightText is a licence if it contains a licence's text, otherwise a notice.
 	copyrightText
-	// notice has to accompany the code, but is no licence of it.
+	// notice must accompany the code, but is not its licence.
 	notice
 )
 
 var (
 	licenceName = regexp.MustCompile(`^(?:.+[-_.])?(?:UN)?LICEN[SC]ES?(?:[-_.].+)?$|^COPYING(?:[-_.].+)?$|^COPYLEFT(?:[-_.].+)?$`)
 	noticeName  = regexp.MustCompile(`^(?:.+[-_.])?NOTICES?(?:[-_.].+)?$|^PATENTS(?:[-_.].+)?$`)
-	// foreignName is a list of what others have written: it accompanies the code.
+	// foreignName matches a list of third-party code: it must accompany the code.
 	foreignName = regexp.MustCompile(`THIRD[-_.]?PARTY|3RD[-_.]?PARTY`)
-	// apartName is about files that are never linked, or a template for headers.
+	// apartName matches licences of files that are never linked, or a template for headers.
 	apartName = regexp.MustCompile(`(?:^|[-_.])(?:DOCS?|DOCUMENTATION|HEADER|TEMPLATE|BOILERPLATE)(?:[-_.]|$)`)
 )
 
-// textExtensions are those of texts. Others, such as the .MIT of LICENSE.MIT, say
-// which licence it is, unless they are in codeExtensions.
+// textExtensions are those of texts. Others, such as the .MIT of LICENSE.MIT, name the licence,
+// unless they are in codeExtensions.
 var textExtensions = []string{".TXT", ".MD", ".MARKDOWN", ".RST", ".ADOC", ".HTML"}
 
 var codeExtensions = []string{
@@ -39,12 +39,11 @@ var codeExtensions = []string{
 	".TMPL", ".TPL", ".GOTMPL", ".MOD", ".SUM", ".BAZEL", ".BZL", ".GZ", ".ZIP", ".PNG", ".SVG", ".PDF", ".SIG", ".ASC",
 }
 
-// IsText says whether a file, going by its base name, is read for licences and notices.
+// IsText says whether a file with this base name is read for licences and notices.
 func IsText(name string) bool { return kindOf(name) != other }
 
-// kindOf judges the base name of a file, in any case: the names that the go
-// command copies when it vendors, the usual suffixes (LICENSE-MIT, LICENSE.txt)
-// and prefixes (MIT-LICENSE).
+// kindOf classifies the base name of a file, ignoring case: the names that the go command copies
+// when it vendors, the usual suffixes (LICENSE-MIT, LICENSE.txt) and prefixes (MIT-LICENSE).
 func kindOf(name string) kind {
 	name = strings.ToUpper(name)
 	ext := path.Ext(name)

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// unlisted are identifiers of licensecheck that the SPDX licence list does not
-// have, or has withdrawn without naming a successor: no expression can hold them.
+// unlisted are identifiers of licensecheck that the SPDX licence list does not have, or has
+// withdrawn without a successor: expressions cannot contain them.
 var unlisted = map[string]bool{
 	"Aladdin-9":                true,
 	"Anti996":                  true,
@@ -20,23 +20,21 @@ var unlisted = map[string]bool{
 	"Prosperity-3.0.0":         true,
 }
 
-// further are grants that come on top of a licence and take nothing from it.
+// further are additional grants that do not restrict the licence.
 var further = map[string]bool{"GooglePatentClause": true, "GooglePatentsFile": true}
 
-// renamed are identifiers that SPDX has replaced by another.
+// renamed are identifiers that SPDX has replaced.
 var renamed = map[string]string{"bzip2-1.0.5": "bzip2-1.0.6"}
 
-// bare are texts of the Free Software Foundation without the sentence that says
-// whether later versions are allowed. Only that very version is certain, so it
-// becomes "-only", unless the same file says more.
+// bare are texts of the Free Software Foundation without the sentence about later versions. Only
+// that version is certain, so the identifier becomes "-only", unless the same file says more.
 var bare = []string{
 	"AGPL-1.0", "AGPL-3.0", "GFDL-1.1", "GFDL-1.2", "GFDL-1.3",
 	"GPL-1.0", "GPL-2.0", "GPL-3.0", "LGPL-2.0", "LGPL-2.1", "LGPL-3.0",
 }
 
-// spdxIDs turns the identifiers of one file into SPDX's, sorted; rest is, in
-// lower case, what the file says besides the licences' texts. It is false if there
-// is one that SPDX lacks, or of which the version is uncertain.
+// spdxIDs converts the identifiers of one file to SPDX's, sorted; rest is the file's text outside
+// of licences, in lower case. It is false if SPDX lacks one, or if its version is uncertain.
 func spdxIDs(found []string, rest string) ([]string, bool) {
 	var ids []string
 	for _, id := range found {

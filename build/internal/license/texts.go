@@ -10,11 +10,10 @@ import (
 	"strings"
 )
 
-// Texts makes one readable file of the licence and notice texts of the modules,
-// as shipping a binary requires (BSD clause 2, MIT, Apache-2.0 section 4): each
-// distinct text once, after the modules and files that it comes from. The
-// results are those of Scan for the same modules; the order of both does not
-// matter. It fails if a file is no longer what was scanned.
+// Texts returns one readable file of the licence and notice texts of the modules, which must
+// accompany a binary (BSD clause 2, MIT, Apache-2.0 section 4): each distinct text once, after
+// its modules and files. The results are those of Scan for the same modules; the order of both
+// does not matter. It returns an error if a file has changed since the scan.
 func Texts(modules []Module, results []Result) ([]byte, error) {
 	dirs := map[string]string{}
 	for _, m := range modules {
@@ -71,8 +70,8 @@ func Texts(modules []Module, results []Result) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// readFiles returns the texts of the files with LF line ends, without blank lines
-// around them and with one final newline, so that equal texts are equal bytes.
+// readFiles returns the texts of the files with LF line ends, without blank lines around them and
+// with one final newline, so that equal texts are equal bytes.
 func readFiles(dir string, files []File) ([][]byte, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {

@@ -9,11 +9,10 @@ import (
 	"io"
 )
 
-// bufferSize is how much of the file is in memory at once.
+// bufferSize is the part of the file that is in memory at once, in bytes.
 const bufferSize = 128 << 10
 
-// functions returns which of the known functions the executable holds, or why
-// it cannot be told.
+// functions returns which of the known functions the executable contains, or why that is unknown.
 func functions(r io.ReaderAt, size int64) (found nameSet, unknown string, err error) {
 	var magic [4]byte
 	n, err := r.ReadAt(magic[:], 0)
@@ -63,7 +62,7 @@ func functions(r io.ReaderAt, size int64) (found nameSet, unknown string, err er
 	return found, "", nil
 }
 
-// foreign names the other executable formats, by their first bytes.
+// foreign returns the name of another executable format, by its first bytes.
 func foreign(magic [4]byte) string {
 	switch binary.BigEndian.Uint32(magic[:]) {
 	case 0xfeedface, 0xfeedfacf, 0xcefaedfe, 0xcffaedfe, 0xcafebabe:
@@ -80,9 +79,9 @@ func foreign(magic [4]byte) string {
 // extent is a range of bytes in the file.
 type extent struct{ offset, size int64 }
 
-// findNames returns where the function names are, or why it cannot be told.
-// Their table is a section of its own, under another name in some PIEs; where
-// the section headers were stripped it is looked for in the whole file.
+// findNames returns the location of the function names, or why it is unknown. Their table is a
+// separate section, under another name in some PIEs; if the section headers were stripped, the
+// whole file is searched.
 func findNames(f *elf.File, r io.ReaderAt, size int64, buf []byte) (names extent, unknown string, err error) {
 	for _, name := range []string{".gopclntab", ".data.rel.ro.gopclntab"} {
 		s := f.Section(name)
@@ -105,8 +104,8 @@ func findNames(f *elf.File, r io.ReaderAt, size int64, buf []byte) (names extent
 	return searchNames(f.ByteOrder, r, size, buf)
 }
 
-// searchNames looks for the one table header in the file. A second one, as in a
-// binary that embeds another, leaves it open which is the file's own.
+// searchNames looks for the only table header in the file. If there is a second one, as in a
+// binary that embeds another, it is unknown which one belongs to the file.
 func searchNames(order binary.ByteOrder, r io.ReaderAt, size int64, buf []byte) (names extent, unknown string, err error) {
 	tables := 0
 	for offset := int64(0); offset < size; {
@@ -114,8 +113,8 @@ func searchNames(order binary.ByteOrder, r io.ReaderAt, size int64, buf []byte) 
 		if err := readFull(r, p, offset); err != nil {
 			return extent{}, "", err
 		}
-		// A header that begins in the last maxHeader bytes is read again, whole,
-		// at the front of the next piece. Tables are aligned to a pointer.
+		// A header that begins in the last maxHeader bytes is read again, complete, at the front
+		// of the next piece. Tables are aligned to a pointer.
 		end := len(p)
 		if int64(end) < size-offset {
 			end -= maxHeader
@@ -141,27 +140,26 @@ func searchNames(order binary.ByteOrder, r io.ReaderAt, size int64, buf []byte) 
 	return extent{}, "several Go function tables and no section headers to tell them apart", nil
 }
 
-// knownMagic says whether a table begins so (internal/abi/symtab.go). The form
-// of Go 1.26 is that of 1.20; the one of 1.18 differs only in generated names.
+// knownMagic says whether a table begins with this value (internal/abi/symtab.go). The format of
+// Go 1.26 is that of 1.20; the one of 1.18 differs only in generated names.
 func knownMagic(magic uint32) bool {
 	const go118, go120 = 0xfffffff0, 0xfffffff1
 	return magic == go118 || magic == go120
 }
 
-// A table's header has eight bytes that are alike on all machines (magic, two
-// zeros, the size of an instruction, the size of a pointer), then eight words of
-// the pointer's size: the numbers of functions and of files, one that is unused,
-// and the offsets of function names, compilation units, file names, line tables
-// and functions, which follow each other in this order.
+// A table's header has eight bytes with the same meaning on all machines (magic, two zeros, the
+// size of an instruction, the size of a pointer), then eight words of the pointer's size: the
+// numbers of functions and of files, one that is unused, and the offsets of function names,
+// compilation units, file names, line tables and functions, which follow each other in this
+// order.
 const (
 	minHeader   = 8
 	headerWords = 8
 	maxHeader   = minHeader + headerWords*8
 )
 
-// parseHeader returns where in the file the names are, given the header of the
-// table and where the table is. It reports false for a header that the Go linker
-// would not write.
+// parseHeader returns the location of the names in the file, given the header of the table and
+// the location of the table. It returns false for a header that the Go linker would not write.
 func parseHeader(order binary.ByteOrder, header []byte, table extent) (names extent, ok bool) {
 	if len(header) < minHeader || !knownMagic(order.Uint32(header)) || header[4] != 0 || header[5] != 0 {
 		return extent{}, false
@@ -192,10 +190,10 @@ func parseHeader(order binary.ByteOrder, header []byte, table extent) (names ext
 	return extent{table.offset + start, end - start}, true
 }
 
-// eachName calls visit with every NUL-terminated name. Of a name longer than
-// longestName only enough is sure to be there for it to stay longer.
+// eachName calls visit with every NUL-terminated name. A name longer than longestName may be
+// shortened, but stays longer than longestName.
 func eachName(r io.ReaderAt, names extent, buf []byte, visit func(name []byte)) error {
-	kept := 0 // bytes at the front of buf that begin a name not yet ended
+	kept := 0 // bytes at the front of buf that begin an incomplete name
 	for names.size > 0 {
 		n := int(min(names.size, int64(len(buf)-kept)))
 		if err := readFull(r, buf[kept:kept+n], names.offset); err != nil {

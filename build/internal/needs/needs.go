@@ -1,22 +1,21 @@
-// Package needs says which parts of an operating system a Go executable can
-// use: CA certificates, time zones, a folder for temporary files, and so on.
+// Package needs finds out which parts of an operating system a Go executable can use: CA
+// certificates, time zones, a folder for temporary files, and so on.
 //
-// It takes the bytes of an executable file and gives a Report; most callers
-// need only [Scan], then [Report.Apply] for what Config forces or forbids. It
-// never runs the file, never reads it whole and never looks at anything else.
+// It takes the bytes of an executable file and returns a Report; most callers need only [Scan],
+// then [Report.Apply] for the needs that Config includes or excludes. It never runs the file,
+// never reads it into memory as a whole and reads nothing else.
 //
-// The answer comes from the function-name table of the Go linker: it survives
-// -s -w, it holds only what can be reached, and it names inlined functions too.
-// When in doubt a need is included, because a missing file breaks a service and
-// a spare one costs bytes. So a file that is packed, obfuscated or not made by
-// the Go toolchain gets every need, and Report.Unknown says why.
+// The answer comes from the function-name table of the Go linker. The table survives -s -w, it
+// contains only reachable functions, and also inlined ones. In case of doubt a need is included,
+// because a missing file breaks a service and an unneeded one costs only bytes. So a file that is
+// packed, obfuscated or not made by the Go toolchain gets every need, and Report.Unknown says
+// why.
 //
-// Three things cannot be seen in the table and are left to Config: a file that
-// the program opens by a path of its own, such as os.Open("/etc/passwd"); a
-// program that the binary starts; and the TZ variable, which gives a program
-// that never names a zone itself a local time other than UTC. Files that a
-// container runtime provides (/etc/hosts, /etc/resolv.conf, /proc, /sys, /dev)
-// are not needs.
+// The table does not show three things, which Config must set: a file that the program opens by a
+// fixed path, such as os.Open("/etc/passwd"); a program that the binary starts; and the TZ
+// variable, which sets another local time than UTC in a program that never names a zone itself.
+// Files that a container runtime provides (/etc/hosts, /etc/resolv.conf, /proc, /sys, /dev) are
+// not needs.
 package needs
 
 import (
@@ -30,27 +29,26 @@ import (
 // Need is one part of an operating system that the binary can use.
 type Need struct {
 	Name string `json:"name"` // one of the Need constants of package plan
-	// Evidence is at most three functions that the binary holds, the most
-	// telling first; or that Config forced the need; or why every need is given.
+	// Evidence is at most three functions in the binary, the most specific first; or that Config
+	// included the need; or why every need is given.
 	Evidence []string `json:"evidence"`
-	// Embedded says that the binary brings its own: nothing is included.
+	// Embedded says that the binary contains the files: none are added.
 	Embedded bool `json:"embedded,omitempty"`
 }
 
-// Report is what Scan found.
+// Report is the result of Scan.
 type Report struct {
 	// Needs are sorted by name. plan.NeedExec is among them, as a warning.
 	Needs []Need
-	// Unknown says why the function names could not be trusted; then Needs is
-	// everything. It is empty otherwise.
+	// Unknown says why the function names could not be trusted; then Needs has every need. It is
+	// empty otherwise.
 	Unknown string
 }
 
-// Scan reads the function names of the executable in the first size bytes of r.
-// Memory is constant: one buffer of 128 KiB, and the section headers. An error
-// means that r could not be read, is no executable, or is cut off or malformed.
-// An executable of another kind than a plain Go ELF file is not an error: its
-// report has every need.
+// Scan reads the function names of the executable in the first size bytes of r. Memory is
+// constant: one buffer of 128 KiB, and the section headers. An error means that r could not be
+// read, is not an executable, or is incomplete or malformed. Another kind of executable than a
+// plain Go ELF file is not an error: its report has every need.
 func Scan(r io.ReaderAt, size int64) (Report, error) {
 	found, unknown, err := functions(io.NewSectionReader(r, 0, size), size)
 	if err != nil {
@@ -82,7 +80,7 @@ func Scan(r io.ReaderAt, size int64) (Report, error) {
 
 const maxEvidence = 3
 
-// everything is the safe answer.
+// everything returns every need, the safe answer.
 func everything(why string) Report {
 	report := Report{Unknown: why}
 	for _, r := range rules {
@@ -92,9 +90,8 @@ func everything(why string) Report {
 	return report
 }
 
-// WithC returns the report of a program that holds C code besides: C has no table of
-// names, so every need is given but the warning, and what a Go package brings is of no
-// use to it.
+// WithC returns the report of a program that also contains C code. C has no table of names, so
+// every need is given except the warning, and files embedded in Go packages do not help C code.
 func (r Report) WithC() Report {
 	const why = "C code, whose needs cannot be seen"
 	if r.Unknown != "" {
@@ -115,10 +112,10 @@ func (r Report) WithC() Report {
 	return all
 }
 
-// Apply returns the needs with those of include, which are then included even
-// where the binary brings its own, and without those of exclude. The caller has
-// checked the names against plan.Needs; exclude may also name plan.NeedExec, which
-// silences the warning. A name in both is excluded. r is not changed.
+// Apply returns the needs with those of include, which are added even if the binary embeds the
+// files, and without those of exclude. The caller has checked the names against plan.Needs;
+// exclude may also name plan.NeedExec, to suppress the warning. A name in both is excluded. r is
+// not changed.
 func (r Report) Apply(include, exclude []string) []Need {
 	needs := make([]Need, 0, len(r.Needs)+len(include))
 	for _, n := range r.Needs {

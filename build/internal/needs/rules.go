@@ -8,24 +8,23 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// rule ties one need to the functions of the standard library that use it.
+// rule connects one need with the functions of the standard library that use it.
 type rule struct {
 	need string
-	// uses are the functions of which any one means that the binary can use
-	// the files; the most telling first.
+	// uses are functions of which any one means that the binary can use the files; the most
+	// specific first.
 	uses []string
-	// brings are the functions of which any one means that the binary holds the
-	// content itself.
+	// brings are functions of which any one means that the binary contains the files' content.
 	brings []string
 }
 
-// rules was read off GOROOT/src of Go 1.26. Each name is either the public
-// function, or the private one that all public ones go through; a test links a
-// program for every name, so one that a new toolchain renames is noticed.
+// rules was made from GOROOT/src of Go 1.26. Each name is either the public function, or the
+// private one that all public ones call. A test links a program for every name, so it fails if a
+// new toolchain renames one.
 var rules = []rule{
 	{
-		// A server that never dials out holds loadSystemRoots as well: client
-		// certificates are verified by the same code.
+		// A server without client connections contains loadSystemRoots, too: client certificates
+		// are verified by the same code.
 		need:   plan.NeedCACertificates,
 		uses:   []string{"crypto/x509.SystemCertPool", "crypto/x509.loadSystemRoots"},
 		brings: []string{"golang.org/x/crypto/x509roots/fallback.init.0"},
@@ -38,14 +37,14 @@ var rules = []rule{
 		},
 	},
 	{
-		// os/user.Current falls back to os.UserHomeDir; the two Lookups give a
-		// User with a HomeDir.
+		// os/user.Current falls back to os.UserHomeDir; the two Lookups return a User with a
+		// HomeDir.
 		need: plan.NeedHome,
 		uses: slices.Concat(homeFunctions, []string{"os/user.Lookup", "os/user.LookupId"}),
 	},
 	{
-		// mime.init itself is linked wherever mime is imported, also only for
-		// its header syntax; initMime only where the table is asked or added to.
+		// mime.init is linked whenever mime is imported, even only for its header syntax;
+		// initMime only if the table is read or changed.
 		need: plan.NeedMIMETypes,
 		uses: []string{"mime.TypeByExtension", "mime.ExtensionsByType", "mime.AddExtensionType", "mime.initMime"},
 	},
@@ -58,8 +57,8 @@ var rules = []rule{
 		uses: []string{"os.CreateTemp", "os.MkdirTemp", "os.TempDir"},
 	},
 	{
-		// Container runtimes take HOME from /etc/passwd, so who needs a home
-		// needs users as well.
+		// Container runtimes take HOME from /etc/passwd, so a program that needs a home needs
+		// users, too.
 		need: plan.NeedUsers,
 		uses: slices.Concat([]string{
 			"os/user.Current", "os/user.Lookup", "os/user.LookupId",
@@ -75,24 +74,23 @@ var rules = []rule{
 
 var homeFunctions = []string{"os.UserHomeDir", "os.UserCacheDir", "os.UserConfigDir"}
 
-// Every Go program has mainFunctions, and every one that can use a part of the operating
-// system has one of ordinaryFunctions. An obfuscator may leave the first alone and rename
-// the others: garble does.
+// Every Go program has mainFunctions, and every one that can use a part of the operating system
+// has one of ordinaryFunctions. An obfuscator may keep the former and rename the others: garble
+// does.
 var (
 	mainFunctions     = []string{"runtime.main", "main.main"}
 	ordinaryFunctions = []string{"errors.New", "os.NewFile"}
 )
 
-// manyNames is how many functions that are not the runtime's tell a program that hides
-// what it imports from one that imports next to nothing. The smallest programs with a
-// need for files hold a hundred and more (os, time or net, and what these import); those that
-// import only such packages as errors, strings and sync hold up to thirty. A new Go may
-// bring a few names of the runtime that ofRuntime does not know, such as
-// _.goready.func1 of Go 1.27.
+// manyNames is the number of functions outside of the runtime that distinguishes a program that
+// hides its imports from one that imports almost nothing. The smallest programs with a need for
+// files have a hundred and more (os, time or net, and their imports); those that import only such
+// packages as errors, strings and sync have up to thirty. A new Go may bring a few names of the
+// runtime that ofRuntime does not know, such as _.goready.func1 of Go 1.27.
 const manyNames = 64
 
-// ofRuntime says whether a function is in the binary of a main package that
-// imports nothing: of the runtime, under whatever name it has there.
+// ofRuntime says whether a function is in the binary of a main package without imports: of the
+// runtime, under any name that it has there.
 func ofRuntime(name []byte) bool {
 	switch string(name) {
 	case "os/signal.signal_ignored", "sync.event", "time.now":
@@ -106,7 +104,7 @@ func ofRuntime(name []byte) bool {
 	return bytes.IndexByte(name, '.') < 0 // written in assembly
 }
 
-// nameSet is a set of the names that the rules speak of, a bit for each.
+// nameSet is a set of the names in the rules, one bit for each.
 type nameSet uint64
 
 func (s nameSet) has(names ...string) bool {
@@ -127,12 +125,11 @@ func (s nameSet) hasAny(names ...string) bool {
 	return false
 }
 
-// nameBits has the bit of each name, and nameLengths for each last byte the set
-// of lengths that names with this end have: it turns away all but a few of a
-// binary's names without hashing them.
+// nameBits has the bit of each name, and nameLengths for each last byte the set of lengths of
+// names that end with it: so most names of a binary are rejected without hashing.
 var nameBits, nameLengths = indexNames()
 
-// longestName bounds what a bit of nameLengths can say.
+// longestName is the longest name that a bit of nameLengths can represent.
 const longestName = 63
 
 func indexNames() (map[string]nameSet, *[256]uint64) {

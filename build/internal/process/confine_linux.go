@@ -36,7 +36,7 @@ func onThread(f func()) {
 // kernel has no Landlock, confine does nothing.
 func confine() error {
 	abi, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
-	if errno == unix.ENOSYS || errno == unix.EOPNOTSUPP || errno == unix.EPERM { // not in the kernel, switched off, or filtered by a container
+	if errno == unix.ENOSYS || errno == unix.EOPNOTSUPP || errno == unix.EPERM { // not available, or filtered by a container
 		return nil
 	}
 	if errno != 0 {
