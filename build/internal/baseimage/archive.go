@@ -18,7 +18,7 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// lockArchive pins the image of a `docker save` by its configuration, whatever the
+// lockArchive pins the image of a `docker save` by its configuration, regardless of the
 // compression of its layers.
 func (s *Store) lockArchive(ctx context.Context, ref string, parsed Reference, platforms []plan.Platform) (plan.ImageLock, error) {
 	fail := func(err error) (plan.ImageLock, error) {
@@ -52,8 +52,8 @@ func (s *Store) lockArchive(ctx context.Context, ref string, parsed Reference, p
 	return l, nil
 }
 
-// archived is the image of an archive. Its layers are compressed here, so that one lock
-// gives one image, however they came.
+// archived returns the image of an archive. It compresses the layers again, so that one lock
+// gives one image, regardless of their compression in the archive.
 func (s *Store) archived(ctx context.Context, parsed Reference, digest v1.Hash) (*Image, error) {
 	fail := func(err error) (*Image, error) {
 		return nil, fmt.Errorf("read docker archive %s: %w", parsed.Path, err)

@@ -1,14 +1,12 @@
-// Package baseimage is about images that others stand on: in a registry, in an OCI
-// layout, or in a docker archive.
+// Package baseimage reads base images: in a registry, in an OCI layout, or in a docker archive.
 //
-// Store.Lock finds out which image a reference means, and which manifest each platform
-// has of it. Store.Image gives such a locked image with its layers as they are, from the
-// cache or from where the reference says; every byte is checked against the digests of
-// the lock, so it does not matter who keeps them. Neither decides whether the image is to
-// be trusted: that is a matter of its signature.
+// Store.Lock finds the image of a reference, and its manifest for each platform. Store.Image
+// returns such a locked image with its layers unchanged, from the cache or from the reference's
+// location. It checks every byte against the digests of the lock, so the storage need not be
+// trusted. Neither decides whether the image can be trusted: its signature does.
 //
-// Of a docker archive, which has no manifest, the digest is that of the image's
-// configuration (its ID): it names the layers by the hashes of their content.
+// A docker archive has no manifest. Its digest is that of the image's configuration (its ID),
+// which has the hashes of the layers' content.
 package baseimage
 
 import (
@@ -31,34 +29,34 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// Store is where images come from, and where they are kept.
+// Store says where images are read from, and where they are cached.
 type Store struct {
 	// Abs makes the path of a reference absolute.
 	Abs func(string) string
-	// Open logs in to a repository, to read.
+	// Open logs in to a repository for reading.
 	Open func(ctx context.Context, repository string) (*registry.Repository, error)
-	// Cache keeps layers and documents; Lock does without.
+	// Cache keeps layers and documents; only Lock works without it.
 	Cache *cache.Cache
-	// Compression is that of the layers that come uncompressed: those of archives.
+	// Compression is that of uncompressed layers, which archives have.
 	Compression plan.Compression
 }
 
 // maxLayer bounds a layer, compressed and as a tar, in bytes.
 const maxLayer = 16 << 30
 
-// source is where a locked image is read from. What it gives is not checked yet.
+// source is the location of a locked image. Its data are not checked yet.
 type source interface {
-	// root is what the reference means: an index or a manifest.
+	// root returns the index or manifest of the reference.
 	root(ctx context.Context) (raw []byte, mediaType types.MediaType, err error)
 	manifest(ctx context.Context, digest v1.Hash) ([]byte, error)
 	blob(ctx context.Context, digest v1.Hash, to cache.Sink) error
-	// sboms are the documents that lie beside a manifest, further manifests among them if
-	// they hold one.
+	// sboms returns the documents that are stored for a manifest, including those among the
+	// further manifests.
 	sboms(ctx context.Context, digest v1.Hash, further []v1.Hash) ([]plan.ImageSBOM, error)
 	close()
 }
 
-// MissingError says for which platforms an image has no manifest.
+// MissingError lists the platforms for which an image has no manifest.
 type MissingError struct {
 	Reference string
 	Platforms []plan.Platform
@@ -74,8 +72,8 @@ func (e *MissingError) Error() string {
 	return fmt.Sprintf("base %s has no image for %s; it has %s", e.Reference, strings.Join(missing, ", "), strings.Join(e.Has, ", "))
 }
 
-// Lock finds the image that a reference means now, and its manifests for the platforms.
-// Those that it has not are a *MissingError, which comes with a lock for the others.
+// Lock finds the current image of a reference, and its manifests for the platforms. Missing
+// platforms are a *MissingError, which is returned together with a lock for the others.
 func (s *Store) Lock(ctx context.Context, ref string, platforms []plan.Platform) (plan.ImageLock, error) {
 	l, err := s.lock(ctx, ref, platforms)
 	if missing := new(MissingError); err != nil && !errors.As(err, &missing) {
@@ -130,8 +128,8 @@ func (s *Store) lock(ctx context.Context, ref string, platforms []plan.Platform)
 	return l, missing
 }
 
-// Member checks that what is locked for a platform is what the locked image has for it: a
-// signature of the image says nothing of a manifest that is not.
+// Member checks that the locked digest of a platform is the one in the locked image: the image's
+// signature does not cover other manifests.
 func (s *Store) Member(ctx context.Context, l plan.ImageLock, platform plan.Platform) error {
 	at := slices.IndexFunc(l.Platforms, func(p plan.ImagePlatformLock) bool { return p.Platform == platform })
 	if at < 0 {
@@ -151,7 +149,7 @@ func (s *Store) Member(ctx context.Context, l plan.ImageLock, platform plan.Plat
 	return nil
 }
 
-// member is what the locked index has for a platform.
+// member returns the digest for a platform in the locked index.
 func (s *Store) member(ctx context.Context, l plan.ImageLock, platform plan.Platform) (v1.Descriptor, error) {
 	none := v1.Descriptor{}
 	parsed, err := Parse(l.Reference)
@@ -188,8 +186,8 @@ func (s *Store) member(ctx context.Context, l plan.ImageLock, platform plan.Plat
 	return found, nil
 }
 
-// sbomsOf are the documents about the image for a platform; where there are none, those
-// about its index.
+// sbomsOf returns the documents about the image for a platform; if there are none, those about
+// its index.
 func sbomsOf(ctx context.Context, from source, root []byte, mediaType types.MediaType, digest v1.Hash) ([]plan.ImageSBOM, error) {
 	if !mediaType.IsIndex() {
 		return from.sboms(ctx, digest, nil)
@@ -205,7 +203,7 @@ func sbomsOf(ctx context.Context, from source, root []byte, mediaType types.Medi
 	return from.sboms(ctx, hashOf(root), nil)
 }
 
-// candidates are the images of an index with their platforms, or the one image.
+// candidates returns the images of an index with their platforms, or the single image.
 func candidates(ctx context.Context, from source, raw []byte, mediaType types.MediaType) ([]v1.Descriptor, error) {
 	switch {
 	case mediaType.IsIndex():
@@ -240,8 +238,8 @@ func candidates(ctx context.Context, from source, raw []byte, mediaType types.Me
 	return nil, fmt.Errorf("it is a %q, and neither an image nor an index of OCI or Docker (schema 2)", mediaType)
 }
 
-// choose takes the image for a platform: of several variants that run there, the last
-// one. A machine of arm/v7 runs what was made for arm/v6.
+// choose returns the image for a platform: of several variants that run there, the last one. A
+// machine of arm/v7 runs images made for arm/v6.
 func choose(candidates []v1.Descriptor, want plan.Platform) (v1.Descriptor, bool) {
 	var best v1.Descriptor
 	found, bestVariant := false, ""
@@ -270,12 +268,12 @@ type Image struct {
 	// Digest is that of the manifest; of an archive, that of the configuration.
 	Digest v1.Hash
 	Config *v1.ConfigFile
-	// Layers are as they are where the image came from, under the media types of OCI.
+	// Layers are unchanged, with the media types of OCI.
 	Layers []*cache.Layer
 }
 
-// Image returns what is locked for a platform. What the cache has is not asked for, and
-// with all of it there, nothing is opened at all.
+// Image returns the locked image for a platform. Cached parts are not requested; if all are
+// cached, no source is opened.
 func (s *Store) Image(ctx context.Context, l plan.ImageLock, platform plan.Platform) (*Image, error) {
 	img, err := s.image(ctx, l, platform)
 	if err != nil {
@@ -355,7 +353,7 @@ func (s *Store) image(ctx context.Context, l plan.ImageLock, platform plan.Platf
 	return img, nil
 }
 
-// layerType is OCI's name for a layer; Docker's name the same bytes.
+// layerType returns OCI's name for a layer; Docker has other names for the same bytes.
 func layerType(t types.MediaType) (types.MediaType, error) {
 	switch t {
 	case types.OCILayer, types.DockerLayer:
@@ -368,8 +366,8 @@ func layerType(t types.MediaType) (types.MediaType, error) {
 	return t, fmt.Errorf("it has a layer of type %q, which cannot be put below another", t)
 }
 
-// document takes a manifest or configuration from the cache, else from get, and checks
-// it in either case.
+// document returns a manifest or configuration from the cache, otherwise from get, and checks it
+// in both cases.
 func (s *Store) document(kind string, digest v1.Hash, get func() ([]byte, error)) ([]byte, error) {
 	raw, err := s.Cache.Value("base-"+kind+"-"+digest.String(), func() ([]byte, error) {
 		raw, err := get()
@@ -415,7 +413,7 @@ func document(ctx context.Context, from source, d v1.Descriptor) ([]byte, error)
 	return b.content, nil
 }
 
-// memory is a sink for documents. It has no other way in than Write, which counts.
+// memory is a sink for documents. Write is its only method for data, because it counts them.
 type memory struct{ content []byte }
 
 func (m *memory) Write(p []byte) (int, error) {

@@ -21,8 +21,8 @@ const (
 	maxArchiveManifest = 1 << 20
 )
 
-// dockerArchive is what `docker save` writes of one image. Files in it may be links to others
-// in it, as Docker writes layers that it has twice.
+// dockerArchive is one image in a file of `docker save`. Files in it may be links to others in
+// it: Docker writes them for repeated layers.
 type dockerArchive struct {
 	path    string
 	members map[string]member
@@ -37,7 +37,7 @@ type member struct {
 	link string
 }
 
-// openArchive reads what is in an archive.
+// openArchive reads the list of files in an archive.
 func openArchive(ctx context.Context, path string) (*dockerArchive, error) {
 	a := &dockerArchive{path: path, members: map[string]member{}}
 	if err := a.list(ctx); err != nil {
@@ -79,7 +79,7 @@ func (a *dockerArchive) tar(ctx context.Context) (*os.File, *tar.Reader, int64, 
 	return f, tar.NewReader(seeking{limit.Reader(ctx, f), f}), info.Size(), nil
 }
 
-// seeking lets a tar skip what it does not read.
+// seeking lets a tar reader skip data without reading it.
 type seeking struct {
 	io.Reader
 	io.Seeker
@@ -109,7 +109,7 @@ func (a *dockerArchive) list(ctx context.Context) error {
 		m := member{size: h.Size}
 		if h.Typeflag == tar.TypeSymlink || h.Typeflag == tar.TypeLink {
 			m.link = path.Join(path.Dir(path.Clean(h.Name)), h.Linkname)
-			if h.Typeflag == tar.TypeLink { // from the archive's root; Docker's own are in the same folder
+			if h.Typeflag == tar.TypeLink { // relative to the archive's root; Docker's are in the same folder
 				if _, ok := a.members[path.Clean(h.Linkname)]; ok {
 					m.link = path.Clean(h.Linkname)
 				}
@@ -121,7 +121,7 @@ func (a *dockerArchive) list(ctx context.Context) error {
 	}
 }
 
-// find is where the content of a file is, and its size.
+// find returns the offset of a file's content, and its size.
 func (a *dockerArchive) find(name string) (string, int64, error) {
 	at := path.Clean(name)
 	for range 10 {

@@ -35,9 +35,9 @@ func openLayout(path, shown string) (*folder, error) {
 
 func (f *folder) close() {}
 
-// root is the one image or index that the layout is about: what lies beside it, such
-// as signatures, has other annotations or an artifact type. Several images with
-// platforms are an index, which is index.json itself.
+// root returns the one image or index of the layout: other entries, such as signatures, have
+// other annotations or an artifact type. Several images with platforms are an index, which is
+// index.json itself.
 func (f *folder) root(context.Context) ([]byte, types.MediaType, error) {
 	fail := func(err error) ([]byte, types.MediaType, error) {
 		return nil, "", fmt.Errorf("read layout %s: %w", f.shown, err)
@@ -51,7 +51,7 @@ func (f *folder) root(context.Context) ([]byte, types.MediaType, error) {
 	seen := map[v1.Hash]bool{}
 	for _, d := range list.Manifests {
 		kind := d.Annotations["kind"]
-		// Go-containerregistry gives the configuration's type for the artifact's.
+		// Go-containerregistry uses the configuration's type as the artifact's.
 		artifact := d.ArtifactType != "" && !types.MediaType(d.ArtifactType).IsConfig()
 		if !d.MediaType.IsImage() && !d.MediaType.IsIndex() || artifact ||
 			strings.HasSuffix(kind, "/sigs") || strings.HasSuffix(kind, "/atts") {
@@ -95,7 +95,7 @@ func (f *folder) manifest(_ context.Context, digest v1.Hash) ([]byte, error) {
 	return raw, nil
 }
 
-// blob leaves it to the sink how much it takes.
+// blob does not limit the size; the sink does.
 func (f *folder) blob(ctx context.Context, digest v1.Hash, to cache.Sink) error {
 	content, err := f.path.OpenBlob(ctx, v1.Descriptor{Digest: digest, Size: maxLayer})
 	if err != nil {
@@ -105,7 +105,7 @@ func (f *folder) blob(ctx context.Context, digest v1.Hash, to cache.Sink) error 
 	return errors.Join(err, content.Close())
 }
 
-// sboms are none: a layout is a copy, and who made it took along what he wanted.
+// sboms returns nothing: a layout is a copy, which need not include them.
 func (f *folder) sboms(context.Context, v1.Hash, []v1.Hash) ([]plan.ImageSBOM, error) {
 	return nil, nil
 }

@@ -11,10 +11,10 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// Kind is where an image is kept.
+// Kind is the kind of an image's location.
 type Kind int
 
-// The places that a reference can name.
+// The locations that a reference can name.
 const (
 	Registry Kind = iota
 	Layout        // oci:FOLDER
@@ -24,14 +24,14 @@ const (
 // Reference is a Base of Config that names an image.
 type Reference struct {
 	Kind Kind
-	// Repository is that of a registry, as it was written; Path a folder or file.
+	// Repository is the registry's repository, as written; Path a folder or file.
 	Repository, Path string
-	// Tag or Digest, of a registry's: exactly one is set.
+	// Tag or Digest, for a registry: exactly one is set.
 	Tag    string
 	Digest v1.Hash
 }
 
-// Parse reads a reference. The error says how one is written.
+// Parse parses a reference. The error explains the format.
 func Parse(ref string) (Reference, error) {
 	if path, ok := strings.CutPrefix(ref, "oci:"); ok {
 		if path == "" {

@@ -15,8 +15,8 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// sbomTypes are the media types of the documents that count, under which they are
-// attached, and the predicate types under which they are attested.
+// sbomTypes are the media types of attached documents that count, and the predicate types of
+// attested ones.
 var sbomTypes = map[string]bool{
 	"application/spdx+json": true, "text/spdx": true, "text/spdx+json": true, "text/spdx+xml": true,
 	"application/vnd.cyclonedx": true, "application/vnd.cyclonedx+json": true, "application/vnd.cyclonedx+xml": true,
@@ -24,12 +24,12 @@ var sbomTypes = map[string]bool{
 	attest.SPDXType:             true, attest.CycloneDXType: true,
 }
 
-// maxReferrers bounds how many referrers of an image are looked at.
+// maxReferrers bounds the number of referrers of an image that are read.
 const maxReferrers = 100
 
-// sboms looks for what is said of an image: its referrers, cosign's attestations (.att)
-// and cosign's attached documents (.sbom), and the further manifests. They are named, not
-// judged.
+// sboms finds the documents about an image: in its referrers, cosign's attestations (.att),
+// cosign's attached documents (.sbom), and the further manifests. It lists them without checking
+// their content.
 func (r *remote) sboms(ctx context.Context, digest v1.Hash, further []v1.Hash) ([]plan.ImageSBOM, error) {
 	referrers, err := r.repo.Referrers(ctx, digest)
 	if err != nil {
@@ -54,7 +54,7 @@ func (r *remote) sboms(ctx context.Context, digest v1.Hash, further []v1.Hash) (
 	for _, d := range beside {
 		raw, _, err := r.repo.Manifest(ctx, d)
 		if errors.Is(err, distribution.ErrNoImage) {
-			continue // a list may name what was removed from the registry
+			continue // a list may have entries that were removed from the registry
 		}
 		if err != nil {
 			return nil, err
@@ -67,8 +67,8 @@ func (r *remote) sboms(ctx context.Context, digest v1.Hash, further []v1.Hash) (
 	return slices.CompactFunc(found, func(a, b plan.ImageSBOM) bool { return a.Digest == b.Digest }), nil
 }
 
-// sbomIn says what document a manifest holds, going by its artifact type, the
-// annotations of a bundle, and its layers; empty if it is none.
+// sbomIn returns the type of the document in a manifest, by its artifact type, the annotations of
+// a bundle, and its layers; empty if it is none.
 func sbomIn(raw []byte) string {
 	var m struct {
 		ArtifactType string            `json:"artifactType"`
@@ -92,8 +92,8 @@ func sbomIn(raw []byte) string {
 	return ""
 }
 
-// attestations are the manifests that buildkit puts into an index beside its images, by
-// the digest of the image that each is about.
+// attestations returns the manifests that buildkit adds to an index, by the digest of the image
+// that each describes.
 func attestations(index *v1.IndexManifest) map[v1.Hash][]v1.Hash {
 	about := map[v1.Hash][]v1.Hash{}
 	for _, d := range index.Manifests {

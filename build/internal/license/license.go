@@ -1,19 +1,16 @@
-// Package license finds the licences of Go modules in the modules' own files.
+// Package license finds the licences of Go modules in the modules' files.
 //
-// It takes modules (a folder each, and which of its packages are linked) and
-// gives for each an SPDX licence expression, the files that say so, and their
-// copyright lines; Texts makes the one file of licence texts that must
-// accompany a binary.
+// It takes modules (a folder each, and which of its packages are linked) and returns for each an
+// SPDX licence expression, the files that it is based on, and their copyright lines; Texts makes
+// the one file of licence texts that must accompany a binary.
 //
-// It never guesses. A text counts only when google/licensecheck recognises at
-// least 75 % of its words, as pkg.go.dev requires, and when what is left does
-// not take back or add to what the licence says. A licence file that is not
-// recognised, or a linked package that no licence file covers, makes the
-// module's expression empty: documents then say NOASSERTION. Several licences
-// all hold (AND), in one file or in several, unless a text names exactly two and
-// leaves the choice to the user (OR).
+// It never guesses. A text counts only if google/licensecheck recognises at least 75 % of its
+// words, as pkg.go.dev requires, and if the rest does not restrict or extend the licence. If a
+// licence file is not recognised, or no licence file covers a linked package, the module's
+// expression is empty: documents then say NOASSERTION. Several licences all apply (AND), in one
+// file or in several, unless a text names exactly two and gives the user the choice (OR).
 //
-// It never runs a command, asks a network or follows a link out of a module.
+// It runs no command, uses no network and follows no link out of a module.
 package license
 
 import (

@@ -15,15 +15,15 @@ import (
 var (
 	hex64   = regexp.MustCompile(`^[0-9a-f]{64}$`)
 	digests = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
-	// packageName is Debian Policy's (5.6.1), word what suites and architectures look
-	// like, version Policy's (5.6.12).
+	// packageName is as in Debian Policy 5.6.1, word is the format of suites and architectures,
+	// version is as in Policy 5.6.12.
 	packageName = regexp.MustCompile(`^[a-z0-9][a-z0-9+.-]+$`)
 	word        = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*$`)
 	version     = regexp.MustCompile(`^[0-9A-Za-z.+:~-]+$`)
 	snapshot    = regexp.MustCompile(`^[0-9]{8}T[0-9]{6}Z$`)
 )
 
-// check refuses what no lock can be.
+// check returns an error for an invalid lock.
 func check(l *plan.Lock) error {
 	suites := map[string]bool{}
 	for i := range l.Debian {

@@ -8,16 +8,16 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// Change is one line of what a new lock pins otherwise.
+// Change is one difference between two locks.
 type Change struct {
 	// What is pinned: "tzdata (all)", "ghcr.io/acme/base:1 (linux/amd64)".
 	What string `json:"what"`
-	// Old and New are versions or digests; empty where the one or the other has none.
+	// Old and New are versions or digests; empty if that lock has none.
 	Old string `json:"old,omitempty"`
 	New string `json:"new,omitempty"`
 }
 
-// String is the change as a line: "+ what new", "- what old", "~ what old → new".
+// String returns the change as a line: "+ what new", "- what old", "~ what old → new".
 func (c Change) String() string {
 	switch {
 	case c.Old == "":
@@ -28,9 +28,9 @@ func (c Change) String() string {
 	return fmt.Sprintf("~ %s %s → %s", c.What, c.Old, c.New)
 }
 
-// Compare lists what differs between two locks, either of which may be nil, sorted: the
-// packages of each suite, and the images. A package of the same version and another
-// hash is named with it. Dates of indexes are no change.
+// Compare returns the differences between two locks, either of which may be nil, sorted: the
+// packages of each suite, and the images. A package of the same version with another hash is
+// listed with it. Dates of indexes are ignored.
 func Compare(before, after *plan.Lock) []Change {
 	a, b := pins(before), pins(after)
 	keys := map[string]bool{}
@@ -64,7 +64,7 @@ func pins(l *plan.Lock) map[string]pin {
 	for _, d := range l.Debian {
 		for _, p := range d.Packages {
 			k := fmt.Sprintf("%s (%s %s)", p.Name, d.Suite, p.Architecture)
-			if other, ok := all[k]; ok { // an architecture was left behind
+			if other, ok := all[k]; ok { // the architecture is no longer supported
 				p.Version, p.SHA256 = other.version+", "+p.Version, other.hash+", "+p.SHA256
 			}
 			all[k] = pin{p.Version, p.SHA256}

@@ -1,7 +1,7 @@
-// Package lock is about thimble.lock.json, which pins what bases are made of. It reads
-// and writes the file (Read, Write), takes the part of it that a plan uses (Select), and
-// says in words how two of them differ (Compare). It resolves nothing and asks nobody:
-// the packages debian and baseimage find out what a lock then holds.
+// Package lock reads and writes thimble.lock.json, which pins the content of bases (Read, Write).
+// It selects the part of the lock that a plan uses (Select), and describes how two locks differ
+// (Compare). It resolves nothing and uses no network: the packages debian and baseimage find the
+// content that a lock pins.
 package lock
 
 import (
@@ -20,7 +20,7 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// File is what the file is called; it lies at the module's root.
+// File is the file's name; it is at the module's root.
 const File = "thimble.lock.json"
 
 // Version of the file's format.
@@ -29,14 +29,14 @@ const Version = 1
 // maxSize bounds the file, in bytes: a lock of a thousand packages has 0.5 MB.
 const maxSize = 16 << 20
 
-// ErrMissing says that something is not pinned; its text is the way out.
+// ErrMissing says that something is not pinned; its text is the fix.
 var ErrMissing = errors.New(`run "mage lock"`)
 
 // ErrNewer says that a file was written by a later thimble.
 var ErrNewer = errors.New("update the kit in magefiles/go.mod")
 
-// Read reads a file and checks it. The error is fs.ErrNotExist where there is none, and
-// ErrNewer where another thimble is needed to read it.
+// Read reads a file and checks it. The error is fs.ErrNotExist if there is none, and ErrNewer if
+// another version of thimble is required to read it.
 func Read(path string) (*plan.Lock, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -54,7 +54,7 @@ func Read(path string) (*plan.Lock, error) {
 	return l, nil
 }
 
-// ReadIfThere is Read, but nil where there is no file.
+// ReadIfThere is Read, but returns nil if there is no file.
 func ReadIfThere(path string) (*plan.Lock, error) {
 	l, err := Read(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -63,8 +63,8 @@ func ReadIfThere(path string) (*plan.Lock, error) {
 	return l, err
 }
 
-// Parse reads the bytes of a file. Nothing that it returns can name a file outside of a
-// mirror, and every digest is whole.
+// Parse parses the bytes of a file. Its result cannot name a file outside of a mirror, and every
+// digest is complete.
 func Parse(b []byte) (*plan.Lock, error) {
 	if len(b) > maxSize {
 		return nil, fmt.Errorf("it is larger than %d MiB", maxSize>>20)
@@ -103,7 +103,7 @@ func malformed(err error) error {
 	return fmt.Errorf(`it is malformed: %w; take the committed one, or remove it and run "mage lock"`, err)
 }
 
-// Marshal is the one text that a lock has: indented, every list sorted, a final newline.
+// Marshal returns the canonical text of a lock: indented, every list sorted, a final newline.
 func Marshal(l *plan.Lock) ([]byte, error) {
 	sorted := clone(l)
 	sorted.Version = Version
@@ -121,8 +121,8 @@ func Marshal(l *plan.Lock) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// Write puts the file in place, whole or not at all. One that has the same content
-// already is left alone.
+// Write writes the file completely or not at all. It does not write a file whose content is the
+// same.
 func Write(path string, l *plan.Lock) error {
 	b, err := Marshal(l)
 	if err != nil {
@@ -137,7 +137,7 @@ func Write(path string, l *plan.Lock) error {
 	return nil
 }
 
-// clone copies the lists, so that sorting them changes nobody's order.
+// clone copies the lists, so that sorting does not change the caller's.
 func clone(l *plan.Lock) *plan.Lock {
 	c := *l
 	c.Debian, c.Images = slices.Clone(l.Debian), slices.Clone(l.Images)

@@ -25,7 +25,7 @@ func (u Use) String() string {
 	return u.Base + " with " + strings.Join(u.Packages, ", ")
 }
 
-// Uses are the bases of the images for the platforms. One on scratch is none.
+// Uses returns the bases of the images for the platforms, without scratch.
 func Uses(images []plan.Image, platforms []plan.Platform) []Use {
 	var uses []Use
 	for _, img := range images {
@@ -40,9 +40,9 @@ func Uses(images []plan.Image, platforms []plan.Platform) []Use {
 	return uses
 }
 
-// Select returns the part of a lock that the uses need, which makes a plan the same
-// whatever else is locked; nil where there are none. suite is the Debian release. What
-// is not pinned is an ErrMissing, also where l is nil.
+// Select returns the part of a lock that the uses need, so that the plan does not depend on other
+// entries; nil if there are none. suite is the Debian release. A missing pin is an ErrMissing,
+// also if l is nil.
 func Select(l *plan.Lock, suite string, uses []Use) (*plan.Lock, error) {
 	if len(uses) == 0 {
 		return nil, nil

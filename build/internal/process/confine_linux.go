@@ -36,7 +36,8 @@ func onThread(f func()) {
 // kernel has no Landlock, confine does nothing.
 func confine() error {
 	abi, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
-	if errno == unix.ENOSYS || errno == unix.EOPNOTSUPP || errno == unix.EPERM { // not available, or filtered by a container
+	// It is not in the kernel, it is switched off, or a container's filter refuses it.
+	if errno == unix.ENOSYS || errno == unix.EOPNOTSUPP || errno == unix.EPERM {
 		return nil
 	}
 	if errno != 0 {

@@ -1,11 +1,11 @@
-// Package sandbox runs a program so that it reads only what it is told, writes only into
-// folders that it is told, reaches no network, and sees no other process. It uses what
-// Linux gives to every user: Landlock, namespaces and seccomp. A machine may refuse each
-// of them: Probe finds out, by a child that tries what is forbidden.
+// Package sandbox runs a program so that it reads only allowed files, writes only into allowed
+// folders, has no network, and sees no other process. It uses what Linux offers to every user:
+// Landlock, namespaces and seccomp. A machine may refuse each of them: Probe finds out, by a
+// child that tries the forbidden operations.
 //
-// A program enters in two steps. The parent starts a child with Command, in new
-// namespaces. The child, which is this same program, calls Enter before anything else;
-// that applies Landlock and seccomp, and executes the program proper.
+// A program starts in two steps. The parent starts a child with Command, in new namespaces. The
+// child, which is this same program, first calls Enter, which applies Landlock and seccomp and
+// executes the actual program.
 package sandbox
 
 import (
@@ -14,39 +14,38 @@ import (
 	"fmt"
 )
 
-// Mechanism is one of the means, by its name.
+// Mechanism is the name of one mechanism.
 type Mechanism string
 
 // The mechanisms.
 const (
-	// Files is Landlock: no file is read or written but those of the Rules.
+	// Files is Landlock: only files of the Rules are read or written.
 	Files Mechanism = "Landlock"
-	// Network is a network namespace: no address is reachable, not even of this machine.
+	// Network is a network namespace: no address is reachable, not even on this machine.
 	Network Mechanism = "network namespace"
-	// Processes and IPC are namespaces: no other process, and none of its shared memory
-	// and message queues, is visible.
+	// Processes and IPC are namespaces: other processes, their shared memory and their message
+	// queues are not visible.
 	Processes Mechanism = "pid namespace"
 	IPC       Mechanism = "ipc namespace"
-	// Calls is seccomp: no socket is opened, which also keeps it from the sockets in the
-	// file system, such as a container engine's, and no key is asked of the kernel.
+	// Calls is seccomp: no socket can be opened, so sockets in the file system, such as a
+	// container engine's, cannot be used either, and the kernel's keys cannot be read.
 	Calls Mechanism = "seccomp"
 )
 
-// All are the mechanisms in the order in which they are shown.
+// All are the mechanisms in the order for display.
 var All = []Mechanism{Files, Network, Processes, IPC, Calls}
 
-// Rules are what is left to the program: absolute paths. Those that are not there do not
-// count.
+// Rules are the allowed absolute paths. Missing ones are ignored.
 type Rules struct {
-	// Read are files and folders that are read and executed. Write are folders, and
-	// devices, that are written as well.
+	// Read are files and folders that may be read and executed. Write are folders and devices
+	// that may also be written.
 	Read, Write []string
 }
 
-// ErrUnsupported is the error of a mechanism that this system or this architecture lacks.
+// ErrUnsupported is the error of a mechanism that this system or architecture does not have.
 var ErrUnsupported = errors.New("this system does not have it")
 
-// Refusal is a mechanism that this machine does not give.
+// Refusal is a mechanism that this machine refuses.
 type Refusal struct {
 	Mechanism Mechanism
 	Reason    error
@@ -54,8 +53,8 @@ type Refusal struct {
 
 func (r Refusal) String() string { return fmt.Sprintf("%s: %v", r.Mechanism, r.Reason) }
 
-// Probe asks of each mechanism whether it holds: try runs a child under that mechanism
-// alone, which returns an error where it was not held back (see Trial).
+// Probe tests each mechanism: try runs a child under only that mechanism, and returns an error if
+// the child was not restricted (see Trial).
 func Probe(ctx context.Context, try func(context.Context, Mechanism) error) (held []Mechanism, refused []Refusal, err error) {
 	for _, m := range All {
 		if err := try(ctx, m); err != nil {

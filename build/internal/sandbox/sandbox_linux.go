@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// System are the folders and files that compilers and other programs of the system need.
-// None of them has a secret of the user's: of /etc, only what the C library reads.
+// System returns the folders and files that compilers and other programs of the system need. None
+// of them has a secret of the user: of /etc, it has only the files that the C library reads.
 func System() Rules {
 	return Rules{
 		Read: []string{
@@ -28,7 +28,7 @@ func System() Rules {
 	}
 }
 
-// Rights of Landlock. A program makes no devices, sockets and pipes with a name.
+// Rights of Landlock. A program cannot make devices, sockets and named pipes.
 const (
 	readFile = ll.AccessFSExecute | ll.AccessFSReadFile
 	read     = readFile | ll.AccessFSReadDir
@@ -69,7 +69,7 @@ func ruleset(rules Rules) (*os.File, error) {
 	if err := errors.Join(add(rules.Read, readFile, read), add(rules.Write, readFile|write, change)); err != nil {
 		return nil, err
 	}
-	// What a newer kernel can refuse besides (devices' ioctls, signals, sockets), it does.
+	// Further restrictions of newer kernels (devices' ioctls, signals, sockets) are used, too.
 	fd, _, err := landlock.V9.BestEffort().NewRulesetFD(all...)
 	if err != nil {
 		return nil, err
@@ -82,16 +82,16 @@ func ruleset(rules Rules) (*os.File, error) {
 
 // Entry says which mechanisms Enter applies.
 type Entry struct {
-	// Ruleset is the descriptor of a Landlock ruleset; 0 for none.
+	// Ruleset is the file descriptor of a Landlock ruleset; 0 for none.
 	Ruleset int
 	Calls   bool
 }
 
 var flags = map[Mechanism]uintptr{Network: unix.CLONE_NEWNET, Processes: unix.CLONE_NEWPID, IPC: unix.CLONE_NEWIPC}
 
-// Command prepares a child that has not started for the mechanisms: it gets namespaces
-// and a session of its own, and the descriptor of a ruleset. The function that is
-// returned releases what this took in the parent, once the child has started.
+// Command prepares a child for the mechanisms before it is started: it gets namespaces and a
+// separate session, and the file descriptor of a ruleset. The returned function releases the
+// parent's resources after the child has started.
 func Command(cmd *exec.Cmd, rules Rules, mechanisms []Mechanism) (Entry, func(), error) {
 	entry := Entry{Calls: slices.Contains(mechanisms, Calls)}
 	release := func() {}
@@ -99,8 +99,8 @@ func Command(cmd *exec.Cmd, rules Rules, mechanisms []Mechanism) (Entry, func(),
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
 	}
 	attr := cmd.SysProcAttr
-	attr.Setsid, attr.Setpgid = true, false // no terminal to write into
-	attr.Pdeathsig = unix.SIGKILL           // the first process of a pid namespace heeds no other
+	attr.Setsid, attr.Setpgid = true, false // no terminal to write to
+	attr.Pdeathsig = unix.SIGKILL           // the first process of a pid namespace ignores other signals
 	for _, m := range mechanisms {
 		attr.Cloneflags |= flags[m]
 	}
@@ -122,10 +122,10 @@ func Command(cmd *exec.Cmd, rules Rules, mechanisms []Mechanism) (Entry, func(),
 	return entry, release, nil
 }
 
-// Enter applies what the entry names to this process, and executes a program in its
-// place. It returns only if that fails.
+// Enter applies the mechanisms of the entry to this process, and executes a program in its place.
+// It returns only if that fails.
 func Enter(entry Entry, args, env []string) error {
-	// The thread that calls exec is the one that is left.
+	// The thread that calls exec is the one that remains.
 	runtime.LockOSThread()
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("enter the sandbox: no new privileges: %w", err)
@@ -139,7 +139,7 @@ func Enter(entry Entry, args, env []string) error {
 			return fmt.Errorf("enter the sandbox: Landlock: %w", err)
 		}
 	}
-	// No descriptor that somebody left open for this process goes on.
+	// File descriptors that were left open for this process are not inherited.
 	if err := unix.CloseRange(3, ^uint(0), unix.CLOSE_RANGE_CLOEXEC); err != nil && !errors.Is(err, unix.ENOSYS) {
 		return fmt.Errorf("enter the sandbox: close what is open: %w", err)
 	}

@@ -9,8 +9,8 @@ import (
 // System are the folders and files that programs of the system need.
 func System() Rules { return Rules{} }
 
-// Command prepares a child for the mechanisms; the function that is returned releases
-// what that took, once the child has started.
+// Command prepares a child for the mechanisms; the returned function releases the resources after
+// the child has started.
 func Command(_ *exec.Cmd, _ Rules, mechanisms []Mechanism) (Entry, func(), error) {
 	if len(mechanisms) > 0 {
 		return Entry{}, func() {}, ErrUnsupported

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// call is a system call that is refused: always, or where an argument has one of these
-// bits in its lower half.
+// call is a refused system call: always, or if an argument has one of these bits in its lower
+// half.
 type call struct {
 	number uint32
 	errno  unix.Errno
@@ -16,8 +16,8 @@ type call struct {
 	bits   uint32
 }
 
-// forbidden are the system calls that open a socket, by io_uring as well, ask for keys of
-// the kernel, or look into another process.
+// forbidden are the system calls that open a socket, also through io_uring, access the kernel's
+// keys, or access another process.
 var forbidden = refuse(unix.EACCES, unix.SYS_SOCKET, unix.SYS_IO_URING_SETUP, unix.SYS_ADD_KEY, unix.SYS_REQUEST_KEY, unix.SYS_KEYCTL,
 	unix.SYS_PTRACE, unix.SYS_PROCESS_VM_READV, unix.SYS_PROCESS_VM_WRITEV, unix.SYS_PIDFD_GETFD, unix.SYS_BPF, unix.SYS_PERF_EVENT_OPEN)
 
@@ -29,9 +29,8 @@ func refuse(errno unix.Errno, numbers ...uint32) []call {
 	return all
 }
 
-// architectures are those whose numbers of system calls are known to be complete: none
-// of them opens sockets by another call. A program for another one, such as a 32-bit
-// program, gets no system call at all.
+// architectures are those for which the list of system calls is complete: no other call opens
+// sockets. A program for another one, such as a 32-bit program, can make no system call.
 var architectures = map[string]uint32{
 	"amd64": unix.AUDIT_ARCH_X86_64, "arm64": unix.AUDIT_ARCH_AARCH64, "riscv64": unix.AUDIT_ARCH_RISCV64, "loong64": unix.AUDIT_ARCH_LOONGARCH64,
 }
@@ -43,7 +42,7 @@ const (
 	offsetArgs   = 16
 )
 
-// forbid makes these system calls fail in this thread, and in what it starts.
+// forbid makes these system calls fail in this thread, and in the processes that it starts.
 func forbid(calls []call) error {
 	arch, ok := architectures[runtime.GOARCH]
 	if !ok {
@@ -52,7 +51,7 @@ func forbid(calls []call) error {
 	load := func(offset uint32) unix.SockFilter {
 		return unix.SockFilter{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: offset}
 	}
-	// jump goes on at the next but `no` instructions if the test fails.
+	// jump skips `no` instructions if the test fails.
 	jump := func(test uint16, k uint32, yes, no uint8) unix.SockFilter {
 		return unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_K | test, K: k, Jt: yes, Jf: no}
 	}
@@ -62,7 +61,7 @@ func forbid(calls []call) error {
 		load(offsetArch), jump(unix.BPF_JEQ, arch, 1, 0), fail(unix.EPERM),
 		load(offsetNumber),
 	}
-	if runtime.GOARCH == "amd64" { // the x32 ABI has numbers of its own
+	if runtime.GOARCH == "amd64" { // the x32 ABI has other numbers
 		program = append(program, jump(unix.BPF_JGE, 0x40000000, 0, 1), fail(unix.EPERM))
 	}
 	for _, c := range calls {

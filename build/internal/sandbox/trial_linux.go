@@ -12,10 +12,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Trial is what a child tries under one mechanism, and must not achieve.
+// Trial has the operations that a child tries under one mechanism; all must fail.
 type Trial struct {
 	Mechanism Mechanism
-	// File is a file outside of the rules, in a folder outside of them.
+	// File is a file outside of the rules, also its folder.
 	File string
 	// Address is that of a server on this machine.
 	Address string
@@ -27,7 +27,7 @@ type Trial struct {
 
 var namespaces = map[Mechanism]string{Network: "net", Processes: "pid", IPC: "ipc"}
 
-// NewTrial prepares one, with a file in a folder that the rules do not name.
+// NewTrial returns a Trial, with a file in a folder that the rules do not include.
 func NewTrial(dir string, m Mechanism) (*Trial, error) {
 	t := &Trial{Mechanism: m, File: filepath.Join(dir, "secret"), Namespaces: map[string]string{}}
 	var err error
@@ -57,7 +57,7 @@ func (t *Trial) Close() error {
 	return t.server.Close()
 }
 
-// Run tries what the mechanism forbids. It returns nil if all of that failed.
+// Run tries the operations that the mechanism forbids. It returns nil if all of them failed.
 func (t *Trial) Run() error {
 	switch t.Mechanism {
 	case Files:

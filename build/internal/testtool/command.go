@@ -33,8 +33,8 @@ func commandWithin(t testing.TB, limit time.Duration, program string, args ...st
 	return cmd
 }
 
-// Limit is how long a test waits for anything outside of its own process. It is shorter
-// than go test's limit of 10 minutes, which does not say what a test waited for.
+// Limit is how long a test waits for another process. It is shorter than go test's limit of 10
+// minutes, which does not say what a test waited for.
 func Limit() time.Duration {
 	if Asked() {
 		return 15 * time.Minute
@@ -42,8 +42,8 @@ func Limit() time.Duration {
 	return 4 * time.Minute
 }
 
-// Output is Command for where there is no test, such as TestMain: it returns what a program
-// writes to its standard output. env is added to this process's environment.
+// Output is Command outside of a test, such as in TestMain: it returns a program's standard
+// output. env is added to this process's environment.
 func Output(dir string, env []string, program string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeoutCause(context.Background(), Limit(), fmt.Errorf("no result after %v", Limit()))
 	defer cancel()

@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-// Asked reports whether THIMBLE_REQUIRE=1 asks for the tests that need more than Go and
-// git: a container engine, root, Debian's mirror, other people's programs, or minutes.
-// Without it they are skipped on every machine, whatever is installed there, so that
-// "go test ./..." does the same everywhere.
+// Asked reports whether THIMBLE_REQUIRE=1 is set. It enables the tests that need more than Go and
+// git: a container engine, root, Debian's mirror, other programs, or minutes. Without it they are
+// skipped on every machine, regardless of the installed programs, so that "go test ./..." does
+// the same everywhere.
 func Asked() bool { return os.Getenv("THIMBLE_REQUIRE") == "1" }
 
-// OnRequest skips a test unless THIMBLE_REQUIRE=1 asks for it. what says what the test
-// needs, for the list of skipped tests.
+// OnRequest skips a test unless THIMBLE_REQUIRE=1 is set. what says what the test needs, for the
+// list of skipped tests.
 func OnRequest(t testing.TB, what string) {
 	t.Helper()
 	if !Asked() {
@@ -33,7 +33,7 @@ func NotShort(t testing.TB) {
 	}
 }
 
-// Part is OnRequest for a part of a test: it reports whether the part is asked for.
+// Part is OnRequest for a part of a test: it reports whether the part should run.
 func Part(t testing.TB, what string) bool {
 	if !Asked() {
 		leftOut.add(t.Name(), what)
@@ -42,8 +42,8 @@ func Part(t testing.TB, what string) bool {
 	return Asked()
 }
 
-// Require is OnRequest for what may be missing. Where the test is asked for and present is
-// false, the test fails.
+// Require is OnRequest for a requirement that may be missing. If the test is enabled and present
+// is false, the test fails.
 func Require(t testing.TB, present bool, what string) {
 	t.Helper()
 	OnRequest(t, what)

@@ -14,25 +14,24 @@ import (
 	"testing"
 )
 
-// Skipped is a test that was not run, or not in full, because THIMBLE_REQUIRE=1 did not
-// ask for it.
+// Skipped is a test that was not run, or not completely, because THIMBLE_REQUIRE=1 was not set.
 type Skipped struct {
 	Test string // such as TestLock/arm64
 	Need string // what it needs
 }
 
-// record is a file in the user's cache with the skipped tests of one package, a line of
-// JSON each. It stays when the test ends: the go command does not run a test whose result
-// it has in its cache, and the record of the last run still says what that result lacks.
-// The file is outside of the module, because the go command keeps no result of a test that
-// writes into it. An empty name records nothing.
+// record is a file in the user's cache with the skipped tests of one package, one JSON object a
+// line. It stays when the test ends: the go command does not run a test again if it has a cached
+// result, and the record of the last run still says what that result lacks. The file is outside
+// of the module, because the go command caches no result of a test that writes into the module.
+// An empty name records nothing.
 type record string
 
 // leftOut is this process's record.
 var leftOut = begin()
 
-// begin removes what an earlier run has recorded. Only a run of the whole package by the
-// go command records.
+// begin removes the records of an earlier run. Only a run of the whole package by the go command
+// records.
 func begin() record {
 	if !testing.Testing() || Asked() || !whole(os.Args[1:]) {
 		return ""
@@ -51,8 +50,8 @@ func begin() record {
 	return record(file)
 }
 
-// whole reports whether a test program was started by the go command to run all tests:
-// tests start their own program as well.
+// whole reports whether the go command started a test program to run all tests: tests also start
+// their own program.
 func whole(args []string) bool {
 	called := false
 	for _, a := range args {
@@ -71,7 +70,7 @@ func whole(args []string) bool {
 	return called
 }
 
-// recordOf is the record of the package in a folder.
+// recordOf returns the record of the package in a folder.
 func recordOf(dir string) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -80,7 +79,7 @@ func recordOf(dir string) (string, error) {
 	return filepath.Join(cache, "thimble-test-tools", "skipped", fmt.Sprintf("%x", sha256.Sum256([]byte(dir)))), nil
 }
 
-// add records a test. A record that cannot be written is no reason to fail a test.
+// add records a test. It ignores errors: they are no reason to fail a test.
 func (r record) add(test, need string) {
 	if r == "" {
 		return
@@ -100,8 +99,8 @@ func (r record) add(test, need string) {
 	_ = f.Close()
 }
 
-// SkippedIn returns the tests that the last run of the package in a folder has skipped,
-// sorted and each once.
+// SkippedIn returns the tests that the last run of the package in a folder skipped, sorted and
+// without repetitions.
 func SkippedIn(dir string) ([]Skipped, error) {
 	file, err := recordOf(dir)
 	if err != nil {

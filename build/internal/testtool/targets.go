@@ -17,10 +17,10 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// Targets returns a program with the kit's targets: testdata/magefile, compiled. root is
-// the repository's folder. All tests and runs share one program for the same content: it
-// is in a folder of the user's cache that is named for the content of everything it is
-// compiled from, and only one process compiles it.
+// Targets returns a program with the kit's targets: testdata/magefile, compiled. root is the
+// repository's folder. All tests and runs share one program for the same content: it is in a
+// folder of the user's cache, named by a hash of all its inputs, and only one process compiles
+// it.
 func Targets(ctx context.Context, root string) (string, error) {
 	key, err := targetsKey(ctx, root)
 	if err != nil {
@@ -58,7 +58,7 @@ func Targets(ctx context.Context, root string) (string, error) {
 	return program, os.Rename(unfinished, program)
 }
 
-// removeOld removes programs that nobody has used for a day.
+// removeOld removes programs that were not used for a day.
 func removeOld(all string) error {
 	entries, err := os.ReadDir(all)
 	if err != nil {
@@ -80,9 +80,9 @@ func removeOld(all string) error {
 	return nil
 }
 
-// targetsKey is a hash of all that the program with the targets depends on: the files of
-// the kit except for its tests, the versions of the modules, the go command and its
-// settings, and the state of the repository, which the go command writes into programs.
+// targetsKey returns a hash of all inputs of the program with the targets: the files of the kit
+// except for its tests, the versions of the modules, the go command and its settings, and the
+// state of the repository, which the go command writes into programs.
 func targetsKey(ctx context.Context, root string) (string, error) {
 	h := sha256.New()
 	for _, c := range [][]string{
@@ -129,10 +129,10 @@ func hashFile(w io.Writer, name string) error {
 	return err
 }
 
-// buildLimit is how long a program may take that tests build.
+// buildLimit is the maximum time for building a program for tests.
 const buildLimit = 30 * time.Minute
 
-// waitFor takes a lock that another process has while it builds.
+// waitFor takes a lock, and waits while another process holds it to build.
 func waitFor(ctx context.Context, lock *flock.Flock) error {
 	ctx, cancel := context.WithTimeout(ctx, buildLimit)
 	defer cancel()
@@ -142,7 +142,7 @@ func waitFor(ctx context.Context, lock *flock.Flock) error {
 	return nil
 }
 
-// command runs a program in a folder, and returns what it prints. After limit it is ended.
+// command runs a program in a folder, and returns its output. It is killed after limit.
 func command(ctx context.Context, limit time.Duration, dir, program string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no result after %v", limit))
 	defer cancel()

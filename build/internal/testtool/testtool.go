@@ -1,6 +1,6 @@
-// Package testtool builds programs of other modules for tests: stock clients and real
-// servers, each once, into a folder of the user's cache that all tests share. It takes
-// a package and a version, and gives the program's path. It never touches a go.mod.
+// Package testtool builds programs of other modules for tests: stock clients and real servers,
+// each once, into a folder of the user's cache that all tests share. It takes a package and a
+// version, and returns the program's path. It never changes a go.mod.
 package testtool
 
 import (
@@ -23,8 +23,8 @@ import (
 
 var major = regexp.MustCompile(`/v[0-9]+$`)
 
-// Build builds a command of another module, unless it is there already. toolchain is
-// the Go toolchain that it needs; empty is the present one.
+// Build builds a command of another module, unless it is already built. toolchain is the required
+// Go toolchain; empty means the current one.
 func Build(pkg, version, toolchain string) (string, error) {
 	return once(pkg, version, func(dir, _ string) error {
 		_, err := run(dir, toolchain, "install", pkg+"@"+version)
@@ -32,8 +32,8 @@ func Build(pkg, version, toolchain string) (string, error) {
 	})
 }
 
-// BuildReplaced is Build for a module with replace directives, which go install refuses:
-// the command is built in the module's own folder of the module cache.
+// BuildReplaced is Build for a module with replace directives, which go install refuses: it
+// builds the command in the module's folder of the module cache.
 func BuildReplaced(module, version, command, toolchain string) (string, error) {
 	return once(module+"/"+command, version, func(_, file string) error {
 		dir, err := Module(module, version)
@@ -44,7 +44,7 @@ func BuildReplaced(module, version, command, toolchain string) (string, error) {
 	})
 }
 
-// Module gives the folder of a module in the module cache, with what is not compiled.
+// Module returns the folder of a module in the module cache, for files that are not compiled.
 func Module(module, version string) (string, error) {
 	out, err := run("", "", "mod", "download", "-json", module+"@"+version)
 	if err != nil {
@@ -57,7 +57,7 @@ func Module(module, version string) (string, error) {
 	return downloaded.Dir, nil
 }
 
-// once gives the path of a command, and builds it where it is not there.
+// once returns the path of a command, and builds it if it is missing.
 func once(pkg, version string, build func(dir, file string) error) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -85,7 +85,7 @@ func once(pkg, version string, build func(dir, file string) error) (string, erro
 	return file, build(dir, file)
 }
 
-// run calls the go command in a folder, and gives what it prints.
+// run runs the go command in a folder, and returns its output.
 func run(dir, toolchain string, args ...string) ([]byte, error) {
 	ctx, cancel := context.WithTimeoutCause(context.Background(), buildLimit, fmt.Errorf("no result after %v", buildLimit))
 	defer cancel()

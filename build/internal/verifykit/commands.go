@@ -7,8 +7,8 @@ import (
 	"github.com/thimble-build/thimble/build/internal/attest"
 )
 
-// commands verify every image's index, in every kind, and the checksums. A line that
-// begins with # says what cannot be verified so.
+// commands verify the index of every image, with every kind of statement, and the checksums. A
+// line that begins with # says what cannot be verified this way.
 func (r Release) commands() []string {
 	var all []string
 	subject := func(form attest.Form, where, of string) {
@@ -53,8 +53,8 @@ func (r Release) commands() []string {
 	return all
 }
 
-// verifiedForm is the form that cosign looks at: in a registry bundles, where there are
-// any, and in a layout tags only.
+// verifiedForm is the form that cosign reads: in a registry bundles, if there are any, and in a
+// layout only tags.
 func (r Release) verifiedForm() attest.Form {
 	if r.writes(attest.Bundles) && (len(r.Images) > 0 || !r.writes(attest.Tags)) {
 		return attest.Bundles
@@ -62,7 +62,7 @@ func (r Release) verifiedForm() attest.Form {
 	return attest.Tags
 }
 
-// cosignVersions are those that can verify all of this release.
+// cosignVersions are the versions that can verify all of this release.
 func (r Release) cosignVersions() string {
 	if r.keyless() && r.verifiedForm() == attest.Tags {
 		return "3"
@@ -70,8 +70,8 @@ func (r Release) cosignVersions() string {
 	return "2.6 or 3"
 }
 
-// trustFlags say whose signature is expected, stored in a form. Both versions of cosign
-// want a trusted root as soon as there is a bundle.
+// trustFlags name the expected signer of signatures stored in a form. Both versions of cosign
+// require a trusted root as soon as there is a bundle.
 func (r Release) trustFlags(form attest.Form) []string {
 	flags := []string{"--key cosign.pub"}
 	logged, stamped := r.Trust.RequireLog, r.Trust.RequireTimestamp
@@ -93,5 +93,5 @@ func (r Release) trustFlags(form attest.Form) []string {
 	return flags
 }
 
-// quoted is a word for a shell.
+// quoted returns a word quoted for a shell.
 func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

@@ -13,9 +13,9 @@ import (
 // object is a mapping of YAML, whose keys are sorted when it is written.
 type object = map[string]any
 
-// policies are those of two admission controllers, by the name of their files: each
-// admits these images, in any version, only with this signer's signature and provenance.
-// What a controller cannot verify has no policy.
+// policies are those of two admission controllers, by file name: each admits these images, in any
+// version, only with this signer's signature and provenance. There is no policy if a controller
+// cannot verify the release.
 func (r Release) policies() object {
 	all := object{}
 	if len(r.Images) == 0 {
@@ -33,9 +33,8 @@ func (r Release) policies() object {
 	return all
 }
 
-// policyControllerForm is the form in which policy-controller 0.13 can verify this
-// release, if there is one. It reads no bundle of a key, and none with an entry of a
-// Rekor log of version 2.
+// policyControllerForm is the form in which policy-controller 0.13 can verify this release, if
+// there is one. It reads no bundle of a key, and none with an entry of a Rekor log of version 2.
 func (r Release) policyControllerForm() attest.Form {
 	unread := slices.ContainsFunc(r.Logs, func(l plan.TransparencyLog) bool { return l.Version == 2 })
 	switch {
@@ -49,8 +48,8 @@ func (r Release) policyControllerForm() attest.Form {
 	return ""
 }
 
-// globs are the images that a policy is about: any tag and any digest of these
-// repositories, and no other repository whose name begins like theirs.
+// globs are the images of a policy: any tag and any digest of exactly these repositories, not of
+// repositories whose names only begin with these.
 func (r Release) globs() []string {
 	var globs []string
 	for _, i := range r.Images {

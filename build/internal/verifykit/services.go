@@ -23,7 +23,7 @@ func newAuthority(url string, chain ...*x509.Certificate) authority {
 			a.organization = strings.Join(c.Subject.Organization, " ")
 		}
 	}
-	// policy-controller wants both.
+	// policy-controller requires both.
 	if a.name == "" {
 		a.name = url
 	}
@@ -45,7 +45,7 @@ func (r Release) certificateAuthorities() (all []authority) {
 	return all
 }
 
-// timestampAuthorities are those that the release has used, if it has used any.
+// timestampAuthorities are those that the release has used, if any.
 func (r Release) timestampAuthorities() (all []authority) {
 	if r.Trust.TrustedRoot == nil || len(r.TimestampAuthorities) == 0 {
 		return nil
@@ -61,7 +61,7 @@ func (r Release) timestampAuthorities() (all []authority) {
 // transparencyLog is a log of a trusted root; key is in PEM.
 type transparencyLog struct{ url, key string }
 
-// logs are those that the release has used, if it has used any.
+// logs are those that the release has used, if any.
 func (r Release) logs() []transparencyLog {
 	if r.Trust.TrustedRoot == nil || len(r.Logs) == 0 {
 		return nil

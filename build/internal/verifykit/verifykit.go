@@ -1,7 +1,7 @@
-// Package verifykit writes what a deployer gets to verify a release with: a script of stock
+// Package verifykit writes the files with which a deployer verifies a release: a script of stock
 // cosign's commands, the keys that they need, and policies for two admission controllers of
-// Kubernetes. It takes what is known of the release and gives the files of one folder. It reads
-// nothing, asks nobody, and verifies nothing itself.
+// Kubernetes. It takes the facts about the release and returns the files of one folder. It reads
+// nothing, uses no network, and verifies nothing itself.
 package verifykit
 
 import (
@@ -15,22 +15,22 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// Release is what a deployer verifies.
+// Release describes the release to verify.
 type Release struct {
 	// Version is the release's, Module the path of the service's module.
 	Version, Module string
-	// Images are in registries. Without any, Layouts are the names of the images whose layouts
-	// lie in the folder oci beside that of the files.
+	// Images are in registries. If there are none, Layouts are the names of the images whose
+	// layouts are in the folder oci next to the kit's folder.
 	Images  []Image
 	Layouts []string
-	// Archives says that the folder archives beside that of the files has archives and their
+	// Archives says that the folder archives, next to the kit's folder, has archives and their
 	// signed checksums.
 	Archives bool
 
-	// Trust is in the signer, Forms are those in which the signatures are stored.
+	// Trust is the expected signer, Forms are the forms in which the signatures are stored.
 	Trust attest.Trust
 	Forms []attest.Form
-	// TrustedRoot is the content of Sigstore's trusted_root.json; empty where there is none.
+	// TrustedRoot is the content of Sigstore's trusted_root.json; empty if there is none.
 	TrustedRoot []byte
 	// Logs, TimestampAuthorities and Fulcio are the services that the signer has used.
 	Logs                 []plan.TransparencyLog
@@ -47,16 +47,16 @@ type Image struct {
 	PlainHTTP bool
 }
 
-// Kit is what verifies a release.
+// Kit has the files that verify a release.
 type Kit struct {
 	// Files are the files' contents by their names. Paths in them are relative to their folder.
 	Files map[string][]byte
-	// Commands are those that verify.sh runs.
+	// Commands are the commands of verify.sh.
 	Commands []string
 }
 
-// emptyRoot is a trusted root of nobody, for clients that want one even where a key is
-// all that counts.
+// emptyRoot is a trusted root without authorities, for clients that require one even if only a
+// key is used.
 const emptyRoot = `{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1"}` + "\n"
 
 // Make returns the kit of a release.
@@ -87,5 +87,5 @@ func Make(r Release) (Kit, error) {
 // writes says whether signatures are stored in a form.
 func (r Release) writes(form attest.Form) bool { return slices.Contains(r.Forms, form) }
 
-// keyless says that an identity has signed.
+// keyless says whether an identity has signed.
 func (r Release) keyless() bool { return len(r.Trust.Identities) > 0 }
