@@ -1,6 +1,6 @@
-// Package archive writes release archives, the checksums of what is released, and
-// the notes of a release. It takes files and commits and gives bytes that depend on
-// nothing else: no user, no time of today, no number of processors.
+// Package archive writes release archives, the checksums of released files, and the notes of a
+// release. It takes files and commits and returns bytes that depend on nothing else: no user, no
+// current time, no number of processors.
 package archive
 
 import (
@@ -21,14 +21,14 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// LicensesFile is the name of the entry with the licence texts of what a binary links.
+// LicensesFile is the name of the entry with the licence texts of the modules in a binary.
 const LicensesFile = "THIRD_PARTY_LICENSES"
 
 // Entry is one regular file of an archive.
 type Entry struct {
 	// Name is relative to the archive's folder, with slashes.
 	Name string
-	// Executable gives mode 0755, else 0644.
+	// Executable sets mode 0755, otherwise it is 0644.
 	Executable bool
 	// Data is the content, unless Open opens one of Size bytes.
 	Data []byte
@@ -36,17 +36,16 @@ type Entry struct {
 	Open func() (io.ReadCloser, error)
 }
 
-// Input is what goes into an archive.
+// Input is the content of an archive.
 type Input struct {
-	// Folder holds everything that is in the archive, so that unpacking it leaves
-	// one folder.
+	// Folder contains all entries, so that unpacking the archive makes one folder.
 	Folder  string
 	Entries []Entry
 	// Modified is the time of every entry, to the second.
 	Modified time.Time
 }
 
-// Name is what an archive for a platform is called, without its extension:
+// Name returns the name of an archive for a platform, without its extension:
 // "api_1.2.3_linux_arm_v7". A "v" before the version is left out.
 func Name(image, version string, p plan.Platform) string {
 	if len(version) > 1 && version[0] == 'v' && version[1] >= '0' && version[1] <= '9' {
@@ -55,8 +54,7 @@ func Name(image, version string, p plan.Platform) string {
 	return image + "_" + version + "_" + p.Key()
 }
 
-// Extension is that of the archive that users of a system expect: ".zip" for
-// windows, and ".tar.gz".
+// Extension returns the usual extension for a system: ".zip" for windows, otherwise ".tar.gz".
 func Extension(os string) string {
 	if os == "windows" {
 		return ".zip"
@@ -99,8 +97,7 @@ func TarGz(ctx context.Context, w io.Writer, in Input) (err error) {
 	return errors.Join(err, z.Close())
 }
 
-// each copies the entries in the order of their names, after begin has made place
-// for them.
+// each copies the entries in the order of their names; begin is called before each of them.
 func each(ctx context.Context, in Input, begin func(e Entry, size int64) (io.Writer, error)) error {
 	entries := slices.SortedFunc(slices.Values(in.Entries), func(a, b Entry) int { return cmp.Compare(a.Name, b.Name) })
 	for i, e := range entries {

@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// Checksums is a file that `sha256sum -c` reads: a line for each name with its
-// SHA-256 in hexadecimal digits, sorted by name.
+// Checksums returns a file for `sha256sum -c`: a line for each name with its SHA-256 in hex,
+// sorted by name.
 func Checksums(sha256 map[string]string) []byte {
 	var b bytes.Buffer
 	for _, name := range slices.Sorted(maps.Keys(sha256)) {

@@ -10,14 +10,14 @@ import (
 
 // Commit is one line of the notes.
 type Commit struct {
-	// Hash is the full one, Subject the message's first line.
+	// Hash is the full hash, Subject the message's first line.
 	Hash, Subject string
 }
 
-// Release is what the notes are about.
+// Release is the content of the notes.
 type Release struct {
 	Version string
-	// Previous is the tag that the commits follow; empty for the first release.
+	// Previous is the tag before the commits; empty for the first release.
 	Previous string
 	// Source is the repository's URL; empty if unknown.
 	Source string
@@ -25,8 +25,8 @@ type Release struct {
 	Commits []Commit
 }
 
-// Notes is the release's notes in Markdown: each commit with a link to it, if the
-// repository is on a host that shows commits below /commit/.
+// Notes returns the release's notes in Markdown: each commit with a link to it, if the repository
+// is on a host that shows commits below /commit/.
 func Notes(r Release) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "# %s\n\n", plaintext.Markdown(r.Version))
@@ -56,7 +56,7 @@ func Notes(r Release) []byte {
 	return b.Bytes()
 }
 
-// target is a URL as the target of a link, which no character in it can end.
+// target returns a URL as the target of a link; no character in it can end the link.
 func target(url string) string {
 	return strings.NewReplacer("(", "%28", ")", "%29", "<", "%3C", ">", "%3E", " ", "%20", `\`, "%5C").Replace(plaintext.Line(url))
 }

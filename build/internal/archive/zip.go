@@ -13,8 +13,8 @@ import (
 	fast "github.com/klauspost/compress/flate"
 )
 
-// Zip writes a zip file. Its times are in UTC and in the DOS format alone, which
-// begins in 1980 and has steps of two seconds.
+// Zip writes a zip file. Its times are in UTC and only in the DOS format, which begins in 1980
+// and has steps of two seconds.
 func Zip(ctx context.Context, w io.Writer, in Input) (err error) {
 	defer func() {
 		if err != nil {
@@ -36,7 +36,7 @@ func Zip(ctx context.Context, w io.Writer, in Input) (err error) {
 	return errors.Join(err, z.Close())
 }
 
-// dos is a time in the MS-DOS format of a zip file (APPNOTE 4.4.6).
+// dos returns a time in the MS-DOS format of a zip file (APPNOTE 4.4.6).
 func dos(t time.Time) (date, clock uint16) {
 	t = t.UTC()
 	if first := time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC); t.Before(first) {

@@ -1,5 +1,5 @@
-// Package artifact has the types that travel from what makes images to what releases them. They
-// are complete when they are made, and are not changed afterwards. It has no functions.
+// Package artifact has the types that are passed from building images to releasing them. They are
+// complete when they are made, and are not changed afterwards. It has no functions.
 package artifact
 
 import (
@@ -18,8 +18,9 @@ type Index struct {
 	V1         v1.ImageIndex
 }
 
-// Described is an image for one platform, as it is described and signed. It is plain data:
-// written as JSON and read again, by another process perhaps, it gives the same statements.
+// Described is an image for one platform, with the facts for its documents and signatures. It is
+// plain data: encoded as JSON and decoded again, even by another process, it gives the same
+// statements.
 type Described struct {
 	// Image is the image's name.
 	Image string
@@ -29,7 +30,7 @@ type Described struct {
 	Binary string
 	// SPDX and CycloneDX are the SBOMs.
 	SPDX, CycloneDX []byte
-	// Contents are what the SBOMs and the provenance are made of, without the executable's
-	// digests and the assets.
+	// Contents are the inputs of the SBOMs and the provenance, without the executable's digests
+	// and the assets.
 	Contents describe.Input
 }

@@ -1,9 +1,9 @@
-// Package atomicfile writes a file completely or not at all: a reader sees what
-// was there before or all of the new content, whatever happens to the writer.
+// Package atomicfile writes a file completely or not at all: a reader sees the old content or all
+// of the new content, even if the writer fails.
 //
-// The content goes to a temporary file in the same folder, which is then renamed.
-// That holds against a failure or the death of the process. Only what WriteSynced writes
-// survives a loss of power as well: nothing else is synced to the disk.
+// The content goes to a temporary file in the same folder, which is then renamed. This protects
+// against errors and the end of the process. Only WriteSynced also protects against a loss of
+// power: the other functions sync nothing to the disk.
 package atomicfile
 
 import (
@@ -17,13 +17,12 @@ import (
 	"strconv"
 )
 
-// TempPrefix begins the name of every temporary file. One that is left behind
-// belonged to a process that was killed; whoever owns the folder may remove it.
+// TempPrefix is the prefix of every temporary file. A remaining one belonged to a process that
+// was killed; the owner of the folder may remove it.
 const TempPrefix = ".tmp-"
 
-// Write replaces the file at path with data. The permissions are perm before the
-// umask, also where the file was there before. On an error the file is as it was
-// and no temporary file is left.
+// Write replaces the file at path with data. The permissions are perm before the umask, even if
+// the file existed. On an error the file is unchanged and no temporary file remains.
 func Write(path string, data []byte, perm fs.FileMode) error {
 	return WriteFunc(path, perm, func(w io.Writer) error {
 		_, err := w.Write(data)
@@ -31,8 +30,8 @@ func Write(path string, data []byte, perm fs.FileMode) error {
 	})
 }
 
-// WriteSynced is Write, and the data are on the disk before the file is replaced: after a
-// loss of power the file is as it was, or has all of the new content.
+// WriteSynced is Write, but syncs the data to the disk before it replaces the file: after a loss
+// of power the file is unchanged, or has all of the new content.
 func WriteSynced(path string, data []byte, perm fs.FileMode) error {
 	return wrap(path, writeFile(path, perm, func(f *os.File) error {
 		if _, err := f.Write(data); err != nil {
@@ -42,8 +41,8 @@ func WriteSynced(path string, data []byte, perm fs.FileMode) error {
 	}))
 }
 
-// WriteFunc is Write for content that write produces. An error of write is
-// returned wrapped, and the file is then as it was.
+// WriteFunc is Write for content that write produces. An error of write is returned wrapped, and
+// the file is then unchanged.
 func WriteFunc(path string, perm fs.FileMode, write func(io.Writer) error) error {
 	return wrap(path, writeFile(path, perm, func(f *os.File) error { return write(f) }))
 }
@@ -81,8 +80,8 @@ func writeFile(path string, perm fs.FileMode, write func(*os.File) error) error 
 	return nil
 }
 
-// cause drops the operation and the temporary name from an error, since nobody
-// but this package has heard of that name.
+// cause removes the operation and the temporary name from an error, since only this package knows
+// that name.
 func cause(err error, temp string) error {
 	var pathErr *fs.PathError
 	if errors.As(err, &pathErr) && pathErr.Path == temp {

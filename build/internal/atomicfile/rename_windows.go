@@ -10,9 +10,8 @@ import (
 // errSharingViolation is ERROR_SHARING_VIOLATION of the Windows API.
 const errSharingViolation syscall.Errno = 32
 
-// Rename is os.Rename, which replaces a file that is there. On Windows it tries
-// again for a short while when another program holds one of the two files: virus
-// scanners and indexers open whatever has just been written.
+// Rename is os.Rename, which replaces an existing file. On Windows it retries for a short while
+// if another program has one of the two files open: virus scanners and indexers open new files.
 func Rename(from, to string) error {
 	const patience = 2 * time.Second
 	pause := time.Millisecond

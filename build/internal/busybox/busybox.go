@@ -1,5 +1,5 @@
-// Package busybox reads off a busybox executable which commands it answers to, on any
-// machine: a busybox for another architecture cannot be asked.
+// Package busybox finds the commands in a busybox executable without running it, because it may
+// be for another architecture.
 package busybox
 
 import (
@@ -15,9 +15,9 @@ const Package = "busybox-static"
 
 var name = regexp.MustCompile(`^[a-z0-9][a-z0-9._+-]*$`)
 
-// Applets returns what "busybox --list" would print, sorted. An applet's name is looked up
-// in a table of strings (applet_names of include/applet_tables.h), which is sorted, begins
-// with "[" and "[[" and ends with an empty name.
+// Applets returns the output of "busybox --list", sorted. It reads the names from a table of
+// strings (applet_names of include/applet_tables.h), which is sorted, begins with "[" and "[["
+// and ends with an empty name.
 func Applets(executable []byte) ([]string, error) {
 	fail := func(format string, args ...any) ([]string, error) {
 		return nil, fmt.Errorf("read the commands of busybox: %w", fmt.Errorf(format, args...))

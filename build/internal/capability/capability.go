@@ -1,6 +1,5 @@
-// Package capability reads the names of Linux capabilities and writes the extended
-// attribute by which a file gives them to whoever runs it (capabilities(7), "File
-// capabilities").
+// Package capability parses the names of Linux capabilities and encodes the extended attribute by
+// which a file grants them to the process that runs it (capabilities(7), "File capabilities").
 package capability
 
 import (
@@ -13,7 +12,7 @@ import (
 // XAttr is the name of the extended attribute.
 const XAttr = "security.capability"
 
-// names are those of linux/capability.h; a capability's number is its place.
+// names are those of linux/capability.h; a capability's number is its index.
 var names = []string{
 	"cap_chown", "cap_dac_override", "cap_dac_read_search", "cap_fowner", "cap_fsetid",
 	"cap_kill", "cap_setgid", "cap_setuid", "cap_setpcap", "cap_linux_immutable",
@@ -26,9 +25,9 @@ var names = []string{
 	"cap_checkpoint_restore",
 }
 
-// Names returns capabilities as libcap writes them, in the kernel's order and each
-// once. "NET_BIND_SERVICE", as container engines write it, is cap_net_bind_service.
-// The error names one that does not exist.
+// Names returns capabilities as libcap writes them, in the kernel's order and without
+// repetitions. "NET_BIND_SERVICE", as container engines write it, is cap_net_bind_service. The
+// error names an unknown one.
 func Names(list []string) ([]string, error) {
 	set, err := parse(list)
 	if err != nil {
@@ -43,9 +42,9 @@ func Names(list []string) ([]string, error) {
 	return all, nil
 }
 
-// Encode returns the value of XAttr that makes the capabilities permitted and
-// effective (setcap NAME=ep): struct vfs_cap_data of revision 2, the one that names no
-// user namespace. No capabilities give no value.
+// Encode returns the value of XAttr that makes the capabilities permitted and effective (setcap
+// NAME=ep): struct vfs_cap_data of revision 2, the one without a user namespace. The value is
+// empty for no capabilities.
 func Encode(list []string) ([]byte, error) {
 	const revision2, effective = 0x02000000, 0x000001
 	set, err := parse(list)
@@ -54,7 +53,7 @@ func Encode(list []string) ([]byte, error) {
 	}
 	var b []byte
 	for _, word := range []uint32{revision2 | effective, uint32(set), 0, uint32(set >> 32), 0} {
-		b = binary.LittleEndian.AppendUint32(b, word) // permitted and inheritable, by halves
+		b = binary.LittleEndian.AppendUint32(b, word) // permitted and inheritable, in halves
 	}
 	return b, nil
 }

@@ -1,6 +1,6 @@
-// Package cgroup says how much memory this process may have: in a container, that of
-// its control group and not the machine's. It reads files of Linux and changes nothing.
-// (The Go runtime does the same for processors, since Go 1.25.)
+// Package cgroup finds out how much memory this process may use: in a container, the limit of its
+// control group and not the machine's memory. It reads files of Linux and changes nothing. (The
+// Go runtime does the same for processors, since Go 1.25.)
 package cgroup
 
 import (
@@ -15,10 +15,9 @@ import (
 	"strings"
 )
 
-// MemoryLimit is the lowest limit in bytes of the control groups that the process is in
-// and of those around them, of version 2 and version 1. root is the root of the file
-// system, such as os.DirFS("/"). It is 0 where there is no limit, and where there are no
-// control groups at all.
+// MemoryLimit returns the lowest limit, in bytes, of the process's control groups and their
+// parents, of version 2 and version 1. root is the root of the file system, such as
+// os.DirFS("/"). It is 0 if there is no limit, or no control group.
 func MemoryLimit(root fs.FS) (int64, error) {
 	groups, err := fs.ReadFile(root, "proc/self/cgroup")
 	if errors.Is(err, fs.ErrNotExist) {
@@ -60,14 +59,14 @@ func MemoryLimit(root fs.FS) (int64, error) {
 			}
 		}
 	}
-	// Version 1 says "no limit" with the largest number of whole pages.
+	// The value for "no limit" in version 1 is the largest number of whole pages.
 	if limit >= math.MaxInt64-1<<20 {
 		return 0, nil
 	}
 	return limit, nil
 }
 
-// mounted finds where a hierarchy is mounted, and the group's folder below that.
+// mounted finds the mount point of a hierarchy, and the group's folder below it.
 func mounted(mountinfo []byte, controllers, group string) (mount, below string, ok bool) {
 	scanner := bufio.NewScanner(bytes.NewReader(mountinfo))
 	for scanner.Scan() {
@@ -80,8 +79,8 @@ func mounted(mountinfo []byte, controllers, group string) (mount, below string, 
 		if controllers == "" && tail[0] != "cgroup2" || controllers != "" && (tail[0] != "cgroup" || !contains(tail[2], "memory")) {
 			continue
 		}
-		// In a container the group's path may be that of the host, of which only the
-		// part below root is mounted.
+		// In a container the group's path may be that of the host, where only the part below root
+		// is mounted.
 		below = "/"
 		if rest, inside := strings.CutPrefix(group, strings.TrimSuffix(head[3], "/")); inside && (rest == "" || rest[0] == '/') {
 			below = path.Join("/", rest)
@@ -91,7 +90,7 @@ func mounted(mountinfo []byte, controllers, group string) (mount, below string, 
 	return "", "", false
 }
 
-// read reads a limit; the largest number where there is none.
+// read reads a limit; the largest number if there is none.
 func read(root fs.FS, name string) (int64, error) {
 	b, err := fs.ReadFile(root, name)
 	text := strings.TrimSpace(string(b))

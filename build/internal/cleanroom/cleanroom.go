@@ -1,6 +1,6 @@
-// Package cleanroom is the process that builds in a clean room: Reproduce and Rebuild of
-// package build start a program anew, in which [Enter] does what they ask of it. It makes
-// images with package build, in its own environment, and changes nothing outside of the room.
+// Package cleanroom is the process that builds in a clean room: Reproduce and Rebuild of package
+// build start a program again, and [Enter] does their work in it. It makes images with package
+// build, in a separate environment, and changes nothing outside of the room.
 package cleanroom
 
 import (
@@ -10,14 +10,14 @@ import (
 	"github.com/thimble-build/thimble/build/internal/reproduce"
 )
 
-// Asked says whether this process was started to build in a clean room: a program that is to
-// be one calls Enter then, before anything else, and ends.
+// Asked says whether this process was started to build in a clean room. A program that supports
+// it then first calls Enter, and ends.
 func Asked() bool {
 	_, ok := reproduce.Asked()
 	return ok
 }
 
-// Enter does what is asked of this process.
+// Enter does the work that the parent process asks for.
 func Enter(ctx context.Context) error {
 	job, _ := reproduce.Asked()
 	return reproduce.Enter(ctx, job, image)

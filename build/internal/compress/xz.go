@@ -16,21 +16,20 @@ import (
 )
 
 const (
-	// maxDictionary bounds the dictionary of a block of xz, in bytes: no preset of xz takes
-	// more.
+	// maxDictionary bounds the dictionary of a block of xz, in bytes: no preset of xz needs more.
 	maxDictionary = 64 << 20
-	// maxDictionaries bounds those of all blocks together, since each is allocated anew; a
-	// small one counts as minDictionary. Blocks of xz -9 with so much in all have 12 GiB of
-	// content.
+	// maxDictionaries bounds the dictionaries of all blocks together, in bytes, since each is
+	// allocated again; a small one counts as minDictionary. Blocks of xz -9 with this total have
+	// 12 GiB of content.
 	maxDictionaries = 4 << 30
 	minDictionary   = 512 << 10
 )
 
-// NewXZReader reads xz of anybody's (the .xz file format 1.2.0): all its streams and
-// blocks, with LZMA2 as their only filter. LZMA2 is decoded by ulikunitz/xz. The container
-// is read here, because each block says how much memory it wants, and that library takes
-// it without a limit; nor can a check before the library find all the headers that it sees,
-// since it does not skip what a chunk leaves unread.
+// NewXZReader reads xz, which need not be trusted (the .xz file format 1.2.0): all its streams
+// and blocks, with LZMA2 as the only filter. ulikunitz/xz decodes LZMA2. The container is read
+// here, because each block says how much memory it needs, and that library allocates it without a
+// limit. A check before the library cannot find all the headers that it reads, since the library
+// does not skip the unread data of a chunk.
 func NewXZReader(r io.Reader) (io.Reader, error) {
 	x := &xzReader{in: &xzInput{b: bufio.NewReaderSize(r, 64<<10)}}
 	if err := x.stream(); err != nil {
@@ -51,9 +50,9 @@ type xzReader struct {
 	content    io.Reader // of the block; nil between blocks
 	sum        hash.Hash // of the content
 	header     int64     // bytes of the block's header
-	began      int64     // where its data begin
+	began      int64     // the offset of its data
 	unpacked   int64     // bytes of content so far
-	packedIs   int64     // what the header says; -1 for nothing
+	packedIs   int64     // from the header; -1 if it is not there
 	unpackedIs int64
 }
 
@@ -83,7 +82,7 @@ func (x *xzReader) Read(p []byte) (int, error) {
 	return 0, x.err
 }
 
-// xzError leaves io.EOF and io.ErrUnexpectedEOF as they are.
+// xzError returns io.EOF and io.ErrUnexpectedEOF unchanged.
 func xzError(err error) error {
 	if err == nil || err == io.EOF || err == io.ErrUnexpectedEOF {
 		return err
@@ -119,7 +118,7 @@ func (x *xzReader) stream() error {
 	return errors.New("its check is of no known kind")
 }
 
-// next opens the next block, or returns io.EOF behind the last stream.
+// next opens the next block, or returns io.EOF after the last stream.
 func (x *xzReader) next() error {
 	size, err := x.in.ReadByte()
 	if err != nil {
@@ -152,7 +151,7 @@ func unexpected(err error) error {
 	return err
 }
 
-// block reads a block's header (3.1), of which the first byte is size.
+// block reads a block's header (3.1); size is its first byte.
 func (x *xzReader) block(size byte) error {
 	x.header = (int64(size) + 1) * 4
 	rest, err := x.in.take(int(x.header) - 1)
@@ -176,7 +175,7 @@ func (x *xzReader) block(size byte) error {
 			}
 		}
 	}
-	// The filters: LZMA2 alone, its properties one byte (5.3.1).
+	// The filters: only LZMA2, with one byte of properties (5.3.1).
 	if flags&0x3f != 0 || len(fields) < 3 || fields[0] != 0x21 || fields[1] != 1 || len(bytes.Trim(fields[3:], "\x00")) > 0 {
 		return errors.New("a block has another filter than LZMA2")
 	}
@@ -193,7 +192,7 @@ func (x *xzReader) block(size byte) error {
 	return err
 }
 
-// end reads what follows the data of a block (3.3, 3.4).
+// end reads the fields after the data of a block (3.3, 3.4).
 func (x *xzReader) end() error {
 	packed := x.in.n - x.began
 	if x.packedIs >= 0 && packed != x.packedIs || x.unpackedIs >= 0 && x.unpacked != x.unpackedIs {
@@ -214,8 +213,7 @@ func (x *xzReader) end() error {
 	return nil
 }
 
-// index reads the list of blocks (4), whose first byte is read, and the stream's footer
-// (2.1.2).
+// index reads the list of blocks (4), after its first byte, and the stream's footer (2.1.2).
 func (x *xzReader) index() error {
 	began := x.in.n - 1
 	sum := crc32.NewIEEE()
@@ -262,7 +260,7 @@ func (x *xzReader) index() error {
 	return nil
 }
 
-// xzInput counts what is read, and reads no byte too many.
+// xzInput counts the bytes that are read, and reads none too many.
 type xzInput struct {
 	b    *bufio.Reader
 	n    int64
@@ -283,7 +281,7 @@ func (i *xzInput) ReadByte() (byte, error) {
 	return c, err
 }
 
-// take reads so many bytes: few.
+// take reads n bytes; n is small.
 func (i *xzInput) take(n int) ([]byte, error) {
 	b := make([]byte, n)
 	_, err := io.ReadFull(i, b)
@@ -308,7 +306,7 @@ func (i *xzInput) number() (int64, error) {
 	}
 }
 
-// number decodes one, and gives what follows it.
+// number decodes a number, and returns the bytes after it.
 func number(b []byte) (int64, []byte, error) {
 	var v int64
 	for i := range min(len(b), 9) {
@@ -320,7 +318,7 @@ func number(b []byte) (int64, []byte, error) {
 	return 0, nil, errors.New("it has a broken number")
 }
 
-// blockList is the sizes of blocks, in order, in a few bytes.
+// blockList represents the sizes of blocks, in order, in a few bytes.
 type blockList struct {
 	count int64
 	hash  hash.Hash
@@ -333,7 +331,7 @@ func (l *blockList) add(unpadded, content int64) {
 	_ = binary.Write(l.hash, binary.LittleEndian, [2]int64{unpadded, content}) // a hash takes all
 }
 
-// reversed is a CRC in the order of bytes that xz has.
+// reversed is a CRC in the byte order of xz.
 type reversed struct{ hash.Hash }
 
 func (r reversed) Sum(b []byte) []byte {
@@ -344,7 +342,7 @@ func (r reversed) Sum(b []byte) []byte {
 	return b
 }
 
-// noCheck is the hash of a stream that has none.
+// noCheck is the hash of a stream without a check.
 type noCheck struct{}
 
 func (noCheck) Write(p []byte) (int, error) { return len(p), nil }

@@ -1,9 +1,8 @@
-// Package credentials finds the login for a repository in the files of Docker and of
-// Podman, and asks the credential helpers that they name. It takes an environment and
-// gives a keychain for go-containerregistry; it writes nothing and changes no file.
+// Package credentials finds the login for a repository in the files of Docker and Podman, and
+// runs the credential helpers that they name. It takes an environment and returns a keychain for
+// go-containerregistry; it writes no file.
 //
-// The places are asked in this order, and the first that has a login for the repository
-// counts:
+// The places are checked in this order, and the first login for the repository is used:
 //
 //	DOCKER_AUTH_CONFIG                        the content of a file
 //	REGISTRY_AUTH_FILE                        a file
@@ -12,10 +11,10 @@
 //	XDG_CONFIG_HOME/containers/auth.json      or ~/.config/containers/auth.json
 //	~/.docker/config.json, ~/.dockercfg       if DOCKER_CONFIG is not set
 //
-// In a file the entry with the longest name counts that is the repository, or one of the
-// namespaces before it, or the registry (containers-auth.json(5)). A helper that
-// "credHelpers" names for the registry is asked before, the one of "credsStore" after
-// the namespaces and before the registry's own entry, which it stands for.
+// In a file, the entry with the longest matching name is used: the repository, one of its parent
+// namespaces, or the registry (containers-auth.json(5)). The helper that "credHelpers" names for
+// the registry is asked first. The one of "credsStore" is asked after the namespaces, in place of
+// the registry's entry.
 package credentials
 
 import (
@@ -37,15 +36,15 @@ type Keychain struct {
 	LookupEnv func(name string) (string, bool)
 }
 
-// Login is what was found for a repository. It is an authn.Authenticator.
+// Login is the login found for a repository. It is an authn.Authenticator.
 type Login struct {
 	authn.AuthConfig
-	// Missing says what should have had a login and is not there, such as a helper that is
-	// not installed. It is for the error of a registry that refuses us.
+	// Missing names a missing source of a login, such as a helper that is not installed. It is
+	// used in the error if the registry refuses access.
 	Missing []string
 }
 
-// Authorization is the login for go-containerregistry; without one it is anonymous.
+// Authorization returns the login for go-containerregistry, or anonymous access.
 func (l *Login) Authorization() (*authn.AuthConfig, error) { return &l.AuthConfig, nil }
 
 // Resolve is ResolveContext without a context.
@@ -53,9 +52,10 @@ func (k Keychain) Resolve(of authn.Resource) (authn.Authenticator, error) {
 	return k.ResolveContext(context.Background(), of)
 }
 
-// ResolveContext finds the login for a repository or a registry; ctx ends a helper. Where
-// there is none, the [Login] is empty, which is anonymous. A file that cannot be read, and
-// a helper that fails, are errors; one that may not be read is [Login.Missing]. Nothing that a helper wrote is in them.
+// ResolveContext finds the login for a repository or a registry; ctx cancels a helper. If there
+// is none, the [Login] is empty, which means anonymous access. A file that cannot be parsed, and
+// a helper that fails, are errors; a file without read permission is [Login.Missing]. Errors
+// contain no output of a helper.
 func (k Keychain) ResolveContext(ctx context.Context, of authn.Resource) (authn.Authenticator, error) {
 	login := &Login{}
 	for _, p := range k.places() {
@@ -66,7 +66,7 @@ func (k Keychain) ResolveContext(ctx context.Context, of authn.Resource) (authn.
 			}
 			continue
 		}
-		if errors.Is(err, fs.ErrPermission) { // such as one that root wrote
+		if errors.Is(err, fs.ErrPermission) { // such as a file of root
 			login.Missing = append(login.Missing, err.Error())
 			continue
 		}
@@ -88,7 +88,7 @@ func (k Keychain) ResolveContext(ctx context.Context, of authn.Resource) (authn.
 	return login, nil
 }
 
-// place is where logins may be.
+// place is a possible location of logins.
 type place struct {
 	path    string
 	content string // instead of a path
@@ -103,7 +103,7 @@ func (p place) String() string {
 	return p.path
 }
 
-// places are all in their order.
+// places returns all places in order.
 func (k Keychain) places() []place {
 	env := func(name string) string {
 		if k.LookupEnv == nil {

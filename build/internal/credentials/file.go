@@ -27,14 +27,14 @@ func parse(content []byte, legacy bool) (*file, error) {
 		to = &f.Auths
 	}
 	if err := json.Unmarshal(content, to); err != nil {
-		// The error's text may have a piece of the content.
+		// The error's text may contain a part of the content.
 		return nil, errors.New("is no configuration in JSON")
 	}
 	return f, nil
 }
 
-// find finds the login for a repository or registry; nil where there is none. missing is
-// the helper that should have been asked and is not installed.
+// find finds the login for a repository or registry; nil if there is none. missing is the
+// required helper if it is not installed.
 func (f *file) find(ctx context.Context, of authn.Resource) (found *authn.AuthConfig, missing string, err error) {
 	host := canonical(of.RegistryStr())
 	entries := f.entries(host, repositoryOf(of))
@@ -60,8 +60,8 @@ func (f *file) find(ctx context.Context, of authn.Resource) (found *authn.AuthCo
 	return found, missing, err
 }
 
-// first is the first entry that has a login. Docker leaves empty ones behind where a
-// helper has it.
+// first returns the first entry that has a login. Docker leaves empty entries for logins in a
+// helper.
 func (f *file) first(entries []entry) (*authn.AuthConfig, error) {
 	for _, e := range entries {
 		var c authn.AuthConfig
@@ -75,14 +75,14 @@ func (f *file) first(entries []entry) (*authn.AuthConfig, error) {
 	return nil, nil
 }
 
-// entry is a key of auths that a login may be under.
+// entry is a key of auths that may have the login.
 type entry struct {
 	key, path string
 	exact     bool // written without scheme and slash
 }
 
-// entries are those for a repository, the longest first; of two that mean the same, the
-// one that is written without a scheme, then by the alphabet.
+// entries returns those for a repository, the longest first; of two with the same meaning, first
+// the one without a scheme, then in alphabetical order.
 func (f *file) entries(host, repository string) []entry {
 	var all []entry
 	for key := range f.Auths {
@@ -99,8 +99,8 @@ func (f *file) entries(host, repository string) []entry {
 		if canonical(name) != host {
 			continue
 		}
-		// Docker writes https://index.docker.io/v1/ for the registry, and knows no namespaces:
-		// whatever follows a host in .dockercfg, or v1 and v2 in a URL, is an API's.
+		// Docker writes https://index.docker.io/v1/ for the registry, and has no namespaces: the
+		// path after a host in .dockercfg, or v1 and v2 in a URL, belongs to the API.
 		if f.place.legacy || !e.exact && (rest == "v1" || rest == "v2") {
 			rest = ""
 		}
@@ -122,7 +122,7 @@ func (f *file) entries(host, repository string) []entry {
 	return all
 }
 
-// helper is the one that credHelpers names for a registry.
+// helper returns the helper that credHelpers names for a registry.
 func (f *file) helper(host string) string {
 	var keys []string
 	for key := range f.Helpers {
@@ -137,7 +137,7 @@ func (f *file) helper(host string) string {
 	return f.Helpers[slices.Min(keys)]
 }
 
-// canonical is the one name of a registry that has several.
+// canonical returns one name for a registry that has several.
 func canonical(host string) string {
 	host = strings.ToLower(host)
 	switch host {
@@ -149,7 +149,7 @@ func canonical(host string) string {
 
 const dockerHub = "docker.io"
 
-// repositoryOf is the path of a repository, without its registry.
+// repositoryOf returns the path of a repository, without its registry.
 func repositoryOf(of authn.Resource) string {
 	path, _ := strings.CutPrefix(of.String(), of.RegistryStr())
 	return strings.Trim(path, "/")

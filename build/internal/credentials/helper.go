@@ -14,11 +14,11 @@ import (
 	"github.com/google/go-containerregistry/pkg/authn"
 )
 
-// helperLimit is how long a helper may take: it may ask a user to unlock a key ring.
+// helperLimit is the maximum time for a helper: it may ask a user to unlock a key ring.
 const helperLimit = 2 * time.Minute
 
-// ask asks the credential helper docker-credential-<name> for a registry's login; nil
-// where it has none. missing is the program's name where it is not installed.
+// ask runs the credential helper docker-credential-<name> for a registry's login; nil if it has
+// none. missing is the program's name if it is not installed.
 func ask(ctx context.Context, name, host string) (found *authn.AuthConfig, missing string, err error) {
 	program := "docker-credential-" + name
 	if strings.ContainsAny(name, `/\`) {
@@ -48,7 +48,7 @@ func ask(ctx context.Context, name, host string) (found *authn.AuthConfig, missi
 	case limited.Err() != nil:
 		err = context.Cause(limited)
 	case run.err != nil:
-		err = run.err // and nothing of what it wrote
+		err = run.err // without any of its output
 	case err != nil:
 		err = errors.New("its answer makes no sense")
 	}
@@ -64,8 +64,8 @@ func ask(ctx context.Context, name, host string) (found *authn.AuthConfig, missi
 	return &authn.AuthConfig{Username: got.Username, Password: got.Secret}, "", nil
 }
 
-// helperProgram is a helper's process. What it writes to its standard error may be a
-// secret, and is shown nowhere.
+// helperProgram is a helper's process. Its standard error may contain a secret, and is never
+// shown.
 type helperProgram struct {
 	*exec.Cmd
 	err error

@@ -1,14 +1,13 @@
-// Package delve builds the debugger that debug images hold. It takes a repository and a
-// platform, and gives a static dlv of the version that the repository's own tools pin, and
-// what is linked into it. It decides nothing about images.
+// Package delve builds the debugger for debug images. It takes a repository and a platform, and
+// returns a static dlv of the version that the repository pins as a tool, and the modules linked
+// into it. It decides nothing about images.
 //
 // The version is that of a tool line,
 //
 //	tool github.com/go-delve/delve/cmd/dlv
 //
-// in magefiles/go.mod, or in the go.mod of the working folder where there are no
-// magefiles with one. So go.sum covers everything that is compiled, and the service's own
-// module graph never sees it.
+// in magefiles/go.mod, or in the go.mod of the working folder if magefiles has none. So go.sum
+// covers all compiled code, and the service's module graph does not contain it.
 package delve
 
 import (
@@ -42,7 +41,7 @@ var ErrUnsupported = errors.New("delve does not support the platform")
 // ErrNotPinned is the cause of an error of Find when no go.mod has the tool line.
 var ErrNotPinned = errors.New("no version is pinned")
 
-// Source is where dlv is built from.
+// Source is the source of dlv.
 type Source struct {
 	// Version of delve, such as "v1.27.2".
 	Version string
@@ -51,8 +50,8 @@ type Source struct {
 	plan *plan.Plan
 }
 
-// Find looks in workdir for the go.mod with the tool line. env is the user's environment, and
-// more what the go command sees besides while it fetches.
+// Find finds the go.mod with the tool line in workdir. env is the user's environment; the go
+// command gets the variables in more, too, while it fetches.
 func Find(ctx context.Context, workdir string, env []string, more ...string) (*Source, error) {
 	for _, name := range []string{filepath.Join("magefiles", "go.mod"), "go.mod"} {
 		b, err := os.ReadFile(filepath.Join(workdir, name))
@@ -96,9 +95,8 @@ func open(ctx context.Context, dir string, env, more []string) (*Source, error) 
 	}}, nil
 }
 
-// Check finds out whether delve has a port to the platform, without compiling: where it has
-// none, its package native has a file of another name's package instead, for the compiler
-// to stumble over.
+// Check finds out whether delve supports the platform, without compiling: if not, its package
+// native has a file of a package with another name, which makes the compiler fail.
 func (s *Source) Check(ctx context.Context, platform plan.Platform) error {
 	err := process.Run(ctx, s.Go.Command(platform.Env(), "list", "-mod="+s.plan.Toolchain.Mod, "-f={{.Name}}", Module+"/pkg/proc/native"))
 	if failed := new(process.Error); errors.As(err, &failed) && strings.Contains(failed.Stderr, "_is_not_supported_by_delve") {
@@ -110,13 +108,13 @@ func (s *Source) Check(ctx context.Context, platform plan.Platform) error {
 	return nil
 }
 
-// Path is where Build leaves dlv.
+// Path returns the path where Build writes dlv.
 func (s *Source) Path(platform plan.Platform, dir string) string {
 	return compile.Path(dir, s.plan.Images[0], platform)
 }
 
-// Build compiles dlv for the platform, below dir, and proves that it is static. A file that
-// is up to date is left alone.
+// Build compiles dlv for the platform, below dir, and checks that it is static. It does not write
+// a file that is up to date.
 func (s *Source) Build(ctx context.Context, platform plan.Platform, dir string) (info *debug.BuildInfo, err error) {
 	img := s.plan.Images[0]
 	if err := compile.Build(ctx, s.Go, s.plan, platform, s.plan.Images, dir); err != nil {

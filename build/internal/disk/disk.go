@@ -1,5 +1,5 @@
-// Package disk says how much room there is: what a folder takes, and what is free on
-// its file system. It changes nothing.
+// Package disk measures disk space: the size of a folder, and the free space of its file system.
+// It changes nothing.
 package disk
 
 import (
@@ -11,9 +11,9 @@ import (
 // errEnough ends a walk.
 var errEnough = errors.New("enough was counted")
 
-// Size is the sum of the sizes in bytes of the files below a folder. Of more than most
-// files the first that are found are counted, and complete is false. What vanishes
-// meanwhile, or cannot be read, does not count.
+// Size returns the total size, in bytes, of the files below a folder. If there are more than most
+// files, it counts only the first ones and complete is false. Files that disappear meanwhile, or
+// cannot be read, do not count.
 func Size(dir string, most int) (size int64, complete bool, err error) {
 	files := 0
 	err = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
@@ -40,7 +40,7 @@ func Size(dir string, most int) (size int64, complete bool, err error) {
 	return size, true, err
 }
 
-// Existing is the folder itself, or the innermost one around it that exists.
+// Existing returns the folder, or its nearest parent that exists.
 func Existing(dir string) string {
 	for {
 		if _, err := filepath.EvalSymlinks(dir); err == nil || dir == filepath.Dir(dir) {

@@ -8,8 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Free is how many bytes this user can still write to the file system of an existing
-// folder.
+// Free returns how many bytes this user can still write to the file system of an existing folder.
 func Free(dir string) (int64, error) {
 	var s unix.Statfs_t
 	if err := unix.Statfs(dir, &s); err != nil {

@@ -6,8 +6,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// Free is how many bytes this user can still write to the file system of an existing
-// folder.
+// Free returns how many bytes this user can still write to the file system of an existing folder.
 func Free(dir string) (int64, error) {
 	path, err := windows.UTF16PtrFromString(dir)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package doctor looks at everything that the targets use on this machine, and says how to
-// fix what fails. It changes nothing but what [Examine] says.
+// Package doctor checks everything that the targets use on this machine, and says how to fix
+// failures. It changes nothing except as documented at [Examine].
 package doctor
 
 import (
@@ -30,36 +30,35 @@ import (
 
 // Finding is one line of a Diagnosis.
 type Finding struct {
-	// Check is what was looked at: "go", "git", "registry" and so on.
+	// Check names the check: "go", "git", "registry" and so on.
 	Check string `json:"check"`
 	State State  `json:"state"`
-	// Detail is what was found, Fix the command or the step that fixes it.
+	// Detail is the result, Fix the command or the step that fixes it.
 	Detail string `json:"detail"`
 	Fix    string `json:"fix,omitempty"`
 }
 
-// State is how a check ended.
+// State is the outcome of a check.
 type State string
 
-// A check that failed stops some target that is set up; a note stops none.
+// A failed check stops a target that is set up; a note stops none.
 const (
 	Fine   State = "ok"
 	Noted  State = "note"
 	Failed State = "failed"
 )
 
-// Examine looks at everything that the targets use: Go, git, the module, the container
-// engine, the registries, the signing key or identity, clock, caches, disk and memory.
-// It writes nothing but a file in each cache folder, which it removes, and what
-// registry.Capabilities says. What is not set up is no failure. The error is that of
-// ctx; everything else is a finding.
+// Examine checks everything that the targets use: Go, git, the module, the container engine, the
+// registries, the signing key or identity, clock, caches, disk and memory. It writes only a file
+// in each cache folder, which it removes, and what registry.Capabilities documents. Something
+// that is not set up is not a failure. The error is that of ctx; everything else is a finding.
 func Examine(ctx context.Context, s *session.Session) ([]Finding, error) {
 	d := &examination{Session: s}
 	settings := ok("settings", "understood")
 	if len(s.Notices) > 0 {
 		settings = Finding{Check: "settings", State: Noted, Detail: strings.Join(s.Notices, "; ")}
 	}
-	// The module says which repositories there are, and the go command where caches are.
+	// The module names the repositories, and the go command the cache folders.
 	golang := d.golang(ctx)
 	module := d.module(ctx)
 	checks := []func(context.Context) []Finding{d.git, d.engine, d.registries, d.signing, d.protection, d.caches, d.space}
@@ -78,7 +77,7 @@ func Examine(ctx context.Context, s *session.Session) ([]Finding, error) {
 	return slices.Concat([]Finding{settings, golang}, module, slices.Concat(found...)), nil
 }
 
-// examination is what the later checks take from the earlier ones.
+// examination has the results of earlier checks that later ones need.
 type examination struct {
 	*session.Session
 	gocmd    *gocmd.Go         // nil without one
@@ -87,7 +86,7 @@ type examination struct {
 
 func ok(check, detail string) Finding { return Finding{Check: check, State: Fine, Detail: detail} }
 
-// failed splits an error into what is wrong and the way out, which comes after "; ".
+// failed splits an error into the problem and the fix, which follows "; ".
 func failed(check string, err error, fix string) Finding {
 	detail := err.Error()
 	if before, after, found := strings.Cut(detail, "; "); found && fix == "" && !strings.Contains(detail, "\n") {
@@ -105,7 +104,7 @@ func (d *examination) golang(ctx context.Context) Finding {
 	return ok("go", d.gocmd.Version+" in "+d.gocmd.Root)
 }
 
-// module resolves the plan, and looks for modules that are not here.
+// module resolves the plan, and looks for modules that are not downloaded.
 func (d *examination) module(ctx context.Context) []Finding {
 	if d.gocmd == nil {
 		return nil
@@ -183,9 +182,9 @@ func (d *examination) engine(ctx context.Context) []Finding {
 	return []Finding{ok("engine", engine.Name+" "+engine.Version)}
 }
 
-// caches are the folders that make the next run fast.
+// caches checks the folders that make the next run fast.
 func (d *examination) caches(context.Context) []Finding {
-	const most = 100_000 // files that are counted
+	const most = 100_000 // maximum number of files that are counted
 	type folder struct{ name, dir, fix string }
 	folders := []folder{{"cache", d.Cache, "set XDG_CACHE_HOME to a folder that can be written"}}
 	if d.gocmd != nil {
@@ -199,7 +198,7 @@ func (d *examination) caches(context.Context) []Finding {
 		g.Go(func() error {
 			if err := writable(f.dir); err != nil {
 				found[i] = failed(f.name, fmt.Errorf("%s cannot be written: %w", f.dir, err), f.fix)
-				if f.name == "GOMODCACHE" { // enough, as long as everything is in it
+				if f.name == "GOMODCACHE" { // enough if it contains everything
 					found[i].State = Noted
 				}
 				return nil
@@ -221,7 +220,7 @@ func (d *examination) caches(context.Context) []Finding {
 	return found
 }
 
-// writable makes a file in the folder, or in the one in which it would be made.
+// writable makes a file in the folder, or in the nearest parent that exists.
 func writable(dir string) error {
 	f, err := os.CreateTemp(disk.Existing(dir), ".thimble-doctor-*")
 	if err != nil {
@@ -233,13 +232,13 @@ func writable(dir string) error {
 	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
-// What a run needs free: some binaries, their layers, and the go command's work.
+// The space that a run needs: some binaries, their layers, and the go command's work.
 const (
 	leastSpace = 512 << 20
 	goodSpace  = 2 << 30
 )
 
-// space is that of the disk, for all that is written, and of memory.
+// space checks the disk space for all output, and the memory.
 func (d *examination) space(context.Context) []Finding {
 	var found []Finding
 	for _, f := range []struct{ name, dir string }{{"dist", d.Dist}, {"cache", d.Cache}, {"temporary files", d.temporary()}} {
@@ -257,7 +256,7 @@ func (d *examination) space(context.Context) []Finding {
 		if !slices.ContainsFunc(found, func(other Finding) bool {
 			before, _, _ := strings.Cut(other.Detail, " free for ")
 			now, _, _ := strings.Cut(finding.Detail, " free for ")
-			return before == now // the same file system, as a rule
+			return before == now // usually the same file system
 		}) {
 			found = append(found, finding)
 		}
@@ -293,7 +292,7 @@ func megabytes(n int64) string {
 	return fmt.Sprintf("%.0f MB", float64(n)/1e6)
 }
 
-// repositories are where images go, by the images' names.
+// repositories returns the repositories of the images, by the images' names.
 func (d *examination) repositories() []string {
 	var all []string
 	if d.resolved == nil {

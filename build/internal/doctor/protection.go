@@ -14,8 +14,8 @@ import (
 // releaseEnvironment is the environment of the release job, as init writes it.
 const releaseEnvironment = "release"
 
-// protection says whether not everybody who can push a tag can release with the CI system's
-// identity: what GitHub tells of the release job's environment, or GitLab of the job's tag.
+// protection checks that a user who can push a tag cannot always release with the CI system's
+// identity: it asks GitHub for the release job's environment, or GitLab for the job's tag.
 func (d *examination) protection(ctx context.Context) []Finding {
 	if cfg := d.Config.Release; cfg.Key != "" || cfg.Keyless == nil {
 		return nil
@@ -34,7 +34,7 @@ func (d *examination) protection(ctx context.Context) []Finding {
 		}
 	}
 	if strings.Count(repository, "/") != 1 {
-		return nil // neither GitHub nor GitLab, as far as anybody can tell
+		return nil // neither GitHub nor GitLab, as far as known
 	}
 	return []Finding{d.environmentOf(ctx, repository)}
 }

@@ -20,8 +20,8 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// registries asks every repository whether we may push, and what it can do; the clock
-// is compared with the first that tells the time.
+// registries asks every repository whether we may push, and for its features; the clock is
+// compared with the first registry that returns a time.
 func (d *examination) registries(ctx context.Context) []Finding {
 	repositories := d.repositories()
 	if len(repositories) == 0 {
@@ -55,7 +55,7 @@ func (d *examination) registries(ctx context.Context) []Finding {
 	return append(found, clock)
 }
 
-// registry is a repository, and the clock as it has it.
+// registry checks a repository, and the clock against the repository's time.
 func (d *examination) registry(ctx context.Context, repository string) (Finding, *Finding) {
 	fail := func(err error) Finding {
 		fix := ""
@@ -98,7 +98,7 @@ func (d *examination) registry(ctx context.Context, repository string) (Finding,
 	return f, &clock
 }
 
-// clockFix is the command that sets the clock.
+// clockFix returns the command that sets the clock.
 func clockFix() string {
 	switch runtime.GOOS {
 	case "darwin":
@@ -109,8 +109,8 @@ func clockFix() string {
 	return "sudo timedatectl set-ntp true"
 }
 
-// signing opens the key, or looks at the identity's token; it signs nothing and asks for
-// no certificate.
+// signing opens the key, or checks the identity's token; it signs nothing and requests no
+// certificate.
 func (d *examination) signing(ctx context.Context) []Finding {
 	cfg := d.Config.Release
 	var found []Finding
@@ -155,7 +155,7 @@ func (d *examination) identity(ctx context.Context) Finding {
 		return Finding{Check: "signing", State: Noted, Detail: "not tried: " + err.Error()}
 	}
 	source := signing.Tokens(d.Session, k)
-	source.Interactive = nil // nobody logs in for this
+	source.Interactive = nil // this check starts no login
 	token, err := source.Token(ctx)
 	if errors.Is(err, attest.ErrNoToken) && k.Issuer != "" {
 		f := Finding{Check: "signing", State: Noted, Detail: "no identity token yet: a release asks you to log in at " + k.Issuer}

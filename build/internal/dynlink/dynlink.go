@@ -1,6 +1,6 @@
-// Package dynlink finds the shared libraries that a program gets when it starts in its image, and
-// says how to get those that are missing. It takes the program's ELF headers, the base and the
-// files above it; it runs nothing.
+// Package dynlink finds the shared libraries that a program loads when it starts in its image,
+// and says how to add missing ones. It takes the program's ELF headers, the base and the files
+// above it; it runs nothing.
 package dynlink
 
 import (
@@ -25,13 +25,13 @@ import (
 type Input struct {
 	Image    plan.Image
 	Platform plan.Platform
-	// ELF is what the program asks for; nil for a program that was compiled without cgo.
+	// ELF describes the program; nil for a program that was compiled without cgo.
 	ELF *layerfs.ELF
 	// SHA256 is that of the program's file, in hex.
 	SHA256 string
 	// Base is below the assets; it is not scratch.
 	Base base.Base
-	// Assets are the user's own files, and AssetsKey identifies their content.
+	// Assets are the user's files, and AssetsKey identifies their content.
 	Assets    *tree.Tree
 	AssetsKey string
 	// Suite is the release of Debian that packages are from.
@@ -43,14 +43,14 @@ type Input struct {
 
 // Library is a shared library, or the dynamic linker.
 type Library struct {
-	// Name is how it is asked for, Path where it is in the image.
+	// Name is the requested name, Path the path in the image.
 	Name, Path string
-	// Package brought it; empty if no package did.
+	// Package is the package that contains it; empty if none does.
 	Package string
 }
 
-// Libraries returns what the program is linked with when it starts, sorted by path. A missing
-// library is a *layerfs.LinkError.
+// Libraries returns the libraries that are loaded when the program starts, sorted by path. A
+// missing library is a *layerfs.LinkError.
 func Libraries(ctx context.Context, in Input) ([]Library, error) {
 	program := layerfs.Program{
 		ELF: in.ELF, Path: tree.AppPath(in.Image.Name), LibraryPath: libraryPath(in), Secure: len(in.Image.Capabilities) > 0,
@@ -104,7 +104,7 @@ func find(ctx context.Context, in Input, program layerfs.Program) ([]Library, er
 	return libraries, nil
 }
 
-// scan is what a layer of the tree contains.
+// scan returns the layer of the tree.
 func scan(ctx context.Context, t *tree.Tree) (layerfs.Layer, error) {
 	r, w := io.Pipe()
 	written := make(chan error, 1)
@@ -118,7 +118,7 @@ func scan(ctx context.Context, t *tree.Tree) (layerfs.Layer, error) {
 	return layer, errors.Join(err, <-written)
 }
 
-// libraryPath are the folders of LD_LIBRARY_PATH as the image sets it.
+// libraryPath returns the folders of LD_LIBRARY_PATH in the image.
 func libraryPath(in Input) (folders []string) {
 	for _, e := range slices.Concat(in.Base.Image.Config.Env, in.Image.Runtime.Env) {
 		if list, ok := strings.CutPrefix(e, "LD_LIBRARY_PATH="); ok {

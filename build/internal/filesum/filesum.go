@@ -14,30 +14,31 @@ import (
 	"github.com/thimble-build/thimble/build/internal/limit"
 )
 
-// Store keeps small values by key. What it cannot keep, it forgets.
+// Store keeps small values by key. It may lose values.
 type Store interface {
 	Get(key string) ([]byte, bool)
 	Put(key string, value []byte)
 }
 
-// Sums are the sums of files. The zero value reads every file. Small files are always read.
+// Sums calculates the hashes of files. The zero value reads every file. Small files are always
+// read.
 type Sums struct {
 	Store Store
-	// Always reads every file, whatever is remembered of it.
+	// Always reads every file, even if its hash is remembered.
 	Always bool
 }
 
-// smallFile is a size in bytes below which a file is read faster than what is remembered.
+// smallFile is the size, in bytes, below which reading a file is faster than reading the store.
 const smallFile = 64 << 10
 
-// remembered is what the store has of a file.
+// remembered is the stored value of a file.
 type remembered struct {
 	State  State
 	SHA256 string
 }
 
-// Of returns the SHA-256 of an open file in hex, from its first byte on, whatever the
-// file's offset. A file that keeps changing while it is read is an error.
+// Of returns the SHA-256 of a whole open file in hex, regardless of its offset. A file that keeps
+// changing while it is read is an error.
 func (s Sums) Of(ctx context.Context, f *os.File) (string, error) {
 	for range 3 {
 		before, err := f.Stat()
@@ -61,7 +62,7 @@ func (s Sums) Of(ctx context.Context, f *os.File) (string, error) {
 	return "", fmt.Errorf("read %s: somebody keeps changing it", f.Name())
 }
 
-// recall returns the sum that is remembered of a file with these stat data, or nothing.
+// recall returns the remembered hash of a file with these stat data, or nothing.
 func (s Sums) recall(name string, info fs.FileInfo) string {
 	state, ok := StateOf(info)
 	if s.Store == nil || s.Always || !ok || info.Size() < smallFile {
@@ -75,8 +76,9 @@ func (s Sums) recall(name string, info fs.FileInfo) string {
 	return r.SHA256
 }
 
-// Remember notes the sum of an open file that the caller has read: before is its stat data
-// from before that, began is when. It returns false where the stat data have changed since.
+// Remember stores the hash of an open file that the caller has read: before is its stat data
+// before reading, began the time when reading began. It returns false if the stat data have
+// changed since.
 func (s Sums) Remember(f *os.File, before fs.FileInfo, began time.Time, sum string) (same bool, err error) {
 	now, err := f.Stat()
 	if err != nil || !sameState(before, now) {
@@ -96,9 +98,8 @@ func (s Sums) Remember(f *os.File, before fs.FileInfo, began time.Time, sum stri
 	return true, nil
 }
 
-// Check returns an error unless an open file still has the sum that it had when its stat
-// data were those of before. It reads the file only if they have changed, as they do when
-// its name goes.
+// Check returns an error unless an open file still has the hash that it had when its stat data
+// were before. It reads the file only if they have changed, as they do when its name is removed.
 func (s Sums) Check(ctx context.Context, f *os.File, before fs.FileInfo, sum string) error {
 	now, err := f.Stat()
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 // ErrChanged is the cause of an error of a reader of Verify.
 var ErrChanged = errors.New("it was changed while it was used; run it again")
 
-// Verify returns a reader that passes r on, and whose end is an ErrChanged unless it has
-// passed on size bytes with this SHA-256 in hex. sum is asked for at the end.
+// Verify returns a reader of r whose end is an ErrChanged unless it has returned size bytes with
+// this SHA-256 in hex. sum is called at the end.
 func Verify(r io.Reader, size int64, sum func() (string, error)) io.Reader {
 	return &verified{from: r, hash: sha256.New(), size: size, sum: sum}
 }
@@ -33,7 +33,7 @@ func (v *verified) Read(p []byte) (int, error) {
 	n, err := v.from.Read(p)
 	v.hash.Write(p[:n])
 	v.n += int64(n)
-	// Who reads no more bytes than were announced must see an error as well.
+	// A reader that reads exactly the announced bytes must see an error as well.
 	if err == nil && v.n < v.size {
 		return n, nil
 	}

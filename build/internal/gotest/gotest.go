@@ -1,6 +1,6 @@
-// Package gotest vets and tests a module with the go command, in the user's own
-// environment, and reads what the tests say. It prints nothing; it writes the
-// coverage profile and the JUnit report where its caller asks for them.
+// Package gotest vets and tests a module with the go command, in the user's environment, and
+// parses the output. It prints nothing; it writes the coverage profile and the JUnit report to
+// the files that its caller names.
 package gotest
 
 import (
@@ -22,13 +22,13 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// Input is what to test. CoverProfile and JUnit are absolute paths or empty.
+// Input says what to test. CoverProfile and JUnit are absolute paths or empty.
 type Input struct {
 	Go     *gocmd.Go
 	Config plan.TestConfig
 	// Tags are the build tags of the binaries, used for the tests as well.
 	Tags []string
-	// Parallel is -p, how many processes run at once; empty leaves it to the go command.
+	// Parallel is -p, how many processes run at once; empty means the go command's default.
 	Parallel string
 	// Confined keeps tests from reading other processes: see process.Command.
 	Confined bool
@@ -37,27 +37,27 @@ type Input struct {
 	CoverProfile, JUnit string
 }
 
-// Result counts what was tested, and names the packages, sorted by import path;
-// one without tests is in neither list.
+// Result counts the tests, and names the packages, sorted by import path; one without tests is in
+// neither list.
 type Result struct {
 	Packages, Tests, Skipped int
 	Passed, Failed           []string
 }
 
-// Error is a test run that failed. Output holds the lines of what failed.
+// Error is a test run that failed. Output has the lines of the failed tests.
 type Error struct {
 	Failed []string // packages
 	Output string
 }
 
-// Error gives the output of what failed below a line of our own.
+// Error returns a first line and the output of the failed tests.
 func (e *Error) Error() string {
 	return fmt.Sprintf("test %s: failed\n%s", strings.Join(e.Failed, " "), e.Output)
 }
 
-// Run runs `go test` with all of go vet's checks. A failing test is an *Error, and the
-// Result then still says what passed and what failed; a package that go vet refuses, or
-// that does not compile, has failed untested.
+// Run runs `go test` with all of go vet's checks. A failing test is an *Error, and the Result
+// then still says what passed and what failed; a package that go vet refuses, or that does not
+// compile, has failed untested.
 func Run(ctx context.Context, in Input) (Result, error) {
 	packages := in.Config.Packages
 	if len(packages) == 0 {
@@ -130,8 +130,7 @@ type event struct {
 	Action, Package, ImportPath, Test, Output string
 }
 
-// reader reads the events as they come and keeps the output of what may still
-// fail.
+// reader reads the events as they arrive and keeps the output of tests that may still fail.
 type reader struct {
 	line    []byte
 	failing map[string]*bytes.Buffer // by package and test
@@ -165,7 +164,7 @@ func (r *reader) flush() error {
 func (r *reader) event(line []byte) {
 	var e event
 	if err := json.Unmarshal(line, &e); err != nil {
-		// a test binary that writes past the testing package
+		// a test binary that writes output outside of the testing package
 		r.output.Write(append(bytes.Clone(line), '\n'))
 		return
 	}
@@ -185,7 +184,7 @@ func (r *reader) event(line []byte) {
 		delete(r.failing, key)
 	case "fail", "build-fail":
 		r.count(e)
-		if e.Test == "" { // of tests that were running when the program died nothing else is said
+		if e.Test == "" { // tests that were running when the program died have no further events
 			for _, unfinished := range slices.Sorted(maps.Keys(r.failing)) {
 				if unfinished != key && strings.HasPrefix(unfinished, key) {
 					r.output.Write(r.failing[unfinished].Bytes())
@@ -216,7 +215,7 @@ func (r *reader) count(e event) {
 	}
 }
 
-// frame says that a line of output is only the testing package's own frame.
+// frame says whether a line of output is only a frame line of the testing package.
 func frame(line string) bool {
 	for _, p := range []string{"=== RUN", "=== PAUSE", "=== CONT", "=== NAME", "PASS\n"} {
 		if strings.HasPrefix(line, p) {

@@ -19,8 +19,8 @@ type Refused struct {
 
 func (e *Refused) Error() string { return fmt.Sprintf("linker flag %q: %s", e.Word, e.Reason) }
 
-// The flags that change nothing but the binary, by their names. The linker has some
-// more; those that nobody knows to be harmless are not here.
+// The flags that change only the binary, by name. The linker has some more, which are not known
+// to be harmless.
 var (
 	// alone take no value but -name=true and the like.
 	alone = []string{"s", "w", "checklinkname", "compressdwarf"}
@@ -33,16 +33,16 @@ var (
 	}
 )
 
-// definition is what the linker takes for -X: importpath.name=value.
+// definition checks the linker's format for -X: importpath.name=value.
 func definition(value string) bool {
 	name, _, ok := strings.Cut(value, "=")
 	return ok && strings.Contains(name, ".")
 }
 
-// Check returns a *Refused for the first word that a rebuild must not give to the
-// linker. allowed are further words that are allowed, such as "-H=windowsgui"; one
-// without "=" allows its flag with every value. A word that begins with "@" is always
-// refused: the linker would read more words from that file.
+// Check returns a *Refused for the first word that a rebuild must not pass to the linker. allowed
+// are further allowed words, such as "-H=windowsgui"; one without "=" allows its flag with every
+// value. A word that begins with "@" is always refused: the linker would read more words from
+// that file.
 func Check(words, allowed []string) error {
 	for _, w := range words {
 		switch {
@@ -52,7 +52,7 @@ func Check(words, allowed []string) error {
 			return &Refused{Word: w, Reason: "it has a NUL byte", Final: true}
 		}
 	}
-	// The go command must give the linker these words and no others.
+	// The go command must pass exactly these words to the linker.
 	joined, err := Join(words)
 	if err != nil {
 		return &Refused{Word: strings.Join(words, " "), Reason: err.Error(), Final: true}
@@ -63,17 +63,18 @@ func Check(words, allowed []string) error {
 	return check(words, allowed)
 }
 
-// check looks at the words from the last to the first: what follows a word is known to be
-// allowed, or not, when the word is looked at.
+// check checks the words from the last to the first, so that the result for the following words
+// is known.
 func check(words, allowed []string) error {
-	from := make([]error, len(words)+2) // what is wrong with the words from an index on
+	from := make([]error, len(words)+2) // the errors of the words from an index on
 	for i := len(words) - 1; i >= 0; i-- {
 		from[i] = checkFirst(words[i:], allowed, from[i+1], from[i+2])
 	}
 	return from[0]
 }
 
-// checkFirst checks words whose rest after the first, and after the second, is known.
+// checkFirst checks words; the results for the words after the first, and after the second, are
+// known.
 func checkFirst(words, allowed []string, afterFirst, afterSecond error) error {
 	w := words[0]
 	name, value, has := parse(w)
@@ -82,7 +83,7 @@ func checkFirst(words, allowed []string, afterFirst, afterSecond error) error {
 	case name == "":
 		return &Refused{Word: w, Reason: "it is no flag, so that the linker would take it for a file", Final: true}
 	case permits(allowed, w, name):
-		// Nobody knows here whether the next word is the flag's value: both must be allowed.
+		// It is unknown whether the next word is the flag's value: both must be allowed.
 		if !has {
 			afterFirst = cmp.Or(afterFirst, afterSecond)
 		}
@@ -107,8 +108,8 @@ func checkFirst(words, allowed []string, afterFirst, afterSecond error) error {
 	return afterSecond
 }
 
-// parse splits a word as package flag does, which the linker uses. name is empty for a
-// word that is no flag.
+// parse splits a word as package flag does, which the linker uses. name is empty for a word that
+// is not a flag.
 func parse(word string) (name, value string, has bool) {
 	rest, ok := strings.CutPrefix(word, "-")
 	if !ok {
@@ -121,7 +122,7 @@ func parse(word string) (name, value string, has bool) {
 	return strings.Cut(rest, "=")
 }
 
-// permits says whether an allowance is for this word, or for its flag with any value.
+// permits says whether an allowance allows this word, or its flag with any value.
 func permits(allowed []string, word, name string) bool {
 	return slices.ContainsFunc(allowed, func(a string) bool {
 		a = "-" + strings.TrimLeft(a, "-")

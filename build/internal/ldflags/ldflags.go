@@ -1,6 +1,6 @@
-// Package ldflags reads linker flags as the go command and the Go linker do. It says
-// which of them a rebuild of somebody else's source may use: those that only change
-// what is written into the binary. It runs nothing.
+// Package ldflags parses linker flags as the go command and the Go linker do. It says which of
+// them are allowed in a rebuild of untrusted source: those that change only the content of the
+// binary. It runs nothing.
 package ldflags
 
 import (
@@ -8,9 +8,8 @@ import (
 	"strings"
 )
 
-// Join writes words as one value of the go command's -ldflags, which splits it at white
-// space and knows quotes of either kind, but no way to escape one. A word that has both
-// kinds is an error.
+// Join returns words as one value of the go command's -ldflags, which splits it at white space
+// and supports quotes of either kind, but no escapes. A word that has both kinds is an error.
 func Join(words []string) (string, error) {
 	quoted := make([]string, len(words))
 	for i, w := range words {

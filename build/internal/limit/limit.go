@@ -1,6 +1,5 @@
-// Package limit ends reads and writes that would not end by themselves: when the context
-// is over, or when there were more bytes than there may be. All copies of the kit that
-// anybody but the kit decides the size of go through it.
+// Package limit stops reads and writes when the context ends, or when there are more bytes than
+// allowed. All copies whose size the kit does not control use it.
 package limit
 
 import (
@@ -10,7 +9,7 @@ import (
 	"io"
 )
 
-// ErrTooLarge is the cause of the error of a reader that had more bytes than it may.
+// ErrTooLarge is the cause of the error of a reader with more bytes than allowed.
 var ErrTooLarge = errors.New("it is too large")
 
 // Reader reads r until the context ends, and then fails with its cause.
@@ -43,7 +42,7 @@ func (w writer) Write(p []byte) (int, error) {
 	return w.w.Write(p)
 }
 
-// Bytes reads at most so many bytes of r: one more is an [ErrTooLarge].
+// Bytes reads at most this many bytes of r: one more is an [ErrTooLarge].
 func Bytes(r io.Reader, most int64) io.Reader { return &bytesReader{r: r, left: most, most: most} }
 
 type bytesReader struct {
@@ -60,7 +59,7 @@ func (b *bytesReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// size is a limit as people say it.
+// size returns a limit in a readable form.
 func size(bytes int64) string {
 	for _, unit := range []string{"bytes", "KiB", "MiB"} {
 		if bytes < 1<<10 || bytes%(1<<10) != 0 {

@@ -1,10 +1,9 @@
-// Package mainpkg finds the main packages of a module, of which images are made where no
-// Config names them. It reads the files' package clauses as the go command does, build
-// constraints included, and starts nothing: asking the go command would cost more than
-// the rest of resolving.
+// Package mainpkg finds the main packages of a module, for which images are made if Config names
+// none. It reads the files' package clauses as the go command does, including build constraints,
+// and runs nothing: the go command would take longer than the rest of resolving.
 //
-// It imports next to nothing, since the command that sets a repository up is compiled
-// with it before anything else is.
+// It imports very little, because the command that sets up a repository is compiled with it
+// first.
 package mainpkg
 
 import (
@@ -19,8 +18,8 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// Find are the main packages under cmd/ and at the root of the module in dir, for a
-// platform and with build tags, such as "./cmd/api".
+// Find returns the main packages under cmd/ and at the root of the module in dir, for a platform
+// and with build tags, such as "./cmd/api".
 func Find(dir string, p plan.Platform, tags []string) ([]string, error) {
 	var found []string
 	look := func(at, rel string) error {
@@ -62,8 +61,8 @@ func Find(dir string, p plan.Platform, tags []string) ([]string, error) {
 	return found, nil
 }
 
-// Is says whether dir holds a main package for a platform. Cgo counts as on, so that a
-// program that needs it is found, and refused for that where it is.
+// Is says whether dir has a main package for a platform. Cgo counts as enabled, so that a program
+// that needs it is found, and refused with the right error later.
 func Is(dir string, p plan.Platform, tags []string) (bool, error) {
 	ctx := build.Default
 	ctx.GOOS, ctx.GOARCH = p.OS, p.Architecture
@@ -76,5 +75,5 @@ func Is(dir string, p plan.Platform, tags []string) (bool, error) {
 	if err != nil && pkg.Name == "" {
 		return false, fmt.Errorf("find main packages: %w", err)
 	}
-	return pkg.Name == "main", nil // what else is wrong, the compiler says better
+	return pkg.Name == "main", nil // the compiler reports other errors better
 }
