@@ -1,7 +1,7 @@
-// Package fileproxy publishes a module into a folder that the go command takes for a
-// GOPROXY (https://go.dev/ref/mod#goproxy-protocol), for tests and benchmarks that
-// need the kit as its users get it. It takes a git working tree as it is, committed
-// or not, and writes nothing outside of the folder.
+// Package fileproxy publishes a module into a folder that works as a GOPROXY
+// (https://go.dev/ref/mod#goproxy-protocol), for tests and benchmarks that use the kit as a
+// downloaded module. It takes a git working tree as it is, committed or not, and writes only into
+// the folder.
 package fileproxy
 
 import (
@@ -23,9 +23,9 @@ import (
 	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
-// Publish adds the module in dir, a git working tree's root, to the proxy folder and
-// returns its version: a pseudo-version that holds a hash of the content, so that the
-// same content has the same version.
+// Publish adds the module in dir, a git working tree's root, to the proxy folder and returns its
+// version: a pseudo-version with a hash of the content, so that the same content has the same
+// version.
 func Publish(proxy, dir string) (module.Version, error) {
 	m, err := publish(proxy, dir)
 	if err != nil {
@@ -76,7 +76,7 @@ func publish(proxy, dir string) (module.Version, error) {
 	return m, nil
 }
 
-// list are the files that git tracks or would track, and a hash of them all.
+// list returns the files that git tracks or would track, and a hash of them all.
 func list(dir string) ([]zip.File, string, error) {
 	out, err := testtool.Output(dir, nil, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
 	if err != nil {
@@ -113,10 +113,10 @@ func (f file) Path() string                 { return f.name }
 func (f file) Lstat() (fs.FileInfo, error)  { return os.Lstat(f.full) }
 func (f file) Open() (io.ReadCloser, error) { return os.Open(f.full) }
 
-// Environment makes the go command take modules from the proxy folder, then from this
-// machine's module cache, and last from this machine's GOPROXY, into the empty cache
-// modcache. The module cache alone is not enough: a module that requires the kit may select
-// other versions of what only tests of its dependencies import.
+// Environment makes the go command take modules from the proxy folder, then from this machine's
+// module cache, and last from this machine's GOPROXY, into the empty cache modcache. The module
+// cache alone is not enough: a module that requires the kit may select other versions of modules
+// that only tests of its dependencies import.
 func Environment(proxy, modcache string) ([]string, error) {
 	out, err := testtool.Output("", nil, "go", "env", "GOMODCACHE", "GOPROXY")
 	if err != nil {
@@ -125,7 +125,7 @@ func Environment(proxy, modcache string) ([]string, error) {
 	cache, last, _ := strings.Cut(strings.TrimSpace(out), "\n")
 	return []string{
 		"GOPROXY=" + url(proxy) + "," + url(filepath.Join(cache, "cache", "download")) + "," + last, "GOMODCACHE=" + modcache,
-		// What is in no public proxy is in no public log either.
+		// A module that is in no public proxy is in no public log either.
 		"GOSUMDB=off", "GOFLAGS=-modcacherw", "GOENV=off", "GOPRIVATE=", "GONOPROXY=", "GOTOOLCHAIN=local",
 	}, nil
 }

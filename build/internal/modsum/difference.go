@@ -20,8 +20,8 @@ import (
 	"github.com/thimble-build/thimble/build/internal/limit"
 )
 
-// difference says which file of a folder is not that of the module's zip file. Where the
-// zip file is missing, or is not what go.sum says, it says which file was changed last.
+// difference returns the file of a folder that differs from the module's zip file. If the zip
+// file is missing, or does not match go.sum, it returns the file that was changed last.
 func (f folder) difference(ctx context.Context, m Module, zipFile string) string {
 	if sum, err := dirhash.HashZip(zipFile, dirhash.Hash1); err == nil && sum == m.Sum {
 		if found, err := f.against(ctx, m, zipFile); err == nil && found != "" {
@@ -44,8 +44,8 @@ func (f folder) difference(ctx context.Context, m Module, zipFile string) string
 	return fmt.Sprintf("one of its files differs; %s was changed last, at %s", filepath.Join(f.dir, filepath.FromSlash(last)), time.Unix(0, at).UTC().Format(time.RFC3339))
 }
 
-// against names the first file that differs from that in the zip file, or that only one of
-// the two has.
+// against returns the first file that differs from that in the zip file, or that only one of the
+// two has.
 func (f folder) against(ctx context.Context, m Module, zipFile string) (string, error) {
 	z, err := zip.OpenReader(zipFile)
 	if err != nil {

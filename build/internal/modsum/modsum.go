@@ -1,9 +1,9 @@
-// Package modsum holds the module cache against go.sum. The go command compares a module
-// with its hash when it downloads it, and compiles whatever is in the module's folder from
-// then on; this package hashes the folder as it is (golang.org/x/mod/sumdb/dirhash).
+// Package modsum checks the module cache against go.sum. The go command compares a module with
+// its hash when it downloads it, and later compiles the content of the module's folder without
+// another check; this package hashes the folder as it is (golang.org/x/mod/sumdb/dirhash).
 //
-// A folder that was hashed is not read again while the stat data of all its files are the
-// same (package filesum): a file that is added, removed or changed shows in them.
+// A folder that was hashed is not read again while the stat data of all its files are the same
+// (package filesum): they show a file that is added, removed or changed.
 package modsum
 
 import (
@@ -30,7 +30,7 @@ import (
 	"github.com/thimble-build/thimble/build/internal/limit"
 )
 
-// ErrDiffers is the cause of an error of Check when a folder is not what go.sum says.
+// ErrDiffers is the cause of an error of Check if a folder does not match go.sum.
 var ErrDiffers = errors.New("it is not what go.sum says")
 
 // Module is a module in the module cache.
@@ -40,7 +40,7 @@ type Module struct {
 	Sum string
 }
 
-// Cache is a module cache. A module that was found to be right is not looked at again.
+// Cache is a module cache. A module that was correct is not checked again.
 type Cache struct {
 	dir    string
 	store  filesum.Store
@@ -50,14 +50,14 @@ type Cache struct {
 	checks map[Module]func() error
 }
 
-// Open returns the module cache in a folder (go env GOMODCACHE). always reads every file,
-// whatever the store remembers.
+// Open returns the module cache in a folder (go env GOMODCACHE). always reads every file, even if
+// its hash is in the store.
 func Open(dir string, store filesum.Store, always bool) *Cache {
 	return &Cache{dir: dir, store: store, always: always, checks: map[Module]func() error{}}
 }
 
-// Check compares the folders of the modules with their sums. The error names the module
-// and, where its zip file is there or a file has been changed lately, the file.
+// Check compares the folders of the modules with their sums. The error names the module and, if
+// its zip file exists or a file was changed recently, the file.
 func (c *Cache) Check(ctx context.Context, modules []Module) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(runtime.GOMAXPROCS(0))
@@ -134,7 +134,7 @@ func (c *Cache) check(ctx context.Context, m Module) error {
 	return nil
 }
 
-// folder is what is in a module's folder.
+// folder is the content of a module's folder.
 type folder struct {
 	dir   string
 	files []file
@@ -152,8 +152,8 @@ func list(ctx context.Context, dir string) (folder, error) {
 	return f, f.add(ctx, "")
 }
 
-// add adds what is below a folder of the module, whose name ends with a slash unless it is
-// the module's own.
+// add adds the content of a folder of the module, whose name ends with a slash unless it is the
+// module's root.
 func (f *folder) add(ctx context.Context, below string) error {
 	if err := context.Cause(ctx); err != nil {
 		return err
@@ -182,8 +182,7 @@ func (f *folder) add(ctx context.Context, below string) error {
 	return nil
 }
 
-// states stands for the names and stat data of all files; "" where the system does not
-// have what is needed.
+// states represents the names and stat data of all files; "" if the system does not have them.
 func (f folder) states() string {
 	h := sha256.New()
 	var line []byte
@@ -201,7 +200,7 @@ func (f folder) states() string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// settled says that a change of any file after the given time would show in the states.
+// settled says whether a change of any file after the given time would be visible in the states.
 func (f folder) settled(read time.Time) bool {
 	for _, x := range f.files {
 		if state, ok := filesum.StateOf(x.info); !ok || !state.Settled(read) {
@@ -211,7 +210,7 @@ func (f folder) settled(read time.Time) bool {
 	return true
 }
 
-// hash1 is the hash as go.sum has it.
+// hash1 returns the hash in the form of go.sum.
 func (f folder) hash1(ctx context.Context, m Module) (string, error) {
 	prefix := m.Path + "@" + m.Version + "/"
 	names := make([]string, len(f.files))

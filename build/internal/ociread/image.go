@@ -16,13 +16,13 @@ import (
 	"github.com/thimble-build/thimble/build/internal/limit"
 )
 
-// Blobs is where the parts of an image are.
+// Blobs is the source of an image's parts.
 type Blobs interface {
 	// OpenBlob reads a blob: never more bytes than its descriptor says.
 	OpenBlob(ctx context.Context, d v1.Descriptor) (io.ReadCloser, error)
 }
 
-// Blob reads a blob whole, of at most so many bytes, and checks its digest and size.
+// Blob reads a whole blob, of at most this many bytes, and checks its digest and size.
 func Blob(ctx context.Context, from Blobs, d v1.Descriptor, most int64) ([]byte, error) {
 	if d.Size < 0 || d.Size > most {
 		return nil, fmt.Errorf("read %s: %w: it has %d bytes, and may have %d", d.Digest, limit.ErrTooLarge, d.Size, most)
@@ -42,9 +42,9 @@ func Blob(ctx context.Context, from Blobs, d v1.Descriptor, most int64) ([]byte,
 	return b.Bytes(), nil
 }
 
-// Image is an image with this manifest. The configuration, of at most [MaxSize] bytes, is
-// read when it is asked for, and each layer whenever it is, whole: one of more than most
-// bytes is an error. ctx ends the reading.
+// Image returns an image with this manifest. The configuration, of at most [MaxSize] bytes, and
+// each whole layer are read when they are needed: a layer of more than most bytes is an error.
+// ctx cancels the reading.
 func Image(ctx context.Context, from Blobs, raw []byte, mediaType types.MediaType, most int64) (v1.Image, error) {
 	m, err := ParseImage(raw)
 	if err != nil {

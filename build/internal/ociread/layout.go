@@ -15,15 +15,14 @@ import (
 	"github.com/thimble-build/thimble/build/internal/limit"
 )
 
-// Folder is an OCI image layout (image-spec 1.1, image-layout.md). What it gives is not
-// compared with a digest.
+// Folder is an OCI image layout (image-spec 1.1, image-layout.md). It does not check digests.
 type Folder struct{ dirs []string }
 
-// Layout is the layout in a folder, or in several, of which the first has what is newer.
+// Layout returns the layout in a folder, or in several, of which the first has the newer files.
 func Layout(dirs ...string) Folder { return Folder{dirs} }
 
-// Index parses index.json: the images and what describes them. If the file is missing, the
-// error is an fs.ErrNotExist.
+// Index parses index.json: the images and their referrers. If the file is missing, the error is
+// an fs.ErrNotExist.
 func (l Folder) Index() (*v1.IndexManifest, []byte, error) {
 	raw, err := l.read("index.json")
 	if err != nil {
@@ -33,8 +32,8 @@ func (l Folder) Index() (*v1.IndexManifest, []byte, error) {
 	return index, raw, err
 }
 
-// Entries are those of index.json that can be read, and how many cannot: at most so many. If
-// the file is missing, the error is an fs.ErrNotExist.
+// Entries returns the valid entries of index.json, and the number of invalid ones. More than most
+// entries are an error. If the file is missing, the error is an fs.ErrNotExist.
 func (l Folder) Entries(most int) (all []v1.Descriptor, bad int, err error) {
 	raw, err := l.read("index.json")
 	if err != nil {
@@ -91,8 +90,7 @@ func (l Folder) read(name string) ([]byte, error) {
 	return b, nil
 }
 
-// open opens a regular file: a pipe would keep us waiting for who writes to it, and a
-// device has no end.
+// open opens a regular file: opening a pipe would wait for a writer, and a device has no end.
 func (l Folder) open(name string) (*os.File, error) {
 	var path string
 	var info os.FileInfo
@@ -114,8 +112,8 @@ func (l Folder) open(name string) (*os.File, error) {
 
 var digestForm = regexp.MustCompile(`^[a-z0-9]+:[a-f0-9]{32,}$`)
 
-// blobName is where a blob is below the layout. A digest may come from a file in which
-// nobody has looked at it.
+// blobName returns the path of a blob below the layout. The digest may be from a file that was
+// not checked.
 func blobName(d v1.Hash) (string, error) {
 	if !digestForm.MatchString(d.String()) {
 		return "", fmt.Errorf("%q is no digest", d.String())

@@ -1,6 +1,6 @@
-// Package ociread reads manifests, layouts and images that anybody may have made (OCI
-// image-spec 1.1): what it gives takes no more memory than a real one does, and nothing is
-// read of a layer before somebody asks.
+// Package ociread reads manifests, layouts and images that need not be trusted (OCI image-spec
+// 1.1): its results take no more memory than those of a real image, and a layer is read only when
+// it is needed.
 package ociread
 
 import (
@@ -13,10 +13,10 @@ import (
 )
 
 const (
-	// MaxSize is the largest manifest, in bytes. Registries need not take larger ones (OCI
+	// MaxSize is the largest manifest, in bytes. Registries need not accept larger ones (OCI
 	// distribution-spec 1.1, "Pushing Manifests").
 	MaxSize = 4 << 20
-	// MaxEntries is how many images an index may have, and how many layers an image.
+	// MaxEntries is the maximum number of images in an index, and of layers in an image.
 	MaxEntries = 500
 )
 
@@ -65,8 +65,8 @@ func ParseConfig(raw []byte) (*v1.ConfigFile, error) {
 	return config, nil
 }
 
-// Listed returns the first entries of an index that can be read, such as a list of
-// referrers: one that cannot is somebody else's mistake, and names nothing.
+// Listed returns the first valid entries of an index, such as a list of referrers. It ignores
+// invalid entries, which other programs may have written.
 func Listed(index []byte, limit int) ([]v1.Descriptor, error) {
 	raw, err := entries(index, "manifests", limit)
 	if err != nil {
@@ -93,8 +93,8 @@ func countAtMost(raw []byte, field string) error {
 	return err
 }
 
-// entries takes apart a list of a document, up to a number. An entry of three bytes takes
-// fifty times as much when it is decoded.
+// entries splits a list of a document, up to a number of entries, without decoding them. An entry
+// of three bytes takes fifty times as much when it is decoded.
 func entries(raw []byte, field string, limit int) ([]json.RawMessage, error) {
 	if len(raw) > MaxSize {
 		return nil, errSize

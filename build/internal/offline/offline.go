@@ -1,11 +1,9 @@
-// Package offline keeps a run from the network: this process by the way that it
-// connects, children by their environment. It knows no stage; whoever opens
-// connections takes [DialContext] or [Transport], whoever has an address to name asks
-// [Check] before it prepares anything, and every child gets [Env].
+// Package offline keeps a run from using the network: this process by its dialer, children by
+// their environment. It knows no stage: code that opens connections uses [DialContext] or
+// [Transport], code that has an address calls [Check] first, and every child gets [Env].
 //
-// Loopback addresses stay open, since a registry or a module proxy on this machine is
-// no network. A name is one only if it is localhost: to look up another would be a
-// question to a server.
+// Loopback addresses are allowed, since a registry or a module proxy on this machine is not on
+// the network. The only allowed name is localhost: looking up another one would contact a server.
 package offline
 
 import (
@@ -19,12 +17,12 @@ import (
 	"time"
 )
 
-// ErrOffline is what every refusal is.
+// ErrOffline matches every refusal.
 var ErrOffline = errors.New("not fetched, because of -offline")
 
 // Error is a connection that was refused.
 type Error struct {
-	// Address is a host, with its port where it is known.
+	// Address is a host, with its port if known.
 	Address string
 }
 
@@ -32,11 +30,11 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s is not on this machine, and -offline allows no other; leave -offline out", e.Address)
 }
 
-// Is makes it an [ErrOffline].
+// Is reports that it is an [ErrOffline].
 func (e *Error) Is(target error) bool { return target == ErrOffline }
 
-// Check returns an [*Error] for a host, a host with its port, or a URL that is not on
-// this machine.
+// Check returns an [*Error] for a host, a host with its port, or a URL that is not on this
+// machine.
 func Check(address string) error {
 	host := address
 	if scheme, _, ok := strings.Cut(address, "://"); ok {
@@ -44,7 +42,7 @@ func Check(address string) error {
 		if scheme == "unix" || scheme == "npipe" || scheme == "fd" || scheme == "file" {
 			return nil
 		}
-		if err == nil { // else the whole of it is no host of this machine
+		if err == nil { // otherwise the whole address is not a host of this machine
 			host = u.Host
 		}
 	}
@@ -69,8 +67,8 @@ func isLocalhost(host string) bool {
 	return host == "localhost" || strings.HasSuffix(host, ".localhost")
 }
 
-// DialContext connects to this machine, and gives an [*Error] for any other. It asks
-// no name server: localhost is 127.0.0.1 and ::1 (RFC 6761, section 6.3).
+// DialContext connects to this machine, and returns an [*Error] for any other. It asks no name
+// server: localhost is 127.0.0.1 and ::1 (RFC 6761, section 6.3).
 func DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	if strings.HasPrefix(network, "unix") {
 		return new(net.Dialer).DialContext(ctx, network, address)
@@ -92,8 +90,8 @@ func DialContext(ctx context.Context, network, address string) (net.Conn, error)
 	return conn, err
 }
 
-// Transport is http.DefaultTransport with DialContext, and without a proxy: one on
-// this machine would ask others.
+// Transport returns http.DefaultTransport with DialContext, and without a proxy: one on this
+// machine would contact others.
 func Transport() *http.Transport {
 	t := &http.Transport{}
 	if standard, ok := http.DefaultTransport.(*http.Transport); ok {
@@ -103,9 +101,8 @@ func Transport() *http.Transport {
 	return t
 }
 
-// Process closes what libraries use that cannot be given a transport: the default
-// transport and the resolver of this process. It is for programs that do nothing but
-// one run, and cannot be undone.
+// Process blocks the default transport and the resolver of this process, for libraries that
+// accept no transport. It is for programs that do only one run, and cannot be undone.
 func Process() {
 	if t, ok := http.DefaultTransport.(*http.Transport); ok {
 		t.Proxy, t.DialContext = nil, DialContext

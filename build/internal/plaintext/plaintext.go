@@ -1,8 +1,8 @@
-// Package plaintext shows text that comes from others: names, annotations and platforms of
-// images, subjects of certificates and commits, what a registry answers. It may be meant to
-// move a terminal's cursor, to look like a line of ours, or to be a command to the CI server
-// that reads our output. What is cleaned is one line of characters that can be seen, in
-// which no command is left; the true bytes are for JSON.
+// Package plaintext prints untrusted text: names, annotations and platforms of images, subjects
+// of certificates and commits, answers of registries. Such text may try to move a terminal's
+// cursor, to look like a line of thimble's output, or to be a command to the CI server that reads
+// the output. The result is one line of visible characters without commands; the original bytes
+// are for JSON.
 package plaintext
 
 import (
@@ -15,10 +15,10 @@ import (
 	"unicode/utf8"
 )
 
-// Line returns a text as part of one line. What cannot be seen, and white space other than
-// blanks, is written as Go writes it in a string: line ends, controls (C0, C1, ESC, DEL),
-// U+2028 and U+2029, what turns the direction of writing, bytes that are no UTF-8. Commands
-// to CI servers are broken up.
+// Line returns a text as part of one line. Invisible characters, and white space other than
+// blanks, are written as in a Go string: line ends, controls (C0, C1, ESC, DEL), U+2028 and
+// U+2029, characters that change the direction of writing, bytes that are not UTF-8. Commands to
+// CI servers are broken up.
 func Line(text string) string { return withoutCommands(visible(text)) }
 
 func visible(text string) string {
@@ -42,10 +42,10 @@ func visible(text string) string {
 	return b.String()
 }
 
-// hidden also holds for U+FFFD, which bad UTF-8 becomes.
+// hidden is also true for U+FFFD, which replaces bad UTF-8.
 func hidden(r rune) bool { return !strconv.IsPrint(r) || r == utf8.RuneError }
 
-// commands begin what GitHub, Azure and TeamCity take for commands, wherever in a line.
+// commands matches the beginning of commands of GitHub, Azure and TeamCity, anywhere in a line.
 var commands = regexp.MustCompile(`::+|##+(vso|teamcity)?\[`)
 
 func withoutCommands(text string) string {
@@ -70,7 +70,7 @@ func withoutCommands(text string) string {
 	return b.String() + text[end:]
 }
 
-// isIPv6 says whether the place is within an address in brackets, such as [::1]:5000.
+// isIPv6 says whether the position is within an address in brackets, such as [::1]:5000.
 func isIPv6(text string, at int) bool {
 	open := strings.LastIndexByte(text[:at], '[')
 	length := strings.IndexByte(text[at:], ']')
@@ -81,9 +81,9 @@ func isIPv6(text string, at int) bool {
 	return err == nil && !strings.Contains(text[open+1:at+length], "%")
 }
 
-// Lines returns an error's text or a program's output, which may have several lines. The
-// first is as Line has it; each other one begins with a bar, so that it is not taken for
-// a line of ours. Tabs are blanks there.
+// Lines returns an error's text or a program's output, which may have several lines. The first is
+// as in Line; each other one begins with a bar, so that it cannot look like a line of thimble's
+// output. Tabs are blanks there.
 func Lines(text string) string {
 	lines := strings.Split(strings.TrimRight(text, "\r\n"), "\n")
 	for i, line := range lines {
@@ -95,7 +95,7 @@ func Lines(text string) string {
 	return strings.Join(lines, "\n")
 }
 
-// Error is an error whose text is as [Lines] has it; nil stays nil.
+// Error returns an error whose text is as in [Lines]; nil stays nil.
 func Error(err error) error {
 	if err == nil {
 		return nil
@@ -109,11 +109,11 @@ func (s shown) Error() string { return Lines(s.error.Error()) }
 
 func (s shown) Unwrap() error { return s.error }
 
-// Trusted is text of our own that Fprintf leaves as it is.
+// Trusted is thimble's text, which Fprintf does not change.
 type Trusted string
 
-// Fprintf writes like fmt.Fprintf, with each value as Line has it: the format is ours, and
-// a value, at whatever depth, may be anybody's.
+// Fprintf is fmt.Fprintf with each value as in Line: only the format is trusted, and a value may
+// contain untrusted text at any depth.
 func Fprintf(w io.Writer, format string, values ...any) (int, error) {
 	return io.WriteString(w, Sprintf(format, values...))
 }
@@ -132,8 +132,8 @@ func Sprintf(format string, values ...any) string {
 	return fmt.Sprintf(format, values...)
 }
 
-// Markdown returns a text as Line has it, with nothing in it that is Markdown (CommonMark
-// 0.31, GitHub's tables and links) or HTML.
+// Markdown returns a text as in Line, without Markdown (CommonMark 0.31, GitHub's tables and
+// links) or HTML.
 func Markdown(text string) string { return markdown(Line(text)) }
 
 var markdown = strings.NewReplacer(
@@ -141,7 +141,7 @@ var markdown = strings.NewReplacer(
 	`://`, `:\//`, `www.`, `www\.`,
 ).Replace
 
-// Code returns a text as code in Markdown, which also a table can hold.
+// Code returns a text as code in Markdown, which is also valid in a table.
 func Code(text string) string {
 	return "`" + strings.NewReplacer("`", `\x60`, "|", `\x7c`).Replace(Line(text)) + "`"
 }

@@ -2,7 +2,7 @@ package progress
 
 import "fmt"
 
-// Count is "1 test" or "3 tests", for the outcome of a stage.
+// Count returns "1 test" or "3 tests", for the outcome of a stage.
 func Count(n int, what string) string {
 	if n == 1 {
 		return "1 " + what

@@ -5,15 +5,15 @@ import (
 	"time"
 )
 
-// grouping folds the lines of progress where a CI server shows them. The zero value
-// folds nothing.
+// grouping folds the lines of progress if a CI server supports that. The zero value folds
+// nothing.
 type grouping struct {
 	start string
 	end   func() string
 }
 
-// newGrouping knows the servers by the variables that they set: GitHub Actions
-// (workflow commands), GitLab (collapsible sections).
+// newGrouping detects the servers by their variables: GitHub Actions (workflow commands), GitLab
+// (collapsible sections).
 func newGrouping(env func(string) string, now func() time.Time) grouping {
 	switch {
 	case env("GITHUB_ACTIONS") == "true":

@@ -1,12 +1,10 @@
-// Package progress shows what goes on. On a terminal the tasks that run are one
-// live line at the bottom; a task that has ended leaves a line. Elsewhere there
-// are those plain lines only. Everything goes to one writer, which should be
-// stderr: stdout belongs to results.
+// Package progress shows the progress of tasks. On a terminal the running tasks are one live line
+// at the bottom; a finished task leaves a line. Elsewhere there are only these plain lines.
+// Everything goes to one writer, which should be stderr: stdout is for results.
 //
-// The rules of a line: what was done, how long it took, one word on the outcome.
-// No line is longer than the terminal is wide, and only the mark in front has a
-// colour, which NO_COLOR takes away. Names, outcomes and notices may hold text of others,
-// and are cleaned here.
+// The rules of a line: the task, its duration, one word for the outcome. No line is longer than
+// the terminal is wide, and only the mark in front has a colour, which NO_COLOR disables. Names,
+// outcomes and notices may contain untrusted text, and are cleaned here.
 package progress
 
 import (
@@ -47,8 +45,8 @@ type task struct {
 	began time.Time
 }
 
-// New returns a reporter that writes to f. It is live where f is a terminal that
-// can move its cursor and no CI is running. env is the environment.
+// New returns a reporter that writes to f. It is live if f is a terminal that can move its cursor
+// and no CI is running. env reads the environment.
 func New(f *os.File, env func(string) string) *Reporter {
 	fd := int(f.Fd())
 	p := &Reporter{w: f, live: term.IsTerminal(fd) && env("TERM") != "dumb" && env("CI") == ""}
@@ -67,7 +65,7 @@ func New(f *os.File, env func(string) string) *Reporter {
 	return p
 }
 
-// Start shows that a task runs, until the function that it returns is called.
+// Start shows that a task runs, until the returned function is called.
 func (p *Reporter) Start(name string) (end func(outcome string, err error)) {
 	name = plaintext.Line(name)
 	t := &task{name: name, began: time.Now()}
@@ -99,15 +97,14 @@ func (p *Reporter) Start(name string) (end func(outcome string, err error)) {
 	}
 }
 
-// Notice shows something that the user should know, whole: it may be an address to go to.
+// Notice shows a notice to the user without shortening it: it may contain a URL.
 func (p *Reporter) Notice(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.line("note", "\x1b[33m", plaintext.Lines(text))
 }
 
-// Close takes the live line away. Nothing must be shown after it, by nobody; a
-// second call does nothing.
+// Close removes the live line. Nothing may be shown after it; a second call does nothing.
 func (p *Reporter) Close() {
 	p.mu.Lock()
 	if p.grouped {
@@ -137,7 +134,7 @@ func (p *Reporter) line(mark, color, text string) {
 	if p.color {
 		mark = color + mark + "\x1b[0m"
 	}
-	fmt.Fprintf(p.w, "%s  %s\n", mark, text) // a terminal that is gone is not our failure
+	fmt.Fprintf(p.w, "%s  %s\n", mark, text) // a closed terminal is not an error
 	p.draw()
 }
 
@@ -188,7 +185,7 @@ func cut(text string, columns int) string {
 	return string([]rune(text)[:max(columns-1, 0)]) + "…"
 }
 
-// Duration is a time as a line shows it: 87ms, 1.3s, 2m05s.
+// Duration returns a duration as a line shows it: 87ms, 1.3s, 2m05s.
 func Duration(d time.Duration) string {
 	switch {
 	case d < time.Second:

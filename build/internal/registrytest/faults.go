@@ -13,16 +13,16 @@ import (
 	"strings"
 )
 
-// Fault is what happens to one request on its way to a registry and back. It answers the
-// request; next is the registry. One that does not apply to the request hands it on.
+// Fault changes one request to a registry, or its answer. It answers the request; next is the
+// registry. If it does not apply to the request, it passes it on.
 type Fault struct {
 	Name string
 	do   func(w http.ResponseWriter, r *http.Request, next http.Handler)
 }
 
-// Faults are all kinds: an outage, a busy registry, a login that ended, connections that
-// break before and after the registry did its work, answers that are cut off, that never
-// come or are of something else, and a registry that says it has stored something.
+// Faults are all kinds: an outage, a busy registry, an expired login, connections that break
+// before and after the registry did its work, answers that are cut off, that never arrive or have
+// other content, and a registry that wrongly says it has stored something.
 var Faults = []Fault{
 	{"500", func(w http.ResponseWriter, _ *http.Request, _ http.Handler) { w.WriteHeader(500) }},
 	{"500 after forwarding", func(w http.ResponseWriter, r *http.Request, next http.Handler) {
@@ -82,7 +82,7 @@ func change(w http.ResponseWriter, r *http.Request, next http.Handler, body func
 	maps.Copy(w.Header(), answer.Header())
 	changed := body(w.Header(), bytes.Clone(answer.Body.Bytes()))
 	w.WriteHeader(answer.Code)
-	_, _ = w.Write(changed) // net/http ends the connection where the length is another one
+	_, _ = w.Write(changed) // net/http ends the connection if the length differs
 	for _, f := range after {
 		f()
 	}
@@ -97,7 +97,7 @@ func Reset(w http.ResponseWriter) {
 	}
 }
 
-// Sample gives which of n requests fail: a few, always the same ones, or all of them if the
+// Sample returns which of n requests fail: a few, always the same ones, or all of them if the
 // environment has THIMBLE_FAULTS=all.
 func Sample(n, few int, seed uint64) []int {
 	all := rand.New(rand.NewPCG(seed, 0)).Perm(n)
@@ -111,8 +111,8 @@ func Sample(n, few int, seed uint64) []int {
 	return all[:min(few, n)]
 }
 
-// FailAt has a fault happen to one request, counted from 1 since the last Forget, and says
-// of every later call whether it has happened.
+// FailAt applies a fault to one request, counted from 1 since the last Forget. The returned
+// function says whether that has happened.
 func (p *Proxy) FailAt(k int, f Fault) (happened func() bool) {
 	done := make(chan struct{})
 	p.Meddle(func(n int, w http.ResponseWriter, r *http.Request) bool {

@@ -12,12 +12,12 @@ import (
 	"time"
 )
 
-// Content is what a registry has of a repository, read with nothing but HTTP and JSON: it
-// shares no code with what the tests are about.
+// Content is the content of a repository, read with only HTTP and JSON: it shares no code with
+// the tested packages.
 type Content struct {
-	// Tags are all tags, with what they point to.
+	// Tags are all tags, with their digests.
 	Tags map[string]string
-	// Manifests and Blobs are what can be reached from the tags, by digest.
+	// Manifests and Blobs are those that can be reached from the tags, by digest.
 	Manifests map[string]Manifest
 	Blobs     map[string][]byte
 }
@@ -41,8 +41,8 @@ type Descriptor struct {
 	Annotations map[string]string `json:"annotations"`
 }
 
-// Inspect reads a repository at a host. The error names all that a tag promises and that
-// is not there, or is something else; what could be read is returned all the same.
+// Inspect reads a repository at a host. The error names everything that a tag refers to and that
+// is missing or wrong; the readable content is returned in that case, too.
 func Inspect(host, repository string) (*Content, error) {
 	c := &Content{Tags: map[string]string{}, Manifests: map[string]Manifest{}, Blobs: map[string][]byte{}}
 	base := "http://" + host + "/v2/" + repository + "/"
@@ -138,7 +138,7 @@ func (c *Content) walk(base, digest string, size int64) error {
 	return err
 }
 
-// client is no default one, whose connections end when any server of a test does.
+// client is not the default one, whose connections end when any server of a test does.
 var client = &http.Client{Transport: &http.Transport{}, Timeout: time.Minute}
 
 var errAbsent = errors.New("it is not there")

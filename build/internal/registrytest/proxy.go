@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// Proxy passes requests on to a registry, keeps them in mind, and lets a test meddle.
+// Proxy passes requests on to a registry, records them, and lets a test change them.
 type Proxy struct {
 	next *httputil.ReverseProxy
 
@@ -21,7 +21,7 @@ type Proxy struct {
 	answer func(*http.Response) error
 }
 
-// Before starts a proxy before the registry at a host and port, and gives its own.
+// Before starts a proxy in front of the registry at a host and port, and returns the proxy's.
 func Before(t testing.TB, host string) (*Proxy, string) {
 	p := &Proxy{}
 	p.next = &httputil.ReverseProxy{
@@ -45,7 +45,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// took notes what the registry takes, and lets the test change the answer.
+// took records the digests that the registry accepts, and lets the test change the answer.
 func (p *Proxy) took(resp *http.Response) error {
 	r := resp.Request
 	digest := r.URL.Query().Get("digest")
@@ -67,22 +67,22 @@ func (p *Proxy) took(resp *http.Response) error {
 	return answer(resp)
 }
 
-// Meddle has f see each request first, and answer it if it returns true; n counts them
-// from 1 since the last Forget. nil ends that.
+// Meddle calls f with each request first; f returns true if it has answered it. n counts the
+// requests from 1 since the last Forget. nil ends that.
 func (p *Proxy) Meddle(f func(n int, w http.ResponseWriter, r *http.Request) bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.meddle = f
 }
 
-// Answer has f change what the registry answers. nil ends that.
+// Answer calls f to change the registry's answers. nil ends that.
 func (p *Proxy) Answer(f func(*http.Response) error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.answer = f
 }
 
-// Requests are those since the last Forget as method and path, with one of the methods or
+// Requests returns those since the last Forget as method and path, with one of the methods or
 // with any.
 func (p *Proxy) Requests(methods ...string) []string {
 	p.mu.Lock()
@@ -93,7 +93,7 @@ func (p *Proxy) Requests(methods ...string) []string {
 	})
 }
 
-// Taken are the digests of what the registry has taken since the last call.
+// Taken returns the digests that the registry has accepted since the last call.
 func (p *Proxy) Taken() map[string]bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

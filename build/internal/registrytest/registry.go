@@ -1,7 +1,7 @@
 // Package registrytest starts registries on loopback for tests: the in-process one of
-// go-containerregistry, the reference implementation, and Debian's old one; and a proxy
-// before any of them that keeps the requests in mind and lets a test meddle. All end with
-// the test. Only tests import it.
+// go-containerregistry, the reference implementation, and Debian's old one; and a proxy in front
+// of any of them that records the requests and lets a test change them. All end with the test.
+// Only tests import it.
 package registrytest
 
 import (
@@ -26,7 +26,7 @@ import (
 
 var quiet = log.New(io.Discard, "", 0) // tests break connections
 
-// Serve serves a handler on loopback, and gives its host and port.
+// Serve serves a handler on loopback, and returns its host and port.
 func Serve(t testing.TB, h http.Handler) string {
 	s := httptest.NewUnstartedServer(h)
 	s.Config.ErrorLog = quiet
@@ -38,7 +38,7 @@ func Serve(t testing.TB, h http.Handler) string {
 	return strings.TrimPrefix(s.URL, "http://")
 }
 
-// Handler is an empty registry in memory, with or without the referrers API.
+// Handler returns an empty registry in memory, with or without the referrers API.
 func Handler(referrers bool) http.Handler {
 	return registry.New(registry.Logger(quiet), registry.WithReferrersSupport(referrers))
 }
@@ -46,7 +46,7 @@ func Handler(referrers bool) http.Handler {
 // InProcess serves a Handler.
 func InProcess(t testing.TB, referrers bool) string { return Serve(t, Handler(referrers)) }
 
-// Distribution runs the reference implementation of today, without the referrers API.
+// Distribution runs the current reference implementation, without the referrers API.
 func Distribution(t testing.TB) string {
 	t.Helper()
 	return run(t, testtool.Tool(t, "github.com/distribution/distribution/v3/cmd/registry", "v3.1.2", ""))

@@ -2,5 +2,5 @@
 
 package secret
 
-// again does nothing where a process cannot execute another program in its place.
+// again does nothing if a process cannot execute another program in its place.
 func again(open, secrets []string) error { return nil }

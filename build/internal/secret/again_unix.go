@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// again executes this program again with an environment, and the secrets in a pipe. It
-// returns only if it cannot.
+// again executes this program again with an environment, and the secrets in a pipe. It returns
+// only if that fails.
 func again(open, secrets []string) error {
 	self, err := os.Executable()
 	if err != nil {
@@ -37,7 +37,7 @@ func again(open, secrets []string) error {
 		if err != nil {
 			return fmt.Errorf("write to a pipe: %w", err)
 		}
-	case <-time.After(5 * time.Second): // nobody reads it yet
+	case <-time.After(5 * time.Second): // nothing has read it yet
 		return fmt.Errorf("they take %d bytes, more than a pipe has room for; keep large ones in files", len(text))
 	}
 	err = syscall.Exec(self, os.Args, append(open, Variable+"="+strconv.Itoa(ends[0])))

@@ -1,6 +1,6 @@
-// Package secret tells which variables of an environment hold secrets, and takes them out
-// of the environment that the system shows to other processes. It reads no secret's
-// meaning, writes no file, and prints nothing.
+// Package secret finds the variables of an environment that contain secrets, and removes them
+// from the environment that the system shows to other processes. It does not interpret secrets,
+// writes no file, and prints nothing.
 package secret
 
 import (
@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// What a variable that holds a secret is called, and what it holds. The launcher has the
-// same patterns; a test of package init compares them.
+// Patterns for the names and values of variables with secrets. The launcher has the same
+// patterns; a test of package init compares them.
 const (
 	names = `(?i)TOKEN(S|_.*)?$|PASSW(OR)?D|PASSPHRASE|SECRET|CREDENTIAL|(^|_)(PASS|PAT|JWT|AUTH)$|JWT_|(^|_)(SSH|GPG|AGE|DEPLOY|ENCRYPTION|MASTER)_KEY$|(PRIVATE|ACCESS|ACCOUNT|SIGNING|API)_?KEY|_(PWD|CREDS|DSN)$|^SSHPASS$|^(AWS|AZURE|GOOGLE)_|^(THIMBLE_KEY|COSIGN_KEY|DOCKER_AUTH_CONFIG|CI_REPOSITORY_URL)$`
 	keys  = `-----BEGIN [A-Z ]*PRIVATE KEY-----|LS0tLS1CRUdJTi[\w+/]*(UFJJVkFURSBLRV|BSSVZBVEUgS0VZ|QUklWQVRFIEtFW)`
@@ -19,18 +19,19 @@ const (
 
 var secretName, secretKey, secretURL, wireName = regexp.MustCompile(names), regexp.MustCompile(keys), regexp.MustCompile(urls), regexp.MustCompile(wires)
 
-// Is says whether a variable is taken for a secret: by a word in its name, such as TOKEN,
-// or because it holds a private key, in base64 too, or a URL with a password in it. HTTP
-// takes a token for a user as well, and a proxy's address need not be a whole URL.
+// Is says whether a variable counts as a secret: its name contains a word such as TOKEN, or its
+// value is a private key, also in base64, or a URL with a password. A URL with only a user
+// counts, because HTTP accepts a token as the user, and so does a proxy's address without a
+// scheme.
 func Is(name, value string) bool {
 	return secretName.MatchString(name) || secretKey.MatchString(value) || secretURL.MatchString(value) || IsWire(name) && strings.Contains(value, "@")
 }
 
-// IsWire says whether a variable says how programs reach other machines. Whoever fetches
-// modules sees the password in it, everybody else what [Bare] gives.
+// IsWire says whether a variable configures how programs connect to other machines. Only programs
+// that fetch modules see the password in it; all others get the result of [Bare].
 func IsWire(name string) bool { return wireName.MatchString(name) }
 
-// Bare is a variable that IsWire, without the users and passwords in it.
+// Bare returns a variable that IsWire, without the users and passwords in it.
 func Bare(name, value string) string {
 	if name != "GOPROXY" { // which is a list
 		return userinfo.ReplaceAllString(value, "$1")
@@ -40,8 +41,8 @@ func Bare(name, value string) string {
 
 var userinfo, element = regexp.MustCompile(`^(.*?//|.* )?.*@`), regexp.MustCompile(`[^,|]+`)
 
-// Split divides an environment into what children may see and the secrets, each in its
-// order. The variables that more names are secrets too, and those that env://NAME does.
+// Split divides an environment into the variables that children may see and the secrets, each in
+// order. The variables that more names are secrets too, and those that env://NAME refers to.
 func Split(env []string, more ...string) (open, secrets []string) {
 	named := map[string]bool{}
 	for _, name := range more {
@@ -66,8 +67,7 @@ func Split(env []string, more ...string) (open, secrets []string) {
 	return open, secrets
 }
 
-// Select gives the variables of env that a list names: a name, or the beginning of one
-// with a * at its end.
+// Select returns the variables of env that a list names: a name, or a prefix followed by *.
 func Select(env, list []string) []string {
 	var found []string
 	for _, e := range env {
@@ -83,7 +83,7 @@ func Select(env, list []string) []string {
 	return found
 }
 
-// Names are the names of an environment's variables, in its order.
+// Names returns the names of an environment's variables, in its order.
 func Names(env []string) []string {
 	all := make([]string, len(env))
 	for i, e := range env {

@@ -11,16 +11,15 @@ import (
 	"strings"
 )
 
-// Variable names the descriptor of the pipe through which a process gets its secrets.
+// Variable names the file descriptor of the pipe through which a process gets its secrets.
 const Variable = "THIMBLE_SECRETS"
 
-// Take removes the secrets from the environment of this process, and returns them. While
-// the environment that the system shows to other processes still has them, this process
-// executes itself again without them: it stays the same process, with the same terminal
-// and arguments, and gets them back through a pipe. Windows has no such call; there the
-// removal itself is what others see.
+// Take removes the secrets from the environment of this process, and returns them. The
+// environment that the system shows to other processes still has them, so this process executes
+// itself again without them: it stays the same process, with the same terminal and arguments, and
+// gets them back through a pipe. Windows has no such call; there, removing them is enough.
 //
-// It has to be called before anything else starts a process or reads the environment.
+// Call it before anything else starts a process or reads the environment.
 func Take() ([]string, error) {
 	secrets, err := take()
 	if err != nil {
@@ -55,10 +54,10 @@ func take() ([]string, error) {
 	return secrets, nil
 }
 
-// most is how many bytes of secrets a process takes from a pipe.
+// most is the maximum size of secrets in a pipe, in bytes.
 const most = 4 << 20
 
-// receive reads the secrets from the pipe that a descriptor is, and closes it.
+// receive reads the secrets from the pipe of a file descriptor, and closes it.
 func receive(descriptor string) ([]string, error) {
 	fd, err := strconv.ParseUint(descriptor, 10, 16)
 	if err != nil || fd < 3 {
@@ -88,17 +87,17 @@ func receive(descriptor string) ([]string, error) {
 	return secrets, nil
 }
 
-// message is what goes through the pipe: the variables, each with a zero byte behind it,
-// which no variable can have.
+// message returns the content of the pipe: the variables, each followed by a zero byte, which no
+// variable can contain.
 func message(secrets []string) []byte {
 	return []byte(strings.Join(secrets, "\x00") + "\x00")
 }
 
 var signing = regexp.MustCompile(`^(THIMBLE_KEY|COSIGN_.*|SIGSTORE_.*|ACTIONS_ID_TOKEN_REQUEST_(TOKEN|URL))$`)
 
-// Signs says whether a secret is for signing, so that nothing but the kit needs it. Others
-// are also for libraries and helpers that read them by themselves: the clients of key
-// management services, and the credential helpers of registries.
+// Signs says whether a secret is for signing, so that only the kit needs it. Other secrets are
+// also for libraries and helpers that read them directly: the clients of key management services,
+// and the credential helpers of registries.
 func Signs(name, value string) bool {
 	return signing.MatchString(name) || secretKey.MatchString(value)
 }

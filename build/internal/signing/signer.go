@@ -11,18 +11,18 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// Signer signs for a session, and says whose signatures count when that is verified.
+// Signer signs for a session, and says which signers are trusted when the result is verified.
 type Signer struct {
 	*attest.Signer
-	// Trust is in the signer itself, and in whom Config trusts besides.
+	// Trust contains the signer, and the other signers that Config trusts.
 	Trust attest.Trust
-	// Forms are those in which signatures are stored.
+	// Forms are the forms in which signatures are stored.
 	Forms []attest.Form
 }
 
-// OpenSigner opens the key or the identity that Config names. An identity gets its certificate
-// at once: a session without an identity, or with one that its own trusted root does not know,
-// ends here.
+// OpenSigner opens the key or the identity that Config names. It requests an identity's
+// certificate immediately: it returns an error for a session without an identity, or with one
+// that its trusted root does not know.
 func OpenSigner(ctx context.Context, s *session.Session) (Signer, error) {
 	cfg := s.Config.Release
 	out := Signer{Forms: forms(cfg)}
@@ -44,7 +44,7 @@ func OpenSigner(ctx context.Context, s *session.Session) (Signer, error) {
 	}
 	if key := out.PublicKey(); key != nil {
 		out.Trust.Keys = append([]*attest.PublicKey{key}, out.Trust.Keys...)
-		// Without a trusted root, nobody could tell a record from a forged one.
+		// Without a trusted root, a forged record could not be detected.
 		out.Trust.RequireLog = len(cfg.Logs) > 0 && out.Trust.TrustedRoot != nil
 		out.Trust.RequireTimestamp = len(cfg.TimestampAuthorities) > 0 && out.Trust.TrustedRoot != nil
 		return out, nil
@@ -60,7 +60,7 @@ func OpenSigner(ctx context.Context, s *session.Session) (Signer, error) {
 	return out, out.Trust.CheckCertificate(ctx, out.Signer)
 }
 
-// DevelopmentSigner makes a key that nobody else has, and that is gone with the process.
+// DevelopmentSigner makes a private key that exists only in this process.
 func DevelopmentSigner(s *session.Session) (Signer, error) {
 	out := Signer{Forms: forms(s.Config.Release)}
 	key, err := attest.NewDevelopmentKey()
@@ -74,12 +74,12 @@ func DevelopmentSigner(s *session.Session) (Signer, error) {
 	return out, nil
 }
 
-// Options are those of attest.Sign; created is the time in the manifests.
+// Options returns those for attest.Sign; created is the time in the manifests.
 func (s Signer) Options(created time.Time) attest.Options {
 	return attest.Options{Forms: s.Forms, Created: created, Trust: s.Trust}
 }
 
-// forms are those that Config names, and both where it names none.
+// forms returns those that Config names, or both if it names none.
 func forms(cfg plan.ReleaseConfig) []attest.Form {
 	if len(cfg.Forms) == 0 {
 		return []attest.Form{attest.Bundles, attest.Tags}

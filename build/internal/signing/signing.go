@@ -1,6 +1,6 @@
-// Package signing opens what a session signs with, a key or an identity, and reads what it
-// trusts: public keys and trusted roots. OpenSigner gives both at once, to sign with and to verify
-// what was signed. It signs nothing; package attest does.
+// Package signing opens the key or identity of a session, and reads its trusted public keys and
+// trusted roots. OpenSigner returns both at once, to sign and to verify the result. It signs
+// nothing; package attest does.
 package signing
 
 import (
@@ -16,7 +16,7 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// Reach asks for everything that signing would connect to.
+// Reach checks that every host needed for signing may be connected to.
 func Reach(s *session.Session) error {
 	cfg := s.Config.Release
 	var errs []error
@@ -39,7 +39,7 @@ func Reach(s *session.Session) error {
 	return errors.Join(errs...)
 }
 
-// CheckKeyless says what is missing for a signature of an identity to be verified.
+// CheckKeyless returns an error if something is missing to verify a signature of an identity.
 func CheckKeyless(s *session.Session, trust attest.Trust) error {
 	switch {
 	case trust.TrustedRoot == nil:
@@ -50,7 +50,7 @@ func CheckKeyless(s *session.Session, trust attest.Trust) error {
 	return nil
 }
 
-// Open opens what Config names.
+// Open opens the key or identity that Config names.
 func Open(ctx context.Context, s *session.Session) (*attest.Signer, error) {
 	cfg := s.Config.Release
 	services := attest.Services{TimestampAuthorities: cfg.TimestampAuthorities, Retries: 3}
@@ -79,7 +79,7 @@ func Open(ctx context.Context, s *session.Session) (*attest.Signer, error) {
 	return nil, errors.New(`sign: there is no key and no identity; make a key with "mage keys" and set THIMBLE_KEY=cosign.key, or set Config.Release.Keyless`)
 }
 
-// Trust is what Config trusts besides the signer.
+// Trust returns the keys and identities that Config trusts besides the signer.
 func Trust(s *session.Session) (attest.Trust, error) {
 	cfg := s.Config.Release
 	var t attest.Trust
@@ -126,7 +126,7 @@ func ReadTrustedRoot(file string) (root.TrustedMaterial, error) {
 	return trusted, nil
 }
 
-// KeyPath makes the path of a key's file absolute, and leaves URIs alone.
+// KeyPath makes the path of a key's file absolute, and does not change URIs.
 func KeyPath(s *session.Session, ref string) string {
 	if strings.Contains(ref, "://") {
 		return ref
@@ -134,7 +134,7 @@ func KeyPath(s *session.Session, ref string) string {
 	return s.Path(ref)
 }
 
-// Tokens is where an identity's token comes from.
+// Tokens returns the source of an identity's token.
 func Tokens(s *session.Session, k plan.Keyless) attest.TokenSource {
 	source := attest.TokenSource{LookupEnv: s.LookupEnv, Audience: k.Audience}
 	if s.Offline {

@@ -18,9 +18,9 @@ import (
 	"github.com/sigstore/sigstore-go/pkg/root"
 )
 
-// NewFulcio is a certificate authority of its own, behind Fulcio's API, until the test
-// ends. It issues certificates for an email address that are valid for ten minutes and
-// expire after the given time, without asking who wants them.
+// NewFulcio starts a separate certificate authority with Fulcio's API, until the test ends. It
+// issues certificates for an email address that are valid for ten minutes and expire after the
+// given time, without checking who requests them.
 func NewFulcio(t testing.TB, email, issuerURL string, expiry time.Duration) (url string, ca root.CertificateAuthority) {
 	t.Helper()
 	key := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))

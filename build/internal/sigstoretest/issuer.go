@@ -14,16 +14,16 @@ import (
 	"time"
 )
 
-// Issuer is a small OpenID Connect issuer, at which a device can log in (RFC 8628).
+// Issuer is a small OpenID Connect issuer that supports device logins (RFC 8628).
 type Issuer struct {
 	*httptest.Server
 	key *ecdsa.PrivateKey
-	// polled counts how often a device has asked for its token: the first time, nobody has
-	// typed in the code.
+	// polled counts the requests of a device for its token: at the first one, the code has not
+	// been entered yet.
 	polled atomic.Int32
 }
 
-// UserCode is what a person types in for a device, and Device whose token it gets then.
+// UserCode is the code that a user enters for a device, and Device identifies the device.
 const (
 	UserCode = "WDJB-MJHT"
 	Device   = "device@example.com"
@@ -61,13 +61,13 @@ func NewIssuer(t testing.TB) *Issuer {
 	return i
 }
 
-// Token is an identity token for an email address, for the audience "sigstore" and ten
+// Token returns an identity token for an email address, for the audience "sigstore" and ten
 // minutes.
 func (i *Issuer) Token(email string) string {
 	return i.TokenUntil(email, time.Now().Add(10*time.Minute))
 }
 
-// TokenUntil is a token with another end.
+// TokenUntil returns a token with another expiry.
 func (i *Issuer) TokenUntil(email string, expiry time.Time) string {
 	b64 := base64.RawURLEncoding.EncodeToString
 	claims := fmt.Sprintf(`{"iss":%q,"sub":%q,"aud":"sigstore","email":%q,"email_verified":true,"iat":%d,"exp":%d}`,

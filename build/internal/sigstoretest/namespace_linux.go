@@ -14,9 +14,8 @@ import (
 	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
-// InNamespace runs the test in a network namespace of its own, as another process,
-// since some of Sigstore's servers bind their metrics to every interface. It says
-// whether this is that process.
+// InNamespace runs the test in a separate network namespace, as another process, since some of
+// Sigstore's servers bind their metrics to every interface. It says whether this is that process.
 func InNamespace(t *testing.T) bool {
 	t.Helper()
 	if os.Getenv("SIGSTORETEST_NAMESPACE") == "1" {

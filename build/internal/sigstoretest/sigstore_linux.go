@@ -55,8 +55,8 @@ func freePort() int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-// serve starts a server, waits until the URL answers, and ends it with the test, or
-// when stop is called.
+// serve starts a server, waits until the URL answers, and ends it with the test, or when stop is
+// called.
 func serve(t testing.TB, ready, file string, args ...string) (stop func()) {
 	t.Helper()
 	var out bytes.Buffer
@@ -113,7 +113,7 @@ func certificates(pemBytes []byte) []*x509.Certificate {
 	}
 }
 
-// Build builds the servers once, which has to be done before a namespace cuts off the network.
+// Build builds the servers once. Call it before a namespace cuts off the network.
 func Build(t testing.TB) (fulcio, tsa, rekor string) {
 	fulcio = testtool.Tool(t, "github.com/sigstore/fulcio", "v1.8.8", "")
 	tsa = testtool.Tool(t, "github.com/sigstore/timestamp-authority/v2/cmd/timestamp-server", "v2.0.6", "")

@@ -13,8 +13,8 @@ import (
 	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
-// PolicyController builds the tester of Sigstore's policy-controller, which holds a
-// policy against an image as the controller does.
+// PolicyController builds the tester of Sigstore's policy-controller, which checks an image
+// against a policy as the controller does.
 func PolicyController(t testing.TB) string {
 	t.Helper()
 	testtool.OnRequest(t, "policy-controller's tester")
@@ -35,13 +35,13 @@ var Cosigns = []Client{
 // Client is a stock client at a version.
 type Client struct{ pkg, Version, toolchain string }
 
-// Build gives the path of its executable.
+// Build returns the path of its executable.
 func (c Client) Build(t testing.TB) string {
 	t.Helper()
 	return testtool.Tool(t, c.pkg, c.Version, c.toolchain)
 }
 
-// Command runs a program in an environment of its own, and gives what it says.
+// Command runs a program in a separate environment, and returns its output.
 func Command(t testing.TB, file string, args ...string) (string, error) {
 	t.Helper()
 	home := t.TempDir()

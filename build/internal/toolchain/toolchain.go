@@ -1,6 +1,6 @@
-// Package toolchain knows the faults of Go's toolchains by which building a stranger's
-// source runs a stranger's code, or writes files where the stranger chooses. It knows no
-// others: what harms the program that was built is for a scanner to find.
+// Package toolchain lists the faults of Go's toolchains by which building untrusted source can
+// run code, or write files at chosen paths. It has no other faults: those that affect the built
+// program are for a scanner to find.
 package toolchain
 
 import (
@@ -21,8 +21,8 @@ type Fault struct {
 	Ranges  []Range `json:"ranges"`
 }
 
-// Range are the versions from Introduced on and before Fixed, as the database writes them:
-// "1.21.0-0"; "0" is the first, and an empty Fixed is none.
+// Range contains the versions from Introduced on and before Fixed, as the database writes them:
+// "1.21.0-0"; "0" is the first, and an empty Fixed means not fixed.
 type Range struct {
 	Introduced string `json:"introduced"`
 	Fixed      string `json:"fixed,omitempty"`
@@ -31,8 +31,8 @@ type Range struct {
 //go:embed faults.json
 var faults []byte
 
-// Faults are those of a toolchain, such as "go1.21.3", in the order of their ids. A
-// version that is not valid has none.
+// Faults returns those of a toolchain, such as "go1.21.3", in the order of their ids. An invalid
+// version has none.
 func Faults(goVersion string) []Fault {
 	v := semantic(goVersion)
 	if v == "" {
@@ -60,7 +60,7 @@ func list() []Fault {
 
 var parts = regexp.MustCompile(`^go(\d+)\.(\d+)(?:\.(\d+))?(?:(rc|beta)(\d+))?$`)
 
-// semantic is a toolchain's version as the database writes it, with a v: go1.24rc2 is
+// semantic returns a toolchain's version as the database writes it, with a v: go1.24rc2 is
 // v1.24.0-rc.2.
 func semantic(goVersion string) string {
 	goVersion, _, _ = strings.Cut(goVersion, "-")

@@ -19,14 +19,14 @@ import (
 	"github.com/klauspost/compress/gzip"
 )
 
-// Archive is an archive of the test's own, with its signing key. Set it up, then Publish
-// and Serve it; it may be changed and published again.
+// Archive is an archive for a test, with its signing key. Set it up, then Publish and Serve it;
+// it may be changed and published again.
 type Archive struct {
 	Suite         string
 	Architectures []string
 	// Date and ValidUntil are those of all indexes; no ValidUntil if zero.
 	Date, ValidUntil time.Time
-	// Packages by the suite that they are in: Suite, or it with -updates or -security.
+	// Packages by their suite: Suite, or Suite with -updates or -security.
 	Packages map[string][]Package
 
 	key *openpgp.Entity
@@ -37,10 +37,10 @@ type Archive struct {
 	handler  func(http.ResponseWriter, *http.Request) bool
 }
 
-// created is when keys and signatures are made.
+// created is the time of keys and signatures.
 var created = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// New returns an empty archive of trixie for amd64, with a key of its own.
+// New returns an empty archive of trixie for amd64, with a new key.
 func New(t testing.TB) *Archive {
 	t.Helper()
 	key, err := openpgp.NewEntity("Test Archive", "", "archive@example.com", &packet.Config{
@@ -56,7 +56,7 @@ func New(t testing.TB) *Archive {
 	}
 }
 
-// Keyring is the archive's public key, as debian.Request takes it.
+// Keyring returns the archive's public key, in the form for debian.Request.
 func (a *Archive) Keyring(t testing.TB) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -66,8 +66,8 @@ func (a *Archive) Keyring(t testing.TB) []byte {
 	return b.Bytes()
 }
 
-// Publish makes the packages, the lists and the signed indexes. Packages that were there
-// before stay in the pool.
+// Publish makes the packages, the lists and the signed indexes. Earlier packages stay in the
+// pool.
 func (a *Archive) Publish(t testing.TB) {
 	t.Helper()
 	for suite, archive := range map[string]string{a.Suite: "debian", a.Suite + "-updates": "debian", a.Suite + "-security": "debian-security"} {
@@ -95,7 +95,7 @@ func (a *Archive) Publish(t testing.TB) {
 	}
 }
 
-// Release signs an index of files, and puts both into the archive.
+// Release signs an index of files, and adds both to the archive.
 func (a *Archive) Release(t testing.TB, archive, suite string, files map[string][]byte) {
 	t.Helper()
 	var text strings.Builder
@@ -115,7 +115,7 @@ func (a *Archive) Release(t testing.TB, archive, suite string, files map[string]
 	a.Put(dists+"InRelease", a.Sign(t, text.String()))
 }
 
-// Sign signs a text in the clear.
+// Sign returns a text with a cleartext signature.
 func (a *Archive) Sign(t testing.TB, text string) []byte {
 	t.Helper()
 	var out bytes.Buffer
@@ -150,14 +150,14 @@ func (a *Archive) Get(path string) []byte {
 	return bytes.Clone(a.files[path])
 }
 
-// Handle lets h answer requests; it says whether it has.
+// Handle lets h answer requests; h returns whether it has.
 func (a *Archive) Handle(h func(http.ResponseWriter, *http.Request) bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.handler = h
 }
 
-// Requests returns the paths that were asked for since it was last called.
+// Requests returns the paths that were requested since the last call.
 func (a *Archive) Requests() []string {
 	a.mu.Lock()
 	defer a.mu.Unlock()

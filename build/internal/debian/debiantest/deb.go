@@ -15,7 +15,7 @@ import (
 	"github.com/ulikunitz/xz"
 )
 
-// Package is what a .deb is made of.
+// Package is the content of a .deb.
 type Package struct {
 	Name, Version string
 	Architecture  string // "all" if empty
@@ -34,17 +34,17 @@ type Entry struct {
 	Zeros int64
 }
 
-// File is a regular file.
+// File returns a regular file.
 func File(name, content string) Entry {
 	return Entry{Header: tar.Header{Name: "./" + name, Typeflag: tar.TypeReg, Mode: 0o644}, Content: content}
 }
 
-// Folder is a folder.
+// Folder returns a folder.
 func Folder(name string) Entry {
 	return Entry{Header: tar.Header{Name: "./" + name + "/", Typeflag: tar.TypeDir, Mode: 0o755}}
 }
 
-// Link is a link of the type (tar.TypeSymlink or tar.TypeLink) to the target as it is.
+// Link returns a link of the type (tar.TypeSymlink or tar.TypeLink) to the unchanged target.
 func Link(typeflag byte, name, target string) Entry {
 	return Entry{Header: tar.Header{Name: name, Typeflag: typeflag, Linkname: target, Mode: 0o777}}
 }
@@ -56,7 +56,7 @@ func (p Package) architecture() string {
 	return p.Architecture
 }
 
-// Control is the package's control file.
+// Control returns the package's control file.
 func (p Package) Control() string {
 	lines := []string{
 		"Package: " + p.Name, "Version: " + p.Version, "Architecture: " + p.architecture(),

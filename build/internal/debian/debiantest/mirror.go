@@ -1,5 +1,5 @@
-// Package debiantest has what tests of Debian's archive need: the mirror that this machine
-// uses, and an archive of the test's own making.
+// Package debiantest has helpers for tests of Debian's archive: the mirror that this machine
+// uses, and an archive made by the test.
 package debiantest
 
 import (
@@ -21,8 +21,8 @@ func Mirror(t testing.TB) string {
 	return m
 }
 
-// Find returns the URL under which debian/ and debian-security/ lie, from apt's own
-// configuration. THIMBLE_TEST_DEBIAN_MIRROR names another.
+// Find returns the URL with debian/ and debian-security/ below it, from apt's configuration.
+// THIMBLE_TEST_DEBIAN_MIRROR overrides it.
 func Find() (string, bool) {
 	if m := os.Getenv("THIMBLE_TEST_DEBIAN_MIRROR"); m != "" {
 		return strings.TrimRight(m, "/"), true

@@ -13,10 +13,9 @@ import (
 	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
-// Resign returns an archive that has the real packages of a mirror's suite, under an index
-// that the test signed: for architectures whose lists a mirror has from another time than
-// its index, as some caching proxies do. Of the updates and the security archive it has
-// nothing.
+// Resign returns an archive with the real packages of a mirror's suite, under an index that the
+// test signed: for architectures whose lists on a mirror do not match its index, as with some
+// caching proxies. The updates and the security archive are empty.
 func Resign(t testing.TB, mirror, suite string, architectures ...string) *Archive {
 	t.Helper()
 	a := New(t)
