@@ -61,12 +61,11 @@ func Bench(ctx context.Context,
 	return nil
 }
 
-// bench is a copy of sample-service, and the two commands that are compared in
-// it.
+// bench is a copy of sample-service, and the two commands that are compared in it.
 type bench struct {
 	ctx  context.Context
 	runs int
-	dir  string // of everything
+	dir  string // the parent of all folders
 	repo string
 	mage string
 	env  []string
@@ -102,15 +101,15 @@ func (b *bench) prepare() error {
 	return nil
 }
 
-// goBuild is the baseline: the same flags, a path of its own that stays.
+// goBuild returns the baseline: the same flags, with a fixed output path.
 func (b *bench) goBuild() []string {
 	return []string{"go", "build", "-trimpath", "-buildvcs=true", "-ldflags=-s -w", "-o", filepath.Join(b.dir, "baseline"), "./cmd/sample-service"}
 }
 
 func (b *bench) image() []string { return []string{b.mage, "image", "-test=false"} }
 
-// run runs a command in the copy and returns its time and its own peak of
-// resident memory in KiB, 0 where the system does not tell.
+// run runs a command in the copy and returns its time and its peak of resident memory in KiB; 0
+// if the system does not report it.
 func (b *bench) run(args []string, env ...string) (time.Duration, int, error) {
 	cmd := exec.CommandContext(b.ctx, args[0], args[1:]...)
 	cmd.Dir, cmd.Env = b.repo, append(b.env, env...)
@@ -139,7 +138,7 @@ func (b *bench) run(args []string, env ...string) (time.Duration, int, error) {
 
 var highWater = regexp.MustCompile(`VmHWM:\s+(\d+) kB`)
 
-// residentPeak reads VmHWM (proc(5)): the peak of one process, not of its children.
+// residentPeak reads VmHWM (proc(5)): the peak of one process, without its children.
 func residentPeak(pid int) int {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
@@ -156,7 +155,7 @@ func residentPeak(pid int) int {
 	return n
 }
 
-// change makes a one-line edit that no earlier build has seen.
+// change makes a one-line edit that is new to every cache.
 func (b *bench) change() error {
 	b.edit++
 	text := fmt.Sprintf("package main\n\nfunc init() { edit = \"%d-%d\" }\n\nvar edit string\n\nfunc init() { println(edit) }\n", time.Now().UnixNano(), b.edit)
@@ -290,7 +289,7 @@ func (n *noise) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// sizes prints what an image weighs beyond its compressed binary.
+// sizes prints the size of an image without its compressed binary.
 func (b *bench) sizes() error {
 	fmt.Println()
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
@@ -347,7 +346,7 @@ func (b *bench) weigh(w io.Writer, what, limit string) error {
 	return nil
 }
 
-// compressed is the size of a file alone, compressed as a layer is.
+// compressed returns the size of a file that is compressed like a layer.
 func compressed(path string) (int64, error) {
 	f, err := os.Open(path)
 	if err != nil {

@@ -13,13 +13,12 @@ import (
 
 const (
 	kitPath  = "github.com/thimble-build/thimble"
-	mainName = "mage_output_file.go" // what mage generates
+	mainName = "mage_output_file.go" // the file that mage generates
 )
 
-// first prints the time from init to the first image, with all modules downloaded and
-// nothing compiled, against that of the two go builds without which there is none: the
-// magefile's, and then the service's, from the same empty cache. The kit is this
-// repository's last commit.
+// first compares the time from init to the first image, with all modules downloaded and nothing
+// compiled, with that of the two necessary go builds: the magefile's, and then the service's,
+// from the same empty cache. The kit is this repository's last commit.
 func (b *bench) first() error {
 	f := &firstImage{bench: b}
 	if err := f.prepare(); err != nil {
@@ -36,7 +35,7 @@ func (b *bench) first() error {
 	return w.Flush()
 }
 
-// firstImage is a repository that has just been cloned.
+// firstImage is a newly cloned repository.
 type firstImage struct {
 	*bench
 	version string
@@ -48,8 +47,8 @@ func (f *firstImage) init() []string {
 	return []string{"go", "run", kitPath + "/build/init@" + f.version}
 }
 
-// prepare downloads all modules, the kit from this repository, and keeps the main file
-// that mage generates.
+// prepare downloads all modules, takes the kit from this repository, and keeps the main file that
+// mage generates.
 func (f *firstImage) prepare() error {
 	here, err := os.Getwd()
 	if err != nil {
@@ -87,7 +86,7 @@ func (f *firstImage) prepare() error {
 	return os.Rename(filepath.Join(magefiles, mainName), filepath.Join(f.dir, mainName))
 }
 
-// setting is what the go command has been told by b.env.
+// setting returns the go command's setting in b.env.
 func (b *bench) setting(name string) string {
 	value := ""
 	for _, e := range b.env {
@@ -98,7 +97,7 @@ func (b *bench) setting(name string) string {
 	return value
 }
 
-// caches are new ones, which the next pair removes.
+// caches returns new caches, which the next pair removes.
 func (f *firstImage) caches() ([]string, error) {
 	f.n++
 	at := func(n int) string { return filepath.Join(f.dir, fmt.Sprintf("first-%d", n)) }
@@ -108,8 +107,8 @@ func (f *firstImage) caches() ([]string, error) {
 	return append(f.env, "GOCACHE="+filepath.Join(at(f.n), "go"), "XDG_CACHE_HOME="+filepath.Join(at(f.n), "user")), nil
 }
 
-// builds compiles the magefile with a plain go build, and the service. (The launcher links
-// it without debug info.)
+// builds compiles the magefile with a plain go build, and the service. (The launcher links it
+// without debug info.)
 func (f *firstImage) builds() (time.Duration, error) {
 	if err := f.fresh("sample-service"); err != nil {
 		return 0, err
@@ -136,7 +135,7 @@ func (f *firstImage) builds() (time.Duration, error) {
 	return one + two, err
 }
 
-// image takes the steps of a newcomer, all but the commit.
+// image runs the steps of a new user, without the commit.
 func (f *firstImage) image() (sum time.Duration, err error) {
 	if err := f.fresh("sample-service"); err != nil {
 		return 0, err
@@ -155,8 +154,8 @@ func (f *firstImage) image() (sum time.Duration, err error) {
 	return sum, nil
 }
 
-// ten prints the time of the images of ten programs for two platforms, with nothing
-// changed, against that of one go build of all ten for each platform.
+// ten compares the time of the images of ten programs for two platforms, with nothing changed,
+// with that of one go build of all ten for each platform.
 func (b *bench) ten() error {
 	if err := b.fresh("sample-service"); err != nil {
 		return err

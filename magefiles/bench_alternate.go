@@ -6,19 +6,19 @@ import (
 	"time"
 )
 
-// alternation is what two commands took in turn: their medians, and the median of the
-// ratios, pair by pair.
+// alternation is the result of two commands run in turn: their medians, and the median of the
+// ratios of the pairs.
 type alternation struct {
 	first, second time.Duration
 	ratio         float64
 }
 
-// alternate calls one after the other, b.runs times. A pair before warms up.
+// alternate calls both functions in turn, b.runs times, after one pair to warm up.
 func (b *bench) alternate(first, second func() (time.Duration, error)) (alternation, error) {
 	return b.pairs(-1, first, second)
 }
 
-// pairs is alternate for what has nothing to warm up, if it begins with 0.
+// pairs is alternate without the pair to warm up, if begin is 0.
 func (b *bench) pairs(begin int, first, second func() (time.Duration, error)) (alternation, error) {
 	var firsts, seconds []time.Duration
 	var ratios []float64
@@ -42,7 +42,7 @@ func (b *bench) pairs(begin int, first, second func() (time.Duration, error)) (a
 	return alternation{firsts[middle], seconds[middle], ratios[middle]}, nil
 }
 
-// row is a line of a table: both medians, the ratio, and what it may be.
+// row returns a line of a table: both medians, the ratio, and its limit.
 func (a alternation) row(what string, limit float64) string {
 	return fmt.Sprintf("%s\t%.3fs\t%.3fs\t%.2f\t%.2f\n", what, a.first.Seconds(), a.second.Seconds(), a.ratio, limit)
 }

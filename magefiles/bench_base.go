@@ -25,9 +25,9 @@ const (
 	coldBaseLimit = 1.0
 )
 
-// bases prints the time of an image on distroless/static against that of the same image
-// on scratch, and the time of assembling that base against that of podman, which is given
-// the same files. The packages come from THIMBLE_DEBIAN_MIRROR, if it is set.
+// bases compares the time of an image on distroless/static with that of the same image on
+// scratch, and the time of assembling that base with that of podman, which gets the same files.
+// The packages come from THIMBLE_DEBIAN_MIRROR, if it is set.
 func (b *bench) bases() error {
 	fmt.Println()
 	if _, err := exec.LookPath("podman"); err != nil {
@@ -72,8 +72,8 @@ func (b *bench) bases() error {
 
 const onScratch, onStatic = "THIMBLE_BASE=scratch", "THIMBLE_BASE=distroless/static"
 
-// coldBase compares podman with a whole mage image whose cache has the packages, and
-// everything of the image but its base.
+// coldBase compares podman with a whole mage image whose cache has the packages, and everything
+// else of the image except its base.
 func (b *bench) coldBase() error {
 	content := filepath.Join(b.dir, "cache", "thimble", "content")
 	without := filepath.Join(b.dir, "without-base")
@@ -112,7 +112,7 @@ func (b *bench) coldBase() error {
 		elapsed, _, err := b.run(append(podman, "build", "--quiet", "--no-cache", folder))
 		return elapsed, err
 	}, ours)
-	// Its storage may be mounted, and goes as it came.
+	// Its storage may contain mounts, so podman removes it.
 	if _, _, resetErr := b.run(append(podman, "system", "reset", "--force")); resetErr != nil {
 		err = errors.Join(err, resetErr)
 	}
@@ -125,7 +125,7 @@ func (b *bench) coldBase() error {
 	return w.Flush()
 }
 
-// unpackBase puts the files of the image's lowest layer into a folder, and counts them.
+// unpackBase writes the files of the image's lowest layer into a folder, and counts them.
 func (b *bench) unpackBase(to string) (files int, err error) {
 	text, err := os.ReadFile(filepath.Join(b.repo, "dist", "manifest.json"))
 	if err != nil {

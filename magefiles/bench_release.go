@@ -25,14 +25,14 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// chain are the stock programs that make by hand what a release makes, and the oldest
-// version of each that this was tried with.
+// chain are the stock programs for the same release by hand, with the oldest tested version of
+// each.
 var chain = map[string]string{"ko": "v0.19.1", "syft": "v1.57.0", "cosign": "v2.6.5"}
 
 const releaseLimit = 0.25
 
-// release prints the time of a release with nothing changed against that of the chain
-// which it replaces, where the programs of that are in PATH.
+// release compares the time of a release with nothing changed with that of the chain that it
+// replaces, if its programs are in PATH.
 func (b *bench) release() error {
 	fmt.Println()
 	for _, program := range []string{"ko", "syft", "cosign"} {
@@ -115,7 +115,7 @@ func (b *bench) releases(counted *counting, host string) error {
 	return nil
 }
 
-// fresh replaces the copy by that of a folder, in a repository of its own with a tag.
+// fresh replaces the copy by that of a folder, in a new repository with a tag.
 func (b *bench) fresh(folder string) error {
 	if err := os.RemoveAll(b.repo); err != nil {
 		return err
@@ -135,8 +135,8 @@ func (b *bench) fresh(folder string) error {
 	return nil
 }
 
-// handmade is the same release by hand, for two platforms and their index: image, both
-// SBOMs of each platform, and of each digest a signature and three attestations.
+// handmade is the same release by hand, for two platforms and their index: image, both SBOMs of
+// each platform, and of each digest a signature and three attestations.
 type handmade struct {
 	*bench
 	host, key, folder string
@@ -164,7 +164,7 @@ func (h *handmade) prepare() error {
 	return os.WriteFile(filepath.Join(h.folder, "provenance.json"), []byte(provenance), 0o644)
 }
 
-// emptyBase is scratch as ko takes it.
+// emptyBase returns scratch in the form for ko.
 func emptyBase() (v1.ImageIndex, error) {
 	base := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 	for _, architecture := range []string{"amd64", "arm64"} {
@@ -178,7 +178,7 @@ func emptyBase() (v1.ImageIndex, error) {
 	return base, nil
 }
 
-// run takes as long as its commands take.
+// run returns the total time of its commands.
 func (h *handmade) run() (time.Duration, error) {
 	var sum time.Duration
 	step := func(args ...string) error {
@@ -221,7 +221,7 @@ func (h *handmade) file(kind string, n int) string {
 	return filepath.Join(h.folder, fmt.Sprintf("%s-%d.json", kind, n))
 }
 
-// images are the index and its platforms, by digest, as ko has written them down.
+// images returns the index and its platforms, by digest, as ko has written them.
 func (h *handmade) images(refs string) ([]string, error) {
 	text, err := os.ReadFile(refs)
 	if err != nil {
@@ -257,20 +257,20 @@ func (h *handmade) index(ref string) (*v1.IndexManifest, error) {
 	return &m, json.NewDecoder(answer.Body).Decode(&m)
 }
 
-// counting is a registry's proxy that keeps account of what goes through it.
+// counting is a proxy of a registry that records requests.
 type counting struct {
 	next http.Handler
 	mu   sync.Mutex
 	now  traffic
 }
 
-// traffic is what went through: which digests were uploaded, and which were read whole.
+// traffic says which digests were uploaded, and which were read completely.
 type traffic struct {
 	requests       int
 	uploaded, read map[string]bool
 }
 
-// reset begins anew, and returns what there was.
+// reset clears the record and returns it.
 func (c *counting) reset() traffic {
 	c.mu.Lock()
 	defer c.mu.Unlock()

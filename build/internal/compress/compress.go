@@ -82,7 +82,8 @@ func NewReaderOfAny(r io.Reader) (io.ReadCloser, error) {
 	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
 		return NewReader(b, plan.Gzip)
 	case bytes.Equal(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}),
-		len(magic) == 4 && magic[0]&0xf0 == 0x50 && bytes.Equal(magic[1:], []byte{0x2a, 0x4d, 0x18}): // skippable (RFC 8878, 3.1.2)
+		// A frame to be skipped (RFC 8878, 3.1.2).
+		len(magic) == 4 && magic[0]&0xf0 == 0x50 && bytes.Equal(magic[1:], []byte{0x2a, 0x4d, 0x18}):
 		return NewReader(b, plan.Zstd)
 	}
 	return io.NopCloser(b), nil

@@ -43,7 +43,8 @@ func confine() error {
 	if errno != 0 {
 		return fmt.Errorf("ask for Landlock: %w", errno)
 	}
-	rules, size := unix.LandlockRulesetAttr{Scoped: unix.LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET}, uintptr(24) // ABI 6
+	// 24 bytes are the fields of ABI 6.
+	rules, size := unix.LandlockRulesetAttr{Scoped: unix.LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET}, uintptr(24)
 	if abi < 6 {
 		rules, size = unix.LandlockRulesetAttr{Handled_access_fs: unix.LANDLOCK_ACCESS_FS_MAKE_CHAR}, 8
 	}

@@ -18,7 +18,8 @@ func again(open, secrets []string) error {
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
 	}
-	var ends [2]int // which the program that is executed inherits, and which nobody else can: nothing runs yet
+	// The executed program inherits the pipe. No other process can: none has been started yet.
+	var ends [2]int
 	if err := syscall.Pipe(ends[:]); err != nil {
 		return fmt.Errorf("make a pipe: %w", err)
 	}
