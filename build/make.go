@@ -26,8 +26,9 @@ func (r *run) make(ctx context.Context, units []*unit, images bool) error {
 	if images {
 		for _, u := range units {
 			if !u.archiveOnly {
+				use := baseUse(u) // read before complete changes the unit's image
 				g.Go(func() error {
-					_, err := r.bases.Base(ctx, baseUse(u))
+					_, err := r.bases.Base(ctx, use)
 					return err
 				})
 			}

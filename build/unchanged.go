@@ -121,6 +121,9 @@ func (r *run) compileSource(ctx context.Context, c compiling) (*findings, error)
 		if err != nil {
 			return nil, err
 		}
+		for _, u := range c.units {
+			u.before() // it reads the plan, which complete changes
+		}
 		flags := r.resolved.Plan.Build.LDFlags
 		if err := r.complete(c.units, found); err != nil {
 			return nil, err
