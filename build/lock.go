@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"github.com/thimble-build/thimble/build/internal/base"
+	"github.com/thimble-build/thimble/build/internal/debugimage"
 	"github.com/thimble-build/thimble/build/internal/lock"
+	"github.com/thimble-build/thimble/build/internal/pipeline"
 	"github.com/thimble-build/thimble/build/internal/resolve"
 	"github.com/thimble-build/thimble/build/plan"
 )
@@ -31,40 +33,41 @@ type LockChange = lock.Change
 // Options.Platforms. The file is written completely or not at all. No other function pins: a
 // build uses what is pinned. If nothing has changed, the file stays the same, byte for byte.
 func Lock(ctx context.Context, o Options) (*LockResult, error) {
-	r, err := start(ctx, o, false)
+	c, err := begin(ctx, o, false)
 	if err != nil {
 		return nil, err
 	}
-	in := r.input()
-	in.Unlocked = true
+	in := resolve.InputOf(c.Session)
+	in.Expanded, in.Unlocked = o.FromPlan, true
 	if len(in.Platforms) == 0 {
-		in.Platforms = r.Config.Platforms
+		in.Platforms = c.Config.Platforms
 	}
-	if r.resolved, err = resolve.Resolve(ctx, in); err != nil {
+	draft, err := resolve.Resolve(ctx, in)
+	if err != nil {
 		return nil, err
 	}
-	platforms := r.resolved.Plan.Platforms
-	_, arch := r.resolved.Go.Host()
+	platforms := draft.Plan.Platforms
+	_, arch := draft.Go.Host()
 	if here := (plan.Platform{OS: "linux", Architecture: arch}); len(o.Platforms) == 0 && !slices.Contains(platforms, here) {
 		platforms = append(platforms, here)
 	}
-	file := filepath.Join(r.resolved.Dir, lock.File)
+	file := filepath.Join(draft.Dir, lock.File)
 	before, err := lock.ReadIfThere(file)
 	if errors.Is(err, lock.ErrNewer) {
 		return nil, err // a malformed one is replaced
 	}
 	if err != nil {
-		r.Progress.Notice(fmt.Sprintf("%v: it is made anew", err))
+		c.Progress.Notice(fmt.Sprintf("%v: it is made anew", err))
 		before = nil
 	}
-	uses := lock.Uses(r.resolved.Plan.Images, platforms)
-	more, err := r.debugUses(ctx, platforms)
+	uses := lock.Uses(draft.Plan.Images, platforms)
+	more, err := debugimage.Uses(ctx, c.Session, platforms)
 	if err != nil {
 		return nil, err
 	}
-	after, err := base.Lock(ctx, baseSources(r.Session, nil, ""), base.Request{
-		Uses: append(uses, more...), Suite: r.resolved.Suite, Previous: before,
-		Signatures: r.baseSignatures(), Now: time.Now(),
+	after, err := base.Lock(ctx, pipeline.BaseSources(c.Session, pipeline.Workspace{}), base.Request{
+		Uses: append(uses, more...), Suite: draft.Suite, Previous: before,
+		Signatures: pipeline.BaseSignatures(c.Session, draft, o.VerifyWithin), Now: time.Now(),
 	})
 	if err != nil {
 		return nil, err
@@ -75,7 +78,7 @@ func Lock(ctx context.Context, o Options) (*LockResult, error) {
 	if err := lock.Write(file, after); err != nil {
 		return nil, err
 	}
-	shown, err := filepath.Rel(r.Workdir, file)
+	shown, err := filepath.Rel(c.Workdir, file)
 	if err != nil {
 		shown = file
 	}

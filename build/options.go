@@ -6,7 +6,6 @@ import (
 
 	"github.com/thimble-build/thimble/build/internal/distribution"
 	"github.com/thimble-build/thimble/build/internal/reproduce"
-	"github.com/thimble-build/thimble/build/internal/resolve"
 	"github.com/thimble-build/thimble/build/internal/session"
 	"github.com/thimble-build/thimble/build/plan"
 )
@@ -111,14 +110,4 @@ func (o Options) forAllPlatforms() Options {
 		o.Platforms = []string{"all"}
 	}
 	return o
-}
-
-// input returns what the plan is resolved from.
-func (r *run) input() resolve.Input {
-	in := resolve.InputOf(r.Session)
-	in.Expanded = r.asked.FromPlan
-	if r.archives {
-		in.ArchivePlatforms = r.Config.Release.ArchivePlatforms
-	}
-	return in
 }

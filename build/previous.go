@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/thimble-build/thimble/build/internal/release"
+	"github.com/thimble-build/thimble/build/internal/resolve"
+	"github.com/thimble-build/thimble/build/plan"
 )
 
 // PreviousImage is an image of the previous release.
@@ -16,13 +18,13 @@ type PreviousImage struct {
 }
 
 // findPrevious finds the images of the previous release, by name; nil if there are none.
-func (r *run) findPrevious(ctx context.Context) map[string]PreviousImage {
-	version := r.resolved.Previous()
-	if version == "" || r.debug != nil {
+func (c *call) findPrevious(ctx context.Context, draft *resolve.Resolved, p *plan.Plan) map[string]PreviousImage {
+	version := draft.Previous()
+	if version == "" {
 		return nil
 	}
 	var all map[string]PreviousImage
-	for name, found := range release.FindPrevious(ctx, r.Session, r.resolved.Plan, version) {
+	for name, found := range release.FindPrevious(ctx, c.Session, p, version) {
 		image := PreviousImage{Tag: found.Tag, Digest: found.Digest}
 		for _, p := range found.Platforms {
 			image.Platforms = append(image.Platforms, PlatformResult{Platform: p.Platform, Digest: p.Digest, Size: p.Size})

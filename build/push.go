@@ -10,43 +10,56 @@ import (
 // Push makes the images for every platform of a release, pushes them by digest, and then points
 // one tag at each, named after the revision. The images are previews and unsigned.
 func Push(ctx context.Context, o Options) (result *Result, err error) {
-	r, err := begin(ctx, o.forAllPlatforms(), making{images: true, hashAll: true})
+	c, err := begin(ctx, o.forAllPlatforms(), true)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = r.end(err) }()
-	if r.resolved.Plan.Revision == "" {
+	engine, err := c.engine(ctx)
+	if err != nil {
+		return nil, err
+	}
+	draft, err := c.resolve(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = c.Unfetched(draft.Go, err) }()
+	if draft.Plan.Revision == "" {
 		return nil, errors.New("push: there is no commit to name the image after; commit first, or use \"mage release\" with a version")
 	}
-	to, err := release.PreflightPreview(ctx, r.Session, r.resolved.Plan)
+	to, err := release.PreflightPreview(ctx, c.Session, draft.Plan)
 	if err != nil {
 		return nil, err
 	}
 	defer to.Close()
-
-	made, err := r.build(ctx)
+	out, err := c.open(ctx, draft, "", true)
 	if err != nil {
 		return nil, err
 	}
-	tag := r.resolved.Plan.Revision
-	if r.resolved.Plan.Dirty {
-		tag += "-dirty"
-	}
-	uploads := to.PreviewUploads(made.indexes, tag)
-	if err := release.Push(ctx, r.Session, uploads); err != nil {
+	defer func() { err = errors.Join(err, out.close()) }()
+	made, err := c.build(ctx, draft, out, true, nil)
+	if err != nil {
 		return nil, err
 	}
-	err = r.Stage("publish", func() (string, error) {
-		if result, err = r.stageOutput(ctx, made, nil); err != nil {
+	defer c.done(made)
+	tag := made.Plan.Revision
+	if made.Plan.Dirty {
+		tag += "-dirty"
+	}
+	uploads := to.PreviewUploads(made.Indexes, tag)
+	if err := release.Push(ctx, c.Session, uploads); err != nil {
+		return nil, err
+	}
+	err = c.Stage("publish", func() (string, error) {
+		if result, err = c.stage(ctx, out, made, staging{draft: draft, engine: engine}); err != nil {
 			return "", err
 		}
 		if _, err := release.Tag(ctx, uploads); err != nil {
 			return "", err
 		}
-		for i, img := range r.resolved.Plan.Images {
+		for i, img := range made.Plan.Images {
 			result.Images[i].Tags, result.Images[i].Reference = []string{tag}, img.Repository+":"+tag
 		}
-		return "", r.commit(ctx, made, result)
+		return "", c.commit(ctx, out, made, result)
 	})
-	return r.finished(result, err)
+	return c.finished(out, result, err)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/thimble-build/thimble/build/internal/attest"
 	"github.com/thimble-build/thimble/build/internal/compare"
+	"github.com/thimble-build/thimble/build/internal/pipeline"
 	"github.com/thimble-build/thimble/build/internal/progress"
 	"github.com/thimble-build/thimble/build/internal/reproduce"
 	"github.com/thimble-build/thimble/build/internal/session"
@@ -144,7 +145,7 @@ func rebuild(ctx context.Context, s *session.Session, o Options, image releasedI
 	if err := room.Clone(ctx, s); err != nil {
 		return nil, err
 	}
-	g, err := room.FetchPlanned(ctx, s, fetchBases)
+	g, err := room.FetchPlanned(ctx, s, pipeline.FetchBases)
 	if err != nil {
 		return nil, err
 	}

@@ -6,13 +6,15 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/google/go-containerregistry/pkg/v1/partial"
-
 	"github.com/thimble-build/thimble/build/internal/archive"
 	"github.com/thimble-build/thimble/build/internal/artifact"
+	"github.com/thimble-build/thimble/build/internal/assemble"
 	"github.com/thimble-build/thimble/build/internal/describe"
 	"github.com/thimble-build/thimble/build/internal/gotest"
+	"github.com/thimble-build/thimble/build/internal/pipeline"
 	"github.com/thimble-build/thimble/build/internal/release"
+	"github.com/thimble-build/thimble/build/internal/resolve"
+	"github.com/thimble-build/thimble/build/plan"
 )
 
 // Release makes the images for every platform of a release, pushes them by digest, describes
@@ -24,78 +26,91 @@ import (
 // Without a repository, the release is written only to the output folder, signed with
 // Config.Release.Key or a key that is made for it.
 func Release(ctx context.Context, o Options) (result *Result, err error) {
-	r, err := begin(ctx, o.forAllPlatforms(), making{images: true, archives: true, hashAll: true})
+	c, err := begin(ctx, o.forAllPlatforms(), true)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = r.end(err) }()
-	if err := r.mayRelease(); err != nil {
+	engine, err := c.engine(ctx)
+	if err != nil {
 		return nil, err
 	}
-	to, signer, err := release.Preflight(ctx, r.Session, r.resolved.Plan)
+	draft, err := c.resolve(ctx, true)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = c.Unfetched(draft.Go, err) }()
+	if err := mayRelease(o, draft, draft.Plan); err != nil {
+		return nil, err
+	}
+	to, signer, err := release.Preflight(ctx, c.Session, draft.Plan)
 	if err != nil {
 		return nil, err
 	}
 	defer to.Close()
-
-	made, err := r.build(ctx)
+	out, err := c.open(ctx, draft, "", true)
 	if err != nil {
 		return nil, err
 	}
-	if err := r.mayRelease(); err != nil { // the compiler may have found another file
-		return nil, err
-	}
-	p := r.resolved.Plan // final
-	uploads, err := to.Uploads(ctx, made.indexes)
+	defer func() { err = errors.Join(err, out.close()) }()
+	made, err := c.build(ctx, draft, out, true, nil)
 	if err != nil {
 		return nil, err
 	}
-	described, err := r.describeAll(ctx, made.units)
+	defer c.done(made)
+	p := made.Plan
+	if err := mayRelease(o, draft, p); err != nil { // the compiler may have found another file
+		return nil, err
+	}
+	uploads, err := to.Uploads(ctx, made.Indexes)
 	if err != nil {
 		return nil, err
 	}
-	images, err := release.Statements(r.Session, p, r.releaseRun(), made.indexes, described)
+	described, err := describeAll(ctx, made.Images)
+	if err != nil {
+		return nil, err
+	}
+	images, err := release.Statements(c.Session, p, c.releaseRun(made.Tests), made.Indexes, described)
 	if err != nil {
 		return nil, err
 	}
 	var layouts []release.Layout
 	if len(uploads) == 0 {
-		if layouts, err = release.SignLayouts(ctx, r.Session, p, signer, images); err != nil {
+		if layouts, err = release.SignLayouts(ctx, c.Session, p, signer, images); err != nil {
 			return nil, err
 		}
 	}
-	content, err := r.archiveInput(ctx, made)
+	content, err := c.archiveInput(ctx, draft, made)
 	if err != nil {
 		return nil, err
 	}
-	archives, err := release.Archives(ctx, r.Session, p, signer, r.dist, r.memo, content)
+	archives, err := release.Archives(ctx, c.Session, p, signer, out.dist, out.Memo, content)
 	if err != nil {
 		return nil, err
 	}
-	commands, err := release.WriteKit(r.Session, p, signer, r.dist, uploads)
+	commands, err := release.WriteKit(c.Session, p, signer, out.dist, uploads)
 	if err != nil {
 		return nil, err
 	}
 
 	moved := false
 	defer func() { err = uploads.Public(err, moved) }() // from here on, registries contain something
-	if err := release.Push(ctx, r.Session, uploads); err != nil {
+	if err := release.Push(ctx, c.Session, uploads); err != nil {
 		return nil, err
 	}
-	signed, err := release.Sign(ctx, r.Session, p, signer, uploads, images)
+	signed, err := release.Sign(ctx, c.Session, p, signer, uploads, images)
 	if err != nil {
 		return nil, err
 	}
-	receipt, err := release.Verify(ctx, r.Session, p, signer, signed)
+	receipt, err := release.Verify(ctx, c.Session, p, signer, signed)
 	if err != nil {
 		return nil, err
 	}
-	err = r.Stage("publish", func() (string, error) {
-		if result, err = r.stageOutput(ctx, made, layouts); err != nil {
+	err = c.Stage("publish", func() (string, error) {
+		if result, err = c.stage(ctx, out, made, staging{draft: draft, engine: engine, layouts: layouts}); err != nil {
 			return "", err
 		}
 		if len(layouts) > 0 {
-			if receipt, err = release.VerifyLayouts(ctx, r.Session, p, signer, r.dist, layouts); err != nil {
+			if receipt, err = release.VerifyLayouts(ctx, c.Session, p, signer, out.dist, layouts); err != nil {
 				return "", err
 			}
 		}
@@ -104,72 +119,65 @@ func Release(ctx context.Context, o Options) (result *Result, err error) {
 		}
 		result.released(archives, commands, receipt)
 		if len(uploads) > 0 {
-			result.tagged(release.MovingTags(r.Config.Release, p))
+			result.tagged(release.MovingTags(c.Config.Release, p))
 		}
-		return "", r.commit(ctx, made, result)
+		return "", c.commit(ctx, out, made, result)
 	})
-	return r.finished(result, err)
+	return c.finished(out, result, err)
 }
 
-// mayRelease refuses a release that cannot be distinguished from another one.
-func (r *run) mayRelease() error {
-	p := r.resolved.Plan
-	if p.Dirty && !r.asked.AllowDirty {
-		return fmt.Errorf("release %s: the tree differs from the commit: %s; commit it, or release with -allowDirty", p.Version, dirt(p))
+// mayRelease refuses a release that cannot be distinguished from another one. p is the plan of the
+// draft, so far or final.
+func mayRelease(o Options, draft *resolve.Resolved, p *plan.Plan) error {
+	if p.Dirty && !o.AllowDirty {
+		return fmt.Errorf("release %s: the tree differs from the commit: %s; commit it, or release with -allowDirty", p.Version, pipeline.Dirt(p))
 	}
-	if !r.resolved.Tagged && !r.asked.AllowUntagged {
-		return fmt.Errorf("release %s: the commit has no version tag; tag it (git tag %sv1.2.3), or release with -allowUntagged", p.Version, r.resolved.TagPrefix())
+	if !draft.Tagged && !o.AllowUntagged {
+		return fmt.Errorf("release %s: the commit has no version tag; tag it (git tag %sv1.2.3), or release with -allowUntagged", p.Version, draft.TagPrefix())
 	}
 	return nil
 }
 
 // releaseRun returns what provenance records about this run.
-func (r *run) releaseRun() release.Run {
-	out := release.Run{
-		Started: r.began, TestsSkipped: r.tests == nil,
+func (c *call) releaseRun(tests *gotest.Result) release.Run {
+	run := release.Run{
+		Started: c.began, TestsSkipped: tests == nil,
 		Overrides: describe.Overrides{
-			DirtyTree: r.asked.AllowDirty, UntaggedCommit: r.asked.AllowUntagged,
-			FailingTests: r.asked.AllowFailingTests, SkippedTests: r.tests == nil,
+			DirtyTree: c.options.AllowDirty, UntaggedCommit: c.options.AllowUntagged,
+			FailingTests: c.options.AllowFailingTests, SkippedTests: tests == nil,
 		},
 	}
-	if r.tests != nil {
-		out.PassedTests, out.FailedTests = r.tests.Passed, r.tests.Failed
+	if tests != nil {
+		run.PassedTests, run.FailedTests = tests.Passed, tests.Failed
 	}
-	return out
+	return run
 }
 
 // describeAll returns the descriptions of the images in a release.
-func (r *run) describeAll(ctx context.Context, units []*unit) ([]artifact.Described, error) {
-	var all []artifact.Described
-	for _, u := range units {
-		descriptor, err := partial.Descriptor(u.built)
-		if err != nil {
+func describeAll(ctx context.Context, images []*assemble.Image) ([]artifact.Described, error) {
+	all := make([]artifact.Described, len(images))
+	for i, img := range images {
+		var err error
+		if all[i], err = img.Described(ctx); err != nil {
 			return nil, err
 		}
-		contents, err := r.linked(ctx, u)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, artifact.Described{
-			Image: u.image.Name, Descriptor: *descriptor, Binary: u.sha256, SPDX: u.spdx, CycloneDX: u.cyclonedx, Contents: contents,
-		})
 	}
 	return all, nil
 }
 
 // archiveInput returns what the archives are made of, including platforms without images.
-func (r *run) archiveInput(ctx context.Context, m *built) (in release.ArchiveInput, err error) {
-	if r.Config.Release.OmitArchives {
+func (c *call) archiveInput(ctx context.Context, draft *resolve.Resolved, made *pipeline.Built) (in release.ArchiveInput, err error) {
+	if c.Config.Release.OmitArchives {
 		return in, nil
 	}
-	for _, u := range slices.Concat(m.units, m.archiveOnly) {
+	for _, i := range made.All() {
 		in.Programs = append(in.Programs, release.Program{
-			Image: u.image.Name, Platform: u.platform, SHA256: u.sha256, Size: u.size, Open: u.open, Licenses: u.texts,
-			SPDX: u.spdx, CycloneDX: u.cyclonedx, Components: u.sbom.Components,
+			Image: i.Image.Name, Platform: i.Platform, SHA256: i.SHA256, Size: i.Binary.Size, Open: i.Binary.Open, Licenses: i.Texts,
+			SPDX: i.SPDX, CycloneDX: i.CycloneDX, Components: i.Components,
 		})
 	}
-	in.Folders = r.resolved.LicenseFolders()
-	previous, commits, err := r.resolved.History(ctx)
+	in.Folders = draft.LicenseFolders()
+	previous, commits, err := draft.History(ctx)
 	in.Previous = previous
 	for _, c := range commits {
 		in.Commits = append(in.Commits, archive.Commit(c))
@@ -202,11 +210,4 @@ func (r *Result) tagged(moving []string) {
 	for i := range r.Images {
 		r.Images[i].Tags = append(slices.Clone(r.Images[i].Tags), moving...)
 	}
-}
-
-// failedTests reports whether err says that tests failed, which a release may allow, and not
-// another problem with them.
-func failedTests(err error) bool {
-	failed := new(gotest.Error)
-	return errors.As(err, &failed)
 }

@@ -1,5 +1,5 @@
 // Package artifact has the types that are passed from building images to releasing them. They are
-// complete when they are made, and are not changed afterwards. It has no functions.
+// complete when they are made, and are not changed afterwards. It reads and writes nothing.
 package artifact
 
 import (

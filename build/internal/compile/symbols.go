@@ -17,18 +17,18 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// ErrNoBuildID is the cause of an error of Symbols when the binary has no GNU build id, by
+// ErrNoBuildID is the cause of an error of WriteSymbols when the binary has no GNU build id, by
 // which a debugger finds its symbols.
 var ErrNoBuildID = errors.New("the binary has no GNU build id")
 
-// ErrOtherCode is the cause of an error of Symbols when the linker wrote other code or data
+// ErrOtherCode is the cause of an error of WriteSymbols when the linker wrote other code or data
 // while it kept the symbols. The symbols would be wrong.
 var ErrOtherCode = errors.New("the symbols do not fit the binary")
 
-// SymbolsPath returns where Symbols writes the symbols of a binary.
+// SymbolsPath returns where WriteSymbols writes the symbols of a binary.
 func SymbolsPath(binary string) string { return binary + ".debug" }
 
-// Symbols writes what -s -w removed from a binary of Build (its symbol table and DWARF) into
+// WriteSymbols writes what -s -w removed from a binary of Build (its symbol table and DWARF) into
 // the file of SymbolsPath, and returns the binary's GNU build id in hex.
 //
 // The image is linked a second time, from the same compiled packages, with the symbols and with
@@ -39,7 +39,7 @@ func SymbolsPath(binary string) string { return binary + ".debug" }
 //
 // A file with the same build ids is not changed, because the Go build id contains a hash of the
 // binary. The caller must check whether the rest of it was changed.
-func Symbols(ctx context.Context, g *gocmd.Go, p *plan.Plan, platform plan.Platform, img plan.Image, binary *os.File) (buildID string, err error) {
+func WriteSymbols(ctx context.Context, g *gocmd.Go, p *plan.Plan, platform plan.Platform, img plan.Image, binary *os.File) (buildID string, err error) {
 	fail := func(err error) (string, error) {
 		return "", fmt.Errorf("keep the symbols of %s for %s: %w", img.Package, platform, err)
 	}

@@ -30,7 +30,7 @@ func symbols(t *testing.T, p *plan.Plan, name, dir string) (binary, file, id str
 		t.Fatal(err)
 	}
 	defer f.Close()
-	id, err = Symbols(t.Context(), g, p, platform, p.Images[0], f)
+	id, err = WriteSymbols(t.Context(), g, p, platform, p.Images[0], f)
 	return binary, SymbolsPath(binary), id, err
 }
 

@@ -25,7 +25,7 @@ import (
 )
 
 // Resolve makes the plan. It does not compare the files that go into the images with the
-// commit: this happens during the compilation, and SetDirty adds the result to the plan. Until
+// commit: this happens during the compilation, and Finish makes the final plan of the result. Until
 // then the plan is dirty if git says so and the go command will stamp it.
 func Resolve(ctx context.Context, in Input) (*Resolved, error) {
 	cfg := in.Config
@@ -108,7 +108,7 @@ func Resolve(ctx context.Context, in Input) (*Resolved, error) {
 	if p.Build.Stamp && len(v.state.Changed) > 0 {
 		r.Reported = v.state.Changed[0]
 	}
-	if err := r.SetDirty(r.Reported, ""); err != nil {
+	if err := r.setDirty(r.Reported, ""); err != nil {
 		return nil, err
 	}
 	if p.Platforms, err = platforms(r.Go, in.Platforms); err != nil {

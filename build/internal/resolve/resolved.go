@@ -39,6 +39,8 @@ type Resolved struct {
 	dated bool
 	// dist is the output folder.
 	dist string
+	// suffix is added to the version in tags.
+	suffix string
 	// version is that of a clean tree. ldflags are the linker flags before expansion, unless
 	// expanded is set. committed is the time of the commit.
 	version   string

@@ -61,18 +61,10 @@ func (r *Resolved) fromGit(state git.State, workdir string) {
 	}
 }
 
-// KeepSymbols removes the linker flags that leave symbols out.
-func (r *Resolved) KeepSymbols() {
-	drop := func(flags []string) []string {
-		return slices.DeleteFunc(slices.Clone(flags), func(f string) bool { return f == "-s" || f == "-w" })
-	}
-	r.ldflags, r.Plan.Build.LDFlags = drop(r.ldflags), drop(r.Plan.Build.LDFlags)
-}
-
-// SetDirty records in the plan that file makes the tree differ from the commit, and the cause;
+// setDirty records in the plan that file makes the tree differ from the commit, and the cause;
 // file is "" if there is no difference. It changes the version, the tags and the linker flags
 // accordingly.
-func (r *Resolved) SetDirty(file, cause string) error {
+func (r *Resolved) setDirty(file, cause string) error {
 	p := r.Plan
 	p.Dirty, p.DirtyFile, p.DirtyCause = file != "", file, cause
 	p.Version = r.version
@@ -80,7 +72,7 @@ func (r *Resolved) SetDirty(file, cause string) error {
 		p.Version += "+dirty"
 	}
 	for i := range p.Images {
-		p.Images[i].Tags = []string{Tag(p.Version)}
+		p.Images[i].Tags = []string{Tag(p.Version + r.suffix)}
 	}
 	if r.expanded {
 		p.Build.LDFlags = slices.Clone(r.ldflags)

@@ -91,13 +91,18 @@ func (t *Tree) describe(ctx context.Context, n Node) (File, error) {
 		return File{}, err
 	}
 	defer r.Close() // only read from
+	return Describe(ctx, r, "/"+n.Path)
+}
+
+// Describe reads the content of the file at an absolute path in an image.
+func Describe(ctx context.Context, content io.Reader, path string) (File, error) {
 	h1, h256, h512 := sha1.New(), sha256.New(), sha512.New()
-	size, err := io.Copy(io.MultiWriter(h1, h256, h512), limit.Reader(ctx, r))
+	size, err := io.Copy(io.MultiWriter(h1, h256, h512), limit.Reader(ctx, content))
 	if err != nil {
-		return File{}, err
+		return File{}, fmt.Errorf("read %s: %w", path, err)
 	}
 	return File{
-		Path:   "/" + n.Path,
+		Path:   path,
 		Size:   size,
 		SHA1:   hex.EncodeToString(h1.Sum(nil)),
 		SHA256: hex.EncodeToString(h256.Sum(nil)),

@@ -3,6 +3,7 @@ package tree
 import (
 	"archive/tar"
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -247,3 +248,17 @@ func TestComponents(t *testing.T) {
 		t.Errorf("files of ant are %+v", got[1].Files)
 	}
 }
+
+// A file that takes long to read is read until the context ends.
+func TestDescribeEnds(t *testing.T) {
+	why := errors.New("why")
+	ctx, stop := context.WithTimeoutCause(t.Context(), 50*time.Millisecond, why)
+	defer stop()
+	if _, err := Describe(ctx, endless{}, "/dlv"); !errors.Is(err, why) {
+		t.Error(err)
+	}
+}
+
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) { return len(p), nil }

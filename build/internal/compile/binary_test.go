@@ -1,4 +1,4 @@
-package build
+package compile
 
 import (
 	"context"
@@ -20,19 +20,11 @@ func TestBinaryIsReadUntilTheRunEnds(t *testing.T) {
 	if err := f.Truncate(size); err != nil { // sparse
 		t.Fatal(err)
 	}
-	info, err := f.Stat()
-	if err != nil {
-		t.Fatal(err)
-	}
 	why := errors.New("why")
 	for name, read := range map[string]func(context.Context) error{
-		"hash": func(ctx context.Context) error { return (&examined{file: f, ends: ctx, size: size}).computeHash() },
+		"hash": func(ctx context.Context) error { return (&Binary{file: f, ends: ctx, Size: size}).calculateHash() },
 		"digests": func(ctx context.Context) error {
-			_, err := (&examined{file: f, ends: ctx, size: size}).computeAll()
-			return err
-		},
-		"a tool": func(ctx context.Context) error {
-			_, err := (&madeFile{file: f, info: info}).digests(ctx, "dlv")
+			_, err := (&Binary{file: f, ends: ctx, Size: size}).calculateDigests()
 			return err
 		},
 	} {

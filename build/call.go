@@ -1,0 +1,164 @@
+package build
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/thimble-build/thimble/build/internal/assemble"
+	"github.com/thimble-build/thimble/build/internal/compile"
+	"github.com/thimble-build/thimble/build/internal/generated"
+	"github.com/thimble-build/thimble/build/internal/gotest"
+	"github.com/thimble-build/thimble/build/internal/pipeline"
+	"github.com/thimble-build/thimble/build/internal/publish"
+	"github.com/thimble-build/thimble/build/internal/resolve"
+	"github.com/thimble-build/thimble/build/internal/session"
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// call is one call of a verb that needs a plan. It is complete once Config.Before has run.
+type call struct {
+	*session.Session
+	options Options
+	began   time.Time
+	times   *times
+	// standing lists the files that existed before Config.Before ran.
+	standing generated.Standing
+}
+
+// begin applies the options and runs Config.Before. With fresh, it first removes the files that
+// Config.Before made in an earlier run.
+func begin(ctx context.Context, o Options, fresh bool) (*call, error) {
+	began := time.Now()
+	s, err := o.session(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c := &call{options: o, began: began, times: &times{Progress: s.Progress}}
+	c.Session = s.WithProgress(c.times)
+	for _, n := range s.Notices {
+		c.Progress.Notice(n)
+	}
+	standing, env, err := generated.Run(ctx, c.Session, fresh)
+	if err != nil {
+		return nil, err
+	}
+	c.standing, c.Session = standing, c.WithEnv(env)
+	return c, nil
+}
+
+// resolve makes the draft of the plan. archives adds the platforms that only have archives.
+func (c *call) resolve(ctx context.Context, archives bool) (draft *resolve.Resolved, err error) {
+	err = c.Stage("resolve", func() (string, error) {
+		in := resolve.InputOf(c.Session)
+		in.Expanded = c.options.FromPlan
+		if archives && !c.Config.Release.OmitArchives {
+			in.ArchivePlatforms = c.Config.Release.ArchivePlatforms
+		}
+		if draft, err = resolve.Resolve(ctx, in); err != nil {
+			return "", err
+		}
+		for _, n := range draft.Notices {
+			c.Progress.Notice(n)
+		}
+		return draft.Plan.Version, nil
+	})
+	return draft, c.Unfetched(nil, err)
+}
+
+// output is where a run that makes something writes.
+type output struct {
+	pipeline.Workspace
+	compiled *compile.Outputs
+	// dist is the output folder, which is locked until close.
+	dist       *publish.Dist
+	background sync.WaitGroup
+}
+
+// open opens the workspace and the output folder. variant is that of compile.Folder; hashAll hashes
+// every file that is used and ignores remembered hashes.
+func (c *call) open(ctx context.Context, draft *resolve.Resolved, variant string, hashAll bool) (*output, error) {
+	w, err := pipeline.OpenWorkspace(ctx, c.Session, draft, variant, hashAll)
+	if err != nil {
+		return nil, err
+	}
+	out := &output{Workspace: w, compiled: compile.NewOutputs(ctx, w.Cache, w.CacheVersion)}
+	out.compiled.HashAll = hashAll
+	if out.dist, err = publish.Open(ctx, c.Dist, waiting(c.Session), w.Cache.Sums()); err != nil {
+		return nil, err
+	}
+	out.background.Go(func() { _ = out.dist.Examine(ctx) }) // this only saves time
+	return out, nil
+}
+
+// close closes everything. Without a commit, the output folder stays unchanged.
+func (o *output) close() error {
+	o.background.Wait()
+	o.compiled.Close()
+	return o.dist.Close() // nothing is left to close after a commit
+}
+
+func waiting(s *session.Session) func() {
+	return func() { s.Progress.Notice("another run is changing " + s.Config.Dist + "; waiting for it") }
+}
+
+// build makes images, or only binaries. extras are those of debug images.
+func (c *call) build(ctx context.Context, draft *resolve.Resolved, out *output, images bool, extras map[pipeline.Unit]assemble.Extra) (*pipeline.Built, error) {
+	return pipeline.Build(ctx, pipeline.Request{
+		Session: c.Session, Draft: draft, Workspace: out.Workspace, Standing: c.standing, Outputs: out.compiled,
+		Images: images, Extras: extras,
+		SkipTests: c.options.SkipTests, AllowFailingTests: c.options.AllowFailingTests, VerifyWithin: c.options.VerifyWithin,
+	})
+}
+
+// done closes what was built.
+func (c *call) done(made *pipeline.Built) {
+	if err := made.Close(); err != nil {
+		c.Progress.Notice(err.Error())
+	}
+}
+
+// result returns the part of the Result that every call has.
+func (c *call) result(p *plan.Plan, tests *gotest.Result) *Result {
+	return &Result{
+		Manifest: Manifest{Plan: p}, Dist: c.Dist, Tests: tests,
+		Stages: c.times.ended(), Elapsed: time.Since(c.began),
+	}
+}
+
+// finished returns the result of a call that has changed the output folder.
+func (c *call) finished(out *output, result *Result, err error) (*Result, error) {
+	if err != nil {
+		return nil, err
+	}
+	if err := out.Trim(c.Session); err != nil {
+		c.Progress.Notice(fmt.Sprintf("the cache was not trimmed: %v", err))
+	}
+	result.Stages, result.Elapsed = c.times.ended(), time.Since(c.began)
+	return result, nil
+}
+
+// times records the duration of each stage and passes everything on to Progress.
+type times struct {
+	Progress
+	mu     sync.Mutex
+	stages []Stage
+}
+
+func (t *times) Start(name string) func(string, error) {
+	end, began := t.Progress.Start(name), time.Now()
+	return func(outcome string, err error) {
+		end(outcome, err)
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.stages = append(t.stages, Stage{Name: name, Elapsed: time.Since(began)})
+	}
+}
+
+func (t *times) ended() []Stage {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.stages)
+}

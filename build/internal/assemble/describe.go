@@ -1,0 +1,189 @@
+package assemble
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"runtime/debug"
+	"slices"
+
+	"github.com/thimble-build/thimble/build/internal/archive"
+	"github.com/thimble-build/thimble/build/internal/describe"
+	"github.com/thimble-build/thimble/build/internal/dynlink"
+	"github.com/thimble-build/thimble/build/internal/golist"
+	"github.com/thimble-build/thimble/build/internal/license"
+	"github.com/thimble-build/thimble/build/internal/tree"
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// describe waits until the binary is hashed. Then it takes both SBOMs from the cache or makes them.
+// Their key covers everything they are made of, in a short form.
+func (in Input) describe(ctx context.Context, img *Image, layers keys) (err error) {
+	if img.SHA256, err = in.Binary.SHA256(); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("describe %s: %w", in.Target, err)
+		}
+	}()
+	var symbols string
+	if in.Symbols != nil {
+		symbols = in.Symbols.BuildID
+	}
+	key, err := json.Marshal(struct {
+		Plan               *plan.Plan
+		Image              plan.Image
+		Platform           plan.Platform
+		Binary             string
+		Modules            []golist.Module
+		Licenses           map[string]license.Result
+		Rootfs, Assets     string
+		Base               string
+		LicenseTextsDigest string
+		Debug              string
+	}{
+		in.Plan.Of(img.Image), img.Image.Untagged(), img.Platform, img.SHA256, in.Modules, in.Licenses, layers.rootfs, layers.assets,
+		in.Base.Key, fmt.Sprintf("%x", sha256.Sum256(in.Texts)), in.Extra.Key + symbols,
+	})
+	if err != nil {
+		return err
+	}
+	kept, err := in.Cache.Value(fmt.Sprintf("%ssbom-%x", in.CacheVersion, sha256.Sum256(key)), func() ([]byte, error) {
+		return in.documents(ctx, img)
+	})
+	if err != nil {
+		return err
+	}
+	head, docs, _ := bytes.Cut(kept, []byte("\n"))
+	var length int
+	if _, err := fmt.Sscan(string(head), &img.Components, &length); err != nil || length > len(docs) {
+		return fmt.Errorf("read the SBOMs from the cache: %q", head)
+	}
+	img.SPDX, img.CycloneDX = docs[:length], docs[length:]
+	return nil
+}
+
+// documents returns a line with the number of components and the length of the first document, and
+// the two documents.
+func (in Input) documents(ctx context.Context, img *Image) ([]byte, error) {
+	contents, err := in.allContents(ctx, img)
+	if err != nil {
+		return nil, err
+	}
+	spdx, err := describe.SPDX(contents)
+	if err != nil {
+		return nil, err
+	}
+	cdx, err := describe.CycloneDX(contents)
+	if err != nil {
+		return nil, err
+	}
+	components, err := describe.Components(contents)
+	if err != nil {
+		return nil, err
+	}
+	head := fmt.Sprintf("%d %d\n", components, len(spdx))
+	return slices.Concat([]byte(head), spdx, cdx), nil
+}
+
+// allContents returns everything that the documents are made of.
+func (in Input) allContents(ctx context.Context, img *Image) (describe.Input, error) {
+	all, err := img.contents(ctx)
+	if err != nil {
+		return all, err
+	}
+	sums, err := in.Binary.Digests()
+	if err != nil {
+		return all, err
+	}
+	licenses := tree.LicensesPath
+	all.Binary = describe.Binary{
+		Path: tree.AppPath(img.Image.Name), Name: img.Image.Name, Size: in.Binary.Size,
+		SHA1: sums.SHA1, SHA256: img.SHA256, SHA512: sums.SHA512,
+	}
+	if img.ArchiveOnly { // its path in the archive
+		all.Binary.Path, licenses = "/"+img.Platform.Executable(img.Image.Name), "/"+archive.LicensesFile
+	}
+	if len(in.Texts) > 0 {
+		texts, err := tree.Describe(ctx, bytes.NewReader(in.Texts), licenses)
+		if err != nil {
+			return all, err
+		}
+		all.Assets = append(all.Assets, describe.Asset{File: texts})
+	}
+	all.Assets = append(all.Assets, in.Extra.Assets...)
+	all.Programs = slices.Clone(in.Extra.Programs)
+	if !in.Extra.Toolbox {
+		return all, nil
+	}
+	// The document is about the first tool; the service is not in the image.
+	all.Binary, all.Programs[0].Binary = *all.Programs[0].Binary, nil
+	all.Main, all.Modules, all.Std = describe.Module{}, nil, describe.Module{}
+	content, err := in.Symbols.Open()
+	if err != nil {
+		return all, err
+	}
+	symbols, err := tree.Describe(ctx, content, in.symbolsPath())
+	if err != nil {
+		return all, err
+	}
+	all.Assets = append(all.Assets, describe.Asset{File: symbols})
+	return all, nil
+}
+
+// contents returns a function that returns the modules of an image and its components. The modules
+// come from the binary's build info; go list adds their dependencies on each other.
+func (in Input) contents(libraries []dynlink.Library, components func(context.Context) ([]tree.Component, error)) func(context.Context) (describe.Input, error) {
+	return func(ctx context.Context) (describe.Input, error) {
+		module := Describer(in.Modules, in.Licenses)
+		build := in.Binary.Build
+		all := describe.Input{
+			Plan: in.Plan.Of(in.Target.Image), Image: in.Target.Image.Untagged(), Platform: in.Target.Platform,
+			Main:     module(&build.Main),
+			Std:      describe.Module{Path: "std", Version: in.Plan.Toolchain.Version, License: in.Licenses["std"]},
+			Compiler: compilerFor(in.Plan, in.Target.Platform),
+		}
+		if components != nil {
+			var err error
+			if all.Components, err = components(ctx); err != nil {
+				return all, err
+			}
+		}
+		for _, l := range libraries {
+			all.Libraries = append(all.Libraries, describe.Library{Name: l.Name, Path: l.Path, Component: l.Package})
+		}
+		for _, m := range build.Deps {
+			all.Modules = append(all.Modules, module(m))
+		}
+		return all, nil
+	}
+}
+
+// Describer returns a function that combines what a binary's build info, go list and the licence
+// files say about a module.
+func Describer(listed []golist.Module, licenses map[string]license.Result) func(*debug.Module) describe.Module {
+	imports := map[string][]string{}
+	for _, m := range listed {
+		imports[m.Path] = m.Imports
+	}
+	return func(m *debug.Module) describe.Module {
+		d := describe.Module{Path: m.Path, Version: m.Version, Sum: m.Sum, Imports: imports[m.Path], License: licenses[m.Path]}
+		if m.Replace != nil {
+			d.Replace = &describe.Module{Path: m.Replace.Path, Version: m.Replace.Version, Sum: m.Replace.Sum}
+		}
+		return d
+	}
+}
+
+// compilerFor returns the C compiler of a platform; nil if the plan has none.
+func compilerFor(p *plan.Plan, platform plan.Platform) *plan.CCompiler {
+	for i, c := range p.Toolchain.C {
+		if c.Platform == platform {
+			return &p.Toolchain.C[i]
+		}
+	}
+	return nil
+}

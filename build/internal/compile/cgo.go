@@ -1,0 +1,52 @@
+package compile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"strings"
+
+	"github.com/thimble-build/thimble/build/internal/golist"
+	"github.com/thimble-build/thimble/build/internal/modsum"
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// explainCgo adds to a compiler error the packages that use cgo and were therefore left out.
+func explainCgo(ctx context.Context, err error, tree golist.Tree, platform plan.Platform, images []plan.Image) error {
+	refused := new(Error)
+	if !errors.As(err, &refused) {
+		return err
+	}
+	for _, img := range images {
+		if img.Cgo {
+			continue
+		}
+		packages, listErr := golist.CgoPackages(ctx, tree, platform, img.Package)
+		if listErr != nil || len(packages) == 0 {
+			continue
+		}
+		return fmt.Errorf("%w\n%s is written with cgo, and image %s is compiled without it; "+
+			"choose a base with a C library, such as distroless/base, and set Cgo, or replace that package, or exclude it with a build tag",
+			err, strings.Join(packages, ", "), img.Name)
+	}
+	return err
+}
+
+// LinkedModules returns the modules of a binary that were compiled from the module cache, given
+// the plan's -mod. Modules in the repository and in vendor/ are part of the repository and left
+// out.
+func LinkedModules(info *debug.BuildInfo, mod string) (modules []modsum.Module) {
+	if mod == "vendor" {
+		return nil
+	}
+	for _, m := range info.Deps {
+		if m.Replace != nil {
+			m = m.Replace
+		}
+		if m.Version != "" && m.Version != "(devel)" {
+			modules = append(modules, modsum.Module{Path: m.Path, Version: m.Version, Sum: m.Sum})
+		}
+	}
+	return modules
+}

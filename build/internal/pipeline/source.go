@@ -1,0 +1,154 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/thimble-build/thimble/build/internal/artifact"
+	"github.com/thimble-build/thimble/build/internal/compile"
+	"github.com/thimble-build/thimble/build/internal/generated"
+	"github.com/thimble-build/thimble/build/internal/license"
+	"github.com/thimble-build/thimble/build/internal/materials"
+	"github.com/thimble-build/thimble/build/internal/resolve"
+	"github.com/thimble-build/thimble/build/internal/source"
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// findings are what was found out about the source while it was compiled.
+type findings struct {
+	lists    materials.Lists
+	compared materials.Comparison
+	// licenses are those of the modules of each target, if images are made.
+	licenses []materials.Licenses
+	// generated are the files that Config.Before made, sorted by name.
+	generated []plan.GeneratedFile
+	// license is the service's licence. inputs are the states of the images' inputs by name, if
+	// digests are stable.
+	license string
+	inputs  map[string]*plan.Inputs
+}
+
+// with returns the findings in the form that finishes a plan. stamp is nil if nothing was compiled.
+func (f *findings) with(stamp *compile.Stamp) resolve.Findings {
+	all := resolve.Findings{Stamp: stamp, Generated: f.generated, License: f.license, Inputs: f.inputs}
+	if len(f.compared.Differences) > 0 {
+		all.File, all.Cause = f.compared.Differences[0].File, f.compared.Differences[0].Why()
+	}
+	return all
+}
+
+// materials returns the source that the images are made of.
+func (b *builder) materials() materials.Source {
+	s := materials.Source{
+		Resolved: b.Draft, Folder: filepath.Join(b.Workspace.Folder, "sources"), Version: b.Workspace.CacheVersion,
+		Locked: b.Extras != nil,
+	}
+	if !b.Workspace.HashAll {
+		s.Sums = b.Workspace.Cache
+	}
+	return s
+}
+
+// list finds out what is compiled for each platform, the licences of the targets and of the
+// service, and whether everything that goes into the images is equal to the commit. It runs while
+// the compiler runs.
+func (b *builder) list(ctx context.Context, targets []artifact.Target) (*findings, error) {
+	found := &findings{lists: materials.Lists{}, licenses: make([]materials.Licenses, len(targets))}
+	err := b.Session.Stage("compare sources", func() (string, error) {
+		from := b.materials()
+		std := license.Standard(b.Draft.Go.Root, b.Draft.Plan.Toolchain.Version)
+		var mu sync.Mutex
+		g, gctx := errgroup.WithContext(ctx)
+		for _, platform := range from.Platforms() {
+			g.Go(func() error {
+				list, err := from.List(gctx, platform)
+				if err != nil {
+					return err
+				}
+				mu.Lock()
+				found.lists[platform] = list
+				mu.Unlock()
+				for _, i := range on(targets, platform) {
+					modules := list.Modules[targets[i].Image.Package]
+					if found.licenses[i], err = materials.ScanLicenses(gctx, std, modules, b.Workspace.Memo); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		}
+		g.Go(func() (err error) {
+			found.license, err = from.OwnLicense(gctx, b.Workspace.Memo)
+			return err
+		})
+		var commit *source.Commit
+		g.Go(func() (err error) {
+			commit, err = b.Draft.Commit(gctx)
+			return err
+		})
+		if err := g.Wait(); err != nil {
+			return "", err
+		}
+		var err error
+		if found.compared, err = from.Compare(ctx, found.lists, commit); err != nil {
+			return "", err
+		}
+		if err := b.splitGenerated(found); err != nil {
+			return "", err
+		}
+		found.inputs, err = from.States(ctx, found.lists, found.compared.Differences)
+		return "", err
+	})
+	return found, err
+}
+
+// splitGenerated separates the files that Config.Before made from the other differences.
+func (b *builder) splitGenerated(found *findings) error {
+	var record generated.Record
+	found.compared.Differences, found.generated, record = b.Standing.Split(found.compared.Differences)
+	if len(found.generated) == 0 {
+		return nil
+	}
+	if b.Session.Config.RefuseGenerated {
+		return fmt.Errorf("%s is made by Config.Before, and no commit has it, which Config.RefuseGenerated refuses; commit it", found.generated[0].Name)
+	}
+	return generated.Remember(b.Session, record)
+}
+
+// Plan returns the plan of a request without compiling. Values that are read from a binary are not
+// in it.
+func Plan(ctx context.Context, req Request) (*plan.Plan, error) {
+	b := &builder{Request: req}
+	found, err := b.list(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	p, _, err := req.Draft.Finish(found.with(nil))
+	if err != nil {
+		return nil, err
+	}
+	b.noticeSource(p)
+	return p, nil
+}
+
+// noticeSource tells the user what is in no commit.
+func (b *builder) noticeSource(p *plan.Plan) {
+	if p.Dirty {
+		b.Session.Progress.Notice("the tree differs from the commit: " + Dirt(p))
+	}
+	if text := p.GeneratedText(); text != "" {
+		b.Session.Progress.Notice(text + ", made by Config.Before")
+	}
+}
+
+// Dirt returns the file that makes the tree of a plan dirty, and why.
+func Dirt(p *plan.Plan) string {
+	if p.DirtyCause == "" {
+		return p.DirtyFile
+	}
+	return p.DirtyFile + ": " + p.DirtyCause
+}
