@@ -42,8 +42,12 @@ func (w writer) Write(p []byte) (int, error) {
 	return w.w.Write(p)
 }
 
-// Bytes reads at most this many bytes of r: one more is an [ErrTooLarge].
-func Bytes(r io.Reader, most int64) io.Reader { return &bytesReader{r: r, left: most, most: most} }
+// Bytes reads at most this many bytes of r: one more is an [ErrTooLarge]. A negative limit, as a
+// descriptor may have it, is zero.
+func Bytes(r io.Reader, most int64) io.Reader {
+	most = max(most, 0)
+	return &bytesReader{r: r, left: most, most: most}
+}
 
 type bytesReader struct {
 	r          io.Reader

@@ -16,10 +16,10 @@ func TestBytes(t *testing.T) {
 		content string
 		most    int64
 		large   bool
-	}{{"", 0, false}, {"a", 0, true}, {"abc", 3, false}, {"abcd", 3, true}, {"abc", 1 << 40, false}, {strings.Repeat("a", 5000), 4096, true}} {
+	}{{"abc", -2, true}, {"", -1, false}, {"abc", -1, true}, {"", 0, false}, {"a", 0, true}, {"abc", 3, false}, {"abcd", 3, true}, {"abc", 1 << 40, false}, {strings.Repeat("a", 5000), 4096, true}} {
 		for name, wrap := range map[string]func(io.Reader) io.Reader{"whole": func(r io.Reader) io.Reader { return r }, "single": iotest.OneByteReader, "with the end": iotest.DataErrReader} {
 			got, err := io.ReadAll(Bytes(wrap(strings.NewReader(c.content)), c.most))
-			if errors.Is(err, ErrTooLarge) != c.large || !c.large && err != nil || int64(len(got)) != min(c.most, int64(len(c.content))) {
+			if errors.Is(err, ErrTooLarge) != c.large || !c.large && err != nil || int64(len(got)) != min(max(c.most, 0), int64(len(c.content))) {
 				t.Errorf("%d bytes of %d, %s: %d, %v", len(c.content), c.most, name, len(got), err)
 			}
 		}
