@@ -14,6 +14,8 @@ import (
 	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
 	"github.com/sigstore/sigstore-go/pkg/bundle"
 	"google.golang.org/protobuf/encoding/protojson"
+
+	"github.com/thimble-build/thimble/build/internal/limit"
 )
 
 // BundleType is the artifact type of a referrer that contains a Sigstore bundle, and the media
@@ -36,7 +38,7 @@ func encodeBundle(b *protobundle.Bundle) ([]byte, error) {
 }
 
 func decodeBundle(b []byte) (*bundle.Bundle, error) {
-	if err := fewParts(b); err != nil {
+	if err := limit.Parts(b, maxParts); err != nil {
 		return nil, fmt.Errorf("decode bundle: %w", err)
 	}
 	var out bundle.Bundle

@@ -1,11 +1,9 @@
 package attest
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"strings"
 	"sync"
 
@@ -133,12 +131,4 @@ func sizeOf(img v1.Image) int64 {
 		return 0
 	}
 	return m.Layers[0].Size
-}
-
-// fewParts refuses JSON of many small parts.
-func fewParts(document []byte) error {
-	if bytes.Count(document, []byte(",")) > maxParts || bytes.Count(document, []byte("{")) > maxParts || bytes.Count(document, []byte("[")) > maxParts {
-		return fmt.Errorf("it has more than %d parts", maxParts)
-	}
-	return nil
 }

@@ -22,6 +22,8 @@ import (
 	"github.com/sigstore/cosign/v2/pkg/oci/signature"
 	"github.com/sigstore/cosign/v2/pkg/oci/static"
 	ctypes "github.com/sigstore/cosign/v2/pkg/types"
+
+	"github.com/thimble-build/thimble/build/internal/limit"
 )
 
 // SignatureTag and AttestationTag return the tags of the old form for a digest:
@@ -203,7 +205,7 @@ func (l oldLayer) read() (oci.Signature, []byte, error) {
 	}
 	b, err := readLayer(layer)
 	if err == nil {
-		err = fewParts(b)
+		err = limit.Parts(b, maxParts)
 	}
 	if err != nil {
 		return nil, nil, err

@@ -3,6 +3,7 @@
 package limit
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -72,4 +73,15 @@ func size(bytes int64) string {
 		bytes >>= 10
 	}
 	return fmt.Sprintf("%d GiB", bytes)
+}
+
+// Parts returns an [ErrTooLarge] for JSON with more than this many values, because a value of a few
+// bytes takes hundreds when it is decoded.
+func Parts(document []byte, most int) error {
+	for _, of := range []string{",", "{", "["} {
+		if bytes.Count(document, []byte(of)) > most {
+			return fmt.Errorf("%w: more than %d parts", ErrTooLarge, most)
+		}
+	}
+	return nil
 }

@@ -61,3 +61,11 @@ func TestContext(t *testing.T) {
 type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
+func TestParts(t *testing.T) {
+	for document, large := range map[string]bool{`{"a":[1,2,3]}`: false, `[1,2,3,4]`: true, `[[[[]]]]`: true, `{"a":{"a":{"a":{}}}}`: true, ``: false} {
+		if err := Parts([]byte(document), 2); errors.Is(err, ErrTooLarge) != large {
+			t.Errorf("%s: %v", document, err)
+		}
+	}
+}
