@@ -98,13 +98,14 @@ func Verify(ctx context.Context, o Options, ref string, want VerifyOptions) (*Re
 
 // expected returns what the options and Config trust.
 func expected(s *session.Session, want VerifyOptions) (attest.Trust, error) {
+	cfg := s.Config
 	if want.TrustedRoot != "" {
-		s.Config.Release.TrustedRoot = want.TrustedRoot
+		cfg.Release.TrustedRoot = want.TrustedRoot
 	}
 	if len(want.Keys) > 0 || want.Identity != "" || want.IdentityRegexp != "" {
-		s.Config.Release.TrustKeys = want.Keys // only the named keys are accepted
+		cfg.Release.TrustKeys = want.Keys // only the named keys are accepted
 	}
-	t, err := signing.Trust(s)
+	t, err := signing.Trust(s.WithConfig(cfg))
 	if err != nil {
 		return t, err
 	}
