@@ -194,6 +194,13 @@ func TestProbe(t *testing.T) {
 	}
 }
 
+// A mechanism does not count as one that holds if the child cannot tell.
+func TestTrialOfNothing(t *testing.T) {
+	if err := (&Trial{Mechanism: "another namespace"}).Run(); err == nil || !strings.Contains(err.Error(), "read the child's namespace") {
+		t.Errorf("%v", err)
+	}
+}
+
 // What a program in the sandbox cannot do, and what it can.
 func TestSandbox(t *testing.T) {
 	held, _ := probe(t)

@@ -71,7 +71,10 @@ func (t *Trial) Run() error {
 	}
 	name := namespaces[t.Mechanism]
 	own, err := os.Readlink("/proc/self/ns/" + name)
-	if err == nil && own == t.Namespaces[name] {
+	if err != nil {
+		return fmt.Errorf("read the child's namespace: %w", err)
+	}
+	if own == t.Namespaces[name] {
 		return errors.New("the child is in the namespace of its parent")
 	}
 	if t.Mechanism == Network {
