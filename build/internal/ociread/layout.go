@@ -7,19 +7,41 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/thimble-build/thimble/build/internal/limit"
+	"github.com/thimble-build/thimble/build/internal/plainfile"
 )
 
 // Folder is an OCI image layout (image-spec 1.1, image-layout.md). It does not check digests.
-type Folder struct{ dirs []string }
+type Folder struct {
+	// open opens a regular file by its name with slashes.
+	open func(name string) (*os.File, error)
+}
 
 // Layout returns the layout in a folder, or in several, of which the first has the newer files.
-func Layout(dirs ...string) Folder { return Folder{dirs} }
+// Its files may be links.
+func Layout(dirs ...string) Folder {
+	return Folder{func(name string) (f *os.File, err error) {
+		err = fs.ErrNotExist
+		for _, dir := range dirs {
+			if f, err = plainfile.Open(filepath.Join(dir, filepath.FromSlash(name))); !errors.Is(err, fs.ErrNotExist) {
+				break
+			}
+		}
+		return f, err
+	}}
+}
+
+// LayoutIn returns the layout in a folder below a root. No link of the layout leads out of the
+// root.
+func LayoutIn(root *os.Root, dir string) Folder {
+	return Folder{func(name string) (*os.File, error) { return plainfile.OpenIn(root, path.Join(dir, name)) }}
+}
 
 // Index parses index.json: the images and their referrers. If the file is missing, the error is
 // an fs.ErrNotExist.
@@ -88,26 +110,6 @@ func (l Folder) read(name string) ([]byte, error) {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
 	return b, nil
-}
-
-// open opens a regular file: opening a pipe would wait for a writer, and a device has no end.
-func (l Folder) open(name string) (*os.File, error) {
-	var path string
-	var info os.FileInfo
-	err := fs.ErrNotExist
-	for _, dir := range l.dirs {
-		path = filepath.Join(dir, filepath.FromSlash(name))
-		if info, err = os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
-			break
-		}
-	}
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("read %s: it is no regular file", name)
-	}
-	return os.Open(path)
 }
 
 var digestForm = regexp.MustCompile(`^[a-z0-9]+:[a-f0-9]{32,}$`)
