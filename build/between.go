@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/thimble-build/thimble/build/internal/compare"
+	"github.com/thimble-build/thimble/build/internal/distfolder"
 )
 
 // Between compares two builds by their manifest.json files and, if they are beside these, by
@@ -22,13 +23,18 @@ func Between(ctx context.Context, o Options, a, b string) (*Comparison, error) {
 	for i, name := range []string{a, b} {
 		file := s.Path(name)
 		if info, err := os.Stat(file); err == nil && info.IsDir() {
-			file = filepath.Join(file, "manifest.json")
+			file = filepath.Join(file, manifestName)
 		}
-		m, err := readManifest(file)
+		dir, err := distfolder.Open(filepath.Dir(file), ".")
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("read %s: %w", name, err)
 		}
-		if builds[i], err = made(name, file, m); err != nil {
+		defer dir.Close() // only read
+		m, err := readManifest(dir, filepath.Base(file))
+		if err != nil {
+			return nil, fmt.Errorf("compare %s: %w", name, err)
+		}
+		if builds[i], err = made(ctx, name, dir, m); err != nil {
 			return nil, err
 		}
 	}

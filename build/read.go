@@ -1,23 +1,34 @@
 package build
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
-
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/layout"
 
 	"github.com/thimble-build/thimble/build/internal/compare"
-	"github.com/thimble-build/thimble/build/internal/store"
+	"github.com/thimble-build/thimble/build/internal/distfolder"
+	"github.com/thimble-build/thimble/build/internal/limit"
 )
 
-// readManifest reads a manifest.json.
-func readManifest(file string) (*Manifest, error) {
-	b, err := os.ReadFile(file)
+// manifestName is the name of the manifest in an output folder.
+const manifestName = "manifest.json"
+
+// The limits for a manifest.json, in bytes and in values: those of a release of 200 images for
+// 5 platforms.
+const (
+	maxManifest      = 4 << 20
+	maxManifestParts = 200_000
+)
+
+// readManifest reads a manifest.json in an output folder, which need not be trusted.
+func readManifest(dir *distfolder.Folder, file string) (*Manifest, error) {
+	b, err := dir.Read(file, maxManifest)
+	if err == nil {
+		err = limit.Parts(b, maxManifestParts)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read manifest: %w", err)
 	}
@@ -31,65 +42,30 @@ func readManifest(file string) (*Manifest, error) {
 	return &m, nil
 }
 
-// made returns what a manifest.json lists, with the layouts, binaries and documents in its
-// folder.
-func made(name, file string, m *Manifest) (compare.Build, error) {
-	dir := filepath.Dir(file)
-	below := func(rel string) string { return filepath.Join(dir, filepath.FromSlash(rel)) }
+// made returns what a manifest.json lists, with the layouts, binaries and documents in its output
+// folder. Layers are read until ctx ends.
+func made(ctx context.Context, name string, dir *distfolder.Folder, m *Manifest) (compare.Build, error) {
 	b := compare.Build{Name: name}
+	fail := func(err error) (compare.Build, error) { return b, fmt.Errorf("read %s: %w", name, err) }
 	var err error
 	if b.Plan, err = json.Marshal(m.Plan); err != nil {
-		return b, fmt.Errorf("read manifest %s: %w", file, err)
+		return fail(err)
 	}
 	for _, img := range m.Images {
-		names := []string{img.Layout}
-		for _, p := range img.Platforms {
-			names = append(names, p.Binary.Path)
-			if p.SBOM != nil {
-				names = append(names, p.SBOM.SPDX, p.SBOM.CycloneDX)
-			}
-		}
-		for _, name := range names {
-			if name != "" && !filepath.IsLocal(filepath.FromSlash(name)) {
-				return b, fmt.Errorf("read manifest %s: it names %q, which is not beside it", file, name)
-			}
-		}
 		x := compare.Image{Name: img.Name, Digest: img.Digest}
-		var index v1.ImageIndex
+		var index *distfolder.Index
 		if img.Layout != "" {
-			if index, err = indexInLayout(below(img.Layout), img.Digest); err != nil {
-				return b, err
+			if index, err = dir.Index(img.Layout, img.Digest); err != nil {
+				return fail(err)
 			}
 		}
 		if index != nil {
-			if x.Index, err = index.RawManifest(); err != nil {
-				return b, fmt.Errorf("read layout %s: %w", below(img.Layout), err)
-			}
+			x.Index = index.Raw
 		}
 		for _, p := range img.Platforms {
-			y := compare.Platform{Platform: p.Platform.String(), Digest: p.Digest, Binary: p.Binary.SHA256, Documents: map[string][]byte{}}
-			for _, l := range p.Layers {
-				y.Layers = append(y.Layers, compare.Layer{Name: l.Name, Digest: l.Digest})
-			}
-			if info, err := os.Stat(below(p.Binary.Path)); err == nil && info.Mode().IsRegular() {
-				y.BinaryFile = below(p.Binary.Path)
-			}
-			if index != nil && p.Digest != "" {
-				if y.Image, err = imageIn(index, p.Digest); err != nil {
-					return b, fmt.Errorf("read layout %s: %w", below(img.Layout), err)
-				}
-			}
-			if p.SBOM != nil {
-				for kind, rel := range map[string]string{"spdx": p.SBOM.SPDX, "cyclonedx": p.SBOM.CycloneDX} {
-					document, err := os.ReadFile(below(rel))
-					if errors.Is(err, fs.ErrNotExist) {
-						continue
-					}
-					if err != nil {
-						return b, fmt.Errorf("read SBOM: %w", err)
-					}
-					y.Documents[kind] = document
-				}
+			y, err := madePlatform(ctx, dir, index, p)
+			if err != nil {
+				return fail(err)
 			}
 			x.Platforms = append(x.Platforms, y)
 		}
@@ -98,40 +74,44 @@ func made(name, file string, m *Manifest) (compare.Build, error) {
 	return b, nil
 }
 
-// indexInLayout returns the index with a digest. It returns nil if there is no layout or if it
-// contains another image: a manifest.json is often kept alone.
-func indexInLayout(dir, digest string) (v1.ImageIndex, error) {
-	if !store.IsLayout(dir) {
-		return nil, nil
+// madePlatform returns the image for one platform; index may be nil.
+func madePlatform(ctx context.Context, dir *distfolder.Folder, index *distfolder.Index, p PlatformResult) (compare.Platform, error) {
+	y := compare.Platform{Platform: p.Platform.String(), Digest: p.Digest, Binary: p.Binary.SHA256, Documents: map[string][]byte{}}
+	for _, l := range p.Layers {
+		y.Layers = append(y.Layers, compare.Layer{Name: l.Name, Digest: l.Digest})
 	}
-	h, err := v1.NewHash(digest)
-	if err != nil {
-		return nil, fmt.Errorf("read layout %s: %w", dir, err)
-	}
-	top, err := layout.ImageIndexFromPath(dir)
-	if err != nil {
-		return nil, fmt.Errorf("read layout %s: %w", dir, err)
-	}
-	list, err := top.IndexManifest()
-	if err != nil {
-		return nil, fmt.Errorf("read layout %s: %w", dir, err)
-	}
-	for _, d := range list.Manifests {
-		if d.Digest == h && d.MediaType.IsIndex() {
-			index, err := top.ImageIndex(h)
-			if err != nil {
-				return nil, fmt.Errorf("read layout %s: %w", dir, err)
-			}
-			return index, nil
+	if p.Binary.Path != "" {
+		open := func() (*os.File, error) { return dir.Open(p.Binary.Path) }
+		f, err := open()
+		if err == nil {
+			y.OpenBinary = open
+			err = f.Close()
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return y, fmt.Errorf("read the binary: %w", err)
 		}
 	}
-	return nil, nil
-}
-
-func imageIn(index v1.ImageIndex, digest string) (v1.Image, error) {
-	h, err := v1.NewHash(digest)
-	if err != nil {
-		return nil, err
+	if index != nil && p.Digest != "" {
+		var err error
+		if y.Image, err = index.Image(ctx, p.Digest); err != nil {
+			return y, err
+		}
 	}
-	return index.Image(h)
+	if p.SBOM == nil {
+		return y, nil
+	}
+	for kind, file := range map[string]string{"spdx": p.SBOM.SPDX, "cyclonedx": p.SBOM.CycloneDX} {
+		if file == "" {
+			continue
+		}
+		document, err := dir.Read(file, distfolder.MaxDocument)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return y, fmt.Errorf("read SBOM: %w", err)
+		}
+		y.Documents[kind] = document
+	}
+	return y, nil
 }

@@ -1,23 +1,60 @@
 package build
 
 import (
+	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/thimble-build/thimble/build/internal/distfolder"
+	"github.com/thimble-build/thimble/build/internal/limit"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
+// outputFolder is an output folder with a manifest.json.
+func outputFolder(t *testing.T, manifest string) *distfolder.Folder {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, manifestName), []byte(manifest), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	folder, err := distfolder.Open(dir, ".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { folder.Close() })
+	return folder
+}
+
 // What a build left is read outside of the sandbox: no manifest names a file of the user's.
 func TestManifestNamesFilesBesideIt(t *testing.T) {
-	dist := t.TempDir()
 	secret := filepath.Join(t.TempDir(), "secret")
 	for _, outside := range []string{"../secret", secret, "a/../../secret"} {
-		for _, p := range []PlatformResult{{Binary: Binary{Path: outside}}, {SBOM: &SBOM{SPDX: outside}}} {
-			m := &Manifest{Plan: &plan.Plan{}, Images: []ImageResult{{Platforms: []PlatformResult{p}}}}
-			if _, err := made("x", filepath.Join(dist, "manifest.json"), m); err == nil || !strings.Contains(err.Error(), "not beside it") {
-				t.Errorf("%+v: %v", p, err)
+		for what, img := range map[string]ImageResult{
+			"a layout": {Layout: outside},
+			"a binary": {Platforms: []PlatformResult{{Binary: Binary{Path: outside}}}},
+			"an SBOM":  {Platforms: []PlatformResult{{SBOM: &SBOM{SPDX: outside}}}},
+		} {
+			m := &Manifest{Plan: &plan.Plan{}, Images: []ImageResult{img}}
+			if _, err := made(t.Context(), "x", outputFolder(t, ""), m); err == nil || !strings.Contains(err.Error(), "is not in the output folder") {
+				t.Errorf("%s at %s: %v", what, outside, err)
 			}
 		}
+	}
+}
+
+// A manifest.json takes no more memory than that of a real build.
+func TestLargeManifest(t *testing.T) {
+	for what, manifest := range map[string]string{
+		"of blanks":   strings.Repeat(" ", maxManifest) + `{"plan":{},"images":[{}]}`,
+		"of nothings": `{"plan":{},"images":[` + strings.Repeat("{},", maxManifestParts) + `{}]}`,
+	} {
+		if _, err := readManifest(outputFolder(t, manifest), manifestName); !errors.Is(err, limit.ErrTooLarge) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if m, err := readManifest(outputFolder(t, `{"plan":{},"images":[{}]}`), manifestName); err != nil || len(m.Images) != 1 {
+		t.Errorf("a small one: %v, %v", m, err)
 	}
 }

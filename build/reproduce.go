@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/thimble-build/thimble/build/internal/compare"
+	"github.com/thimble-build/thimble/build/internal/distfolder"
 	"github.com/thimble-build/thimble/build/internal/reproduce"
 	"github.com/thimble-build/thimble/build/internal/session"
 )
@@ -63,15 +64,19 @@ func Reproduce(ctx context.Context, o Options, self []string) (c *Reproduction, 
 	if err != nil {
 		return nil, err
 	}
-	file := filepath.Join(s.Dist, "manifest.json")
-	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(s.Dist, manifestName)); errors.Is(err, fs.ErrNotExist) {
 		s.Progress.Notice(s.Config.Dist + " has no manifest.json; building the tree first")
 		o.SkipTests = true
 		if _, err := Image(ctx, o); err != nil {
 			return nil, err
 		}
 	}
-	m, err := readManifest(file)
+	dist, err := distfolder.Open(s.Dist, ".")
+	if err != nil {
+		return nil, fmt.Errorf("read the output folder: %w", err)
+	}
+	defer func() { err = errors.Join(err, dist.Close()) }()
+	m, err := readManifest(dist, manifestName)
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +101,7 @@ func Reproduce(ctx context.Context, o Options, self []string) (c *Reproduction, 
 		return nil, err
 	}
 	c, err = compared(ctx, s, room, built, func(ctx context.Context) (compare.Build, error) {
-		first, err := made(filepath.Join(s.Config.Dist, "manifest.json"), file, m)
+		first, err := made(ctx, filepath.Join(s.Config.Dist, manifestName), dist, m)
 		if err == nil {
 			first.Files, err = own.Generated(ctx, built)
 		}
@@ -115,12 +120,17 @@ func resolveOnly(ctx context.Context, job reproduce.Job) error {
 }
 
 // compared compares what was built in a clean room with the first build.
-func compared(ctx context.Context, s *session.Session, room *reproduce.Room, built reproduce.Built, first func(context.Context) (compare.Build, error)) (*Reproduction, error) {
-	m, err := readManifest(built.Manifest)
+func compared(ctx context.Context, s *session.Session, room *reproduce.Room, built reproduce.Built, first func(context.Context) (compare.Build, error)) (_ *Reproduction, err error) {
+	dist, err := room.Output()
+	if err != nil {
+		return nil, fmt.Errorf("read what the build made: %w", err)
+	}
+	defer func() { err = errors.Join(err, dist.Close()) }()
+	m, err := readManifest(dist, manifestName)
 	if err != nil {
 		return nil, err
 	}
-	report, err := room.Compare(ctx, s, built, first, func() (compare.Build, error) { return made("the clean room", built.Manifest, m) })
+	report, err := room.Compare(ctx, s, built, first, func() (compare.Build, error) { return made(ctx, "the clean room", dist, m) })
 	if err != nil {
 		return nil, err
 	}

@@ -13,16 +13,16 @@ import (
 )
 
 // binaryFiles compares two executable files.
-func (p *pair) binaryFiles(ctx context.Context, x, y string) error {
+func (p *pair) binaryFiles(ctx context.Context, x, y func() (*os.File, error)) error {
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
-	a, err := os.Open(x)
+	a, err := x()
 	if err != nil {
 		return fmt.Errorf("read the binary: %w", err)
 	}
 	defer a.Close() // only read
-	b, err := os.Open(y)
+	b, err := y()
 	if err != nil {
 		return fmt.Errorf("read the binary: %w", err)
 	}

@@ -2,6 +2,7 @@ package compare
 
 import (
 	"encoding/json"
+	"os"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
@@ -35,9 +36,10 @@ type Platform struct {
 	Digest   string
 	// Layers are those that a manifest.json lists, if Image is not available.
 	Layers []Layer
-	// Binary is the executable's SHA-256 in hex, and BinaryFile a file with its content; each may
-	// be empty.
-	Binary, BinaryFile string
+	// Binary is the executable's SHA-256 in hex; it may be empty. OpenBinary opens a file with its
+	// content; nil if there is none.
+	Binary     string
+	OpenBinary func() (*os.File, error)
 	// Image is nil if not available.
 	Image v1.Image
 	// Documents are the SBOMs and similar documents, by kind.

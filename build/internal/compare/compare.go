@@ -129,8 +129,8 @@ func (p *pair) listed(ctx context.Context, x, y Platform) error {
 		return nil
 	}
 	p.differ(DepthFile, "the binary", "sha256", x.Binary, y.Binary)
-	if x.BinaryFile == "" || y.BinaryFile == "" {
+	if x.OpenBinary == nil || y.OpenBinary == nil {
 		return nil
 	}
-	return p.binaryFiles(ctx, x.BinaryFile, y.BinaryFile)
+	return p.binaryFiles(ctx, x.OpenBinary, y.OpenBinary)
 }

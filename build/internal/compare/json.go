@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/thimble-build/thimble/build/internal/limit"
 )
 
 // field is a difference of two JSON documents, with its path and both values.
@@ -31,7 +33,13 @@ func jsonDifferences(a, b []byte, most int) ([]field, error) {
 	return w.fields, nil
 }
 
+// maxParts limits the values of a document: an SBOM of 5,000 files has about 60,000.
+const maxParts = 200_000
+
 func decode(document []byte) (any, error) {
+	if err := limit.Parts(document, maxParts); err != nil {
+		return nil, err
+	}
 	d := json.NewDecoder(bytes.NewReader(document))
 	d.UseNumber()
 	var v any

@@ -3,11 +3,12 @@ package reproduce
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 
+	"github.com/thimble-build/thimble/build/internal/distfolder"
 	"github.com/thimble-build/thimble/build/internal/gocmd"
 	"github.com/thimble-build/thimble/build/internal/sandbox"
 	"github.com/thimble-build/thimble/build/internal/session"
@@ -15,8 +16,6 @@ import (
 
 // Built is the result of a build in a clean room.
 type Built struct {
-	// Manifest is the path of manifest.json.
-	Manifest string
 	// Generated are the files and folders that no commit has, relative to the repository's
 	// root, without those of the output folder.
 	Generated []string
@@ -36,7 +35,7 @@ func (r *Room) Build(ctx context.Context, s *session.Session, g *gocmd.Go, self 
 		dir := r.source.workdir(r.tree())
 		env, differs := r.environment(s, g)
 		args, more := r.vary(self)
-		built = Built{Manifest: filepath.Join(r.source.dist(r.tree()), "manifest.json"), Differs: append(differs, more...)}
+		built.Differs = append(differs, more...)
 		c := command{self: self, args: args, env: env, dir: dir, mechanisms: mechanisms}
 		if len(mechanisms) > 0 {
 			c.rules = r.rules(s, g, self)
@@ -61,16 +60,33 @@ func (r *Room) Build(ctx context.Context, s *session.Session, g *gocmd.Go, self 
 	return built, err
 }
 
+// Output opens the output folder of the build. No link leads out of the room.
+func (r *Room) Output() (*distfolder.Folder, error) {
+	dist, err := filepath.Rel(r.dir, r.source.dist(r.tree()))
+	if err != nil {
+		return nil, err
+	}
+	return distfolder.Open(r.dir, dist)
+}
+
+// maxResult limits the list of the files that the build generated, in bytes.
+const maxResult = 4 << 20
+
 // generated reads which files the build generated. It does not use git in the clone, because
 // the build is foreign code and could have changed the clone.
 func (r *Room) generated() ([]string, error) {
-	b, err := os.ReadFile(r.resultFile())
+	fail := func(err error) ([]string, error) { return nil, fmt.Errorf("read what the build generated: %w", err) }
+	room, err := distfolder.Open(r.dir, ".")
 	if err != nil {
-		return nil, fmt.Errorf("read what the build generated: %w", err)
+		return fail(err)
+	}
+	b, err := room.Read(filepath.Base(r.resultFile()), maxResult)
+	if err = errors.Join(err, room.Close()); err != nil {
+		return fail(err)
 	}
 	var found result
 	if err := json.Unmarshal(b, &found); err != nil {
-		return nil, fmt.Errorf("read what the build generated: %w", err)
+		return fail(err)
 	}
 	var names []string
 	for _, name := range found.Unclean {

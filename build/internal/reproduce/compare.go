@@ -25,7 +25,7 @@ func (r *Room) Compare(ctx context.Context, s *session.Session, built Built, fir
 		if err != nil {
 			return "", err
 		}
-		if b.Files, err = ReadGenerated(r.tree(), built.Generated); err != nil {
+		if b.Files, err = r.generatedContent(built.Generated); err != nil {
 			return "", err
 		}
 		b.Images = slices.DeleteFunc(b.Images, func(y compare.Image) bool {

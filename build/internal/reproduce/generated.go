@@ -6,47 +6,91 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
+
+	"github.com/thimble-build/thimble/build/internal/limit"
+	"github.com/thimble-build/thimble/build/internal/plainfile"
 )
 
-// The limits for reading generated files: their number, and the size of each in bytes.
+// The limits for reading generated files: their number, and the bytes of each and of all.
 const (
-	maxGenerated     = 2000
-	maxGeneratedSize = 4 << 20
+	maxGenerated      = 2000
+	maxGeneratedSize  = 4 << 20
+	maxGeneratedTotal = 64 << 20
 )
 
-// ReadGenerated reads the files of a folder that have the names of a build's generated files,
-// or are in folders of these names. It follows no link out of the folder.
-func ReadGenerated(dir string, names []string) (map[string][]byte, error) {
-	files := map[string][]byte{}
+// maxVisited limits how many files and folders are looked at.
+const maxVisited = 200_000
+
+// readGenerated reads the files of a folder that have the names of a build's generated files, or
+// are in folders of these names, up to the limits. It follows no link out of the folder.
+func readGenerated(root *os.Root, names []string) (map[string][]byte, error) {
+	g := &generatedFiles{root: root, files: map[string][]byte{}, bytes: maxGeneratedTotal, visits: maxVisited}
 	for _, name := range names {
-		if err := collect(dir, name, files); err != nil {
+		err := g.collect(path.Clean(name))
+		if errors.Is(err, fs.SkipAll) {
+			break
+		}
+		if err != nil {
 			return nil, fmt.Errorf("read what the build generated: %w", err)
 		}
 	}
-	return files, nil
+	return g.files, nil
 }
 
-// collect reads a file, or the files of a folder, below a root. It follows no link out of the
-// root.
-func collect(dir, name string, into map[string][]byte) error {
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return err
-	}
-	defer root.Close()
-	files := root.FS()
-	return fs.WalkDir(files, path.Clean(name), func(name string, d fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) {
+// generatedFiles are the files, and how much more is read.
+type generatedFiles struct {
+	root   *os.Root
+	files  map[string][]byte
+	bytes  int64
+	visits int
+}
+
+// collect reads a file, or the files of a folder. At the end of the limits it returns fs.SkipAll.
+func (g *generatedFiles) collect(name string) error {
+	err := plainfile.Walk(g.root, name, maxVisited, func(name string, mode fs.FileMode) error {
+		if g.visits--; g.visits < 0 || len(g.files) >= maxGenerated || g.bytes <= 0 {
+			return fs.SkipAll
+		}
+		if !mode.IsRegular() {
 			return nil
 		}
-		if err != nil || !d.Type().IsRegular() || len(into) >= maxGenerated {
+		b, err := plainfile.ReadIn(g.root, name, min(maxGeneratedSize, g.bytes))
+		if errors.Is(err, limit.ErrTooLarge) || errors.Is(err, plainfile.ErrNotRegular) || errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
 			return err
 		}
-		info, err := d.Info()
-		if err != nil || info.Size() > maxGeneratedSize {
-			return err
-		}
-		into[name], err = fs.ReadFile(files, name)
-		return err
+		g.files[name], g.bytes = b, g.bytes-int64(len(b))
+		return nil
 	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// generatedContent reads the generated files of the clone. No link leads out of the room, also if a
+// process of the build still runs and moves the clone.
+func (r *Room) generatedContent(names []string) (map[string][]byte, error) {
+	root, err := r.openTree()
+	if err != nil {
+		return nil, fmt.Errorf("read what the build generated: %w", err)
+	}
+	defer root.Close() // only read
+	return readGenerated(root, names)
+}
+
+func (r *Room) openTree() (*os.Root, error) {
+	room, err := os.OpenRoot(r.dir)
+	if err != nil {
+		return nil, err
+	}
+	defer room.Close()
+	tree, err := filepath.Rel(r.dir, r.tree())
+	if err != nil {
+		return nil, err
+	}
+	return room.OpenRoot(tree)
 }

@@ -6,10 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/layout"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
-
 	"github.com/thimble-build/thimble/build/internal/attest"
 	"github.com/thimble-build/thimble/build/internal/ociread"
 	"github.com/thimble-build/thimble/build/internal/session"
@@ -25,7 +21,7 @@ type Image struct {
 	// Named is the name that a release must not contradict; zero for a layout.
 	Named attest.Reference
 
-	open  func(context.Context, v1.Hash) (v1.Image, error)
+	from  ociread.Blobs
 	close func()
 }
 
@@ -33,13 +29,12 @@ type Image struct {
 // its connections.
 func FindImage(ctx context.Context, s *session.Session, ref string) (*Image, error) {
 	if dir, ok := store.LayoutOf(s, ref); ok {
-		m, err := store.LayoutEvidence(ctx, dir, ociread.Layout(dir))
+		from := ociread.Layout(dir)
+		m, err := store.LayoutEvidence(ctx, dir, from)
 		if err != nil {
 			return nil, err
 		}
-		root := m.Root.Descriptor.Digest
-		open := func(_ context.Context, digest v1.Hash) (v1.Image, error) { return imageInLayout(dir, root, digest) }
-		return &Image{Ref: ref, Evidence: m, open: open, close: func() {}}, nil
+		return &Image{Ref: ref, Evidence: m, from: from, close: func() {}}, nil
 	}
 	repo, digest, err := store.Find(ctx, s, ref, true)
 	if err != nil {
@@ -50,27 +45,11 @@ func FindImage(ctx context.Context, s *session.Session, ref string) (*Image, err
 		repo.Close()
 		return nil, err
 	}
-	open := func(ctx context.Context, digest v1.Hash) (v1.Image, error) {
-		return remote.Image(repo.Name().Digest(digest.String()), repo.RemoteOptions(ctx)...)
-	}
-	return &Image{Ref: ref, Evidence: m, Named: store.ReferenceOf(repo, ref), open: open, close: func() { repo.Close() }}, nil
+	return &Image{Ref: ref, Evidence: m, Named: store.ReferenceOf(repo, ref), from: repo, close: func() { repo.Close() }}, nil
 }
 
 // Close closes the image's connections.
 func (i *Image) Close() { i.close() }
-
-// imageInLayout opens an image of a layout: the root, or an image in the index that is the
-// root.
-func imageInLayout(dir string, root, digest v1.Hash) (v1.Image, error) {
-	top, err := layout.ImageIndexFromPath(dir)
-	if err == nil && digest != root {
-		top, err = top.ImageIndex(root)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return top.Image(digest)
-}
 
 // Provenances returns the image's provenance attestations that are signed by a trusted signer;
 // at least one.

@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/thimble-build/thimble/build/internal/plainfile"
 )
 
 // inside returns an error if the build or the go command would write or start outside of the
@@ -73,13 +76,21 @@ func noLinks(root, folder string) error {
 // plainFiles returns an error if the build's output contains anything other than files and
 // folders. A malicious build could make it a link to a file of the user.
 func (r *Room) plainFiles() error {
+	root, err := os.OpenRoot(r.dir)
+	if err != nil {
+		return fmt.Errorf("read what the build made: %w", err)
+	}
+	defer root.Close() // only read
 	for _, left := range []string{r.resultFile(), r.source.dist(r.tree())} {
-		err := filepath.WalkDir(left, func(name string, d fs.DirEntry, err error) error {
-			if err != nil || d.IsDir() || d.Type().IsRegular() {
-				return err
-			}
-			return fmt.Errorf("the build left %s, which is neither a file nor a folder", filepath.Base(name))
-		})
+		name, err := filepath.Rel(r.dir, left)
+		if err == nil {
+			err = plainfile.Walk(root, filepath.ToSlash(name), maxVisited, func(name string, mode fs.FileMode) error {
+				if mode.IsDir() || mode.IsRegular() {
+					return nil
+				}
+				return fmt.Errorf("the build left %s, which is neither a file nor a folder", path.Base(name))
+			})
+		}
 		if err != nil {
 			return fmt.Errorf("read what the build made: %w", err)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"github.com/thimble-build/thimble/build/internal/git"
@@ -50,5 +51,10 @@ func (o *Own) Generated(ctx context.Context, built Built) (map[string][]byte, er
 	if err != nil || state.Revision != o.Commit {
 		return nil, err
 	}
-	return ReadGenerated(o.repo.Root, built.Generated)
+	root, err := os.OpenRoot(o.repo.Root)
+	if err != nil {
+		return nil, fmt.Errorf("read what the build generated: %w", err)
+	}
+	defer root.Close() // only read
+	return readGenerated(root, built.Generated)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/thimble-build/thimble/build/internal/attest"
 	"github.com/thimble-build/thimble/build/internal/compare"
 	"github.com/thimble-build/thimble/build/internal/distribution"
+	"github.com/thimble-build/thimble/build/internal/ociread"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
@@ -57,7 +58,7 @@ func (i *Image) platform(ctx context.Context, trust attest.Trust, m attest.Manif
 	digest := m.Descriptor.Digest
 	y := compare.Platform{Platform: platform, Digest: digest.String(), Documents: map[string][]byte{}}
 	var err error
-	if y.Image, err = i.open(ctx, digest); err != nil {
+	if y.Image, err = ociread.Stream(ctx, i.from, m.Raw, m.Descriptor.MediaType); err != nil {
 		return y, fmt.Errorf("read %s: %w", i.Ref, distribution.Plain(err))
 	}
 	for kind, predicateType := range map[string]string{"spdx": attest.SPDXType, "cyclonedx": attest.CycloneDXType} {
