@@ -35,8 +35,8 @@ type TokenSource struct {
 	// Interactive is used last, if there is a user to log in.
 	Interactive *Interactive
 
-	// Client is for GitHub's request; nil is one with a timeout of 30 seconds.
-	Client *http.Client
+	// Transport is for GitHub's request; nil is http.DefaultTransport.
+	Transport http.RoundTripper
 }
 
 // Interactive is a login at an OpenID Connect provider.
@@ -102,11 +102,7 @@ func (s TokenSource) github(ctx context.Context, address, bearer string) (string
 		return "", errors.New("ask GitHub for an identity token: ACTIONS_ID_TOKEN_REQUEST_URL is not a URL")
 	}
 	req.Header.Set("Authorization", "Bearer "+bearer)
-	client := s.Client
-	if client == nil {
-		client = &http.Client{Timeout: 30 * time.Second}
-	}
-	res, err := client.Do(req)
+	res, err := (&http.Client{Transport: s.Transport, Timeout: 30 * time.Second}).Do(req)
 	if err != nil {
 		var urlErr *url.Error // its text contains the URL with its query
 		if errors.As(err, &urlErr) {

@@ -22,8 +22,7 @@ type Options struct {
 	Insecure bool
 	// CAFiles are PEM files with CAs in addition to the system's.
 	CAFiles []string
-	// Proxy is as in http.Transport: http.ProxyFromEnvironment for the usual
-	// variables, nil for none.
+	// Proxy is as in http.Transport; nil is none.
 	Proxy func(*http.Request) (*url.URL, error)
 	// DialContext connects, as in http.Transport; nil is a net.Dialer's.
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)

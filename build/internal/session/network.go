@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 	"time"
+
+	"golang.org/x/net/http/httpproxy"
 
 	"github.com/thimble-build/thimble/build/internal/gocmd"
 	"github.com/thimble-build/thimble/build/internal/offline"
@@ -50,12 +53,41 @@ func (s *Session) Reach(doing, address string) error {
 	return nil
 }
 
-// Client returns the HTTP client for all downloads that do not use package store.
-func (s *Session) Client() *http.Client {
+// Proxy returns the proxy of a request by HTTPS_PROXY, HTTP_PROXY and NO_PROXY of the session's
+// environment, as [http.ProxyFromEnvironment] does by the environment of the process. It is nil if
+// Offline is set: a proxy on this machine would contact others.
+func (s *Session) Proxy() func(*http.Request) (*url.URL, error) {
+	if s.Offline {
+		return nil
+	}
+	variable := func(names ...string) string {
+		for _, name := range names {
+			if value, _ := s.LookupEnv(name); value != "" {
+				return value
+			}
+		}
+		return ""
+	}
+	proxy := (&httpproxy.Config{
+		HTTPProxy: variable("http_proxy", "HTTP_PROXY"), HTTPSProxy: variable("https_proxy", "HTTPS_PROXY"),
+		NoProxy: variable("no_proxy", "NO_PROXY"), CGI: variable("REQUEST_METHOD") != "",
+	}).ProxyFunc()
+	return func(r *http.Request) (*url.URL, error) { return proxy(r.URL) }
+}
+
+// Client returns the HTTP client for all requests that do not use package store.
+func (s *Session) Client() *http.Client { return s.client }
+
+func (s *Session) newClient() *http.Client {
 	if s.Offline {
 		return &http.Client{Transport: offline.Transport()}
 	}
-	return http.DefaultClient
+	t := &http.Transport{}
+	if standard, ok := http.DefaultTransport.(*http.Transport); ok {
+		t = standard.Clone()
+	}
+	t.Proxy = s.Proxy()
+	return &http.Client{Transport: t}
 }
 
 var missingToolchain = regexp.MustCompile(`download (go1[^\s:]*)[^:\n]*: (?:toolchain not available|.*GOPROXY=off)`)

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -78,6 +79,7 @@ type Session struct {
 
 	password func() ([]byte, error)
 	memory   *int64
+	client   *http.Client
 }
 
 // Open applies every default and the settings in this order: Config, environment, flags; later
@@ -112,6 +114,7 @@ func Open(ctx context.Context, in Settings) (*Session, error) {
 		return nil, err
 	}
 	s.hideSecrets()
+	s.client = s.newClient()
 	s.closeNetwork(ctx)
 	slices.Sort(s.Notices)
 	cfg := &s.Config

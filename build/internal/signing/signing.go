@@ -53,12 +53,9 @@ func CheckKeyless(s *session.Session, trust attest.Trust) error {
 // Open opens the key or identity that Config names.
 func Open(ctx context.Context, s *session.Session) (*attest.Signer, error) {
 	cfg := s.Config.Release
-	services := attest.Services{TimestampAuthorities: cfg.TimestampAuthorities, Retries: 3}
+	services := attest.Services{TimestampAuthorities: cfg.TimestampAuthorities, Retries: 3, Transport: s.Client().Transport}
 	if err := Reach(s); err != nil {
 		return nil, err
-	}
-	if s.Offline {
-		services.Transport = s.Client().Transport
 	}
 	for _, l := range cfg.Logs {
 		if l.Version != 1 && l.Version != 2 {
@@ -136,10 +133,7 @@ func KeyPath(s *session.Session, ref string) string {
 
 // Tokens returns the source of an identity's token.
 func Tokens(s *session.Session, k plan.Keyless) attest.TokenSource {
-	source := attest.TokenSource{LookupEnv: s.LookupEnv, Audience: k.Audience}
-	if s.Offline {
-		source.Client = s.Client()
-	}
+	source := attest.TokenSource{LookupEnv: s.LookupEnv, Audience: k.Audience, Transport: s.Client().Transport}
 	if k.TokenFile != "" {
 		source.File = s.Path(k.TokenFile)
 	}

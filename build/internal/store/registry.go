@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -31,14 +30,14 @@ func OpenRepository(ctx context.Context, s *session.Session, repository string, 
 	}
 	cfg := s.Config.Release
 	o := distribution.Options{
-		Keychain: credentials.Keychain{LookupEnv: s.LookupEnv}, ReadOnly: readOnly, Insecure: cfg.Insecure, Proxy: http.ProxyFromEnvironment,
+		Keychain: credentials.Keychain{LookupEnv: s.LookupEnv}, ReadOnly: readOnly, Insecure: cfg.Insecure, Proxy: s.Proxy(),
 		MountFrom: mounts, UserAgent: "thimble/" + session.Kit().Version,
 	}
 	for _, file := range cfg.RegistryCAs {
 		o.CAFiles = append(o.CAFiles, s.Path(file))
 	}
 	if s.Offline {
-		o.Proxy, o.DialContext = nil, offline.DialContext
+		o.DialContext = offline.DialContext
 	}
 	if s.Registries != nil {
 		s.Registries(&o)
