@@ -14,7 +14,6 @@ import (
 
 	"github.com/thimble-build/thimble/build/internal/attest"
 	"github.com/thimble-build/thimble/build/internal/baseimage"
-	"github.com/thimble-build/thimble/build/internal/ociread"
 	"github.com/thimble-build/thimble/build/internal/signing"
 	"github.com/thimble-build/thimble/build/internal/store"
 	"github.com/thimble-build/thimble/build/plan"
@@ -130,8 +129,10 @@ func checkSignature(
 	case baseimage.Archive:
 		return fail(errors.New("Config.BaseSignature asks for a signature, and a docker archive has no place for one"))
 	case baseimage.Layout:
-		dir := s.Path(ref.Path)
-		stored, err = store.StoredInLayout(ctx, dir, ociread.Layout(dir), digest, store.NewBudget())
+		var layout *store.LayoutReferrers
+		if layout, err = store.OpenReferrers(ctx, s.Path(ref.Path)); err == nil {
+			stored, err = layout.Stored(ctx, digest)
+		}
 	default:
 		repo, openErr := s.Open(ctx, ref.Repository)
 		if openErr != nil {

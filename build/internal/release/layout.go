@@ -71,10 +71,23 @@ func signLayout(ctx context.Context, s *session.Session, p *plan.Plan, signer si
 	if l.subjects, err = img.subjects(img.Name, img.Tags); err != nil {
 		return l, 0, err
 	}
-	dir := filepath.Join(s.Dist, "oci", img.Name)
+	noticed := ""
+	again := func(err error) {
+		if text := fmt.Sprintf("%s is signed again: %v", img.Name, err); text != noticed {
+			noticed = text
+			s.Progress.Notice(text)
+		}
+	}
+	there, err := store.OpenReferrers(ctx, filepath.Join(s.Dist, "oci", img.Name))
+	if err != nil {
+		again(err)
+	}
 	for i := range l.subjects {
-		if l.subjects[i].Stored, err = store.CompleteInLayout(ctx, dir, l.subjects[i].Descriptor.Digest); err != nil {
-			s.Progress.Notice(fmt.Sprintf("%s is signed again: %v", img.Name, err))
+		if there == nil {
+			break
+		}
+		if l.subjects[i].Stored, err = there.Complete(ctx, l.subjects[i].Descriptor.Digest); err != nil {
+			again(err)
 			l.subjects[i].Stored = attest.Stored{}
 		}
 	}

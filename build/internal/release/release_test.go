@@ -203,6 +203,36 @@ func TestPublic(t *testing.T) {
 	}
 }
 
+// notices are those of a session.
+type notices []string
+
+func (n *notices) Start(string) func(string, error) { return func(string, error) {} }
+func (n *notices) Notice(text string)               { *n = append(*n, text) }
+
+// A layout is read once for all that is signed in it, and what is wrong with it is said once.
+func TestSignDamagedLayout(t *testing.T) {
+	var said notices
+	s := open(t).WithProgress(&said)
+	p, indexes, described := sample(t, "")
+	_, signer, err := release.Preflight(t.Context(), s, p)
+	ok(t, err)
+	images, err := release.Statements(s, p, release.Run{TestsSkipped: true}, indexes, described)
+	ok(t, err)
+	dir := filepath.Join(s.Dist, "oci", "api")
+	ok(t, os.MkdirAll(dir, 0o755))
+	ok(t, os.WriteFile(filepath.Join(dir, "index.json"), []byte(`{"manifests":[{"mediaType":"`+string(types.OCIManifestSchema1)+
+		`","size":2,"digest":"sha256:`+strings.Repeat("a", 64)+`"}]}`), 0o644))
+	said = nil
+	layouts, err := release.SignLayouts(t.Context(), s, p, signer, images)
+	ok(t, err)
+	if len(layouts) != 1 || len(layouts[0].Referrers) == 0 {
+		t.Errorf("%+v", layouts)
+	}
+	if len(said) != 1 || !strings.HasPrefix(said[0], "api is signed again: read layout ") || !strings.Contains(said[0], "is not in the layout") {
+		t.Errorf("the notices are %q", said)
+	}
+}
+
 // Without a repository and a key, a key is made, and the images are signed beside their layouts.
 func TestSignLayouts(t *testing.T) {
 	s := open(t)

@@ -141,14 +141,46 @@ func CheckContent(ctx context.Context, from ociread.Folder, raw []byte) error {
 	return nil
 }
 
-// CompleteInLayout is StoredInLayout, but every blob must have its digest.
-func CompleteInLayout(ctx context.Context, dir string, digest v1.Hash) (attest.Stored, error) {
-	s, err := StoredInLayout(ctx, dir, ociread.Layout(dir), digest, NewBudget())
+// LayoutReferrers are the manifests in a layout that are about an image.
+type LayoutReferrers struct {
+	dir     string
+	from    ociread.Folder
+	entries *entries
+}
+
+// OpenReferrers reads the entries of a layout; a missing layout has none.
+func OpenReferrers(ctx context.Context, dir string) (*LayoutReferrers, error) {
+	from := ociread.Layout(dir)
+	e, err := readEntries(ctx, from)
+	if errors.Is(err, fs.ErrNotExist) {
+		e, err = &entries{}, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read layout %s: %w", dir, err)
+	}
+	return &LayoutReferrers{dir, from, e}, nil
+}
+
+// Stored reads what the layout contains about a digest. Documents are read later; ctx ends that
+// too.
+func (l *LayoutReferrers) Stored(ctx context.Context, digest v1.Hash) (attest.Stored, error) {
+	s, err := l.entries.stored(ctx, l.from, digest, NewBudget())
+	if err != nil {
+		return attest.Stored{}, fmt.Errorf("read layout %s: %w", l.dir, err)
+	}
+	s.Ignored = append(s.Ignored, l.entries.ignored...)
+	return s, nil
+}
+
+// Complete is Stored, but every manifest of the layout must be readable, and every blob about the
+// digest must have the right content.
+func (l *LayoutReferrers) Complete(ctx context.Context, digest v1.Hash) (attest.Stored, error) {
+	s, err := l.Stored(ctx, digest)
 	if err != nil {
 		return s, err
 	}
 	for _, i := range s.Ignored {
-		return s, fmt.Errorf("read layout %s: %s: %s", dir, i.Source, i.Reason)
+		return s, fmt.Errorf("read layout %s: %s: %s", l.dir, i.Source, i.Reason)
 	}
 	for _, img := range append([]v1.Image{s.Signatures, s.Attestations}, s.Bundles...) {
 		if img == nil {
@@ -156,33 +188,12 @@ func CompleteInLayout(ctx context.Context, dir string, digest v1.Hash) (attest.S
 		}
 		raw, err := img.RawManifest()
 		if err == nil {
-			err = CheckContent(ctx, ociread.Layout(dir), raw)
+			err = CheckContent(ctx, l.from, raw)
 		}
 		if err != nil {
-			return s, fmt.Errorf("read layout %s: %w", dir, err)
+			return s, fmt.Errorf("read layout %s: %w", l.dir, err)
 		}
 	}
-	return s, nil
-}
-
-// StoredInLayout reads what a layout contains about a digest; nothing if there is no layout
-// yet. Documents are read later; ctx ends that too.
-func StoredInLayout(ctx context.Context, dir string, from ociread.Folder, digest v1.Hash, of *Budget) (attest.Stored, error) {
-	fail := func(err error) (attest.Stored, error) {
-		return attest.Stored{}, fmt.Errorf("read layout %s: %w", dir, err)
-	}
-	e, err := readEntries(ctx, from)
-	if errors.Is(err, fs.ErrNotExist) {
-		return attest.Stored{}, nil
-	}
-	if err != nil {
-		return fail(err)
-	}
-	s, err := e.stored(ctx, from, digest, of)
-	if err != nil {
-		return fail(err)
-	}
-	s.Ignored = append(s.Ignored, e.ignored...)
 	return s, nil
 }
 
