@@ -3,15 +3,13 @@ package build
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 
 	cyclonedx "github.com/CycloneDX/cyclonedx-go"
 
+	"github.com/thimble-build/thimble/build/internal/distfolder"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
@@ -35,16 +33,21 @@ func SBOMs(ctx context.Context, o Options) ([]Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	b, err := os.ReadFile(filepath.Join(s.Dist, "manifest.json"))
+	none := fmt.Errorf("read the SBOMs: %s has no image yet; make one with \"mage image\": %w", s.Config.Dist, fs.ErrNotExist)
+	dist, err := distfolder.Open(s.Dist, ".")
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("read the SBOMs: %s has no image yet; make one with \"mage image\": %w", s.Config.Dist, fs.ErrNotExist)
+		return nil, none
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the SBOMs: %w", err)
 	}
-	var m Manifest
-	if err := json.Unmarshal(b, &m); err != nil {
-		return nil, fmt.Errorf("read the SBOMs: manifest.json: %w", err)
+	defer dist.Close() // only read
+	m, err := readManifest(dist, manifestName)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, none
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the SBOMs: %w", err)
 	}
 	var documents []Document
 	for _, img := range m.Images {
@@ -53,10 +56,10 @@ func SBOMs(ctx context.Context, o Options) ([]Document, error) {
 				continue
 			}
 			d := Document{Image: img.Name, Platform: p.Platform}
-			if d.SPDX, err = os.ReadFile(filepath.Join(s.Dist, filepath.FromSlash(p.SBOM.SPDX))); err != nil {
+			if d.SPDX, err = dist.Read(p.SBOM.SPDX, distfolder.MaxDocument); err != nil {
 				return nil, fmt.Errorf("read the SBOMs: %w", err)
 			}
-			if d.CycloneDX, err = os.ReadFile(filepath.Join(s.Dist, filepath.FromSlash(p.SBOM.CycloneDX))); err != nil {
+			if d.CycloneDX, err = dist.Read(p.SBOM.CycloneDX, distfolder.MaxDocument); err != nil {
 				return nil, fmt.Errorf("read the SBOMs: %w", err)
 			}
 			if d.Components, err = listComponents(d.CycloneDX); err != nil {
@@ -66,7 +69,7 @@ func SBOMs(ctx context.Context, o Options) ([]Document, error) {
 		}
 	}
 	if len(documents) == 0 {
-		return nil, fmt.Errorf("read the SBOMs: %s has no image yet; make one with \"mage image\": %w", s.Config.Dist, fs.ErrNotExist)
+		return nil, none
 	}
 	return documents, nil
 }
