@@ -2,13 +2,13 @@ package release
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/thimble-build/thimble/build/internal/ociread"
 	"github.com/thimble-build/thimble/build/internal/offline"
 	"github.com/thimble-build/thimble/build/internal/registry"
 	"github.com/thimble-build/thimble/build/internal/resolve"
@@ -74,8 +74,8 @@ func previousImage(ctx context.Context, s *session.Session, repository, tag stri
 	if err != nil {
 		return nil, err
 	}
-	var index v1.IndexManifest
-	if err := json.Unmarshal(raw, &index); err != nil {
+	index, err := ociread.ParseIndex(raw)
+	if err != nil {
 		return nil, fmt.Errorf("read %s:%s: %w", repository, tag, err)
 	}
 	found := &Previous{Tag: tag, Digest: digest.String()}
@@ -99,8 +99,8 @@ func downloadSize(ctx context.Context, repo *registry.Repository, d v1.Descripto
 	if err != nil {
 		return 0, err
 	}
-	var m v1.Manifest
-	if err := json.Unmarshal(raw, &m); err != nil {
+	m, err := ociread.ParseImage(raw)
+	if err != nil {
 		return 0, fmt.Errorf("read %s@%s: %w", repo.Name(), d.Digest, err)
 	}
 	size := int64(len(raw)) + m.Config.Size
