@@ -61,15 +61,10 @@ func (l Folder) Entries(most int) (all []v1.Descriptor, bad int, err error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	found, err := entries(raw, "manifests", most+1)
-	if err != nil {
+	if all, bad, err = Entries(raw, most); err != nil {
 		return nil, 0, fmt.Errorf("read index.json: %w", err)
 	}
-	if len(found) > most {
-		return nil, 0, fmt.Errorf("read index.json: it has more than %d entries", most)
-	}
-	all = descriptors(found)
-	return all, len(found) - len(all), nil
+	return all, bad, nil
 }
 
 // Manifest reads a manifest or an index by its digest.

@@ -65,6 +65,20 @@ func ParseConfig(raw []byte) (*v1.ConfigFile, error) {
 	return config, nil
 }
 
+// Entries returns the valid entries of an index, and the number of invalid ones. More than most
+// entries are an error.
+func Entries(index []byte, most int) (all []v1.Descriptor, bad int, err error) {
+	found, err := entries(index, "manifests", most+1)
+	if err == nil && len(found) > most {
+		err = fmt.Errorf("it has more than %d entries", most)
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	all = descriptors(found)
+	return all, len(found) - len(all), nil
+}
+
 // Listed returns the first valid entries of an index, such as a list of referrers. It ignores
 // invalid entries, which other programs may have written.
 func Listed(index []byte, limit int) ([]v1.Descriptor, error) {

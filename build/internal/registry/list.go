@@ -148,14 +148,24 @@ func (r *referrers) putList(ctx context.Context, subject v1.Hash, old *distribut
 	return err
 }
 
-// merge adds entries to the list under a fallback tag. The result depends only on the entries,
+// merge adds entries to the list under a fallback tag, without its invalid entries. The result depends only on the entries,
 // not on their order.
 func merge(old *distribution.Manifest, entries []v1.Descriptor) ([]byte, error) {
 	index := v1.IndexManifest{SchemaVersion: 2}
 	if old != nil {
-		if err := json.Unmarshal(old.Raw, &index); err != nil {
+		listed, _, err := ociread.Entries(old.Raw, maxListed)
+		if err != nil {
+			return nil, distribution.Problemf("nothing can be added to the list of referrers: %v", err)
+		}
+		var others struct { // what else the list has
+			v1.IndexManifest
+			Manifests json.RawMessage `json:"manifests"`
+		}
+		if err := json.Unmarshal(old.Raw, &others); err != nil {
 			return nil, err
 		}
+		index = others.IndexManifest
+		index.Manifests = listed
 	}
 	index.MediaType = types.OCIImageIndex
 	index.Manifests = sorted(slices.Concat(entries, index.Manifests))
