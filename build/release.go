@@ -9,9 +9,9 @@ import (
 	"github.com/thimble-build/thimble/build/internal/archive"
 	"github.com/thimble-build/thimble/build/internal/artifact"
 	"github.com/thimble-build/thimble/build/internal/assemble"
-	"github.com/thimble-build/thimble/build/internal/describe"
 	"github.com/thimble-build/thimble/build/internal/gotest"
 	"github.com/thimble-build/thimble/build/internal/pipeline"
+	"github.com/thimble-build/thimble/build/internal/predicate"
 	"github.com/thimble-build/thimble/build/internal/release"
 	"github.com/thimble-build/thimble/build/internal/resolve"
 	"github.com/thimble-build/thimble/build/plan"
@@ -142,7 +142,7 @@ func mayRelease(o Options, draft *resolve.Resolved, p *plan.Plan) error {
 func (c *call) releaseRun(tests *gotest.Result) release.Run {
 	run := release.Run{
 		Started: c.began, TestsSkipped: tests == nil,
-		Overrides: describe.Overrides{
+		Overrides: predicate.Overrides{
 			DirtyTree: c.options.AllowDirty, UntaggedCommit: c.options.AllowUntagged,
 			FailingTests: c.options.AllowFailingTests, SkippedTests: tests == nil,
 		},

@@ -5,7 +5,7 @@ package artifact
 import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
-	"github.com/thimble-build/thimble/build/internal/describe"
+	"github.com/thimble-build/thimble/build/internal/sbom"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
@@ -32,5 +32,5 @@ type Described struct {
 	SPDX, CycloneDX []byte
 	// Contents are the inputs of the SBOMs and the provenance, without the executable's digests
 	// and the assets.
-	Contents describe.Input
+	Contents sbom.Input
 }

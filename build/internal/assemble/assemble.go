@@ -19,12 +19,12 @@ import (
 	"github.com/thimble-build/thimble/build/internal/base"
 	"github.com/thimble-build/thimble/build/internal/cache"
 	"github.com/thimble-build/thimble/build/internal/compile"
-	"github.com/thimble-build/thimble/build/internal/describe"
 	"github.com/thimble-build/thimble/build/internal/dynlink"
 	"github.com/thimble-build/thimble/build/internal/golist"
 	"github.com/thimble-build/thimble/build/internal/image"
 	"github.com/thimble-build/thimble/build/internal/license"
 	"github.com/thimble-build/thimble/build/internal/needs"
+	"github.com/thimble-build/thimble/build/internal/sbom"
 	"github.com/thimble-build/thimble/build/internal/tree"
 	"github.com/thimble-build/thimble/build/plan"
 )
@@ -89,7 +89,7 @@ type Image struct {
 	Layers     []Layer
 
 	owned    []image.Layer // above the base
-	contents func(context.Context) (describe.Input, error)
+	contents func(context.Context) (sbom.Input, error)
 }
 
 // Layer is a compressed layer.

@@ -10,10 +10,10 @@ import (
 	"slices"
 
 	"github.com/thimble-build/thimble/build/internal/archive"
-	"github.com/thimble-build/thimble/build/internal/describe"
 	"github.com/thimble-build/thimble/build/internal/dynlink"
 	"github.com/thimble-build/thimble/build/internal/golist"
 	"github.com/thimble-build/thimble/build/internal/license"
+	"github.com/thimble-build/thimble/build/internal/sbom"
 	"github.com/thimble-build/thimble/build/internal/tree"
 	"github.com/thimble-build/thimble/build/plan"
 )
@@ -73,15 +73,15 @@ func (in Input) documents(ctx context.Context, img *Image) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	spdx, err := describe.SPDX(contents)
+	spdx, err := sbom.SPDX(contents)
 	if err != nil {
 		return nil, err
 	}
-	cdx, err := describe.CycloneDX(contents)
+	cdx, err := sbom.CycloneDX(contents)
 	if err != nil {
 		return nil, err
 	}
-	components, err := describe.Components(contents)
+	components, err := sbom.Components(contents)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +90,7 @@ func (in Input) documents(ctx context.Context, img *Image) ([]byte, error) {
 }
 
 // allContents returns everything that the documents are made of.
-func (in Input) allContents(ctx context.Context, img *Image) (describe.Input, error) {
+func (in Input) allContents(ctx context.Context, img *Image) (sbom.Input, error) {
 	all, err := img.contents(ctx)
 	if err != nil {
 		return all, err
@@ -100,7 +100,7 @@ func (in Input) allContents(ctx context.Context, img *Image) (describe.Input, er
 		return all, err
 	}
 	licenses := tree.LicensesPath
-	all.Binary = describe.Binary{
+	all.Binary = sbom.Binary{
 		Path: tree.AppPath(img.Image.Name), Name: img.Image.Name, Size: in.Binary.Size,
 		SHA1: sums.SHA1, SHA256: img.SHA256, SHA512: sums.SHA512,
 	}
@@ -112,7 +112,7 @@ func (in Input) allContents(ctx context.Context, img *Image) (describe.Input, er
 		if err != nil {
 			return all, err
 		}
-		all.Assets = append(all.Assets, describe.Asset{File: texts})
+		all.Assets = append(all.Assets, sbom.Asset{File: texts})
 	}
 	all.Assets = append(all.Assets, in.Extra.Assets...)
 	all.Programs = slices.Clone(in.Extra.Programs)
@@ -121,7 +121,7 @@ func (in Input) allContents(ctx context.Context, img *Image) (describe.Input, er
 	}
 	// The document is about the first tool; the service is not in the image.
 	all.Binary, all.Programs[0].Binary = *all.Programs[0].Binary, nil
-	all.Main, all.Modules, all.Std = describe.Module{}, nil, describe.Module{}
+	all.Main, all.Modules, all.Std = sbom.Module{}, nil, sbom.Module{}
 	content, err := in.Symbols.Open()
 	if err != nil {
 		return all, err
@@ -130,20 +130,20 @@ func (in Input) allContents(ctx context.Context, img *Image) (describe.Input, er
 	if err != nil {
 		return all, err
 	}
-	all.Assets = append(all.Assets, describe.Asset{File: symbols})
+	all.Assets = append(all.Assets, sbom.Asset{File: symbols})
 	return all, nil
 }
 
 // contents returns a function that returns the modules of an image and its components. The modules
 // come from the binary's build info; go list adds their dependencies on each other.
-func (in Input) contents(libraries []dynlink.Library, components func(context.Context) ([]tree.Component, error)) func(context.Context) (describe.Input, error) {
-	return func(ctx context.Context) (describe.Input, error) {
+func (in Input) contents(libraries []dynlink.Library, components func(context.Context) ([]tree.Component, error)) func(context.Context) (sbom.Input, error) {
+	return func(ctx context.Context) (sbom.Input, error) {
 		module := Describer(in.Modules, in.Licenses)
 		build := in.Binary.Build
-		all := describe.Input{
+		all := sbom.Input{
 			Plan: in.Plan.Of(in.Target.Image), Image: in.Target.Image.Untagged(), Platform: in.Target.Platform,
 			Main:     module(&build.Main),
-			Std:      describe.Module{Path: "std", Version: in.Plan.Toolchain.Version, License: in.Licenses["std"]},
+			Std:      sbom.Module{Path: "std", Version: in.Plan.Toolchain.Version, License: in.Licenses["std"]},
 			Compiler: compilerFor(in.Plan, in.Target.Platform),
 		}
 		if components != nil {
@@ -153,7 +153,7 @@ func (in Input) contents(libraries []dynlink.Library, components func(context.Co
 			}
 		}
 		for _, l := range libraries {
-			all.Libraries = append(all.Libraries, describe.Library{Name: l.Name, Path: l.Path, Component: l.Package})
+			all.Libraries = append(all.Libraries, sbom.Library{Name: l.Name, Path: l.Path, Component: l.Package})
 		}
 		for _, m := range build.Deps {
 			all.Modules = append(all.Modules, module(m))
@@ -164,15 +164,15 @@ func (in Input) contents(libraries []dynlink.Library, components func(context.Co
 
 // Describer returns a function that combines what a binary's build info, go list and the licence
 // files say about a module.
-func Describer(listed []golist.Module, licenses map[string]license.Result) func(*debug.Module) describe.Module {
+func Describer(listed []golist.Module, licenses map[string]license.Result) func(*debug.Module) sbom.Module {
 	imports := map[string][]string{}
 	for _, m := range listed {
 		imports[m.Path] = m.Imports
 	}
-	return func(m *debug.Module) describe.Module {
-		d := describe.Module{Path: m.Path, Version: m.Version, Sum: m.Sum, Imports: imports[m.Path], License: licenses[m.Path]}
+	return func(m *debug.Module) sbom.Module {
+		d := sbom.Module{Path: m.Path, Version: m.Version, Sum: m.Sum, Imports: imports[m.Path], License: licenses[m.Path]}
 		if m.Replace != nil {
-			d.Replace = &describe.Module{Path: m.Replace.Path, Version: m.Replace.Version, Sum: m.Replace.Sum}
+			d.Replace = &sbom.Module{Path: m.Replace.Path, Version: m.Replace.Version, Sum: m.Replace.Sum}
 		}
 		return d
 	}

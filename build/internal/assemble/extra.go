@@ -3,7 +3,7 @@ package assemble
 import (
 	"context"
 
-	"github.com/thimble-build/thimble/build/internal/describe"
+	"github.com/thimble-build/thimble/build/internal/sbom"
 	"github.com/thimble-build/thimble/build/internal/tree"
 )
 
@@ -21,8 +21,8 @@ type Extra struct {
 	Entrypoint []string
 	// Programs are the Go programs in Tools, for the SBOM. The Executable of a toolbox is the
 	// first. Assets are its files without a component.
-	Programs []describe.Program
-	Assets   []describe.Asset
+	Programs []sbom.Program
+	Assets   []sbom.Asset
 }
 
 // symbolsFolder is where debuggers look for symbols by default.

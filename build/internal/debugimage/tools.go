@@ -14,11 +14,11 @@ import (
 	"github.com/thimble-build/thimble/build/internal/capability"
 	"github.com/thimble-build/thimble/build/internal/compile"
 	"github.com/thimble-build/thimble/build/internal/debian"
-	"github.com/thimble-build/thimble/build/internal/describe"
 	"github.com/thimble-build/thimble/build/internal/golist"
 	"github.com/thimble-build/thimble/build/internal/license"
 	"github.com/thimble-build/thimble/build/internal/materials"
 	"github.com/thimble-build/thimble/build/internal/pipeline"
+	"github.com/thimble-build/thimble/build/internal/sbom"
 	"github.com/thimble-build/thimble/build/internal/session"
 	"github.com/thimble-build/thimble/build/internal/tree"
 	"github.com/thimble-build/thimble/build/plan"
@@ -111,7 +111,7 @@ func (t *tools) extra(ctx context.Context, img plan.Image) (assemble.Extra, erro
 		Tools:   func(ctx context.Context) (*tree.Tree, error) { return t.tree(ctx, img) },
 		Key:     t.key(img),
 		Toolbox: t.kind.Toolbox, Entrypoint: []string{},
-		Programs: []describe.Program{program}, Assets: []describe.Asset{{File: texts}},
+		Programs: []sbom.Program{program}, Assets: []sbom.Asset{{File: texts}},
 	}
 	if t.kind.Toolbox {
 		e.Executable = dlv
@@ -122,13 +122,13 @@ func (t *tools) extra(ctx context.Context, img plan.Image) (assemble.Extra, erro
 }
 
 // program returns dlv for an SBOM.
-func (t *tools) program() describe.Program {
+func (t *tools) program() sbom.Program {
 	module := assemble.Describer(t.modules, t.licenses)
 	version, _, _ := strings.Cut(t.info.GoVersion, " ")
-	p := describe.Program{
-		Path: t.info.Main.Path, Modules: []describe.Module{module(&t.info.Main)},
-		Std:    describe.Module{Path: "std", Version: version, License: t.licenses["std"]},
-		Binary: &describe.Binary{Path: dlv, Name: "dlv", Size: t.file.Size, SHA1: t.file.SHA1, SHA256: t.file.SHA256, SHA512: t.file.SHA512},
+	p := sbom.Program{
+		Path: t.info.Main.Path, Modules: []sbom.Module{module(&t.info.Main)},
+		Std:    sbom.Module{Path: "std", Version: version, License: t.licenses["std"]},
+		Binary: &sbom.Binary{Path: dlv, Name: "dlv", Size: t.file.Size, SHA1: t.file.SHA1, SHA256: t.file.SHA256, SHA512: t.file.SHA512},
 	}
 	for _, m := range t.info.Deps {
 		p.Modules = append(p.Modules, module(m))

@@ -23,9 +23,9 @@ import (
 
 	"github.com/thimble-build/thimble/build/internal/artifact"
 	"github.com/thimble-build/thimble/build/internal/attest"
-	"github.com/thimble-build/thimble/build/internal/describe"
 	"github.com/thimble-build/thimble/build/internal/registrytest"
 	"github.com/thimble-build/thimble/build/internal/release"
+	"github.com/thimble-build/thimble/build/internal/sbom"
 	"github.com/thimble-build/thimble/build/internal/session"
 	"github.com/thimble-build/thimble/build/internal/signing"
 	"github.com/thimble-build/thimble/build/plan"
@@ -61,21 +61,21 @@ func sample(t *testing.T, repository string) (*plan.Plan, []artifact.Index, []ar
 		}})
 		binary := []byte(platform.String())
 		h1, h256, h512 := sha1.Sum(binary), sha256.Sum256(binary), sha512.Sum512(binary)
-		contents := describe.Input{
+		contents := sbom.Input{
 			Plan: p, Image: p.Images[0], Platform: platform,
-			Main:    describe.Module{Path: p.Module.Path, Version: "v1.2.3"},
-			Modules: []describe.Module{{Path: "github.com/BurntSushi/toml", Version: "v1.4.0", Sum: "h1:" + base64.StdEncoding.EncodeToString(make([]byte, 32))}},
-			Std:     describe.Module{Path: "std", Version: p.Toolchain.Version},
+			Main:    sbom.Module{Path: p.Module.Path, Version: "v1.2.3"},
+			Modules: []sbom.Module{{Path: "github.com/BurntSushi/toml", Version: "v1.4.0", Sum: "h1:" + base64.StdEncoding.EncodeToString(make([]byte, 32))}},
+			Std:     sbom.Module{Path: "std", Version: p.Toolchain.Version},
 		}
 		whole := contents
-		whole.Binary = describe.Binary{
+		whole.Binary = sbom.Binary{
 			Path: "/app/api", Name: "api", Size: int64(len(binary)),
 			SHA1: hex.EncodeToString(h1[:]), SHA256: hex.EncodeToString(h256[:]), SHA512: hex.EncodeToString(h512[:]),
 		}
 		out := artifact.Described{Image: "api", Descriptor: *d, Binary: whole.Binary.SHA256, Contents: contents}
-		out.SPDX, err = describe.SPDX(whole)
+		out.SPDX, err = sbom.SPDX(whole)
 		ok(t, err)
-		out.CycloneDX, err = describe.CycloneDX(whole)
+		out.CycloneDX, err = sbom.CycloneDX(whole)
 		ok(t, err)
 		described = append(described, out)
 	}

@@ -12,7 +12,8 @@ import (
 
 	"github.com/thimble-build/thimble/build/internal/artifact"
 	"github.com/thimble-build/thimble/build/internal/attest"
-	"github.com/thimble-build/thimble/build/internal/describe"
+	"github.com/thimble-build/thimble/build/internal/predicate"
+	"github.com/thimble-build/thimble/build/internal/sbom"
 	"github.com/thimble-build/thimble/build/internal/session"
 	"github.com/thimble-build/thimble/build/plan"
 )
@@ -21,7 +22,7 @@ import (
 type Run struct {
 	Started time.Time
 	// Overrides are the disabled checks that would stop a release.
-	Overrides describe.Overrides
+	Overrides predicate.Overrides
 	// PassedTests and FailedTests are import paths. TestsSkipped says that no test ran.
 	PassedTests, FailedTests []string
 	TestsSkipped             bool
@@ -49,7 +50,7 @@ type statements struct {
 // Statements makes the statements about each image's index and each platform's image: SBOMs,
 // provenance, test results. An index has the SBOMs of all its platforms.
 func Statements(s *session.Session, p *plan.Plan, run Run, indexes []artifact.Index, described []artifact.Described) ([]Image, error) {
-	builder := describe.Builder(func(name string) string { v, _ := s.LookupEnv(name); return v })
+	builder := predicate.DetectBuilder(func(name string) string { v, _ := s.LookupEnv(name); return v })
 	if builder.InvocationID == "" {
 		id := make([]byte, 16)
 		if _, err := rand.Read(id); err != nil {
@@ -57,13 +58,13 @@ func Statements(s *session.Session, p *plan.Plan, run Run, indexes []artifact.In
 		}
 		builder.InvocationID = "urn:thimble:" + hex.EncodeToString(id)
 	}
-	tests, err := describe.TestResult(describe.TestInput{
+	tests, err := predicate.TestResult(predicate.TestInput{
 		Plan: p, Config: s.Config.Test, Passed: run.PassedTests, Failed: run.FailedTests, Skipped: run.TestsSkipped,
 	})
 	if err != nil {
 		return nil, err
 	}
-	in := describe.ProvenanceInput{
+	in := predicate.ProvenanceInput{
 		Config: s.Config, Overrides: run.Overrides, Plan: p, Builder: builder, Started: run.Started, Finished: time.Now(),
 	}
 	var names []string
@@ -77,7 +78,7 @@ func Statements(s *session.Session, p *plan.Plan, run Run, indexes []artifact.In
 			released: attest.Released{Image: index.Image.Name, Images: names, Version: p.Version},
 		}
 		var platforms []statements
-		var contents []describe.Input
+		var contents []sbom.Input
 		var sboms []attest.Statement
 		for _, d := range described {
 			if d.Image != img.Name {
@@ -88,7 +89,7 @@ func Statements(s *session.Session, p *plan.Plan, run Run, indexes []artifact.In
 				{PredicateType: attest.CycloneDXType, Predicate: d.CycloneDX},
 			}
 			sboms, contents = append(sboms, mine...), append(contents, d.Contents)
-			in.Images = []describe.Input{d.Contents}
+			in.Images = []sbom.Input{d.Contents}
 			said, err := withRun(mine, in, tests)
 			if err != nil {
 				return nil, err
@@ -108,16 +109,16 @@ func Statements(s *session.Session, p *plan.Plan, run Run, indexes []artifact.In
 }
 
 // withRun adds provenance and test results to SBOMs.
-func withRun(sboms []attest.Statement, in describe.ProvenanceInput, tests []byte) ([]attest.Statement, error) {
-	provenance, err := describe.Provenance(in)
+func withRun(sboms []attest.Statement, in predicate.ProvenanceInput, tests []byte) ([]attest.Statement, error) {
+	provenance, err := predicate.Provenance(in)
 	if err != nil {
 		return nil, err
 	}
 	said := attest.Statement{PredicateType: attest.ProvenanceType, Predicate: provenance}
 	outcome := attest.Statement{PredicateType: attest.TestResultType, Predicate: tests}
 	if in.Plan.StableDigests() { // statements of an earlier release about the same image are still true
-		said.Suffices = func(stored json.RawMessage) bool { return describe.SameInputs(stored, provenance) }
-		outcome.Suffices = func(stored json.RawMessage) bool { return describe.SameOutcome(stored, tests) }
+		said.Suffices = func(stored json.RawMessage) bool { return predicate.SameInputs(stored, provenance) }
+		outcome.Suffices = func(stored json.RawMessage) bool { return predicate.SameOutcome(stored, tests) }
 	}
 	return append(sboms[:len(sboms):len(sboms)], said, outcome), nil
 }

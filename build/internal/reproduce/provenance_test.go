@@ -10,7 +10,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/thimble-build/thimble/build/internal/attest"
-	"github.com/thimble-build/thimble/build/internal/describe"
+	"github.com/thimble-build/thimble/build/internal/predicate"
 	"github.com/thimble-build/thimble/build/internal/session"
 	"github.com/thimble-build/thimble/build/plan"
 )
@@ -19,7 +19,7 @@ import (
 func told() *Provenance {
 	p := &plan.Plan{Images: []plan.Image{{Name: "api"}, {Name: "job"}}, Platforms: []plan.Platform{{OS: "linux", Architecture: "amd64"}}, Workdir: "team"}
 	p.Toolchain.Version, p.Toolchain.Mod = "go1.26.8", "readonly"
-	return &Provenance{Read: &describe.Read{
+	return &Provenance{Build: &predicate.Build{
 		Plan: p, Image: "api", Platforms: []string{"linux/amd64"}, Repository: "https://git.example.com/acme/api", Commit: strings.Repeat("a", 40), Version: "v1",
 	}}
 }
@@ -44,9 +44,9 @@ func TestSource(t *testing.T) {
 		"a program, and a mirror": {change: func(p *Provenance) { p.Repository = "ext::sh" }, terms: Terms{Mirror: "https://mirror.example.com/api"}, from: "https://mirror.example.com/api", origin: "ext::sh"},
 		"a plan that is refused":  {change: func(p *Provenance) { p.Plan.Workdir = "../x" }, refused: "not below the repository's root"},
 		"a dirty tree":            {change: func(p *Provenance) { p.Plan.Dirty, p.Plan.DirtyFile = true, "x" }, from: "https://git.example.com/acme/api", notes: 1},
-		"commands, not asked for": {change: func(p *Provenance) { p.Read.Before = []string{"sh"} }, before: [][]string{{"sh", "x"}}, from: "https://git.example.com/acme/api", notes: 1},
-		"commands":                {change: func(p *Provenance) { p.Read.Before = []string{"sh"} }, before: [][]string{{"/bin/sh", "x"}}, terms: Terms{Before: true}, from: "https://git.example.com/acme/api", ran: 1},
-		"other commands":          {change: func(p *Provenance) { p.Read.Before = []string{"sh"} }, before: [][]string{{"go", "x"}}, terms: Terms{Before: true}, refused: "leave out -before"},
+		"commands, not asked for": {change: func(p *Provenance) { p.Build.Before = []string{"sh"} }, before: [][]string{{"sh", "x"}}, from: "https://git.example.com/acme/api", notes: 1},
+		"commands":                {change: func(p *Provenance) { p.Build.Before = []string{"sh"} }, before: [][]string{{"/bin/sh", "x"}}, terms: Terms{Before: true}, from: "https://git.example.com/acme/api", ran: 1},
+		"other commands":          {change: func(p *Provenance) { p.Build.Before = []string{"sh"} }, before: [][]string{{"go", "x"}}, terms: Terms{Before: true}, refused: "leave out -before"},
 		"no commands":             {before: [][]string{{"go", "x"}}, terms: Terms{Before: true}, refused: "leave out -before"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -81,7 +81,7 @@ func TestReadProvenance(t *testing.T) {
 		p := told()
 		p.Plan.Version = version
 		b, err := json.Marshal(map[string]any{"buildDefinition": map[string]any{
-			"buildType":          describe.BuildType,
+			"buildType":          predicate.BuildType,
 			"internalParameters": map[string]any{"plan": p.Plan, "image": "api", "platforms": p.Platforms},
 		}})
 		if err != nil {

@@ -1,0 +1,59 @@
+package predicate
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/structpb"
+)
+
+// canonical returns one JSON value in the canonical form of predicates: UTF-8, the keys of
+// every object sorted, no space between tokens, no HTML escapes, numbers unchanged, and no final
+// newline. Data after the value is an error.
+func canonical(document []byte) ([]byte, error) {
+	d := json.NewDecoder(bytes.NewReader(document))
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil {
+		return nil, err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("there is something behind the JSON value")
+	}
+	return canonicalValue(v)
+}
+
+// canonicalValue returns a value's JSON without HTML escapes and final newline.
+func canonicalValue(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
+// canonicalMessage returns a message's JSON in canonical form. protojson varies its white space
+// on purpose.
+func canonicalMessage(m proto.Message) ([]byte, error) {
+	b, err := protojson.Marshal(m)
+	if err != nil {
+		return nil, err
+	}
+	return canonical(b)
+}
+
+// object returns a struct's JSON as a message field.
+func object(v any) (*structpb.Struct, error) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	s := &structpb.Struct{}
+	return s, protojson.Unmarshal(b, s)
+}

@@ -1,0 +1,164 @@
+package predicate
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+
+	intoto "github.com/in-toto/attestation/go/v1"
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/thimble-build/thimble/build/internal/purl"
+	"github.com/thimble-build/thimble/build/internal/sbom"
+	"github.com/thimble-build/thimble/build/internal/tree"
+)
+
+// dependencies returns the toolchain, the linked modules and the base content of all images
+// together, sorted. The main module is left out, because it is the source. So is a module that a
+// folder of the source replaces, which has no digest.
+func dependencies(images []sbom.Input, toolchain sbom.Module) ([]*intoto.ResourceDescriptor, error) {
+	descriptor, err := moduleDescriptor(toolchain)
+	if err != nil {
+		return nil, err
+	}
+	descriptor.Name = "toolchain"
+	var all []*intoto.ResourceDescriptor
+	for _, i := range images {
+		for _, m := range append([]sbom.Module{i.Std}, i.Modules...) {
+			d, err := moduleDescriptor(m)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, d)
+		}
+		for _, c := range i.Components {
+			d, err := componentDescriptor(c)
+			if err != nil {
+				return nil, err
+			}
+			d.Annotations = linked(i.Libraries, c.Name)
+			all = append(all, d)
+		}
+	}
+	slices.SortFunc(all, compareDescriptors)
+	all = slices.CompactFunc(all, func(a, b *intoto.ResourceDescriptor) bool {
+		return compareDescriptors(a, b) == 0
+	})
+	return slices.Insert(all, 0, descriptor), nil
+}
+
+func compareDescriptors(a, b *intoto.ResourceDescriptor) int {
+	return cmp.Or(
+		strings.Compare(a.Name, b.Name), strings.Compare(a.Uri, b.Uri),
+		strings.Compare(a.Digest["dirHash"], b.Digest["dirHash"]),
+		strings.Compare(a.Digest["sha256"], b.Digest["sha256"]),
+		strings.Compare(replaces(a), replaces(b)),
+		slices.Compare(libraries(a), libraries(b)),
+	)
+}
+
+// replaces returns the module that moduleDescriptor recorded as replaced.
+func replaces(d *intoto.ResourceDescriptor) string {
+	return d.Annotations.GetFields()["replaces"].GetStringValue()
+}
+
+// libraries returns the libraries that linked recorded.
+func libraries(d *intoto.ResourceDescriptor) (paths []string) {
+	for _, v := range d.Annotations.GetFields()["libraries"].GetListValue().GetValues() {
+		paths = append(paths, v.GetStringValue())
+	}
+	return paths
+}
+
+// linked returns the libraries of a component that the binary is linked with, as the annotation
+// of the component; nil if there are none.
+func linked(libraries []sbom.Library, component string) *structpb.Struct {
+	var names []string
+	for _, l := range libraries {
+		if l.Component == component {
+			names = append(names, l.Path)
+		}
+	}
+	if names == nil {
+		return nil
+	}
+	var paths []*structpb.Value
+	for _, name := range slices.Compact(slices.Sorted(slices.Values(names))) {
+		paths = append(paths, structpb.NewStringValue(name))
+	}
+	list := structpb.NewListValue(&structpb.ListValue{Values: paths})
+	return &structpb.Struct{Fields: map[string]*structpb.Value{"libraries": list}}
+}
+
+// moduleDescriptor names a module as the SBOMs do, with its go.sum hash.
+func moduleDescriptor(m sbom.Module) (*intoto.ResourceDescriptor, error) {
+	linked := m.Linked()
+	uri, err := purl.Module(linked.Path, linked.Version)
+	if err != nil {
+		return nil, err
+	}
+	d := &intoto.ResourceDescriptor{Name: linked.Path, Uri: uri}
+	if m.Replace != nil {
+		d.Annotations = &structpb.Struct{Fields: map[string]*structpb.Value{
+			"replaces": structpb.NewStringValue(m.Path + "@" + m.Version),
+		}}
+	}
+	if linked.Sum != "" {
+		if d.Digest, err = dirHash(linked.Sum); err != nil {
+			return nil, fmt.Errorf("module %s %s: %w", linked.Path, linked.Version, err)
+		}
+	}
+	return d, nil
+}
+
+// dirHash returns a go.sum hash as in-toto's digest_set.md requires: in hex, without "h1:".
+func dirHash(sum string) (map[string]string, error) {
+	text, ok := strings.CutPrefix(sum, "h1:")
+	raw, err := base64.StdEncoding.DecodeString(text)
+	if !ok || err != nil || len(raw) != 32 {
+		return nil, fmt.Errorf("sum %q is not an h1 hash of go.sum", sum)
+	}
+	return map[string]string{"dirHash": hex.EncodeToString(raw)}, nil
+}
+
+// componentDescriptor returns base content with its SHA-256, otherwise with the dirHash of its
+// files under their paths in the image.
+func componentDescriptor(c tree.Component) (*intoto.ResourceDescriptor, error) {
+	d := &intoto.ResourceDescriptor{Name: c.Name, Uri: c.PURL, DownloadLocation: publicURL(c.DownloadLocation)}
+	if d.Uri == "" {
+		d.Uri = d.DownloadLocation
+	}
+	if c.SHA256 != "" { // the downloaded package, or an image's manifest
+		d.Digest = map[string]string{"sha256": c.SHA256}
+		return d, nil
+	}
+	sum, err := filesHash(c.Files)
+	if err != nil {
+		return nil, fmt.Errorf("component %s %s: %w", c.Name, c.Version, err)
+	}
+	d.Digest = sum
+	return d, nil
+}
+
+// filesHash returns the hash that golang.org/x/mod/sumdb/dirhash gives for these files,
+// calculated from their digests.
+func filesHash(files []tree.File) (map[string]string, error) {
+	if len(files) == 0 {
+		return nil, nil
+	}
+	files = slices.SortedFunc(slices.Values(files), func(a, b tree.File) int {
+		return strings.Compare(a.Path, b.Path)
+	})
+	h := sha256.New()
+	for _, f := range files {
+		if len(f.SHA256) != hex.EncodedLen(sha256.Size) {
+			return nil, fmt.Errorf("%s has no SHA-256", f.Path)
+		}
+		fmt.Fprintf(h, "%s  %s\n", f.SHA256, strings.TrimPrefix(f.Path, "/"))
+	}
+	return map[string]string{"dirHash": hex.EncodeToString(h.Sum(nil))}, nil
+}
