@@ -7,6 +7,7 @@
 package generated
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -81,7 +82,9 @@ func (s Standing) Split(differences []source.Difference) (rest []source.Differen
 			continue
 		}
 		sum, err := Sum(d.Path)
-		if err != nil { // such as an empty folder: the plan lists only files
+		if err != nil {
+			d.Reason = cmp.Or(d.Reason, "Config.Before made it, but only readable files and symlinks can be listed as generated; an empty folder can not")
+			rest = append(rest, d)
 			continue
 		}
 		record[d.Path] = sum

@@ -5,7 +5,39 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"github.com/thimble-build/thimble/build/internal/source"
 )
+
+// What was made and cannot be listed by its hash stays a difference.
+func TestSplit(t *testing.T) {
+	root := t.TempDir()
+	file, folder, before := filepath.Join(root, "made.go"), filepath.Join(root, "empty"), filepath.Join(root, "before.go")
+	for _, name := range []string{file, before} {
+		if err := os.WriteFile(name, []byte("made"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	all := []source.Difference{
+		{File: "before.go", Kind: source.Untracked, Path: before}, {File: "empty", Kind: source.Untracked, Path: folder},
+		{File: "gone.go", Kind: source.Untracked, Path: filepath.Join(root, "gone.go")}, {File: "made.go", Kind: source.Untracked, Path: file},
+		{File: "main.go", Kind: source.Changed, Path: filepath.Join(root, "main.go")},
+	}
+	rest, made, record := Standing{before: true}.Split(all)
+	var left []string
+	for _, d := range rest {
+		left = append(left, d.File)
+	}
+	if want := []string{"before.go", "empty", "gone.go", "main.go"}; !slices.Equal(left, want) {
+		t.Errorf("the differences are %q, want %q", left, want)
+	}
+	if len(made) != 1 || made[0].Name != "made.go" || len(record) != 1 || record[file] != made[0].SHA256 {
+		t.Errorf("made are %v, %v", made, record)
+	}
+}
 
 // TestRemoveLeavesWhatOthersWrote has every file that must stay.
 func TestRemoveLeavesWhatOthersWrote(t *testing.T) {
