@@ -62,6 +62,13 @@ func TestCompiledDiffers(t *testing.T) {
 			r.git("add", "-A")
 			r.git("commit", "-q", "-m", "second")
 		}, want: []string{"ignored/lib/go.mod is in no commit"}},
+		{name: "an ignored module in place of one that is not linked", prepare: func(r *repo) {
+			library(r, "ignored/lib")
+			r.write(".gitignore", "ignored/\n")
+			r.write("go.mod", "module example.com/hello\n\ngo 1.26\n\nrequire example.com/lib v0.0.0\n\nreplace example.com/lib v0.0.0 => ./ignored/lib\n")
+			r.git("add", "-A")
+			r.git("commit", "-q", "-m", "second")
+		}, want: []string{"ignored/lib/go.mod is in no commit"}},
 		{name: "a tracked symlink to a tracked folder", prepare: func(r *repo) {
 			library(r, "libs/one")
 			if err := os.Symlink("libs/one", filepath.Join(r.dir, "lib")); err != nil {

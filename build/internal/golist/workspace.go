@@ -62,7 +62,8 @@ func (t Tree) replaced() ([]string, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read the module: %w", err)
 		}
-		mod, err := modfile.ParseLax(file, b, nil)
+		// ParseLax would ignore replacements. Any version is valid here: the go command checks them.
+		mod, err := modfile.Parse(file, b, func(_, version string) (string, error) { return version, nil })
 		if err != nil {
 			return nil, fmt.Errorf("read the module: %w", err)
 		}
