@@ -215,16 +215,18 @@ func TestSignaturesComeFirst(t *testing.T) {
 func TestVerifyWithin(t *testing.T) {
 	t.Parallel()
 	e := newEvil()
-	e.attach(e.image("latest"), 100, []byte("{}"))
+	subject := e.image("latest")
+	e.attach(subject, 100, []byte("{}"))
 	slow := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/v2/" {
+		if strings.Contains(r.URL.Path, "/blobs/") { // the documents, and not what lists them
 			time.Sleep(200 * time.Millisecond)
 		}
 		e.ServeHTTP(w, r)
 	})
 	o := options(t, module(t, "hello"))
 	o.VerifyWithin = time.Second
-	ref, expected := registrytest.Serve(t, slow)+"/x/y:latest", build.VerifyOptions{Keys: []string{publicOf(newKey(t))}}
+	o.Config.Release.Key = newKey(t)
+	ref, expected := registrytest.Serve(t, slow)+"/x/y@"+subject.Digest.String(), build.VerifyOptions{Keys: []string{publicOf(o.Config.Release.Key)}}
 	for verb, read := range map[string]func() error{
 		"verify": func() error {
 			_, err := build.Verify(t.Context(), o, ref, expected)
@@ -232,6 +234,10 @@ func TestVerifyWithin(t *testing.T) {
 		},
 		"reproduce": func() error {
 			_, err := build.Rebuild(t.Context(), o, ref, build.RebuildOptions{VerifyOptions: expected}, nil)
+			return err
+		},
+		"sign": func() error {
+			_, err := build.Sign(t.Context(), o, ref)
 			return err
 		},
 	} {

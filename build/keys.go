@@ -83,12 +83,16 @@ func Sign(ctx context.Context, o Options, ref string) (int, error) {
 	if err != nil {
 		return 0, cmp.Or(context.Cause(reading), err)
 	}
-	read()
 	var subjects []attest.Subject
 	for _, of := range append([]attest.Manifest{m.Root}, m.Children...) {
 		subjects = append(subjects, attest.Subject{Name: m.Name, Descriptor: of.Descriptor, Stored: of.Stored})
 	}
-	signed, err := attest.Sign(ctx, signer.Signer, subjects, signer.Options(time.Unix(0, 0).UTC()))
+	options := signer.Options(time.Unix(0, 0).UTC())
+	if subjects, err = attest.Look(reading, signer.Signer, subjects, options.Trust); err != nil {
+		return 0, err
+	}
+	read()
+	signed, err := attest.Sign(ctx, signer.Signer, subjects, options)
 	if err != nil {
 		return 0, err
 	}

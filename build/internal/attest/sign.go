@@ -153,6 +153,30 @@ func (s *Signer) oldTrust(t Trust) Trust {
 	return t
 }
 
+// Look returns the subjects after reading what is stored about them, so that [Sign] with the same
+// signer and trust does not read it. It is for callers who limit the time for that. If ctx ends,
+// it returns the cause.
+func Look(ctx context.Context, signer *Signer, subjects []Subject, trust Trust) ([]Subject, error) {
+	subjects = slices.Clone(subjects)
+	trust = trust.Of(signer)
+	for i := range subjects {
+		if trust.check() == nil { // otherwise nothing that is stored counts
+			subjects[i].look(ctx, trust, signer.oldTrust(trust))
+		}
+	}
+	if err := context.Cause(ctx); err != nil { // a document may be taken for a damaged one
+		return nil, err
+	}
+	return subjects, nil
+}
+
+// look returns the findings about what is stored, and keeps them for the next call.
+func (s *Subject) look(ctx context.Context, bundles, tags Trust) []*finding {
+	findings := s.Stored.findings(ctx, s.Descriptor.Digest, bundles, tags)
+	s.Stored.looked = &looked{stored: s.Stored, digest: s.Descriptor.Digest, bundles: bundles, tags: tags, findings: findings}
+	return findings
+}
+
 // parts lists what is to be signed, with the existing signatures in either form, because the
 // forms share envelopes.
 func (s *Subject) parts(ctx context.Context, bundles, tags Trust) []*part {
@@ -163,9 +187,7 @@ func (s *Subject) parts(ctx context.Context, bundles, tags Trust) []*part {
 	if bundles.check() != nil {
 		return parts // no signer is expected, so nothing counts
 	}
-	findings := s.Stored.findings(ctx, s.Descriptor.Digest, bundles, tags)
-	s.Stored.looked = &looked{stored: s.Stored, digest: s.Descriptor.Digest, bundles: bundles, tags: tags, findings: findings}
-	for i, f := range satisfy(Require([]Subject{*s}, nil), findings) {
+	for i, f := range satisfy(Require([]Subject{*s}, nil), s.look(ctx, bundles, tags)) {
 		if f == nil {
 			continue
 		}
