@@ -91,7 +91,7 @@ func (s Source) build(ctx context.Context, platform plan.Platform, w pipeline.Wo
 	if t.file, err = tree.Describe(ctx, content, dlv); err != nil {
 		return nil, err
 	}
-	licenses, err := materials.ScanLicenses(ctx, license.Standard(s.Delve.Go.Root, s.Delve.Go.Version), t.modules, w.Memo)
+	licenses, err := materials.ScanLicenses(ctx, license.Standard(s.Delve.Go.Root, s.Delve.Go.Version), t.modules, w.Modules, w.Memo)
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,8 @@ type Module struct {
 	// Sum is the hash in go.sum of what is linked, "h1:…". It is empty for modules of the
 	// working tree and vendored modules, which have none.
 	Sum string
+	// Replacement and ReplacementVersion are the module that is linked instead, if Sum is its.
+	Replacement, ReplacementVersion string
 	// Dir is the folder of the linked files, of the replacement if there is one.
 	Dir string
 	// Packages are the folders of the linked packages relative to Dir, with slashes, sorted.
@@ -76,7 +78,7 @@ func (s packages) modules(main string) []Module {
 func newModule(p *listed) *Module {
 	m := &Module{Path: p.Module.Path, Version: p.Module.Version, Sum: p.Module.Sum, Dir: p.Module.Dir}
 	if r := p.Module.Replace; r != nil {
-		m.Sum = r.Sum
+		m.Sum, m.Replacement, m.ReplacementVersion = r.Sum, r.Path, r.Version
 	}
 	if m.Dir == "" { // vendored: the packages are below their import path
 		m.Dir = strings.TrimSuffix(p.Dir, filepath.FromSlash(strings.TrimPrefix(p.ImportPath, p.Module.Path)))

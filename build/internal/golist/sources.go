@@ -33,7 +33,7 @@ type listed struct {
 	ImportMap       map[string]string
 	Module          *struct {
 		Path, Version, Sum, Dir, GoMod string
-		Replace                        *struct{ Version, Sum string }
+		Replace                        *struct{ Path, Version, Sum string }
 	}
 	EmbedPatterns                                                                                         []string
 	CgoCPPFLAGS, CgoCFLAGS, CgoCXXFLAGS, CgoFFLAGS, CgoLDFLAGS                                            []string

@@ -31,6 +31,9 @@ type Module struct {
 	// is empty for everything else: a folder that replaces a module, a vendored or a workspace
 	// module. Results are then cached by the content of the licence files.
 	Sum string
+	// Verify, if not nil, checks that Dir still has this Sum. It is called after the files were
+	// read and before the result is cached under Sum.
+	Verify func(context.Context) error
 	// Dir is the folder with the module's files; if empty, nothing is known about it.
 	Dir string
 	// Packages are the folders of the linked packages relative to Dir, with
@@ -118,7 +121,7 @@ func Scan(ctx context.Context, modules []Module, memo Memo) ([]Result, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		r, err := scan(m, memo)
+		r, err := scan(ctx, m, memo)
 		if err != nil {
 			return nil, fmt.Errorf("find licence of %s: %w", m.Path, err)
 		}
@@ -128,7 +131,7 @@ func Scan(ctx context.Context, modules []Module, memo Memo) ([]Result, error) {
 	return results, nil
 }
 
-func scan(m Module, memo Memo) (Result, error) {
+func scan(ctx context.Context, m Module, memo Memo) (Result, error) {
 	pinned := m.Sum
 	if m.Path == "std" && version.IsValid(m.Version) {
 		pinned = m.Version
@@ -138,5 +141,11 @@ func scan(m Module, memo Memo) (Result, error) {
 	}
 	packages := slices.Sorted(slices.Values(m.Packages))
 	id := sha256.Sum256([]byte(m.Path + "\n" + pinned + "\n" + strings.Join(packages, "\n")))
-	return do(memo, "module", hex.EncodeToString(id[:]), func() (Result, error) { return inspect(m, memo) })
+	return do(memo, "module", hex.EncodeToString(id[:]), func() (Result, error) {
+		r, err := inspect(m, memo)
+		if err == nil && m.Verify != nil {
+			err = m.Verify(ctx)
+		}
+		return r, err
+	})
 }

@@ -257,3 +257,26 @@ func TestScanErrors(t *testing.T) {
 		t.Errorf("failing memo: %v", err)
 	}
 }
+
+// The licence of a module is not remembered under a sum that its folder does not have.
+func TestScanVerifies(t *testing.T) {
+	m := module(t, map[string]string{"LICENSE": fixture(t, "testdata/MIT")}, ".")
+	m.Sum = "h1:x"
+	wrong := errors.New("it is not what go.sum says")
+	m.Verify = func(context.Context) error { return wrong }
+	s := &store{values: map[string][]byte{}}
+	if _, err := Scan(t.Context(), []Module{m}, s.memo); !errors.Is(err, wrong) {
+		t.Errorf("the error is %v", err)
+	}
+	if err := os.Remove(filepath.Join(m.Dir, "LICENSE")); err != nil {
+		t.Fatal(err)
+	}
+	verified := 0
+	m.Verify = func(context.Context) error { verified++; return nil }
+	for range 2 {
+		results, err := Scan(t.Context(), []Module{m}, s.memo)
+		if err != nil || results[0].Expression != "" || verified != 1 {
+			t.Errorf("the licence is %+v, %v, after %d checks", results, err, verified)
+		}
+	}
+}

@@ -1,10 +1,12 @@
 package materials
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/thimble-build/thimble/build/internal/golist"
 	"github.com/thimble-build/thimble/build/internal/license"
+	"github.com/thimble-build/thimble/build/internal/modsum"
 )
 
 // Licenses are the licences of the modules that are linked into a program, and of the standard
@@ -15,11 +17,15 @@ type Licenses struct {
 }
 
 // ScanLicenses scans the licences of the standard library and the modules. memo caches the results,
-// because the first scan is slow.
-func ScanLicenses(ctx context.Context, std license.Module, modules []golist.Module, memo license.Memo) (Licenses, error) {
+// because the first scan is slow; modcache checks modules before their results are cached.
+func ScanLicenses(ctx context.Context, std license.Module, modules []golist.Module, modcache *modsum.Cache, memo license.Memo) (Licenses, error) {
 	l := Licenses{modules: []license.Module{std}}
 	for _, m := range modules {
-		l.modules = append(l.modules, license.Module{Path: m.Path, Version: m.Version, Sum: m.Sum, Dir: m.Dir, Packages: m.Packages})
+		linked := modsum.Module{Path: cmp.Or(m.Replacement, m.Path), Version: cmp.Or(m.ReplacementVersion, m.Version), Sum: m.Sum}
+		l.modules = append(l.modules, license.Module{
+			Path: m.Path, Version: m.Version, Sum: m.Sum, Dir: m.Dir, Packages: m.Packages,
+			Verify: func(ctx context.Context) error { return modcache.CheckNow(ctx, linked) },
+		})
 	}
 	var err error
 	l.results, err = license.Scan(ctx, l.modules, memo)

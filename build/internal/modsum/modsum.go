@@ -72,6 +72,14 @@ func (c *Cache) Check(ctx context.Context, modules []Module) error {
 	return g.Wait()
 }
 
+// CheckNow is Check for one module, also if it was correct before.
+func (c *Cache) CheckNow(ctx context.Context, m Module) error {
+	if err := c.check(ctx, m); err != nil {
+		return fmt.Errorf("check module %s %s: %w", m.Path, m.Version, err)
+	}
+	return nil
+}
+
 func (c *Cache) once(ctx context.Context, m Module) func() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -74,7 +74,7 @@ func (b *builder) list(ctx context.Context, targets []artifact.Target) (*finding
 				mu.Unlock()
 				for _, i := range on(targets, platform) {
 					modules := list.Modules[targets[i].Image.Package]
-					if found.licenses[i], err = materials.ScanLicenses(gctx, std, modules, b.Workspace.Memo); err != nil {
+					if found.licenses[i], err = materials.ScanLicenses(gctx, std, modules, b.Workspace.Modules, b.Workspace.Memo); err != nil {
 						return err
 					}
 				}
