@@ -14,6 +14,7 @@ import (
 
 	"github.com/thimble-build/thimble/build/internal/atomicfile"
 	"github.com/thimble-build/thimble/build/internal/gocmd"
+	"github.com/thimble-build/thimble/build/internal/limit"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
@@ -82,7 +83,7 @@ func WriteSymbols(ctx context.Context, g *gocmd.Go, p *plan.Plan, platform plan.
 	if err != nil {
 		return fail(err)
 	}
-	if err := sameImage(stripped, full); err != nil {
+	if err := sameImage(ctx, stripped, full); err != nil {
 		return fail(err)
 	}
 	if full.Section(".debug_info") == nil && full.Section(".zdebug_info") == nil {
@@ -129,7 +130,7 @@ func buildIDs(f *elf.File) (found ids, err error) {
 }
 
 // sameImage checks that two files give a process the same memory.
-func sameImage(a, b *elf.File) error {
+func sameImage(ctx context.Context, a, b *elf.File) error {
 	if a.Machine != b.Machine || a.Entry != b.Entry || a.Class != b.Class {
 		return fmt.Errorf("%w: it is for another machine, or starts elsewhere", ErrOtherCode)
 	}
@@ -153,7 +154,7 @@ func sameImage(a, b *elf.File) error {
 		if x.Type == elf.SHT_NOBITS {
 			continue
 		}
-		same, err := sameBytes(x.Open(), y.Open())
+		same, err := sameBytes(limit.Reader(ctx, x.Open()), limit.Reader(ctx, y.Open()))
 		if err != nil {
 			return fmt.Errorf("read section %s: %w", x.Name, err)
 		}

@@ -132,7 +132,7 @@ func TestSymbolsRefuse(t *testing.T) {
 		}
 		return open(t, Path(dir, p.Images[0], p.Platforms[0]))
 	}
-	if err := sameImage(build(), build("-X=runtime.buildVersion=other")); !errors.Is(err, ErrOtherCode) || !strings.Contains(err.Error(), "section") {
+	if err := sameImage(t.Context(), build(), build("-X=runtime.buildVersion=other")); !errors.Is(err, ErrOtherCode) || !strings.Contains(err.Error(), "section") {
 		t.Errorf("other code: %v", err)
 	}
 }
@@ -169,3 +169,22 @@ func TestOnlySymbolsEndsWithTheContext(t *testing.T) {
 type writer func([]byte) (int, error)
 
 func (w writer) Write(b []byte) (int, error) { return w(b) }
+
+// Sections are compared until the context ends.
+func TestSameImageEndsWithTheContext(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := elf.Open(self)
+	if err != nil {
+		t.Skipf("this program is no ELF file: %v", err)
+	}
+	defer f.Close() // only read
+	why := errors.New("why")
+	ctx, stop := context.WithCancelCause(t.Context())
+	stop(why)
+	if err := sameImage(ctx, f, f); !errors.Is(err, why) {
+		t.Errorf("the error is %v", err)
+	}
+}

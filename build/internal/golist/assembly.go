@@ -1,6 +1,7 @@
 package golist
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,11 +10,13 @@ import (
 	"slices"
 	"strconv"
 	"text/scanner"
+
+	"github.com/thimble-build/thimble/build/internal/limit"
 )
 
 // included returns the files that Go's assembler includes, directly or indirectly. They can
 // have any name, in any folder. Some may not exist, because the assembler also looks in GOROOT.
-func included(assembly []string) ([]string, error) {
+func included(ctx context.Context, assembly []string) ([]string, error) {
 	var all []string
 	seen := map[string]bool{}
 	var visit func(dir, file string) error
@@ -22,7 +25,7 @@ func included(assembly []string) ([]string, error) {
 			return nil
 		}
 		seen[file] = true
-		names, err := includes(file)
+		names, err := includes(ctx, file)
 		if err != nil {
 			return err
 		}
@@ -70,7 +73,7 @@ func (p *listed) hasHeader(file string) bool {
 }
 
 // includes returns the names after each #include of an assembly file, also in inactive parts.
-func includes(file string) ([]string, error) {
+func includes(ctx context.Context, file string) ([]string, error) {
 	f, err := os.Open(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -80,7 +83,7 @@ func includes(file string) ([]string, error) {
 	}
 	defer f.Close() // only read from
 	var s scanner.Scanner
-	s.Init(f)
+	s.Init(limit.Reader(ctx, f))
 	s.Error = func(*scanner.Scanner, string) {} // the assembler reports errors
 	s.Mode = scanner.ScanChars | scanner.ScanFloats | scanner.ScanIdents | scanner.ScanInts |
 		scanner.ScanStrings | scanner.ScanComments | scanner.SkipComments
@@ -95,5 +98,5 @@ func includes(file string) ([]string, error) {
 		}
 		before = [2]string{before[1], text}
 	}
-	return names, nil
+	return names, context.Cause(ctx) // the scanner takes an error for the end
 }

@@ -50,7 +50,7 @@ func (c Compiled) Below(ctx context.Context, t Tree, commit *source.Commit) ([]s
 			return nil, fmt.Errorf("list what C may include: %w", err)
 		}
 	}
-	outside, err := above(files, c.Trees, c.CFolders)
+	outside, err := above(ctx, files, c.Trees, c.CFolders)
 	return append(files, outside...), err
 }
 

@@ -3,6 +3,7 @@ package golist
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,6 +12,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/thimble-build/thimble/build/internal/limit"
 )
 
 // Files that C includes from outside of its module are found by reading text, because calling
@@ -26,12 +29,12 @@ var quotedName = regexp.MustCompile(`["<]([^"<>]+)[">]`)
 
 // above returns the files outside of the trees that C files in the trees include, directly or
 // indirectly. folders are the compiler's other include folders.
-func above(files, trees, folders []string) ([]string, error) {
+func above(ctx context.Context, files, trees, folders []string) ([]string, error) {
 	var all []string
 	seen := map[string]bool{}
 	var visit func(file string, outside bool) error
 	visit = func(file string, outside bool) error {
-		names, err := namesIn(file, outside)
+		names, err := namesIn(ctx, file, outside)
 		if err != nil {
 			return err
 		}
@@ -69,7 +72,7 @@ func within(dir, file string) bool {
 }
 
 // namesIn returns the names in a file that lead up or are absolute, or all names.
-func namesIn(file string, all bool) ([]string, error) {
+func namesIn(ctx context.Context, file string, all bool) ([]string, error) {
 	info, err := os.Stat(file)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && !info.Mode().IsRegular() {
 		return nil, nil
@@ -77,7 +80,7 @@ func namesIn(file string, all bool) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	content, err := os.ReadFile(file)
+	content, err := readFile(ctx, file)
 	if err != nil {
 		return nil, err
 	}
@@ -97,6 +100,25 @@ func namesIn(file string, all bool) ([]string, error) {
 		}
 	}
 	return names, lines.Err()
+}
+
+// readFile is os.ReadFile, until the context ends.
+func readFile(ctx context.Context, file string) ([]byte, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() // only read from
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	var content bytes.Buffer
+	content.Grow(int(min(info.Size(), 1<<20)) + bytes.MinRead)
+	if _, err := content.ReadFrom(limit.Reader(ctx, f)); err != nil {
+		return nil, &fs.PathError{Op: "read", Path: file, Err: err}
+	}
+	return content.Bytes(), nil
 }
 
 // flagPath matches a path in a flag of the C compiler or its linker.

@@ -1,6 +1,7 @@
 package golist
 
 import (
+	"context"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -32,7 +33,7 @@ type Folder struct {
 }
 
 // Compiled finds what is read for all main packages of the list.
-func (s *Sources) Compiled() (Compiled, error) {
+func (s *Sources) Compiled(ctx context.Context) (Compiled, error) {
 	t := s.tree
 	var c Compiled
 	dirs := []string{t.Dir}
@@ -83,7 +84,7 @@ func (s *Sources) Compiled() (Compiled, error) {
 	var err error
 	c.Assembly = map[string][]string{}
 	for _, p := range assembly {
-		files, err := included(p.assembly())
+		files, err := included(ctx, p.assembly())
 		if err != nil {
 			return c, err
 		}

@@ -189,7 +189,7 @@ func TestNamesThatAreNotUTF8(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.Compiled(); err == nil || !strings.Contains(err.Error(), "not UTF-8; rename it") {
+		if _, err := s.Compiled(t.Context()); err == nil || !strings.Contains(err.Error(), "not UTF-8; rename it") {
 			t.Errorf("%q: %v", name, err)
 		}
 	}
@@ -273,8 +273,8 @@ func TestSeen(t *testing.T) {
 	}
 }
 
-// What C may include is read until the context ends.
-func TestCStateEndsWithTheContext(t *testing.T) {
+// What C or assembly may include, and what the list depends on, is read until the context ends.
+func TestReadingEndsWithTheContext(t *testing.T) {
 	large := filepath.Join(t.TempDir(), "large.h")
 	if err := os.WriteFile(large, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -282,12 +282,39 @@ func TestCStateEndsWithTheContext(t *testing.T) {
 	if err := os.Truncate(large, 1<<36); err != nil { // sparse
 		t.Fatal(err)
 	}
-	why := errors.New("why")
-	ctx, stop := context.WithTimeoutCause(t.Context(), 100*time.Millisecond, why)
-	defer stop()
-	began := time.Now()
-	err := hashInto(ctx, io.Discard, large)
-	if took := time.Since(began); !errors.Is(err, why) || took > 5*time.Second {
-		t.Errorf("after %s: %v", took, err)
+	folder := Folder{filepath.Dir(filepath.Dir(large)), []string{"*"}}
+	entries, err := os.ReadDir(folder.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, read := range map[string]func(context.Context) error{
+		"the state of C": func(ctx context.Context) error { return hashInto(ctx, io.Discard, large) },
+		"C": func(ctx context.Context) error {
+			_, err := namesIn(ctx, large, true)
+			return err
+		},
+		"assembly": func(ctx context.Context) error {
+			_, err := includes(ctx, large)
+			return err
+		},
+		"a source": func(ctx context.Context) error {
+			_, err := hashAll(ctx, []string{large}, false)
+			return err
+		},
+		"embedded names": func(ctx context.Context) error {
+			<-ctx.Done()
+			return embeddable(ctx, io.Discard, folder, entries[0])
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			why := errors.New("why")
+			ctx, stop := context.WithTimeoutCause(t.Context(), 100*time.Millisecond, why)
+			defer stop()
+			began := time.Now()
+			err := read(ctx)
+			if took := time.Since(began); !errors.Is(err, why) || took > 5*time.Second {
+				t.Errorf("after %s: %v", took, err)
+			}
+		})
 	}
 }

@@ -1,6 +1,7 @@
 package golist
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path"
@@ -27,7 +28,7 @@ type Inputs struct {
 
 // Inputs returns the inputs of a main package. They include missing files: a folder's sources
 // are named by their ending, embedded files by their pattern.
-func (s *Sources) Inputs(main string) (Inputs, error) {
+func (s *Sources) Inputs(ctx context.Context, main string) (Inputs, error) {
 	t := s.tree
 	var in Inputs
 	name := func(names ...string) error {
@@ -57,7 +58,7 @@ func (s *Sources) Inputs(main string) (Inputs, error) {
 		if len(p.CgoFiles) > 0 { // C may include any file there
 			in.Paths.Globs = append(in.Paths.Globs, path.Join(git.Quote(folder), "**"))
 		}
-		files, err := included(p.assembly())
+		files, err := included(ctx, p.assembly())
 		if err != nil {
 			return in, err
 		}

@@ -113,7 +113,7 @@ func (r *repo) compiled(env ...string) Compiled {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	c, err := s.Compiled()
+	c, err := s.Compiled(r.t.Context())
 	if err != nil {
 		r.t.Fatal(err)
 	}

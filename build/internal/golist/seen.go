@@ -2,6 +2,7 @@ package golist
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -37,7 +38,7 @@ type Seen struct {
 // Same reports whether the list of c, which depends on s, is still valid. It reads every file,
 // and does not use git.
 func (s Seen) Same(ctx context.Context, c Compiled) (bool, error) {
-	names, files, err := c.names()
+	names, files, err := c.names(ctx)
 	if err != nil || hex.EncodeToString(names) != s.Names || len(files) != len(s.Content) {
 		return false, err
 	}
@@ -49,7 +50,7 @@ func (s Seen) Same(ctx context.Context, c Compiled) (bool, error) {
 		if before, ok := s.Content[file]; ok && before == content[file] {
 			continue
 		}
-		if header := s.Headers[file]; header == "" || header != hashHeader(file) {
+		if header := s.Headers[file]; header == "" || header != hashHeader(ctx, file) {
 			return false, nil
 		}
 	}
@@ -59,7 +60,7 @@ func (s Seen) Same(ctx context.Context, c Compiled) (bool, error) {
 // See reads everything that the list depends on.
 func (c Compiled) See(ctx context.Context) (Seen, error) {
 	var s Seen
-	names, files, err := c.names()
+	names, files, err := c.names(ctx)
 	if err != nil {
 		return s, err
 	}
@@ -73,7 +74,7 @@ func (c Compiled) See(ctx context.Context) (Seen, error) {
 
 // names returns a hash of the names in the folders and of names that may be embedded, and the
 // files whose content matters.
-func (c Compiled) names() (hash []byte, files []string, err error) {
+func (c Compiled) names(ctx context.Context) (hash []byte, files []string, err error) {
 	h := sha256.New()
 	files = slices.Concat(c.Modules, c.Included)
 	for _, folder := range c.Folders {
@@ -90,7 +91,7 @@ func (c Compiled) names() (hash []byte, files []string, err error) {
 					files = append(files, filepath.Join(folder.Dir, e.Name()))
 				}
 			}
-			if err := embeddable(h, folder, e); err != nil {
+			if err := embeddable(ctx, h, folder, e); err != nil {
 				return nil, nil, err
 			}
 		}
@@ -100,7 +101,7 @@ func (c Compiled) names() (hash []byte, files []string, err error) {
 }
 
 // embeddable writes the names below one entry of a package's folder that a pattern may match.
-func embeddable(w io.Writer, folder Folder, e fs.DirEntry) error {
+func embeddable(ctx context.Context, w io.Writer, folder Folder, e fs.DirEntry) error {
 	matches := func(pattern string) bool {
 		first, _, _ := strings.Cut(strings.TrimPrefix(pattern, "all:"), "/")
 		ok, err := path.Match(first, e.Name())
@@ -113,7 +114,7 @@ func embeddable(w io.Writer, folder Folder, e fs.DirEntry) error {
 		if err == nil {
 			_, err = fmt.Fprintf(w, "%q %s\n", name, d.Type())
 		}
-		return err
+		return cmp.Or(err, context.Cause(ctx))
 	})
 	if err != nil {
 		return fmt.Errorf("look at what is embedded: %w", err)
@@ -135,8 +136,8 @@ func hashAll(ctx context.Context, files []string, headers bool) (map[string]stri
 				}
 				hash := ""
 				if headers {
-					hash = hashHeader(files[i])
-				} else if content, err := os.ReadFile(files[i]); err == nil {
+					hash = hashHeader(ctx, files[i])
+				} else if content, err := readFile(ctx, files[i]); err == nil {
 					hash = fmt.Sprintf("%x", sha256.Sum256(content))
 				} else if !errors.Is(err, fs.ErrNotExist) {
 					return fmt.Errorf("look at the sources: %w", err)
@@ -154,8 +155,8 @@ func hashAll(ctx context.Context, files []string, headers bool) (map[string]stri
 // hashHeader returns the hash of a Go file up to its last import: build constraints, package
 // clause, imports. It returns "" for a file with //go:embed or with an error, because then more
 // of it matters.
-func hashHeader(file string) string {
-	src, err := os.ReadFile(file)
+func hashHeader(ctx context.Context, file string) string {
+	src, err := readFile(ctx, file)
 	if err != nil || bytes.Contains(src, []byte("//go:embed")) {
 		return ""
 	}

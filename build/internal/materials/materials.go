@@ -81,12 +81,12 @@ func (s Source) ask(ctx context.Context, platform plan.Platform) (*List, error) 
 	if s.Resolved.Plan.StableDigests() {
 		l.Inputs = map[string]golist.Inputs{}
 		for _, img := range s.Resolved.Plan.Images {
-			if l.Inputs[img.Package], err = listed.Inputs(img.Package); err != nil {
+			if l.Inputs[img.Package], err = listed.Inputs(ctx, img.Package); err != nil {
 				return nil, err
 			}
 		}
 	}
-	if l.Compiled, err = listed.Compiled(); err != nil {
+	if l.Compiled, err = listed.Compiled(ctx); err != nil {
 		return nil, err
 	}
 	l.Seen, err = l.Compiled.See(ctx)

@@ -45,7 +45,7 @@ func TestSourcesWithCgo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := s.Compiled()
+	c, err := s.Compiled(t.Context())
 	if err != nil || !slices.Contains(c.Files, filepath.Join(r.dir, "native", "f.c")) || !slices.Equal(c.Trees, []string{r.dir}) {
 		t.Errorf("compiled: %+v, %v", c, err)
 	}
@@ -54,7 +54,7 @@ func TestSourcesWithCgo(t *testing.T) {
 		if m := s.Modules(main); len(m) != 1 || !slices.Equal(m[0].Packages, []string{main[len("example.com/hello/"):], "native"}) {
 			t.Errorf("%s links %+v", main, m)
 		}
-		in, err := s.Inputs(main)
+		in, err := s.Inputs(t.Context(), main)
 		if err != nil || slices.Contains(in.Paths.Globs, "native/**") != c {
 			t.Errorf("the inputs of %s: %q, %v", main, in.Paths.Globs, err)
 		}
