@@ -6,14 +6,26 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/thimble-build/thimble/build/internal/source"
 )
 
-// Below returns all files in the C trees of a working tree, on disk or in the commit, except in
-// .git and in the output folder. It includes files in folders of the repository that a symlink
-// in a tree leads to, and other files that C files name.
-func (c Compiled) Below(ctx context.Context, t Tree, commit *source.Commit) ([]string, error) {
+// cFolders returns the trees of the lists that C may include from, and its include folders.
+func cFolders(lists []Compiled) (trees, folders []string) {
+	for _, c := range lists {
+		trees, folders = append(trees, c.Trees...), append(folders, c.CFolders...)
+	}
+	slices.Sort(trees)
+	slices.Sort(folders)
+	return slices.Compact(trees), slices.Compact(folders)
+}
+
+// Below returns all files in the C trees of the lists, on disk or in the commit, except in .git
+// and in the output folder. It includes files in folders of the repository that a symlink in a
+// tree leads to, and other files that C files name. A file can be named twice.
+func Below(ctx context.Context, t Tree, lists []Compiled, commit *source.Commit) ([]string, error) {
+	trees, folders := cFolders(lists)
 	var files []string
 	seen := map[string]bool{}
 	var below func(tree string) error
@@ -38,7 +50,7 @@ func (c Compiled) Below(ctx context.Context, t Tree, commit *source.Commit) ([]s
 			return context.Cause(ctx)
 		})
 	}
-	for _, tree := range c.Trees {
+	for _, tree := range trees {
 		if commit != nil {
 			tracked, err := commit.Files(ctx, tree, true)
 			if err != nil {
@@ -50,7 +62,7 @@ func (c Compiled) Below(ctx context.Context, t Tree, commit *source.Commit) ([]s
 			return nil, fmt.Errorf("list what C may include: %w", err)
 		}
 	}
-	outside, err := above(ctx, files, c.Trees, c.CFolders)
+	outside, err := above(ctx, files, trees, folders)
 	return append(files, outside...), err
 }
 

@@ -63,7 +63,7 @@ func TestCIncludesAbove(t *testing.T) {
 			folders, named := tree.cFolders(p)
 			c := Compiled{Trees: append([]string{dir}, folders...), CFolders: folders}
 			commit := r.head()
-			below, err := c.Below(t.Context(), tree, commit)
+			below, err := Below(t.Context(), tree, []Compiled{c}, commit)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -32,23 +32,34 @@ type Folder struct {
 	Patterns []string
 }
 
-// Compiled finds what is read for all main packages of the list.
+// Compiled finds what is read for all main packages of the list. A package that is listed with
+// and without cgo can have different files in each list.
 func (s *Sources) Compiled(ctx context.Context) (Compiled, error) {
-	t := s.tree
-	var c Compiled
+	var all []*listed
+	for _, list := range s.lists {
+		for _, p := range list {
+			all = append(all, p)
+		}
+	}
+	c, _, err := s.tree.compiled(ctx, all)
+	return c, err
+}
+
+// compiled finds what is read for these packages. apart are the files that no package lists:
+// included ones, profiles, those in #cgo lines, and those that define the modules.
+func (t Tree) compiled(ctx context.Context, packages []*listed) (c Compiled, apart []string, err error) {
 	dirs := []string{t.Dir}
 	mains := map[string]bool{}
 	for _, img := range t.Images {
 		mains[img.Package] = true
 	}
 	var assembly []*listed
-	var lossy error
-	s.each(func(p *listed) {
+	for _, p := range packages {
 		if p.Standard || p.fetched(t.Go.Setting("GOMODCACHE")) {
-			return
+			continue
 		}
 		if err := p.checkNames(); err != nil {
-			lossy = err
+			return c, nil, err
 		}
 		if len(p.SFiles) > 0 {
 			assembly = append(assembly, p)
@@ -57,12 +68,12 @@ func (s *Sources) Compiled(ctx context.Context) (Compiled, error) {
 			c.Files = append(c.Files, filepath.Join(p.Dir, f))
 		}
 		if mains[p.ImportPath] { // only a main package can have a profile
-			c.Files = append(c.Files, filepath.Join(p.Dir, "default.pgo"))
+			apart = append(apart, filepath.Join(p.Dir, "default.pgo"))
 		}
 		c.Folders = append(c.Folders, Folder{p.Dir, p.EmbedPatterns})
 		if len(p.CgoFiles) > 0 {
 			folders, files := t.cFolders(p)
-			c.CFolders, c.Files = append(c.CFolders, folders...), append(c.Files, files...)
+			c.CFolders, apart = append(c.CFolders, folders...), append(apart, files...)
 		}
 		if p.Module != nil && p.Module.GoMod != "" {
 			dirs = append(dirs, filepath.Dir(p.Module.GoMod))
@@ -72,43 +83,60 @@ func (s *Sources) Compiled(ctx context.Context) (Compiled, error) {
 		} else if len(p.CgoFiles) > 0 {
 			c.Trees = append(c.Trees, p.Dir)
 		}
-	})
-	if lossy != nil {
-		return c, lossy
 	}
 	for _, folder := range c.CFolders {
 		if !slices.ContainsFunc(c.Trees, func(tree string) bool { return within(tree, folder) }) {
 			c.Trees = append(c.Trees, folder)
 		}
 	}
-	var err error
 	c.Assembly = map[string][]string{}
 	for _, p := range assembly {
 		files, err := included(ctx, p.assembly())
 		if err != nil {
-			return c, err
+			return c, nil, err
 		}
 		c.Included = append(c.Included, files...)
-		if unknown := slices.DeleteFunc(files, p.hasHeader); len(unknown) > 0 {
-			c.Assembly[p.ImportPath] = unknown
+		listed := c.Assembly[p.ImportPath] // with or without cgo
+		for _, file := range slices.DeleteFunc(files, p.hasHeader) {
+			if !slices.Contains(listed, file) {
+				c.Assembly[p.ImportPath] = append(c.Assembly[p.ImportPath], file)
+			}
 		}
 	}
+	if c.Modules, err = t.moduleFiles(dirs); err != nil {
+		return c, nil, err
+	}
+	apart = slices.Concat(apart, c.Modules, c.Included)
+	c.Files = append(c.Files, apart...)
+	for _, list := range []*[]string{&apart, &c.Files, &c.Modules, &c.Included, &c.Trees, &c.CFolders} {
+		slices.Sort(*list)
+		*list = slices.Compact(*list)
+	}
+	slices.SortFunc(c.Folders, func(a, b Folder) int { return strings.Compare(a.Dir, b.Dir) })
+	c.Folders = slices.CompactFunc(c.Folders, func(a, b Folder) bool { return a.Dir == b.Dir && slices.Equal(a.Patterns, b.Patterns) })
+	return c, apart, nil
+}
+
+// moduleFiles returns the files that define the modules in these folders, and those of the
+// workspace, of vendoring and of modules that replace others.
+func (t Tree) moduleFiles(dirs []string) ([]string, error) {
+	var files []string
 	top := t.Dir // the folder of vendor
 	if t.Go.Work != "" {
 		top = filepath.Dir(t.Go.Work)
 		used, err := workspace(t.Go.Work)
 		if err != nil {
-			return c, err
+			return nil, err
 		}
 		dirs = append(dirs, used...)
-		c.Modules = append(c.Modules, t.Go.Work, t.Go.Work+".sum")
+		files = append(files, t.Go.Work, t.Go.Work+".sum")
 	}
 	if t.Mod == "vendor" {
-		c.Modules = append(c.Modules, filepath.Join(top, "vendor", "modules.txt"))
+		files = append(files, filepath.Join(top, "vendor", "modules.txt"))
 	}
 	replaced, err := t.replaced()
 	if err != nil {
-		return c, err
+		return nil, err
 	}
 	for _, dir := range replaced { // their requirements count, linked or not
 		if _, ok := t.InRepository(dir); ok {
@@ -116,14 +144,7 @@ func (s *Sources) Compiled(ctx context.Context) (Compiled, error) {
 		}
 	}
 	for _, dir := range dirs {
-		c.Modules = append(c.Modules, filepath.Join(dir, "go.mod"), filepath.Join(dir, "go.sum"))
+		files = append(files, filepath.Join(dir, "go.mod"), filepath.Join(dir, "go.sum"))
 	}
-	c.Files = slices.Concat(c.Files, c.Modules, c.Included)
-	for _, list := range []*[]string{&c.Files, &c.Modules, &c.Included, &c.Trees, &c.CFolders} {
-		slices.Sort(*list)
-		*list = slices.Compact(*list)
-	}
-	slices.SortFunc(c.Folders, func(a, b Folder) int { return strings.Compare(a.Dir, b.Dir) })
-	c.Folders = slices.CompactFunc(c.Folders, func(a, b Folder) bool { return a.Dir == b.Dir && slices.Equal(a.Patterns, b.Patterns) })
-	return c, nil
+	return files, nil
 }

@@ -156,7 +156,7 @@ func TestBelow(t *testing.T) {
 		}
 	}
 	r.commit()
-	files, err := Compiled{Trees: []string{filepath.Join(r.dir, "native")}}.Below(t.Context(), r.tree(), nil)
+	files, err := Below(t.Context(), r.tree(), []Compiled{{Trees: []string{filepath.Join(r.dir, "native")}}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,17 +16,11 @@ import (
 // CState returns a hash of the names and contents of all files that C may include from the
 // trees of the lists; "" if there is no tree.
 func CState(ctx context.Context, t Tree, lists []Compiled) (string, error) {
-	var all Compiled
-	for _, c := range lists {
-		all.Trees = append(all.Trees, c.Trees...)
-		all.CFolders = append(all.CFolders, c.CFolders...)
-	}
-	slices.Sort(all.Trees)
-	all.Trees = slices.Compact(all.Trees)
-	if len(all.Trees) == 0 {
+	trees, _ := cFolders(lists)
+	if len(trees) == 0 {
 		return "", nil
 	}
-	files, err := all.Below(ctx, t, nil)
+	files, err := Below(ctx, t, lists, nil)
 	if err != nil {
 		return "", err
 	}
@@ -35,7 +29,7 @@ func CState(ctx context.Context, t Tree, lists []Compiled) (string, error) {
 		if err := context.Cause(ctx); err != nil {
 			return "", err
 		}
-		rel, err := filepath.Rel(all.Trees[0], file)
+		rel, err := filepath.Rel(trees[0], file)
 		if err != nil {
 			return "", fmt.Errorf("look at what C may include: %w", err)
 		}

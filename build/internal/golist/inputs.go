@@ -1,11 +1,11 @@
 package golist
 
 import (
+	"cmp"
 	"context"
-	"fmt"
+	"io/fs"
 	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -19,9 +19,12 @@ type Inputs struct {
 	Folders []string
 	// Embedded are the patterns of embedded files, relative to that root as well.
 	Embedded []string
-	// Paths are sources, embedded files, and the files that define the modules.
+	// Paths are sources, embedded files, and the files that define the modules. What C may
+	// include is not among them: see [CInputs].
 	Paths git.Paths
-	// Outside is a package folder that is outside the repository and the module cache; "" if
+	// Trees and CFolders are those of [Compiled], for this main package.
+	Trees, CFolders []string
+	// Outside is a file or folder that is outside the repository and the module cache; "" if
 	// there is none.
 	Outside string
 }
@@ -31,87 +34,79 @@ type Inputs struct {
 func (s *Sources) Inputs(ctx context.Context, main string) (Inputs, error) {
 	t := s.tree
 	var in Inputs
-	name := func(names ...string) error {
-		for _, n := range names {
-			rel, ok := t.InRepository(n)
-			if !ok {
-				return fmt.Errorf("find the inputs of %s: %s is not in the repository, and Config.StableDigests needs to know its age", main, n)
-			}
-			in.Paths.Add(git.Paths{Names: []string{rel}})
-		}
-		return nil
-	}
-	modules := []string{t.Dir}
-	for _, p := range s.reach(main) {
+	packages := s.reach(main)
+	for _, p := range packages {
 		if p.fetched(t.Go.Setting("GOMODCACHE")) {
 			continue
 		}
-		folder, ok := t.InRepository(p.Dir)
-		if !ok {
+		folders, links := t.names(p.Dir)
+		if folders == nil {
 			in.Outside = p.Dir
 			continue
 		}
-		in.Folders = append(in.Folders, folder)
-		for _, kind := range p.kinds() {
-			in.Paths.Globs = append(in.Paths.Globs, path.Join(git.Quote(folder), "*"+kind))
-		}
-		if len(p.CgoFiles) > 0 { // C may include any file there
-			in.Paths.Globs = append(in.Paths.Globs, path.Join(git.Quote(folder), "**"))
-		}
-		files, err := included(ctx, p.assembly())
-		if err != nil {
-			return in, err
-		}
-		for _, file := range files {
-			if rel, ok := t.InRepository(file); ok {
-				in.Paths.Names = append(in.Paths.Names, rel)
-			} else if _, err := os.Stat(file); err == nil {
-				in.Outside = file
+		in.Paths.Names = append(in.Paths.Names, links...)
+		for _, folder := range folders {
+			in.Folders = append(in.Folders, folder)
+			for _, kind := range p.kinds() {
+				in.Paths.Globs = append(in.Paths.Globs, path.Join(git.Quote(folder), "*"+kind))
+			}
+			for _, pattern := range p.EmbedPatterns {
+				pattern = strings.TrimPrefix(pattern, "all:")
+				in.Embedded = append(in.Embedded, path.Join(folder, pattern))
+				glob := path.Join(git.Quote(folder), pattern)
+				in.Paths.Globs = append(in.Paths.Globs, glob, glob+"/**")
 			}
 		}
-		for _, pattern := range p.EmbedPatterns {
-			pattern = strings.TrimPrefix(pattern, "all:")
-			in.Embedded = append(in.Embedded, path.Join(folder, pattern))
-			glob := path.Join(git.Quote(folder), pattern)
-			in.Paths.Globs = append(in.Paths.Globs, glob, glob+"/**")
-		}
-		if p.ImportPath == main { // only a main package can have a profile
-			if err := name(filepath.Join(p.Dir, "default.pgo")); err != nil {
-				return in, err
-			}
-		}
-		if p.Module != nil && p.Module.GoMod != "" {
-			modules = append(modules, filepath.Dir(p.Module.GoMod))
-		}
 	}
-	if t.Mod == "vendor" {
-		vendor := t.Dir
-		if t.Go.Work != "" {
-			vendor = filepath.Dir(t.Go.Work)
-		}
-		if err := name(filepath.Join(vendor, "vendor", "modules.txt")); err != nil {
-			return in, err
-		}
+	c, apart, err := t.compiled(ctx, packages)
+	if err != nil {
+		return in, err
 	}
-	if t.Go.Work != "" {
-		used, err := workspace(t.Go.Work)
-		if err != nil {
-			return in, err
-		}
-		modules = append(modules, used...)
-		if err := name(t.Go.Work, t.Go.Work+".sum"); err != nil {
-			return in, err
-		}
-	}
-	for _, dir := range modules {
-		if err := name(filepath.Join(dir, "go.mod"), filepath.Join(dir, "go.sum")); err != nil {
-			return in, err
-		}
-	}
+	in.Trees, in.CFolders = c.Trees, c.CFolders
+	names, outside := t.present(apart)
+	in.Paths.Names, in.Outside = append(in.Paths.Names, names...), cmp.Or(in.Outside, outside)
 	slices.Sort(in.Folders)
 	in.Folders = slices.Compact(in.Folders)
 	in.Paths.Add(git.Paths{})
 	return in, nil
+}
+
+// CInputs returns what C may include in the trees of these inputs, as paths for git. outside is
+// an included file that is outside of the repository; "" if there is none. Both depend on files
+// that the go command's list does not depend on.
+func CInputs(ctx context.Context, t Tree, all []Inputs) (paths git.Paths, outside string, err error) {
+	var lists []Compiled
+	for _, in := range all {
+		lists = append(lists, Compiled{Trees: in.Trees, CFolders: in.CFolders})
+	}
+	trees, _ := cFolders(lists)
+	files, err := Below(ctx, t, lists, nil)
+	if err != nil {
+		return paths, "", err
+	}
+	var named []string // by a C file
+	for _, file := range files {
+		info, err := os.Lstat(file)
+		switch linked := err == nil && info.Mode().Type() == fs.ModeSymlink; {
+		case !slices.ContainsFunc(trees, func(tree string) bool { return within(tree, file) }):
+			named = append(named, file)
+		case linked:
+			names, links := t.names(file)
+			paths.Names = append(append(paths.Names, names...), links...)
+		}
+	}
+	// What is in the folder of a symlink to the whole repository is no input, as in Below.
+	paths.Names = slices.DeleteFunc(paths.Names, func(name string) bool { return name == "." })
+	names, outside := t.present(named)
+	paths.Names = append(paths.Names, names...)
+	for _, tree := range trees {
+		folders, links := t.names(tree)
+		paths.Names = append(paths.Names, links...)
+		for _, folder := range folders {
+			paths.Globs = append(paths.Globs, path.Join(git.Quote(folder), "**"))
+		}
+	}
+	return paths, outside, nil
 }
 
 // kinds returns the endings of the source files in the package's folder.

@@ -82,12 +82,19 @@ func (r *repo) read(name string) string {
 // tree is the module with its main package.
 func (r *repo) tree(env ...string) Tree {
 	r.t.Helper()
-	g, err := gocmd.Read(r.t.Context(), r.dir, append(slices.Clone(r.env), env...))
+	return r.treeOf(".", env...)
+}
+
+// treeOf is the module in a folder.
+func (r *repo) treeOf(folder string, env ...string) Tree {
+	r.t.Helper()
+	dir := filepath.Join(r.dir, folder)
+	g, err := gocmd.Read(r.t.Context(), dir, append(slices.Clone(r.env), env...))
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	gomod := modfile.ModulePath([]byte(r.read("go.mod")))
-	return Tree{Go: g, Dir: r.dir, Root: r.dir, Dist: filepath.Join(r.dir, "dist"), Mod: g.ModMode, Tags: g.Tags, Images: []plan.Image{{Package: gomod}}}
+	gomod := modfile.ModulePath([]byte(r.read(filepath.Join(folder, "go.mod"))))
+	return Tree{Go: g, Dir: dir, Root: r.dir, Dist: filepath.Join(r.dir, "dist"), Mod: g.ModMode, Tags: g.Tags, Images: []plan.Image{{Package: gomod}}}
 }
 
 // head is what the commit holds.

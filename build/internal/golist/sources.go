@@ -91,15 +91,6 @@ func List(ctx context.Context, t Tree, platform plan.Platform) (*Sources, error)
 	return s, nil
 }
 
-// each calls f for every package; a package in both lists can have different files in each.
-func (s *Sources) each(f func(*listed)) {
-	for _, list := range s.lists {
-		for _, p := range list {
-			f(p)
-		}
-	}
-}
-
 // list lists main packages and all their imports, with these settings of the go command.
 func (t Tree) list(ctx context.Context, settings, mains []string, flags ...string) (packages, error) {
 	args := append([]string{"list", "-deps", "-buildvcs=false", "-mod=" + t.Mod}, flags...)

@@ -4,7 +4,10 @@
 package golist
 
 import (
+	"os"
+	"path"
 	"path/filepath"
+	"strings"
 
 	"github.com/thimble-build/thimble/build/internal/gocmd"
 	"github.com/thimble-build/thimble/build/plan"
@@ -33,4 +36,56 @@ func (t Tree) InRepository(file string) (string, bool) {
 		return "", false
 	}
 	return filepath.ToSlash(rel), true
+}
+
+// maxLinks is how many symlinks a path may contain, as in Linux.
+const maxLinks = 40
+
+// names returns the names of a path in the repository: as it is written and, if symlinks are on
+// the way, without them. links are the names of these symlinks. There is no name if the path is
+// outside of the repository, or if a symlink leads outside. The path need not exist.
+func (t Tree) names(file string) (names, links []string) {
+	rel, ok := t.InRepository(file)
+	if !ok {
+		return nil, nil
+	}
+	at := "."
+	for rest := strings.Split(rel, "/"); len(rest) > 0; {
+		next := path.Join(at, rest[0])
+		if rest = rest[1:]; !filepath.IsLocal(filepath.FromSlash(next)) {
+			return nil, nil
+		}
+		text, err := os.Readlink(filepath.Join(t.Root, filepath.FromSlash(next)))
+		if err != nil || next == "." { // no symlink, or the root
+			at = next
+			continue
+		}
+		if links = append(links, next); len(links) > maxLinks {
+			return nil, nil
+		}
+		if filepath.IsAbs(text) {
+			if text, ok = t.InRepository(text); !ok {
+				return nil, nil
+			}
+			at = "."
+		}
+		rest = append(strings.Split(filepath.ToSlash(text), "/"), rest...)
+	}
+	if names = []string{rel}; at != rel {
+		names = append(names, at)
+	}
+	return names, links
+}
+
+// present returns the names of files in the repository, with those of symlinks on their way, and
+// the first file that exists and is outside of it; "" if there is none.
+func (t Tree) present(files []string) (all []string, outside string) {
+	for _, file := range files {
+		names, links := t.names(file)
+		all = append(append(all, names...), links...)
+		if _, err := os.Stat(file); names == nil && err == nil && outside == "" {
+			outside = file
+		}
+	}
+	return all, outside
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/thimble-build/thimble/build/internal/golist"
 	"github.com/thimble-build/thimble/build/internal/lock"
 	"github.com/thimble-build/thimble/build/internal/source"
 	"github.com/thimble-build/thimble/build/internal/tree"
@@ -75,9 +76,10 @@ func paths(files []source.File) []string {
 // compiledFiles returns the compiled files of all platforms, including missing ones.
 func (s Source) compiledFiles(ctx context.Context, lists Lists, commit *source.Commit) ([]source.File, error) {
 	var names []string
+	var all []golist.Compiled
 	for _, platform := range s.Platforms() {
 		c := lists[platform].Compiled
-		names = append(names, c.Files...)
+		all, names = append(all, c), append(names, c.Files...)
 		if commit != nil {
 			gone, err := c.Gone(ctx, commit, platform, s.Resolved.Plan.Build.Tags)
 			if err != nil {
@@ -85,12 +87,12 @@ func (s Source) compiledFiles(ctx context.Context, lists Lists, commit *source.C
 			}
 			names = append(names, gone...)
 		}
-		below, err := c.Below(ctx, s.Resolved.Tree(), commit)
-		if err != nil {
-			return nil, err
-		}
-		names = append(names, below...)
 	}
+	below, err := golist.Below(ctx, s.Resolved.Tree(), all, commit)
+	if err != nil {
+		return nil, err
+	}
+	names = append(names, below...)
 	slices.Sort(names)
 	var files []source.File
 	for _, name := range slices.Compact(names) {

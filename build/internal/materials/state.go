@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/thimble-build/thimble/build/internal/git"
+	"github.com/thimble-build/thimble/build/internal/golist"
 	"github.com/thimble-build/thimble/build/internal/lock"
 	"github.com/thimble-build/thimble/build/internal/source"
 	"github.com/thimble-build/thimble/build/internal/tree"
@@ -35,7 +36,7 @@ func (s Source) States(ctx context.Context, lists Lists, differences []source.Di
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for i, img := range p.Images {
 		g.Go(func() error {
-			paths, err := s.inputPaths(lists, img)
+			paths, err := s.inputPaths(ctx, lists, img)
 			if err == nil {
 				states[i], err = s.Resolved.State(ctx, paths, dirty)
 			}
@@ -57,16 +58,21 @@ func (s Source) States(ctx context.Context, lists Lists, differences []source.Di
 
 // inputPaths returns the files of the repository that an image is made of, for all input
 // platforms.
-func (s Source) inputPaths(lists Lists, img plan.Image) (git.Paths, error) {
+func (s Source) inputPaths(ctx context.Context, lists Lists, img plan.Image) (git.Paths, error) {
 	p := s.Resolved.Plan
 	var paths git.Paths
 	var folders, brought []string
+	var compiled []golist.Inputs
+	outside := func(file string) (git.Paths, error) {
+		return paths, fmt.Errorf("keep the digest stable, as Config.StableDigests asks: %s is compiled in and lies outside of the repository, so that its age is not known", file)
+	}
 	for _, platform := range p.InputPlatforms {
 		l := lists[platform]
 		in := l.Inputs[img.Package]
 		if in.Outside != "" {
-			return paths, fmt.Errorf("keep the digest stable, as Config.StableDigests asks: %s is compiled in and lies outside of the repository, so that its age is not known", in.Outside)
+			return outside(in.Outside)
 		}
+		compiled = append(compiled, in)
 		folders = append(folders, in.Folders...)
 		brought = append(brought, in.Embedded...)
 		paths.Add(in.Paths)
@@ -76,6 +82,15 @@ func (s Source) inputPaths(lists Lists, img plan.Image) (git.Paths, error) {
 		}
 		paths.Add(licenses)
 	}
+	included, file, err := golist.CInputs(ctx, s.Resolved.Tree(), compiled)
+	if err != nil {
+		return paths, err
+	}
+	if file != "" {
+		return outside(file)
+	}
+	paths.Add(included)
+	brought = append(brought, included.Globs...) // C may include tests too
 	copied, err := tree.AssetSources(s.Resolved.Dir, img.CACertificates, img.Assets)
 	if err != nil {
 		return paths, err
