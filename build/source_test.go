@@ -2,6 +2,7 @@ package build_test
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -106,6 +107,31 @@ func TestEdit(t *testing.T) {
 		if p, printed := r.image(tested); p.Dirty || printed != "" {
 			t.Errorf("dirty: %t (%s), it prints %q", p.Dirty, p.DirtyFile, printed)
 		}
+	}
+}
+
+// The licence in the documents is that of the compared file, although the file changes before
+// that.
+func TestLicenseThatChanges(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("needs a shell")
+	}
+	isc := must(os.ReadFile(filepath.Join("internal", "license", "testdata", "ISC")))
+	r := newSourceRepo(t, map[string]string{"LICENSE": string(isc)})
+	r.image() // the licences are in the cache
+	r.run("git", "update-index", "--assume-unchanged", "LICENSE")
+	r.write("LICENSE", string(must(os.ReadFile(filepath.Join("internal", "license", "testdata", "MIT")))))
+	if p, _ := r.image(); !p.Dirty || p.DirtyFile != "LICENSE" || p.Images[0].Licenses != "MIT" {
+		t.Errorf("dirty %t (%s), with the licence %s", p.Dirty, p.DirtyFile, p.Images[0].Licenses)
+	}
+	// This git waits, and sets the licence right, before the commit can be compared.
+	real := must(exec.LookPath("git"))
+	bin := t.TempDir()
+	script := "#!/bin/sh\ncase \" $* \" in *' ls-tree '*) sleep 1; '" + real + "' cat-file blob HEAD:LICENSE >'" + filepath.Join(r.dir, "LICENSE") + "';; esac\nexec '" + real + "' \"$@\"\n"
+	ok(t, os.WriteFile(filepath.Join(bin, "git"), []byte(script), 0o755))
+	t.Setenv("PATH", bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
+	if p, _ := r.image(); p.Dirty || p.Images[0].Licenses != "ISC" {
+		t.Errorf("dirty %t (%s), with the licence %s", p.Dirty, p.DirtyFile, p.Images[0].Licenses)
 	}
 }
 

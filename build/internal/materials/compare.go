@@ -14,53 +14,62 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// Comparison is the result of comparing what goes into the images with the commit.
-type Comparison struct {
+// Files are the files that the images are made of.
+type Files struct {
 	// Compiled are the absolute paths of compiled and embedded files, Copied those of copied
-	// files. CopiedBefore is the stat data of Copied before the comparison.
+	// files. CopiedBefore is the stat data of Copied.
 	Compiled, Copied []string
 	CopiedBefore     source.Snapshot
-	// Differences are those of all these files that differ from the commit.
-	Differences []source.Difference
 	// Executable are the copied files that are executable in the commit, by their paths
 	// relative to the module's folder.
 	Executable map[string]bool
+
+	all []source.File
 }
 
-// Compare compares everything that is compiled, embedded or copied with the commit. The commit
-// is nil without git: then there are no differences.
-func (s Source) Compare(ctx context.Context, lists Lists, commit *source.Commit) (Comparison, error) {
-	var c Comparison
+// Files finds all files, and takes the stat data of those that are copied: whatever reads them
+// later reads what is compared, unless that data changes. The commit is nil without git.
+func (s Source) Files(ctx context.Context, lists Lists, commit *source.Commit) (Files, error) {
+	var f Files
 	compiled, err := s.compiledFiles(ctx, lists, commit)
 	if err != nil {
-		return c, err
+		return f, err
 	}
 	copied, names, err := s.copiedFiles(ctx, commit)
 	if err != nil {
-		return c, err
+		return f, err
 	}
-	if c.Executable, err = s.executable(ctx, commit, names); err != nil {
-		return c, err
+	if f.Executable, err = s.executable(ctx, commit, names); err != nil {
+		return f, err
 	}
-	texts, err := s.licenseFiles(lists)
+	texts, err := s.licenseFiles(ctx, lists, commit)
 	if err != nil {
-		return c, err
+		return f, err
 	}
 	for _, text := range texts {
 		copied = append(copied, source.File{Path: text})
 	}
-	c.Compiled, c.Copied = paths(compiled), paths(copied)
-	if c.CopiedBefore, err = source.Take(c.Copied); err != nil || commit == nil {
-		return c, err
+	f.all = slices.Concat(compiled, copied)
+	f.Compiled, f.Copied = paths(compiled), paths(copied)
+	if f.CopiedBefore, err = source.Take(f.Copied); err != nil {
+		return f, err
 	}
-	if c.Differences, err = commit.Compare(ctx, slices.Concat(compiled, copied), s.Sums); err != nil {
-		return c, err
+	return f, s.Resolved.CheckLock() // the plan was made from it before that
+}
+
+// Differences compares the files with the commit. Without git there are no differences.
+func (s Source) Differences(ctx context.Context, files Files, commit *source.Commit) ([]source.Difference, error) {
+	if commit == nil {
+		return nil, nil
 	}
-	c.Differences = slices.DeleteFunc(c.Differences, func(d source.Difference) bool {
+	differences, err := commit.Compare(ctx, files.all, s.Sums)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(differences, func(d source.Difference) bool {
 		entries, err := os.ReadDir(d.Path) // the files of a folder are separate differences
 		return d.Kind == source.Untracked && d.Path != "" && err == nil && len(entries) > 0
-	})
-	return c, nil
+	}), nil
 }
 
 // paths returns the paths of files, sorted.

@@ -21,19 +21,13 @@ func (i Included) Equal(other Included) bool {
 	return i.C == other.C && maps.EqualFunc(i.Assembly, other.Assembly, maps.Equal)
 }
 
-// Included returns that state, by the lists or those of the last run. If there are none, C may
-// include everything in the module.
+// Included returns that state, by the lists. Without the list of a platform, C may include
+// everything in the module.
 func (s Source) Included(ctx context.Context, lists Lists) (Included, error) {
 	state := Included{Assembly: map[plan.Platform]map[string]string{}}
 	var all []golist.Compiled
 	for _, platform := range s.Platforms() {
 		l := lists[platform]
-		if l == nil {
-			var err error
-			if l, err = s.Kept(platform); err != nil {
-				return state, err
-			}
-		}
 		if l == nil {
 			all = append(all, golist.Compiled{Trees: []string{s.Resolved.Dir}})
 			continue

@@ -52,11 +52,14 @@ func (s Source) Platforms() []plan.Platform {
 	return all
 }
 
-// List returns the list of an earlier run if it is still valid, else asks the go command.
-func (s Source) List(ctx context.Context, platform plan.Platform) (*List, error) {
-	l, err := s.Kept(platform)
-	if err != nil {
-		return nil, err
+// List returns an earlier list if it is still valid, else asks the go command. If l is nil, the
+// earlier list is that of the last run.
+func (s Source) List(ctx context.Context, platform plan.Platform, l *List) (*List, error) {
+	var err error
+	if l == nil {
+		if l, err = s.Kept(platform); err != nil {
+			return nil, err
+		}
 	}
 	if l != nil {
 		if same, err := l.Seen.Same(ctx, l.Compiled); same || err != nil {

@@ -68,7 +68,7 @@ func (b *builder) image(ctx context.Context, c *compiled, i int, symbols *compil
 	t := c.targets[i]
 	in := assemble.Input{
 		Plan: c.plan, Target: t, Binary: c.binaries[i], Symbols: symbols, Extra: b.Extras[unitOf(t)],
-		Dir: b.Draft.Dir, Executable: c.found.compared.Executable, GOROOT: b.Draft.Go.Root, Suite: b.Draft.Suite,
+		Dir: b.Draft.Dir, Executable: c.found.files.Executable, GOROOT: b.Draft.Go.Root, Suite: b.Draft.Suite,
 		Cache: b.Workspace.Cache, CacheVersion: b.Workspace.CacheVersion,
 	}
 	if !b.Images {

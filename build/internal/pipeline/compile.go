@@ -40,7 +40,9 @@ const maxCompiled = 5
 type attempt struct {
 	draft    *resolve.Resolved
 	compiler *compile.Compiler
-	// before is the stat data of the source, included the state of what the compilers include.
+	// lists are those of an earlier run or attempt. before is the stat data of the source,
+	// included the state of what the compilers include.
+	lists    materials.Lists
 	before   source.Snapshot
 	included materials.Included
 	earlier  compile.Earlier
@@ -60,10 +62,10 @@ type compiled struct {
 }
 
 // attempt returns what the compiler starts with.
-func (b *builder) attempt(draft *resolve.Resolved, before source.Snapshot, included materials.Included, earlier compile.Earlier) *attempt {
+func (b *builder) attempt(draft *resolve.Resolved, lists materials.Lists, before source.Snapshot, included materials.Included, earlier compile.Earlier) *attempt {
 	g := *draft.Go
 	g.CState, g.AssemblyStates = included.C, included.Assembly
-	return &attempt{draft: draft, before: before, included: included, earlier: earlier, compiler: &compile.Compiler{
+	return &attempt{draft: draft, lists: lists, before: before, included: included, earlier: earlier, compiler: &compile.Compiler{
 		Go: &g, Plan: draft.Plan, Tree: draft.Tree(), Folder: b.Workspace.Folder,
 		Outputs: b.Outputs, Modules: b.Workspace.Modules, Notice: b.Session.Progress.Notice,
 	}}
@@ -87,7 +89,7 @@ func (b *builder) prepare(ctx context.Context, targets []artifact.Target) (*atte
 		return nil, 0, err
 	}
 	g.Warm = compile.Complete(b.Workspace.Folder, targets)
-	return b.attempt(b.Draft.WithGo(&g), before, included, nil), commands, nil
+	return b.attempt(b.Draft.WithGo(&g), lists, before, included, nil), commands, nil
 }
 
 // BoundMemory applies a session's memory limit to a go command, and returns how many go commands
@@ -128,7 +130,7 @@ func (b *builder) before(ctx context.Context) (source.Snapshot, materials.Lists,
 			var g errgroup.Group
 			for i, platform := range unknown {
 				g.Go(func() error {
-					found[i], _ = from.List(ctx, platform) // the compiler reports the problem better
+					found[i], _ = from.List(ctx, platform, nil) // the compiler reports the problem better
 					return nil
 				})
 			}
@@ -171,7 +173,7 @@ func (b *builder) compile(ctx context.Context, targets []artifact.Target, first 
 		if err != nil {
 			return nil, err
 		}
-		changed, err := at.before.Changed(found.compared.Compiled)
+		changed, err := at.before.Changed(found.files.Compiled)
 		if err != nil {
 			return nil, err
 		}
@@ -201,11 +203,11 @@ func (b *builder) compile(ctx context.Context, targets []artifact.Target, first 
 		if err != nil {
 			return nil, err
 		}
-		before, err := source.Take(found.compared.Compiled)
+		before, err := source.Take(found.files.Compiled)
 		if err != nil {
 			return nil, err
 		}
-		at = b.attempt(draft, before, included, earlier)
+		at = b.attempt(draft, found.lists, before, included, earlier)
 		stage = "compile again"
 	}
 	return nil, fmt.Errorf("compile: the source changes meanwhile; stop what writes it, and run it again")
@@ -227,7 +229,7 @@ func (b *builder) compileOnce(ctx context.Context, stage string, targets []artif
 		if !b.Images {
 			described = nil
 		}
-		found, listErr = b.list(gctx, described)
+		found, listErr = b.list(gctx, described, at.lists)
 	}()
 	binaries := make([]*compile.Binary, len(targets))
 	g.SetLimit(commands)
@@ -286,7 +288,7 @@ func (b *builder) notice(c *compiled) {
 
 // copiedUnchanged returns an error if a copied file changed after it was compared.
 func (b *builder) copiedUnchanged(found *findings) error {
-	changed, err := found.compared.CopiedBefore.Changed(found.compared.Copied)
+	changed, err := found.files.CopiedBefore.Changed(found.files.Copied)
 	if err == nil && changed != "" {
 		err = fmt.Errorf("assemble: %s changed meanwhile; stop what writes it, and run it again", b.shown(changed))
 	}

@@ -20,8 +20,9 @@ import (
 
 // findings are what was found out about the source while it was compiled.
 type findings struct {
-	lists    materials.Lists
-	compared materials.Comparison
+	lists       materials.Lists
+	files       materials.Files
+	differences []source.Difference
 	// licenses are those of the modules of each target, if images are made.
 	licenses []materials.Licenses
 	// generated are the files that Config.Before made, sorted by name.
@@ -35,8 +36,8 @@ type findings struct {
 // with returns the findings in the form that finishes a plan. stamp is nil if nothing was compiled.
 func (f *findings) with(stamp *compile.Stamp) resolve.Findings {
 	all := resolve.Findings{Stamp: stamp, Generated: f.generated, License: f.license, Inputs: f.inputs}
-	if len(f.compared.Differences) > 0 {
-		all.File, all.Cause = f.compared.Differences[0].File, f.compared.Differences[0].Why()
+	if len(f.differences) > 0 {
+		all.File, all.Cause = f.differences[0].File, f.differences[0].Why()
 	}
 	return all
 }
@@ -55,36 +56,26 @@ func (b *builder) materials() materials.Source {
 
 // list finds out what is compiled for each platform, the licences of the targets and of the
 // service, and whether everything that goes into the images is equal to the commit. It runs while
-// the compiler runs.
-func (b *builder) list(ctx context.Context, targets []artifact.Target) (*findings, error) {
+// the compiler runs. earlier are lists that may still be valid; without one, the last run's are
+// used.
+//
+// Licences are read after their stat data was taken, so that
+// copiedUnchanged detects every change between the comparison and that.
+func (b *builder) list(ctx context.Context, targets []artifact.Target, earlier materials.Lists) (*findings, error) {
 	found := &findings{lists: materials.Lists{}, licenses: make([]materials.Licenses, len(targets))}
 	err := b.Session.Stage("compare sources", func() (string, error) {
 		from := b.materials()
-		std := license.Standard(b.Draft.Go.Root, b.Draft.Plan.Toolchain.Version)
 		var mu sync.Mutex
 		g, gctx := errgroup.WithContext(ctx)
 		for _, platform := range from.Platforms() {
 			g.Go(func() error {
-				list, err := from.List(gctx, platform)
-				if err != nil {
-					return err
-				}
+				list, err := from.List(gctx, platform, earlier[platform])
 				mu.Lock()
+				defer mu.Unlock()
 				found.lists[platform] = list
-				mu.Unlock()
-				for _, i := range on(targets, platform) {
-					modules := list.Modules[targets[i].Image.Package]
-					if found.licenses[i], err = materials.ScanLicenses(gctx, std, modules, b.Workspace.Modules, b.Workspace.Memo); err != nil {
-						return err
-					}
-				}
-				return nil
+				return err
 			})
 		}
-		g.Go(func() (err error) {
-			found.license, err = from.OwnLicense(gctx, b.Workspace.Memo)
-			return err
-		})
 		var commit *source.Commit
 		g.Go(func() (err error) {
 			commit, err = b.Draft.Commit(gctx)
@@ -94,13 +85,37 @@ func (b *builder) list(ctx context.Context, targets []artifact.Target) (*finding
 			return "", err
 		}
 		var err error
-		if found.compared, err = from.Compare(ctx, found.lists, commit); err != nil {
+		if found.files, err = from.Files(ctx, found.lists, commit); err != nil {
+			return "", err
+		}
+		g, gctx = errgroup.WithContext(ctx)
+		g.Go(func() (err error) {
+			found.differences, err = from.Differences(gctx, found.files, commit)
+			return err
+		})
+		g.Go(func() (err error) {
+			found.license, err = from.OwnLicense(gctx, b.Workspace.Memo)
+			return err
+		})
+		std := license.Standard(b.Draft.Go.Root, b.Draft.Plan.Toolchain.Version)
+		for platform, list := range found.lists {
+			g.Go(func() (err error) {
+				for _, i := range on(targets, platform) {
+					modules := list.Modules[targets[i].Image.Package]
+					if found.licenses[i], err = materials.ScanLicenses(gctx, std, modules, b.Workspace.Modules, b.Workspace.Memo); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		}
+		if err := g.Wait(); err != nil {
 			return "", err
 		}
 		if err := b.splitGenerated(found); err != nil {
 			return "", err
 		}
-		found.inputs, err = from.States(ctx, found.lists, found.compared.Differences)
+		found.inputs, err = from.States(ctx, found.lists, found.differences)
 		return "", err
 	})
 	return found, err
@@ -109,7 +124,7 @@ func (b *builder) list(ctx context.Context, targets []artifact.Target) (*finding
 // splitGenerated separates the files that Config.Before made from the other differences.
 func (b *builder) splitGenerated(found *findings) error {
 	var record generated.Record
-	found.compared.Differences, found.generated, record = b.Standing.Split(found.compared.Differences)
+	found.differences, found.generated, record = b.Standing.Split(found.differences)
 	if len(found.generated) == 0 {
 		return nil
 	}
@@ -123,7 +138,7 @@ func (b *builder) splitGenerated(found *findings) error {
 // in it.
 func Plan(ctx context.Context, req Request) (*plan.Plan, error) {
 	b := &builder{Request: req}
-	found, err := b.list(ctx, nil)
+	found, err := b.list(ctx, nil, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -50,16 +51,27 @@ func (r *Resolved) base(img *plan.Image, c plan.ImageConfig) error {
 	return nil
 }
 
-// readLock returns the part of thimble.lock.json that the images need, for this Debian release,
-// or nil if they need none. dir is the module's folder.
-func readLock(dir, suite string, p *plan.Plan) (*plan.Lock, error) {
-	uses := lock.Uses(p.Images, p.Platforms)
+// readLock returns the part of thimble.lock.json that the images need, or nil if they need none.
+func (r *Resolved) readLock() (*plan.Lock, error) {
+	uses := lock.Uses(r.Plan.Images, r.Plan.Platforms)
 	if len(uses) == 0 {
 		return nil, nil // the content of the file is not used then
 	}
-	all, err := lock.ReadIfThere(filepath.Join(dir, lock.File))
-	if err != nil {
+	var err error
+	if r.pinned, err = lock.ReadIfThere(filepath.Join(r.Dir, lock.File)); err != nil {
 		return nil, err
 	}
-	return lock.Select(all, suite, uses)
+	return lock.Select(r.pinned, r.Suite, uses)
+}
+
+// CheckLock returns an error if thimble.lock.json has changed since the plan was made from it.
+func (r *Resolved) CheckLock() error {
+	if r.pinned == nil {
+		return nil
+	}
+	now, err := lock.ReadIfThere(filepath.Join(r.Dir, lock.File))
+	if err == nil && !reflect.DeepEqual(now, r.pinned) {
+		err = fmt.Errorf("%s changed after the plan was made from it; run it again", lock.File)
+	}
+	return err
 }

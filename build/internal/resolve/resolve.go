@@ -127,7 +127,7 @@ func Resolve(ctx context.Context, in Input) (*Resolved, error) {
 		return nil, err
 	}
 	if !in.Unlocked {
-		if p.Lock, err = readLock(r.Dir, r.Suite, p); err != nil {
+		if p.Lock, err = r.readLock(); err != nil {
 			return nil, err
 		}
 		if err := r.cgo(ctx, cfg.CC); err != nil {

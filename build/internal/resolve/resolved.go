@@ -35,6 +35,8 @@ type Resolved struct {
 	Suite string
 
 	repo *git.Repo // nil without git
+	// pinned is the content of thimble.lock.json, if it was read.
+	pinned *plan.Lock
 	// dated says that SOURCE_DATE_EPOCH is set.
 	dated bool
 	// dist is the output folder.
