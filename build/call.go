@@ -55,7 +55,7 @@ func (c *call) resolve(ctx context.Context, archives bool) (draft *resolve.Resol
 		in := resolve.InputOf(c.Session)
 		in.Expanded = c.options.FromPlan
 		if archives && !c.Config.Release.OmitArchives {
-			in.ArchivePlatforms = c.Config.Release.ArchivePlatforms
+			in.Archives, in.ArchivePlatforms = true, c.Config.Release.ArchivePlatforms
 		}
 		if draft, err = resolve.Resolve(ctx, in); err != nil {
 			return "", err

@@ -176,7 +176,7 @@ func (c *call) archiveInput(ctx context.Context, draft *resolve.Resolved, made *
 			SPDX: i.SPDX, CycloneDX: i.CycloneDX, Components: i.Components,
 		})
 	}
-	in.Folders = draft.LicenseFolders()
+	in.Own = made.Archived
 	previous, commits, err := draft.History(ctx)
 	in.Previous = previous
 	for _, c := range commits {

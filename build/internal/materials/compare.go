@@ -14,7 +14,7 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// Files are the files that the images are made of.
+// Files are the files that the images and archives are made of.
 type Files struct {
 	// Compiled are the absolute paths of compiled and embedded files, Copied those of copied
 	// files. CopiedBefore is the stat data of Copied.
@@ -23,6 +23,8 @@ type Files struct {
 	// Executable are the copied files that are executable in the commit, by their paths
 	// relative to the module's folder.
 	Executable map[string]bool
+	// Archived are the licence and README files that archives contain.
+	Archived []string
 
 	all []source.File
 }
@@ -48,6 +50,12 @@ func (s Source) Files(ctx context.Context, lists Lists, commit *source.Commit) (
 	}
 	for _, text := range texts {
 		copied = append(copied, source.File{Path: text})
+	}
+	if f.Archived, err = s.archivedFiles(ctx, commit); err != nil {
+		return f, err
+	}
+	for _, file := range f.Archived {
+		copied = append(copied, source.File{Path: file, Link: true})
 	}
 	f.all = slices.Concat(compiled, copied)
 	f.Compiled, f.Copied = paths(compiled), paths(copied)

@@ -1,6 +1,7 @@
 package materials
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -16,7 +17,7 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// repo is a module in a git repository.
+// repo is a module in a git repository, whose release has archives.
 type repo struct {
 	*testing.T
 	dir string
@@ -72,7 +73,7 @@ func (r repo) git(args ...string) {
 func (r repo) source() Source {
 	r.Helper()
 	resolved, err := resolve.Resolve(r.Context(), resolve.Input{
-		Config: plan.Config{Dir: "svc"}, Workdir: r.dir, Env: r.env,
+		Config: plan.Config{Dir: "svc"}, Workdir: r.dir, Env: r.env, Archives: true,
 		Platforms: []string{"linux/" + runtime.GOARCH}, Dist: filepath.Join(r.dir, "dist"),
 	})
 	if err != nil {
@@ -113,6 +114,86 @@ func (r repo) differences(s Source, files Files, commit *source.Commit) (all []s
 		all = append(all, d.File+" "+d.Kind.String())
 	}
 	return all
+}
+
+// archived are the names and contents of what goes into archives.
+func (r repo) archived(files Files) (all []string) {
+	r.Helper()
+	entries, err := files.ReadArchived(r.Context())
+	if err != nil {
+		r.Fatal(err)
+	}
+	for _, e := range entries {
+		all = append(all, e.Name+" "+string(e.Data))
+	}
+	return all
+}
+
+// What goes into archives is the commit's, and is compared with it.
+func TestArchived(t *testing.T) {
+	r := newRepo(t, map[string]string{
+		"svc/README.md": "svc", "svc/Readme.txt": "another", "README.md": "top", "LICENSE": "l", "NOTICE.txt": "n", ".gitignore": "*.local*\n",
+		"docs/README.md": "docs", "READMEs": "no",
+	})
+	r.write("svc/LICENSE.local", "ignored")
+	r.write("svc/COPYING", "untracked")
+	r.write("README.local.md", "ignored")
+	s := r.source()
+	files, _, commit := r.files(s)
+	if got, want := r.archived(files), []string{"README.md svc", "LICENSE l", "NOTICE.txt n"}; !slices.Equal(got, want) {
+		t.Errorf("archived are %q, want %q", got, want)
+	}
+	// The licence is read from these two as well.
+	if got, want := r.differences(s, files, commit), []string{"svc/COPYING is in no commit", "svc/LICENSE.local is in no commit"}; !slices.Equal(got, want) {
+		t.Errorf("differences are %q, want %q", got, want)
+	}
+	r.remove("svc/COPYING")
+	r.remove("svc/LICENSE.local")
+
+	// Git does not see these changes.
+	r.git("update-index", "--skip-worktree", "svc/README.md", "NOTICE.txt")
+	r.write("svc/README.md", "edited")
+	r.remove("NOTICE.txt")
+	s = r.source()
+	files, _, commit = r.files(s)
+	if got, want := r.differences(s, files, commit), []string{"NOTICE.txt is missing here", "svc/README.md differs from the commit"}; !slices.Equal(got, want) {
+		t.Errorf("differences are %q, want %q", got, want)
+	}
+	if got, want := r.archived(files), []string{"README.md edited", "LICENSE l"}; !slices.Equal(got, want) {
+		t.Errorf("archived are %q, want %q", got, want)
+	}
+	r.write("svc/README.md", "again")
+	if changed, err := files.CopiedBefore.Changed(files.Copied); err != nil || changed != filepath.Join(r.dir, "svc", "README.md") {
+		t.Errorf("changed is %q, %v", changed, err)
+	}
+
+	// Without archives, a README is nobody's business.
+	s.Resolved.Archives = false
+	files, _, commit = r.files(s)
+	if got, want := r.differences(s, files, commit), []string{"NOTICE.txt is missing here"}; !slices.Equal(got, want) {
+		t.Errorf("without archives, the differences are %q, want %q", got, want)
+	}
+	why := errors.New("why")
+	ctx, stop := context.WithCancelCause(t.Context())
+	stop(why)
+	if _, err := (Files{Archived: []string{filepath.Join(r.dir, "README.md")}}).ReadArchived(ctx); !errors.Is(err, why) {
+		t.Errorf("after the context ended: %v", err)
+	}
+}
+
+// Without git, the files are those on disk.
+func TestArchivedWithoutGit(t *testing.T) {
+	r := newRepo(t, map[string]string{"svc/README.md": "svc", "svc/LICENSE": "l"})
+	if err := os.RemoveAll(filepath.Join(r.dir, ".git")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("README.md", filepath.Join(r.dir, "svc", "NOTICE")); err != nil {
+		t.Skipf("this user may not make symlinks: %v", err)
+	}
+	files, _, _ := r.files(r.source())
+	if got, want := r.archived(files), []string{"LICENSE l", "README.md svc"}; !slices.Equal(got, want) {
+		t.Errorf("archived are %q, want %q", got, want)
+	}
 }
 
 // A licence that the commit has and that is missing here is a difference: the documents would

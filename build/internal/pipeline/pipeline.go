@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/thimble-build/thimble/build/internal/archive"
 	"github.com/thimble-build/thimble/build/internal/artifact"
 	"github.com/thimble-build/thimble/build/internal/assemble"
 	"github.com/thimble-build/thimble/build/internal/base"
@@ -61,6 +62,8 @@ type Built struct {
 	Images, ArchiveOnly []*assemble.Image
 	// Indexes are in the plan's order; empty if no images were requested.
 	Indexes []artifact.Index
+	// Archived are the licence and README files of the repository for archives.
+	Archived []archive.Entry
 	// Tests are the results of the tests; nil if none ran.
 	Tests *gotest.Result
 
@@ -145,7 +148,7 @@ func Build(ctx context.Context, req Request) (built *Built, err error) {
 		if err != nil {
 			return err
 		}
-		built.Plan = c.plan
+		built.Plan, built.Archived = c.plan, c.found.archived
 		b.notice(c)
 		made, err := b.assemble(gctx, c, bases)
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/thimble-build/thimble/build/internal/archive"
 	"github.com/thimble-build/thimble/build/internal/artifact"
 	"github.com/thimble-build/thimble/build/internal/compile"
 	"github.com/thimble-build/thimble/build/internal/generated"
@@ -27,10 +28,11 @@ type findings struct {
 	licenses []materials.Licenses
 	// generated are the files that Config.Before made, sorted by name.
 	generated []plan.GeneratedFile
-	// license is the service's licence. inputs are the states of the images' inputs by name, if
-	// digests are stable.
-	license string
-	inputs  map[string]*plan.Inputs
+	// license is the service's licence. archived are the licence and README files for archives.
+	// inputs are the states of the images' inputs by name, if digests are stable.
+	license  string
+	archived []archive.Entry
+	inputs   map[string]*plan.Inputs
 }
 
 // with returns the findings in the form that finishes a plan. stamp is nil if nothing was compiled.
@@ -59,7 +61,7 @@ func (b *builder) materials() materials.Source {
 // the compiler runs. earlier are lists that may still be valid; without one, the last run's are
 // used.
 //
-// Licences are read after their stat data was taken, so that
+// Licences and the files of archives are read after their stat data was taken, so that
 // copiedUnchanged detects every change between the comparison and that.
 func (b *builder) list(ctx context.Context, targets []artifact.Target, earlier materials.Lists) (*findings, error) {
 	found := &findings{lists: materials.Lists{}, licenses: make([]materials.Licenses, len(targets))}
@@ -95,6 +97,10 @@ func (b *builder) list(ctx context.Context, targets []artifact.Target, earlier m
 		})
 		g.Go(func() (err error) {
 			found.license, err = from.OwnLicense(gctx, b.Workspace.Memo)
+			return err
+		})
+		g.Go(func() (err error) {
+			found.archived, err = found.files.ReadArchived(gctx)
 			return err
 		})
 		std := license.Standard(b.Draft.Go.Root, b.Draft.Plan.Toolchain.Version)

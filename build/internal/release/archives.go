@@ -11,7 +11,6 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/thimble-build/thimble/build/internal/archive"
 	"github.com/thimble-build/thimble/build/internal/attest"
@@ -24,8 +23,8 @@ import (
 // ArchiveInput is the content of archives and notes.
 type ArchiveInput struct {
 	Programs []Program
-	// Folders contain the service's licence and README files. The first of each kind is used.
-	Folders []string
+	// Own are the licence and README files of the repository.
+	Own []archive.Entry
 	// Commits are the commits since Previous, the tag of the previous release, newest first.
 	Previous string
 	Commits  []archive.Commit
@@ -72,13 +71,9 @@ func Archives(ctx context.Context, s *session.Session, p *plan.Plan, signer sign
 		if s.Config.Release.OmitArchives {
 			return "", nil
 		}
-		own, err := ownFiles(in.Folders)
-		if err != nil {
-			return "", err
-		}
 		sums := map[string]string{}
 		for _, program := range in.Programs {
-			a, err := writeArchive(ctx, p, dist, memo, program, own)
+			a, err := writeArchive(ctx, p, dist, memo, program, in.Own)
 			if err != nil {
 				return "", err
 			}
@@ -194,38 +189,6 @@ func writeChecksums(ctx context.Context, s *session.Session, signer signing.Sign
 		return err
 	}
 	return dist.Write(name+".sigstore.json", bundle)
-}
-
-// ownFiles returns the licence and README files of the module, or of the repository.
-func ownFiles(folders []string) ([]archive.Entry, error) {
-	var entries []archive.Entry
-	for _, dir := range folders {
-		files, err := os.ReadDir(dir)
-		if err != nil {
-			return nil, fmt.Errorf("find LICENSE and README: %w", err)
-		}
-		for _, f := range files {
-			name := strings.ToUpper(f.Name())
-			wanted := slices.ContainsFunc([]string{"LICENSE", "LICENCE", "COPYING", "NOTICE", "README"}, func(s string) bool {
-				return name == s || strings.HasPrefix(name, s+".")
-			})
-			if !wanted || !f.Type().IsRegular() || slices.ContainsFunc(entries, func(e archive.Entry) bool { return kind(e.Name) == kind(f.Name()) }) {
-				continue
-			}
-			content, err := os.ReadFile(filepath.Join(dir, f.Name()))
-			if err != nil {
-				return nil, fmt.Errorf("read %s: %w", f.Name(), err)
-			}
-			entries = append(entries, archive.Entry{Name: f.Name(), Data: content})
-		}
-	}
-	return entries, nil
-}
-
-// kind distinguishes LICENSE and README files, regardless of their extensions.
-func kind(name string) string {
-	k, _, _ := strings.Cut(strings.ToUpper(name), ".")
-	return k
 }
 
 // countingWriter counts the bytes written through it.

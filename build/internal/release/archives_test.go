@@ -26,10 +26,8 @@ func TestArchives(t *testing.T) {
 	p := &plan.Plan{Version: "v1.2.3", SourceDateEpoch: 1767323045, Source: "https://github.com/acme/api"}
 	signer, err := signing.DevelopmentSigner(s)
 	ok(t, err)
-	folder := t.TempDir()
-	ok(t, os.WriteFile(filepath.Join(folder, "LICENSE.md"), []byte("nobody's\n"), 0o644))
 	content := []byte("a program")
-	in := release.ArchiveInput{Folders: []string{folder, folder}, Previous: "v1.2.2", Commits: []archive.Commit{{Hash: strings.Repeat("ab", 20), Subject: "api: it answers"}}}
+	in := release.ArchiveInput{Own: []archive.Entry{{Name: "LICENSE.md", Data: []byte("nobody's\n")}}, Previous: "v1.2.2", Commits: []archive.Commit{{Hash: strings.Repeat("ab", 20), Subject: "api: it answers"}}}
 	for _, platform := range []plan.Platform{{OS: "linux", Architecture: "amd64"}, {OS: "windows", Architecture: "amd64"}} {
 		in.Programs = append(in.Programs, release.Program{
 			Image: "api", Platform: platform, SHA256: "of the program", Size: int64(len(content)),

@@ -20,7 +20,8 @@ type Input struct {
 	// Platforms of this run, such as "linux/arm/v7". If empty, linux on this machine's
 	// architecture.
 	Platforms []string
-	// ArchivePlatforms are the platforms of release archives.
+	// Archives says that release archives are made, for ArchivePlatforms too.
+	Archives         bool
 	ArchivePlatforms []string
 	// Expanded says that Config.LDFlags are those of a plan: they contain no templates.
 	Expanded bool
@@ -28,8 +29,8 @@ type Input struct {
 	Unlocked bool
 }
 
-// InputOf returns the Input of a session: all fields except ArchivePlatforms, Expanded and
-// Unlocked.
+// InputOf returns the Input of a session: all fields except Archives, ArchivePlatforms,
+// Expanded and Unlocked.
 func InputOf(s *session.Session) Input {
 	return Input{
 		Config: s.Config, Workdir: s.Workdir, Dist: s.Dist, Env: s.Env, ForModules: s.ForModules(), Kit: session.Kit(), Platforms: s.Platforms,

@@ -74,7 +74,7 @@ func Resolve(ctx context.Context, in Input) (*Resolved, error) {
 		return nil, err
 	}
 
-	r := &Resolved{Dir: dir, Go: gocommand, repo: v.repo, dist: in.Dist, committed: v.state.Time, expanded: in.Expanded}
+	r := &Resolved{Dir: dir, Go: gocommand, repo: v.repo, dist: in.Dist, committed: v.state.Time, expanded: in.Expanded, Archives: in.Archives}
 	p := &plan.Plan{
 		Kit:         in.Kit,
 		Module:      plan.Module{Path: path, Dir: filepath.ToSlash(filepath.Clean(shown(cfg.Dir)))},

@@ -34,6 +34,9 @@ type Resolved struct {
 	// Suite is the Debian release that bases are made of.
 	Suite string
 
+	// Archives says that release archives are made.
+	Archives bool
+
 	repo *git.Repo // nil without git
 	// pinned is the content of thimble.lock.json, if it was read.
 	pinned *plan.Lock

@@ -118,6 +118,20 @@ func (c *Commit) Executable(ctx context.Context, files []string) (map[string]boo
 	return modes, nil
 }
 
+// Regular returns the absolute paths of the commit's regular files directly in folder, which is
+// absolute, sorted. They may be missing or changed on disk.
+func (c *Commit) Regular(ctx context.Context, folder string) ([]string, error) {
+	at, err := newWalk(c).locate(ctx, folder, true)
+	if err != nil || at.commit == nil {
+		return nil, err
+	}
+	files, err := at.commit.below(ctx, at.name, false)
+	return slices.DeleteFunc(files, func(file string) bool {
+		name, ok := at.commit.within(file)
+		return !ok || at.commit.entries[name].mode == symlink
+	}), err
+}
+
 // Files returns the absolute paths of the commit's files and symlinks below folder, which is
 // absolute. They may be missing on disk: see Gone. With deep it includes subfolders. A
 // submodule whose files are unknown is returned as a folder.
