@@ -70,7 +70,7 @@ func Sign(ctx context.Context, o Options, ref string) (int, error) {
 	}
 	reading, read, done := store.Reading(ctx, "sign "+ref, o.VerifyWithin)
 	defer done()
-	repo, digest, err := store.Find(reading, s, ref, false)
+	repo, digest, err := store.Find(reading, s, ref, store.ToSign)
 	if err != nil {
 		return 0, cmp.Or(context.Cause(reading), err)
 	}

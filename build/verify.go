@@ -67,7 +67,7 @@ func Verify(ctx context.Context, o Options, ref string, want VerifyOptions) (*Re
 	} else {
 		var repo *registry.Repository
 		var digest v1.Hash
-		if repo, digest, err = store.Find(reading, s, ref, true); err != nil {
+		if repo, digest, err = store.Find(reading, s, ref, store.ToRead); err != nil {
 			return nil, cmp.Or(context.Cause(reading), err)
 		}
 		defer repo.Close()

@@ -36,7 +36,7 @@ func FindImage(ctx context.Context, s *session.Session, ref string) (*Image, err
 		}
 		return &Image{Ref: ref, Evidence: m, from: from, close: func() {}}, nil
 	}
-	repo, digest, err := store.Find(ctx, s, ref, true)
+	repo, digest, err := store.Find(ctx, s, ref, store.ToRead)
 	if err != nil {
 		return nil, err
 	}

@@ -30,10 +30,21 @@ func ReferenceOf(repo *registry.Repository, ref string) attest.Reference {
 	return attest.Reference{Repository: repo.Name().RepositoryStr(), Tag: Tag(ref)}
 }
 
+// Purpose is why an image is looked for.
+type Purpose int
+
+const (
+	// ToRead finds the image of a tag or digest, in a repository that is only read.
+	ToRead Purpose = iota
+	// ToSign finds the image of a digest, in a repository that is written. A tag and a layout are
+	// errors.
+	ToSign
+)
+
 // Find opens the repository of a reference, and returns the digest that the reference resolves
-// to. tags says whether the reference may be a tag.
-func Find(ctx context.Context, s *session.Session, ref string, tags bool) (*registry.Repository, v1.Hash, error) {
-	if dir, ok := LayoutOf(s, ref); ok && !tags {
+// to.
+func Find(ctx context.Context, s *session.Session, ref string, purpose Purpose) (*registry.Repository, v1.Hash, error) {
+	if dir, ok := LayoutOf(s, ref); ok && purpose == ToSign {
 		return nil, v1.Hash{}, fmt.Errorf("sign %s: it is an OCI layout; \"mage release\" signs the images of a layout, where no repository is set", dir)
 	}
 	parsed, err := name.ParseReference(ref)
@@ -46,14 +57,14 @@ func Find(ctx context.Context, s *session.Session, ref string, tags bool) (*regi
 	}
 	repository, digestRef, isDigest := strings.Cut(ref, "@")
 	if !isDigest {
-		if !tags {
+		if purpose == ToSign {
 			return nil, v1.Hash{}, fmt.Errorf("%s is a tag, which may point to something else a moment later; give the digest, such as %s@sha256:…", ref, parsed.Context().Name())
 		}
 		repository = strings.TrimSuffix(ref, ":"+parsed.Identifier())
 	} else if tagged, err := name.NewTag(repository, name.StrictValidation); err == nil {
 		repository = strings.TrimSuffix(repository, ":"+tagged.TagStr())
 	}
-	repo, err := OpenRepository(ctx, s, repository, nil, tags)
+	repo, err := OpenRepository(ctx, s, repository, nil, purpose == ToRead)
 	if err != nil {
 		return nil, v1.Hash{}, err
 	}
