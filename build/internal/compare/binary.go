@@ -10,6 +10,8 @@ import (
 	"maps"
 	"os"
 	"slices"
+
+	"github.com/thimble-build/thimble/build/internal/limit"
 )
 
 // binaryFiles compares two executable files.
@@ -27,22 +29,26 @@ func (p *pair) binaryFiles(ctx context.Context, x, y func() (*os.File, error)) e
 		return fmt.Errorf("read the binary: %w", err)
 	}
 	defer b.Close() // only read
-	return p.contents(a, b, "the binary", "binary")
+	return p.contents(ctx, a, b, "the binary", "binary")
 }
 
 // contents compares two files of one name with different contents: executables by their build
 // info and their sections, text by lines, other files by bytes.
-func (p *pair) contents(a, b *os.File, name, layer string) error {
-	x, errX := elf.NewFile(a)
-	y, errY := elf.NewFile(b)
+func (p *pair) contents(ctx context.Context, a, b *os.File, name, layer string) error {
+	x, errX := openELF(a)
+	y, errY := openELF(b)
 	if errX == nil && errY == nil {
 		info, err := p.buildInfo(a, b)
 		if err != nil {
 			return err
 		}
-		return p.sections(x, y, name, info)
+		size, err := larger(a, b)
+		if err != nil {
+			return err
+		}
+		return p.sections(ctx, x, y, sectionBytes(size), name, info)
 	}
-	l, err := firstLine(a, b)
+	l, err := firstLine(seeker{limit.Reader(ctx, a), a}, seeker{limit.Reader(ctx, b), b})
 	if err != nil {
 		return fmt.Errorf("read %s: %w", name, err)
 	}
@@ -64,8 +70,8 @@ func (p *pair) contents(a, b *os.File, name, layer string) error {
 var linkerNotes = map[string]bool{".note.go.buildid": true, ".note.gnu.build-id": true}
 
 // sections records the first section of two executables that differs. explained says that the
-// build info differs, which explains the difference in code.
-func (p *pair) sections(a, b *elf.File, name string, explained bool) error {
+// build info differs, which explains the difference in code. left is how many bytes are compared.
+func (p *pair) sections(ctx context.Context, a, b *elf.File, left uint64, name string, explained bool) error {
 	others := map[string]*elf.Section{}
 	for _, s := range b.Sections {
 		others[s.Name] = s
@@ -76,7 +82,15 @@ func (p *pair) sections(a, b *elf.File, name string, explained bool) error {
 			if s.Type == elf.SHT_NULL || linkerNotes[s.Name] != notes || notes && noted {
 				continue
 			}
-			d, err := section(s, others[s.Name])
+			var size uint64
+			if t := others[s.Name]; t != nil && s.Type != elf.SHT_NOBITS && t.Type != elf.SHT_NOBITS {
+				size = max(s.Size, t.Size)
+			}
+			if size > left {
+				return fmt.Errorf("read section %s of %s: the sections: %w", s.Name, name, limit.ErrTooLarge)
+			}
+			left -= size // sections may overlap
+			d, err := section(ctx, s, others[s.Name])
 			if err != nil {
 				return fmt.Errorf("read section %s of %s: %w", s.Name, name, err)
 			}
@@ -89,11 +103,11 @@ func (p *pair) sections(a, b *elf.File, name string, explained bool) error {
 	if explained {
 		return nil
 	}
-	x, err := timesIn(a)
+	x, err := timesIn(ctx, a)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", name, err)
 	}
-	y, err := timesIn(b)
+	y, err := timesIn(ctx, b)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", name, err)
 	}
@@ -109,22 +123,32 @@ func (p *pair) sections(a, b *elf.File, name string, explained bool) error {
 	return nil
 }
 
-// maxSection is the maximum size, in bytes, of a section that is searched for times.
-const maxSection = 256 << 20
+// The limits for the search for times: the bytes of a section and of all sections, and the times in
+// a section.
+const (
+	maxSection  = 64 << 20
+	maxSearched = 1 << 30
+	maxTimes    = 10_000
+)
 
 // timesIn returns the times in an executable's data, as text. The linker sorts texts by length
 // and content, so a different text is at another offset.
-func timesIn(f *elf.File) (map[string]bool, error) {
+func timesIn(ctx context.Context, f *elf.File) (map[string]bool, error) {
 	found := map[string]bool{}
+	left := uint64(maxSearched)
 	for _, s := range f.Sections {
-		if s.Type != elf.SHT_PROGBITS || s.Flags&elf.SHF_EXECINSTR != 0 || s.Flags&elf.SHF_ALLOC == 0 || s.FileSize > maxSection {
+		if s.Type != elf.SHT_PROGBITS || s.Flags&(elf.SHF_EXECINSTR|elf.SHF_COMPRESSED) != 0 || s.Flags&elf.SHF_ALLOC == 0 || s.FileSize > min(maxSection, left) {
 			continue
+		}
+		left -= s.FileSize
+		if err := context.Cause(ctx); err != nil {
+			return nil, err
 		}
 		data, err := s.Data()
 		if err != nil {
 			return nil, err
 		}
-		for _, t := range clock.FindAll(data, -1) {
+		for _, t := range clock.FindAll(data, maxTimes) {
 			found[string(t)] = true
 		}
 	}
@@ -143,7 +167,7 @@ func onlyIn(a, b map[string]bool) string {
 
 // section returns the first byte in which two sections of a name differ, with the text around it.
 // An empty What means no difference.
-func section(s, t *elf.Section) (d Difference, err error) {
+func section(ctx context.Context, s, t *elf.Section) (d Difference, err error) {
 	d.Where = s.Name
 	if t == nil {
 		d.What, d.A = "size", fmt.Sprintf("%d bytes", s.FileSize)
@@ -155,7 +179,8 @@ func section(s, t *elf.Section) (d Difference, err error) {
 		}
 		return d, nil
 	}
-	at, err := firstByte(s.Open(), t.Open())
+	content := func(s *elf.Section) io.Reader { return limit.Bytes(limit.Reader(ctx, s.Open()), int64(s.Size)) }
+	at, err := firstByte(content(s), content(t))
 	if err != nil || at < 0 {
 		return d, err
 	}

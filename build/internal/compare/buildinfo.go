@@ -11,8 +11,8 @@ import (
 // buildInfo records the first difference in the build info of two executables, and the causes of
 // all differences. It says whether there is any.
 func (p *pair) buildInfo(a, b io.ReaderAt) (bool, error) {
-	x, errX := buildinfo.Read(a)
-	y, errY := buildinfo.Read(b)
+	x, errX := buildinfo.Read(&bounded{a, maxInfo})
+	y, errY := buildinfo.Read(&bounded{b, maxInfo})
 	if errX != nil || errY != nil {
 		if (errX == nil) != (errY == nil) {
 			p.differ(DepthBuildInfo, "build info", "", answer(errX == nil), answer(errY == nil))

@@ -252,7 +252,7 @@ func (p *pair) content(ctx context.Context, x, y imageLayer, name string) error 
 			return fmt.Errorf("read %s: %w", name, err)
 		}
 	}
-	return p.contents(files[0], files[1], name, x.name)
+	return p.contents(ctx, files[0], files[1], name, x.name)
 }
 
 // maxExtracted bounds a file that is copied out of a layer, in bytes.
