@@ -9,7 +9,8 @@ import (
 )
 
 // A release reads back all that it has made, and asks for nothing twice without need: these
-// are bounds for one image with two platforms.
+// are bounds for one image with two platforms, 5 % above what was measured: 466 requests with
+// referrers and 484 without, and 106 and 109 when nothing is left to do.
 func TestReleaseRequests(t *testing.T) {
 	t.Parallel()
 	for name, referrers := range map[string]bool{"with referrers": true, "without referrers": false} {
@@ -21,7 +22,7 @@ func TestReleaseRequests(t *testing.T) {
 			for _, run := range []struct {
 				name string
 				most int
-			}{{"first", 560}, {"repeated", 118}} {
+			}{{"first", 510}, {"repeated", 115}} {
 				p.Forget()
 				_, err := build.Release(t.Context(), o)
 				ok(t, err)
