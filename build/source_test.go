@@ -135,6 +135,60 @@ func TestLicenseThatChanges(t *testing.T) {
 	}
 }
 
+// A file that is added after the comparison is not copied without it.
+func TestAssetThatATestAdds(t *testing.T) {
+	r := newSourceRepo(t, map[string]string{"static/kept.txt": "kept", "main_test.go": `package main
+
+import (
+	"os"
+	"testing"
+	"time"
+)
+
+func TestAdd(t *testing.T) {
+	time.Sleep(time.Second)
+	if err := os.WriteFile("static/added.txt", nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+`})
+	r.write(".git/info/exclude", "/static/added.txt\n")
+	o := r.options(func(o *build.Options) {
+		o.SkipTests = false
+		o.Config.Defaults.Assets = []build.Asset{{Source: "static", Target: "/static"}}
+	})
+	_, err := build.Image(t.Context(), o)
+	refused(t, err, "static/added.txt changed meanwhile")
+	// Now it is there from the beginning, and is compared.
+	o.SkipTests = true
+	result, err := build.Image(t.Context(), o)
+	if ok(t, err); result.Plan.DirtyFile != "static/added.txt" {
+		t.Errorf("dirty %t (%s)", result.Plan.Dirty, result.Plan.DirtyFile)
+	}
+}
+
+// A source that is added after the list and before the compiler reads it is compared too.
+func TestSourceThatIsAdded(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("needs a shell")
+	}
+	r := newSourceRepo(t, nil)
+	r.image()
+	r.write(".git/info/exclude", "/added.go\n")
+	r.write("main.go", "package main\n\nvar version string\n\nfunc main() { println(version + \"!\") }\n")
+	r.commit("another")
+	real := must(exec.LookPath("go"))
+	bin := t.TempDir()
+	added := filepath.Join(r.dir, "added.go")
+	script := "#!/bin/sh\nif [ \"$1\" = build ] && ! [ -e '" + added + "' ]; then sleep 2; printf 'package main\\n\\nfunc init() { println(1) }\\n' >'" + added + "'; fi\nexec '" + real + "' \"$@\"\n"
+	ok(t, os.WriteFile(filepath.Join(bin, "go"), []byte(script), 0o755))
+	r.env = append(r.env, "PATH="+bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
+	p, printed := r.image()
+	if !p.Dirty || p.DirtyFile != "added.go" || printed != "" && !strings.Contains(printed, "1") {
+		t.Errorf("dirty %t (%s), and it prints %q", p.Dirty, p.DirtyFile, printed)
+	}
+}
+
 // What Config.Before makes is in the plan by its hash, and does not make the tree dirty.
 func TestGenerated(t *testing.T) {
 	if runtime.GOOS == "windows" {

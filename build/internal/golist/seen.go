@@ -57,6 +57,13 @@ func (s Seen) Same(ctx context.Context, c Compiled) (bool, error) {
 	return true, nil
 }
 
+// SameNames reports whether the names that the list of c depends on are still the same: whether no
+// file was added or removed.
+func (s Seen) SameNames(ctx context.Context, c Compiled) (bool, error) {
+	names, _, err := c.names(ctx)
+	return err == nil && hex.EncodeToString(names) == s.Names, err
+}
+
 // See reads everything that the list depends on.
 func (c Compiled) See(ctx context.Context) (Seen, error) {
 	var s Seen

@@ -65,6 +65,39 @@ func (s Source) Files(ctx context.Context, lists Lists, commit *source.Commit) (
 	return f, s.Resolved.CheckLock() // the plan was made from it before that
 }
 
+// SameNames reports whether no file was added to or removed from what was listed. An added file may
+// have been compiled, although it is not in the lists.
+func (l Lists) SameNames(ctx context.Context) (bool, error) {
+	for _, list := range l {
+		if same, err := list.Seen.SameNames(ctx, list.Compiled); !same || err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// ChangedCopy returns a copied file, or one from which a licence is read, that was changed or added
+// since these files were found; "" if there is none.
+func (s Source) ChangedCopy(ctx context.Context, lists Lists, files Files) (string, error) {
+	if changed, err := files.CopiedBefore.Changed(files.Copied); changed != "" || err != nil {
+		return changed, err
+	}
+	copied, _, err := s.copiedFiles(ctx, nil)
+	if err != nil {
+		return "", err
+	}
+	texts, err := s.licenseFiles(ctx, lists, nil)
+	if err != nil {
+		return "", err
+	}
+	for _, file := range append(paths(copied), texts...) {
+		if _, known := slices.BinarySearch(files.Copied, file); !known {
+			return file, nil
+		}
+	}
+	return "", nil
+}
+
 // Differences compares the files with the commit. Without git there are no differences.
 func (s Source) Differences(ctx context.Context, files Files, commit *source.Commit) ([]source.Difference, error) {
 	if commit == nil {

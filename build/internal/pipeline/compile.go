@@ -24,8 +24,8 @@ import (
 // The source that is compared with the commit must be the source that the compiler has read. So
 // the stat data of all compiled files is taken before the compiler starts, and again when the
 // compiler, the comparison and the tests have ended. (A test may edit a file and restore it.)
-// If they differ, everything runs once more; a second difference is an error. The list of files
-// is from the last run; if there is none, the go command lists them first. If that list was
+// If they differ, or if a file was added to a package, everything runs once more; a second
+// difference is an error. The list of files is from the last run; if there is none, the go command lists them first. If that list was
 // incomplete, everything also runs once more; this is cheap, because the compiler finds
 // everything up to date.
 
@@ -177,6 +177,10 @@ func (b *builder) compile(ctx context.Context, targets []artifact.Target, first 
 		if err != nil {
 			return nil, err
 		}
+		listed, err := found.lists.SameNames(ctx)
+		if err != nil {
+			return nil, err
+		}
 		stamp, err := stampOf(binaries)
 		if err != nil {
 			return nil, err
@@ -185,7 +189,7 @@ func (b *builder) compile(ctx context.Context, targets []artifact.Target, first 
 		if err != nil {
 			return nil, err
 		}
-		if final != nil && changed == "" && included.Equal(at.included) {
+		if final != nil && changed == "" && listed && included.Equal(at.included) {
 			c := &compiled{plan: final, targets: artifact.Targets(final), binaries: binaries, found: found, compiler: *at.compiler}
 			c.unstamped = at.draft.Plan.Build.Stamp && !final.Build.Stamp
 			c.compiler.Plan = final
@@ -286,9 +290,9 @@ func (b *builder) notice(c *compiled) {
 	b.noticeSource(c.plan)
 }
 
-// copiedUnchanged returns an error if a copied file changed after it was compared.
-func (b *builder) copiedUnchanged(found *findings) error {
-	changed, err := found.files.CopiedBefore.Changed(found.files.Copied)
+// copiedUnchanged returns an error if a copied file changed after it was compared, or was added.
+func (b *builder) copiedUnchanged(ctx context.Context, found *findings) error {
+	changed, err := b.materials().ChangedCopy(ctx, found.lists, found.files)
 	if err == nil && changed != "" {
 		err = fmt.Errorf("assemble: %s changed meanwhile; stop what writes it, and run it again", b.shown(changed))
 	}

@@ -161,7 +161,7 @@ func Build(ctx context.Context, req Request) (built *Built, err error) {
 				built.Images = append(built.Images, i)
 			}
 		}
-		return b.copiedUnchanged(c.found)
+		return b.copiedUnchanged(gctx, c.found)
 	})
 	if err := g.Wait(); err != nil {
 		return nil, err
