@@ -2,9 +2,7 @@ package compile
 
 import (
 	"context"
-	"crypto/sha1" // SPDX 2.3 clause 8.4 requires it
 	"crypto/sha256"
-	"crypto/sha512"
 	"encoding/hex"
 	"fmt"
 	"io"
@@ -43,11 +41,8 @@ type Binary struct {
 	sum    string
 	// hash sets sum.
 	hash    func() error
-	digests func() (Digests, error)
+	digests func() (filesum.Digests, error)
 }
-
-// Digests are the digests of a file in hex.
-type Digests struct{ SHA1, SHA256, SHA512 string }
 
 // Dynamic reports whether the binary needs a dynamic linker or libraries.
 func (b *Binary) Dynamic() bool {
@@ -61,7 +56,7 @@ func (b *Binary) SHA256() (string, error) {
 }
 
 // Digests returns all digests. For an old binary they are calculated on the first call.
-func (b *Binary) Digests() (Digests, error) { return b.digests() }
+func (b *Binary) Digests() (filesum.Digests, error) { return b.digests() }
 
 // File returns the open file. The caller must not close it.
 func (b *Binary) File() *os.File { return b.file }
@@ -153,12 +148,11 @@ func (b *Binary) calculateHash() error {
 
 // calculateDigests reads the binary once. It sets sum only for a new binary: that of an old one is
 // set, and others read it.
-func (b *Binary) calculateDigests() (Digests, error) {
-	h1, h256, h512 := sha1.New(), sha256.New(), sha512.New()
-	if _, err := io.Copy(io.MultiWriter(h1, h256, h512), b.content()); err != nil {
-		return Digests{}, fmt.Errorf("read the binary: %w", err)
+func (b *Binary) calculateDigests() (filesum.Digests, error) {
+	d, _, err := filesum.ReadDigests(b.content())
+	if err != nil {
+		return d, fmt.Errorf("read the binary: %w", err)
 	}
-	d := Digests{hex.EncodeToString(h1.Sum(nil)), hex.EncodeToString(h256.Sum(nil)), hex.EncodeToString(h512.Sum(nil))}
 	if !b.Old {
 		b.sum = d.SHA256
 	}

@@ -2,14 +2,11 @@ package tree
 
 import (
 	"context"
-	"crypto/sha1"
-	"crypto/sha256"
-	"crypto/sha512"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"slices"
 
+	"github.com/thimble-build/thimble/build/internal/filesum"
 	"github.com/thimble-build/thimble/build/internal/limit"
 )
 
@@ -96,18 +93,11 @@ func (t *Tree) describe(ctx context.Context, n Node) (File, error) {
 
 // Describe reads the content of the file at an absolute path in an image.
 func Describe(ctx context.Context, content io.Reader, path string) (File, error) {
-	h1, h256, h512 := sha1.New(), sha256.New(), sha512.New()
-	size, err := io.Copy(io.MultiWriter(h1, h256, h512), limit.Reader(ctx, content))
+	d, size, err := filesum.ReadDigests(limit.Reader(ctx, content))
 	if err != nil {
 		return File{}, fmt.Errorf("read %s: %w", path, err)
 	}
-	return File{
-		Path:   path,
-		Size:   size,
-		SHA1:   hex.EncodeToString(h1.Sum(nil)),
-		SHA256: hex.EncodeToString(h256.Sum(nil)),
-		SHA512: hex.EncodeToString(h512.Sum(nil)),
-	}, nil
+	return File{Path: path, Size: size, SHA1: d.SHA1, SHA256: d.SHA256, SHA512: d.SHA512}, nil
 }
 
 // genericPURL returns a package URL without a package system.
