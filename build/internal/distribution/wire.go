@@ -22,6 +22,9 @@ import (
 type wire struct {
 	base     *http.Transport
 	insecure string // the host other than localhost that may use plain HTTP
+	// local says that localhost may use plain HTTP. It is false for the registry of a stranger,
+	// which could redirect requests to any server of this machine.
+	local    bool
 	progress func(int64)
 	pace     Pace
 	now      func() time.Time
@@ -32,7 +35,7 @@ type wire struct {
 const maxWait = 2 * time.Minute
 
 func newWire(registry name.Registry, o Options) (*wire, error) {
-	w := &wire{progress: o.Progress, pace: o.Pace.orUsual(), now: o.Now, sleep: Sleep}
+	w := &wire{progress: o.Progress, pace: o.Pace.orUsual(), now: o.Now, sleep: Sleep, local: o.Insecure || isLoopback(registry.RegistryStr())}
 	if o.Insecure {
 		w.insecure = registry.RegistryStr()
 	}
@@ -75,7 +78,7 @@ func (w *wire) RoundTrip(in *http.Request) (*http.Response, error) {
 	if in.Body != nil {
 		defer in.Body.Close()
 	}
-	if in.URL.Scheme != "https" && in.URL.Host != w.insecure && !isLoopback(in.URL.Host) {
+	if in.URL.Scheme != "https" && in.URL.Host != w.insecure && !(w.local && isLoopback(in.URL.Host)) {
 		return nil, errPlain
 	}
 	// After a 401 go-containerregistry gets a new token and sends the same request again, whose

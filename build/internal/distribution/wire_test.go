@@ -2,6 +2,7 @@ package distribution
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 )
 
@@ -66,5 +68,38 @@ func TestIsLoopback(t *testing.T) {
 		if isLoopback(host) != want {
 			t.Errorf("%s: want %v", host, want)
 		}
+	}
+}
+
+// A registry elsewhere does not lead requests to the servers of this machine.
+func TestRedirectToThisMachine(t *testing.T) {
+	asked := 0
+	here := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked++ }))
+	defer here.Close()
+	elsewhere := httptest.NewTLSServer(http.RedirectHandler(here.URL, http.StatusTemporaryRedirect))
+	defer elsewhere.Close()
+	for _, test := range []struct {
+		registry string
+		insecure bool
+		want     int
+	}{{"registry.example.com", false, 0}, {"registry.example.com", true, 1}, {"localhost:5000", false, 1}} {
+		asked = 0
+		host, err := name.NewRegistry(test.registry)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, err := newWire(host, Options{Insecure: test.insecure}.withDefaults())
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.base.TLSClientConfig = elsewhere.Client().Transport.(*http.Transport).TLSClientConfig
+		resp, err := (&http.Client{Transport: w}).Get(elsewhere.URL + "/v2/")
+		if err == nil {
+			resp.Body.Close()
+		}
+		if asked != test.want || (err == nil) != (test.want == 1) || err != nil && !errors.Is(err, errPlain) {
+			t.Errorf("%+v: %d requests, %v", test, asked, err)
+		}
+		w.base.CloseIdleConnections()
 	}
 }
