@@ -2,6 +2,7 @@ package build_test
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -100,4 +101,42 @@ func edit(t *testing.T, dir, name, text string) {
 	_, err = f.WriteString(text)
 	ok(t, err)
 	ok(t, f.Close())
+}
+
+// A release checks a module after all platforms were compiled from it.
+func TestModuleThatChangesBetweenPlatforms(t *testing.T) {
+	testtool.NotShort(t)
+	proxy, modcache := t.TempDir(), t.TempDir()
+	lib := t.TempDir()
+	edit(t, lib, "go.mod", "module example.com/lib\n\ngo 1.26.0\n")
+	edit(t, lib, "lib.go", "package lib\n\nconst Text = \""+strings.Repeat("lib", 20)+"\"\n")
+	git(t, lib, "init", "-q", "-b", "main")
+	m, err := fileproxy.Publish(proxy, lib)
+	ok(t, err)
+	settings, err := fileproxy.Environment(proxy, modcache)
+	ok(t, err)
+	r := newSourceRepo(t, map[string]string{
+		"go.mod":  "module example.com/svc\n\ngo 1.26.0\n\nrequire example.com/lib " + m.Version + "\n",
+		"main.go": "package main\n\nimport \"example.com/lib\"\n\nfunc main() { println(lib.Text) }\n",
+	})
+	r.env = append(r.env, settings...)
+	list := testtool.Command(t, "go", "list", "-mod=mod", "-deps", ".")
+	list.Dir, list.Env = r.dir, r.env
+	if out, err := list.CombinedOutput(); err != nil {
+		t.Fatalf("go list: %v: %s", err, out)
+	}
+	r.commit("with go.sum")
+	r.run("git", "tag", "v1.1.0")
+	file := filepath.Join(modcache, "example.com", "lib@"+m.Version, "lib.go")
+	real := must(exec.LookPath("go"))
+	bin := t.TempDir()
+	// This go compiles the second platform from another module, when the first one is done.
+	script := "#!/bin/sh\nif [ \"$1\" = build ]; then\n" +
+		"if mkdir '" + bin + "/first' 2>/dev/null; then '" + real + "' \"$@\"; code=$?; touch '" + bin + "/done'; exit $code; fi\n" +
+		"while ! [ -e '" + bin + "/done' ]; do sleep 0.1; done; sleep 2\n" +
+		"chmod 644 '" + file + "'; echo '// changed' >>'" + file + "'\nfi\nexec '" + real + "' \"$@\"\n"
+	ok(t, os.WriteFile(filepath.Join(bin, "go"), []byte(script), 0o755))
+	r.env = append(r.env, "PATH="+bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
+	_, err = build.Release(t.Context(), r.options(func(o *build.Options) { o.Platforms = []string{"linux/amd64", "linux/arm64"} }))
+	refused(t, err, "check module example.com/lib "+m.Version+": it is not what go.sum says")
 }

@@ -69,7 +69,7 @@ func (c *Compiler) Earlier(ctx context.Context, targets []artifact.Target, edite
 		earlier[file] = examine
 		g.Go(func() error {
 			if b := examine(); b != nil && !c.Outputs.HashAll {
-				// This only saves time: what is linked is checked again later.
+				// Compile uses the result.
 				_ = c.Modules.Check(ctx, LinkedModules(b.Build, c.Plan.Toolchain.Mod))
 			}
 			return nil
@@ -108,12 +108,33 @@ func (c *Compiler) Compile(ctx context.Context, platform plan.Platform, targets 
 		}
 		todo = again
 	}
+	if c.Outputs.HashAll {
+		return binaries, unchanged, nil // see CheckModules
+	}
 	for _, b := range binaries {
 		if err := c.Modules.Check(ctx, LinkedModules(b.Build, c.Plan.Toolchain.Mod)); err != nil {
 			return nil, false, err
 		}
 	}
 	return binaries, unchanged, nil
+}
+
+// CheckModules checks the modules that the binaries link, as they are now, if everything is hashed.
+// It is called when all compilers have ended: a module may change between two platforms.
+func (c *Compiler) CheckModules(ctx context.Context, binaries []*Binary) error {
+	if !c.Outputs.HashAll {
+		return nil // Compile has checked them
+	}
+	var all []modsum.Module
+	seen := map[modsum.Module]bool{}
+	for _, b := range binaries {
+		for _, m := range LinkedModules(b.Build, c.Plan.Toolchain.Mod) {
+			if !seen[m] {
+				seen[m], all = true, append(all, m)
+			}
+		}
+	}
+	return c.Modules.CheckNow(ctx, all...)
 }
 
 // run runs the go command, and reports for each binary whether it was left unchanged.

@@ -59,25 +59,27 @@ func Open(dir string, store filesum.Store, always bool) *Cache {
 // Check compares the folders of the modules with their sums. The error names the module and, if
 // its zip file exists or a file was changed recently, the file.
 func (c *Cache) Check(ctx context.Context, modules []Module) error {
+	return each(ctx, modules, func(ctx context.Context, m Module) error { return c.once(ctx, m)() })
+}
+
+// CheckNow is Check of the folders as they are now: also of those that were correct before.
+func (c *Cache) CheckNow(ctx context.Context, modules ...Module) error {
+	return each(ctx, modules, func(ctx context.Context, m Module) error { return c.check(ctx, m) })
+}
+
+// each checks several modules at once.
+func each(ctx context.Context, modules []Module, check func(context.Context, Module) error) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for _, m := range modules {
 		g.Go(func() error {
-			if err := c.once(ctx, m)(); err != nil {
+			if err := check(ctx, m); err != nil {
 				return fmt.Errorf("check module %s %s: %w", m.Path, m.Version, err)
 			}
 			return nil
 		})
 	}
 	return g.Wait()
-}
-
-// CheckNow is Check for one module, also if it was correct before.
-func (c *Cache) CheckNow(ctx context.Context, m Module) error {
-	if err := c.check(ctx, m); err != nil {
-		return fmt.Errorf("check module %s %s: %w", m.Path, m.Version, err)
-	}
-	return nil
 }
 
 func (c *Cache) once(ctx context.Context, m Module) func() error {

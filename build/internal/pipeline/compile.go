@@ -262,6 +262,9 @@ func (b *builder) compileOnce(ctx context.Context, stage string, targets []artif
 	if err := g.Wait(); err != nil {
 		return nil, nil, err
 	}
+	if err := at.compiler.CheckModules(ctx, binaries); err != nil {
+		return nil, nil, err
+	}
 	return binaries, found, listErr
 }
 
