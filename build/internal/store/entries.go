@@ -15,6 +15,7 @@ import (
 	imagespec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/thimble-build/thimble/build/internal/attest"
+	"github.com/thimble-build/thimble/build/internal/limit"
 	"github.com/thimble-build/thimble/build/internal/ociread"
 )
 
@@ -37,8 +38,13 @@ type besideImage struct {
 	bundle     bool
 }
 
-// maxLayoutEntries is the limit for the entries that are read from an index.json.
-const maxLayoutEntries = 30000
+const (
+	// maxLayoutEntries is the limit for the entries that are read from an index.json.
+	maxLayoutEntries = 30000
+	// maxLayoutBytes limits the bytes of all their manifests. One has about one KB, and it is read
+	// once for each entry.
+	maxLayoutBytes = 256 << 20
+)
 
 var cosignName = regexp.MustCompile(`^sha256-[0-9a-f]{64}\.(sig|att|sbom)$`)
 
@@ -51,6 +57,7 @@ func readEntries(ctx context.Context, from ociread.Folder) (*entries, error) {
 	e := &entries{}
 	known := map[v1.Hash]bool{}
 	others, example, unread := bad, "one that is no descriptor", 0
+	left := int64(maxLayoutBytes)
 	for _, d := range listed {
 		if err := context.Cause(ctx); err != nil {
 			return nil, err
@@ -66,6 +73,13 @@ func readEntries(ctx context.Context, from ociread.Folder) (*entries, error) {
 			continue // the same manifest under another name
 		}
 		raw, err := manifestOf(from, d)
+		size := int64(len(raw))
+		if errors.Is(err, limit.ErrTooLarge) {
+			size = ociread.MaxSize
+		}
+		if left -= size; left < 0 {
+			return nil, fmt.Errorf("the manifests in index.json: %w: more than %d MiB", limit.ErrTooLarge, maxLayoutBytes>>20)
+		}
 		if err == nil {
 			err = e.add(d, name, raw, known)
 		} else if isImage(d, raw) {
