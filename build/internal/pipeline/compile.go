@@ -23,11 +23,11 @@ import (
 
 // The source that is compared with the commit must be the source that the compiler has read. So
 // the stat data of all compiled files is taken before the compiler starts, and again when the
-// compiler, the comparison and the tests have ended. (A test may edit a file and restore it.)
-// If they differ, or if a file was added to a package, everything runs once more; a second
-// difference is an error. The list of files is from the last run; if there is none, the go command lists them first. If that list was
-// incomplete, everything also runs once more; this is cheap, because the compiler finds
-// everything up to date.
+// compiler, the comparison and the tests have ended. (A test may edit a file and restore it.) If
+// they differ, or if a file was added to a package, everything runs once more; a second difference
+// is an error. The list of files is from the last run; if there is none, the go command lists them
+// first. If that list was incomplete, everything also runs once more; this is cheap, because the
+// compiler finds everything up to date.
 
 // maxChanges is the limit for changes of a file during a run; with fewer changes the run
 // continues.
