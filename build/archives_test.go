@@ -15,6 +15,7 @@ import (
 	"github.com/thimble-build/thimble/build"
 	"github.com/thimble-build/thimble/build/internal/testtool"
 	"github.com/thimble-build/thimble/build/plan"
+	"github.com/thimble-build/thimble/build/report"
 )
 
 // helloRepo is a copy of a module of testdata/modules in a git repository, tagged.
@@ -152,7 +153,7 @@ func checkBinary(t *testing.T, file string, p *plan.Plan, platform plan.Platform
 
 // checkArchiveSBOM finds in an archive's SPDX document the very binary that is in the
 // archive.
-func checkArchiveSBOM(t *testing.T, r *build.Result, a build.ArchiveResult, folder string) {
+func checkArchiveSBOM(t *testing.T, r *build.Result, a report.ArchiveResult, folder string) {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join(r.Dist, filepath.FromSlash(a.SBOM.SPDX)))
 	if err != nil {

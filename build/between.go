@@ -10,11 +10,12 @@ import (
 
 	"github.com/thimble-build/thimble/build/internal/compare"
 	"github.com/thimble-build/thimble/build/internal/distfolder"
+	"github.com/thimble-build/thimble/build/report"
 )
 
 // Between compares two builds by their manifest.json files and, if they are beside these, by
 // the layouts, binaries and documents. A difference between the builds is not an error.
-func Between(ctx context.Context, o Options, a, b string) (*Comparison, error) {
+func Between(ctx context.Context, o Options, a, b string) (*report.Comparison, error) {
 	s, err := o.session(ctx)
 	if err != nil {
 		return nil, err
@@ -23,18 +24,18 @@ func Between(ctx context.Context, o Options, a, b string) (*Comparison, error) {
 	for i, name := range []string{a, b} {
 		file := s.Path(name)
 		if info, err := os.Stat(file); err == nil && info.IsDir() {
-			file = filepath.Join(file, manifestName)
+			file = filepath.Join(file, distfolder.ManifestName)
 		}
 		dir, err := distfolder.Open(filepath.Dir(file), ".")
 		if err != nil {
 			return nil, fmt.Errorf("read %s: %w", name, err)
 		}
 		defer dir.Close() // only read
-		m, err := readManifest(dir, filepath.Base(file))
+		m, err := dir.Manifest(filepath.Base(file))
 		if err != nil {
 			return nil, fmt.Errorf("compare %s: %w", name, err)
 		}
-		if builds[i], err = made(ctx, name, dir, m); err != nil {
+		if builds[i], err = dir.Build(ctx, name, m); err != nil {
 			return nil, err
 		}
 	}

@@ -10,12 +10,12 @@ import (
 	"github.com/thimble-build/thimble/build/internal/assemble"
 	"github.com/thimble-build/thimble/build/internal/compile"
 	"github.com/thimble-build/thimble/build/internal/generated"
-	"github.com/thimble-build/thimble/build/internal/gotest"
 	"github.com/thimble-build/thimble/build/internal/pipeline"
 	"github.com/thimble-build/thimble/build/internal/publish"
 	"github.com/thimble-build/thimble/build/internal/resolve"
 	"github.com/thimble-build/thimble/build/internal/session"
 	"github.com/thimble-build/thimble/build/plan"
+	"github.com/thimble-build/thimble/build/report"
 )
 
 // call is one call of a verb that needs a plan. It is complete once Config.Before has run.
@@ -24,6 +24,8 @@ type call struct {
 	options Options
 	began   time.Time
 	times   *times
+	// engine is the container engine that gets the images, if that was requested.
+	engine publish.Engine
 	// standing lists the files that existed before Config.Before ran.
 	standing generated.Standing
 }
@@ -46,6 +48,11 @@ func begin(ctx context.Context, o Options, fresh bool) (*call, error) {
 		return nil, err
 	}
 	c.standing, c.Session = standing, c.WithEnv(env)
+	if o.Load {
+		if c.engine, err = publish.AnsweringEngine(ctx, c.Session); err != nil {
+			return nil, c.Unfetched(nil, err)
+		}
+	}
 	return c, nil
 }
 
@@ -68,8 +75,8 @@ func (c *call) resolve(ctx context.Context, archives bool) (draft *resolve.Resol
 	return draft, c.Unfetched(nil, err)
 }
 
-// output is where a run that makes something writes.
-type output struct {
+// target is where a run that makes something writes.
+type target struct {
 	pipeline.Workspace
 	compiled *compile.Outputs
 	// dist is the output folder, which is locked until close.
@@ -79,25 +86,25 @@ type output struct {
 
 // open opens the workspace and the output folder. variant is that of compile.Folder; hashAll hashes
 // every file that is used and ignores remembered hashes.
-func (c *call) open(ctx context.Context, draft *resolve.Resolved, variant string, hashAll bool) (*output, error) {
+func (c *call) open(ctx context.Context, draft *resolve.Resolved, variant string, hashAll bool) (*target, error) {
 	w, err := pipeline.OpenWorkspace(ctx, c.Session, draft, variant, hashAll)
 	if err != nil {
 		return nil, err
 	}
-	out := &output{Workspace: w, compiled: compile.NewOutputs(ctx, w.Cache, w.CacheVersion)}
-	out.compiled.HashAll = hashAll
-	if out.dist, err = publish.Open(ctx, c.Dist, waiting(c.Session), w.Cache.Sums()); err != nil {
+	to := &target{Workspace: w, compiled: compile.NewOutputs(ctx, w.Cache, w.CacheVersion)}
+	to.compiled.HashAll = hashAll
+	if to.dist, err = publish.Open(ctx, c.Dist, waiting(c.Session), w.Cache.Sums()); err != nil {
 		return nil, err
 	}
-	out.background.Go(func() { _ = out.dist.Examine(ctx) }) // this only saves time
-	return out, nil
+	to.background.Go(func() { _ = to.dist.Examine(ctx) }) // this only saves time
+	return to, nil
 }
 
 // close closes everything. Without a commit, the output folder stays unchanged.
-func (o *output) close() error {
-	o.background.Wait()
-	o.compiled.Close()
-	return o.dist.Close() // nothing is left to close after a commit
+func (t *target) close() error {
+	t.background.Wait()
+	t.compiled.Close()
+	return t.dist.Close() // nothing is left to close after a commit
 }
 
 func waiting(s *session.Session) func() {
@@ -105,9 +112,9 @@ func waiting(s *session.Session) func() {
 }
 
 // build makes images, or only binaries. extras are those of debug images.
-func (c *call) build(ctx context.Context, draft *resolve.Resolved, out *output, images bool, extras map[pipeline.Unit]assemble.Extra) (*pipeline.Built, error) {
+func (c *call) build(ctx context.Context, draft *resolve.Resolved, to *target, images bool, extras map[pipeline.Unit]assemble.Extra) (*pipeline.Built, error) {
 	return pipeline.Build(ctx, pipeline.Request{
-		Session: c.Session, Draft: draft, Workspace: out.Workspace, Standing: c.standing, Outputs: out.compiled,
+		Session: c.Session, Draft: draft, Workspace: to.Workspace, Standing: c.standing, Outputs: to.compiled,
 		Images: images, Extras: extras,
 		SkipTests: c.options.SkipTests, AllowFailingTests: c.options.AllowFailingTests, VerifyWithin: c.options.VerifyWithin,
 	})
@@ -121,19 +128,19 @@ func (c *call) done(made *pipeline.Built) {
 }
 
 // result returns the part of the Result that every call has.
-func (c *call) result(p *plan.Plan, tests *gotest.Result) *Result {
+func (c *call) result(p *plan.Plan, tests *report.Tests) *Result {
 	return &Result{
-		Manifest: Manifest{Plan: p}, Dist: c.Dist, Tests: tests,
+		Manifest: report.Manifest{Plan: p}, Dist: c.Dist, Tests: tests,
 		Stages: c.times.ended(), Elapsed: time.Since(c.began),
 	}
 }
 
 // finished returns the result of a call that has changed the output folder.
-func (c *call) finished(out *output, result *Result, err error) (*Result, error) {
+func (c *call) finished(to *target, result *Result, err error) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := out.Trim(c.Session); err != nil {
+	if err := to.Trim(c.Session); err != nil {
 		c.Progress.Notice(fmt.Sprintf("the cache was not trimmed: %v", err))
 	}
 	result.Stages, result.Elapsed = c.times.ended(), time.Since(c.began)

@@ -22,6 +22,7 @@ import (
 	"github.com/thimble-build/thimble/build/internal/debian/debiantest"
 	"github.com/thimble-build/thimble/build/internal/testtool"
 	"github.com/thimble-build/thimble/build/plan"
+	"github.com/thimble-build/thimble/build/report"
 )
 
 // resolverModule is a copy of the module resolver, which calls the C library.
@@ -55,7 +56,7 @@ func TestCgoInDocker(t *testing.T) {
 	commit()
 	r := image(t, repo, o)
 	p := r.Images[0].Platforms[0]
-	want := []build.Library{
+	want := []report.Library{
 		{Name: "/lib64/ld-linux-x86-64.so.2", Path: "/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2", Package: "libc6"},
 		{Name: "libc.so.6", Path: "/usr/lib/x86_64-linux-gnu/libc.so.6", Package: "libc6"},
 	}
@@ -110,7 +111,7 @@ func TestCgoInDocker(t *testing.T) {
 	must(build.Lock(t.Context(), o))
 	commit()
 	r = image(t, repo, o)
-	if got := r.Images[0].Platforms[0].Binary.Libraries; !slices.ContainsFunc(got, func(l build.Library) bool { return l.Name == "libgomp.so.1" && l.Package == "libgomp1" }) {
+	if got := r.Images[0].Platforms[0].Binary.Libraries; !slices.ContainsFunc(got, func(l report.Library) bool { return l.Name == "libgomp.so.1" && l.Package == "libgomp1" }) {
 		t.Errorf("linked with %v", got)
 	}
 	if got := run(r); !strings.HasPrefix(got, "db.test 192.0.2.7\n") {
@@ -129,7 +130,7 @@ func TestDebugWithCgo(t *testing.T) {
 	})
 	must(build.Lock(t.Context(), o))
 	r := must(build.Debug(t.Context(), o, false))
-	if got := r.Images[0].Platforms[0].Binary.Libraries; !slices.Contains(got, build.Library{Name: "libc.so.6", Path: "/lib/x86_64-linux-gnu/libc.so.6", Package: "libc6"}) {
+	if got := r.Images[0].Platforms[0].Binary.Libraries; !slices.Contains(got, report.Library{Name: "libc.so.6", Path: "/lib/x86_64-linux-gnu/libc.so.6", Package: "libc6"}) {
 		t.Errorf("linked with %v", got)
 	}
 	ref := r.Images[0].Reference
@@ -218,7 +219,7 @@ func TestCgoForAnotherMachine(t *testing.T) {
 	})
 	must(build.Lock(t.Context(), o))
 	r := image(t, repo, o)
-	want := []build.Library{{Name: "/lib/ld-linux-aarch64.so.1", Path: "/lib/ld-linux-aarch64.so.1"}, {Name: "libc.so.6", Path: "/lib/libc.so.6"}}
+	want := []report.Library{{Name: "/lib/ld-linux-aarch64.so.1", Path: "/lib/ld-linux-aarch64.so.1"}, {Name: "libc.so.6", Path: "/lib/libc.so.6"}}
 	if got := r.Images[0].Platforms[0].Binary.Libraries; !slices.Equal(got, want) {
 		t.Errorf("linked with %v, want %v", got, want)
 	}

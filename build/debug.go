@@ -6,14 +6,8 @@ import (
 
 	"github.com/thimble-build/thimble/build/internal/debugimage"
 	"github.com/thimble-build/thimble/build/internal/resolve"
+	"github.com/thimble-build/thimble/build/report"
 )
-
-// Instruction is a command that uses a debug image, and its purpose.
-type Instruction struct {
-	Image   string `json:"image"`
-	Purpose string `json:"purpose"`
-	Command string `json:"command"`
-}
 
 // Debug makes images of the same services with a debugger. They are compiled without
 // optimisation, keep their symbols, and are started by dlv, which listens on port 40000. They
@@ -29,10 +23,6 @@ func Debug(ctx context.Context, o Options, toolbox bool) (result *Result, err er
 	if err != nil {
 		return nil, err
 	}
-	engine, err := c.engine(ctx)
-	if err != nil {
-		return nil, err
-	}
 	draft, err := c.resolve(ctx, false)
 	if err != nil {
 		return nil, err
@@ -45,34 +35,34 @@ func Debug(ctx context.Context, o Options, toolbox bool) (result *Result, err er
 	if err != nil {
 		return nil, err
 	}
-	out, err := c.open(ctx, draft, kind.Variant(), false)
+	to, err := c.open(ctx, draft, kind.Variant(), false)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, out.close()) }()
-	extras, err := from.Extras(ctx, c.Session, draft.Plan, out.Workspace, out.compiled)
+	defer func() { err = errors.Join(err, to.close()) }()
+	extras, err := from.Extras(ctx, c.Session, draft.Plan, to.Workspace, to.compiled)
 	if err != nil {
 		return nil, err
 	}
-	made, err := c.build(ctx, draft, out, true, extras)
+	made, err := c.build(ctx, draft, to, true, extras)
 	if err != nil {
 		return nil, err
 	}
 	defer c.done(made)
 	err = c.Stage("publish", func() (string, error) {
-		if result, err = c.stage(ctx, out, made, staging{draft: draft, engine: engine, suffix: kind.Suffix()}); err != nil {
+		if result, err = c.stage(ctx, draft, to, made, kind.Suffix(), nil); err != nil {
 			return "", err
 		}
-		instructions, err := kind.Instructions(out.dist, c.Config.Dist, made)
+		instructions, err := kind.Instructions(to.dist, c.Config.Dist, made)
 		if err != nil {
 			return "", err
 		}
 		for _, i := range instructions {
-			result.Instructions = append(result.Instructions, Instruction(i))
+			result.Instructions = append(result.Instructions, report.Instruction(i))
 		}
-		return "", c.commit(ctx, out, made, result)
+		return "", c.commit(ctx, to, made, result)
 	})
-	return c.finished(out, result, err)
+	return c.finished(to, result, err)
 }
 
 // findTools finds the tools of debug images, and returns the draft of these.

@@ -16,6 +16,7 @@ import (
 	"github.com/thimble-build/thimble/build/internal/debian/debiantest"
 	"github.com/thimble-build/thimble/build/internal/testtool"
 	"github.com/thimble-build/thimble/build/plan"
+	"github.com/thimble-build/thimble/build/report"
 )
 
 // Debug images stand on whatever the service stands on, as its user and with its
@@ -69,7 +70,7 @@ func TestDebugOnBases(t *testing.T) {
 
 			checkCommands(t, dlv, r)
 			command := func(purpose string) string {
-				at := slices.IndexFunc(r.Instructions, func(i build.Instruction) bool { return i.Purpose == purpose })
+				at := slices.IndexFunc(r.Instructions, func(i report.Instruction) bool { return i.Purpose == purpose })
 				if at < 0 {
 					t.Fatalf("nothing is printed to %s", purpose)
 				}

@@ -13,10 +13,11 @@ import (
 	"github.com/thimble-build/thimble/build"
 	"github.com/thimble-build/thimble/build/internal/registrytest"
 	"github.com/thimble-build/thimble/build/internal/testtool"
+	"github.com/thimble-build/thimble/build/report"
 )
 
 // finding is the first of a check, and there has to be one.
-func finding(t testing.TB, d *build.Diagnosis, check string) build.Finding {
+func finding(t testing.TB, d *report.Diagnosis, check string) report.Finding {
 	t.Helper()
 	for _, f := range d.Findings {
 		if f.Check == check {
@@ -24,11 +25,11 @@ func finding(t testing.TB, d *build.Diagnosis, check string) build.Finding {
 		}
 	}
 	t.Fatalf("no finding about %s: %+v", check, d.Findings)
-	return build.Finding{}
+	return report.Finding{}
 }
 
 // says checks a finding.
-func says(t testing.TB, f build.Finding, state build.State, words ...string) {
+func says(t testing.TB, f report.Finding, state report.State, words ...string) {
 	t.Helper()
 	if f.State != state {
 		t.Errorf("%+v, want %s", f, state)
@@ -44,16 +45,16 @@ func says(t testing.TB, f build.Finding, state build.State, words ...string) {
 func TestDoctorRegistry(t *testing.T) {
 	testtool.OnRequest(t, "minutes, and real registries")
 	repo, key := module(t, "hello"), newKey(t)
-	diagnose := func(t *testing.T, host string, change ...func(*build.Options)) *build.Diagnosis {
+	diagnose := func(t *testing.T, host string, change ...func(*build.Options)) *report.Diagnosis {
 		return must(build.Doctor(t.Context(), options(t, repo, append(change, to(host, key))...)))
 	}
 	for _, kind := range registries {
 		t.Run(kind.name, func(t *testing.T) {
 			host := kind.start(t)
 			d := diagnose(t, host)
-			says(t, finding(t, d, "registry"), build.Fine, host+"/acme/hello: may push; indexes yes, referrers listed ")
-			says(t, finding(t, d, "clock"), build.Fine, "of "+host)
-			says(t, finding(t, d, "signing"), build.Fine, "opens")
+			says(t, finding(t, d, "registry"), report.OK, host+"/acme/hello: may push; indexes yes, referrers listed ")
+			says(t, finding(t, d, "clock"), report.OK, "of "+host)
+			says(t, finding(t, d, "signing"), report.OK, "opens")
 			if d.Failed() != 0 {
 				t.Errorf("%+v", d.Findings)
 			}
@@ -62,26 +63,26 @@ func TestDoctorRegistry(t *testing.T) {
 	for name, test := range map[string]struct {
 		answer func(w http.ResponseWriter, r *http.Request) bool
 		check  string
-		state  build.State
+		state  report.State
 		words  []string
 	}{
 		"nobody is logged in": {func(w http.ResponseWriter, r *http.Request) bool {
 			w.Header().Set("WWW-Authenticate", `Basic realm="x"`)
 			w.WriteHeader(http.StatusUnauthorized)
 			return true
-		}, "registry", build.Failed, []string{"401 unauthorized", "docker login "}},
+		}, "registry", report.Problem, []string{"401 unauthorized", "docker login "}},
 		"no right to push": {func(w http.ResponseWriter, r *http.Request) bool {
 			if r.Method == http.MethodPost {
 				w.WriteHeader(http.StatusForbidden)
 			}
 			return r.Method == http.MethodPost
-		}, "registry", build.Failed, []string{"403 forbidden", "ask for the right"}},
+		}, "registry", report.Problem, []string{"403 forbidden", "ask for the right"}},
 		"no indexes": {func(w http.ResponseWriter, r *http.Request) bool {
 			if r.Method == http.MethodPut {
 				w.WriteHeader(http.StatusUnsupportedMediaType)
 			}
 			return r.Method == http.MethodPut
-		}, "registry", build.Failed, []string{"indexes no", "choose a registry"}},
+		}, "registry", report.Problem, []string{"indexes no", "choose a registry"}},
 		"another time": {func(w http.ResponseWriter, r *http.Request) bool {
 			w.Header().Set("Date", time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat))
 			if r.Method == http.MethodPost {
@@ -89,7 +90,7 @@ func TestDoctorRegistry(t *testing.T) {
 				w.WriteHeader(http.StatusAccepted)
 			}
 			return r.Method == http.MethodPost
-		}, "clock", build.Failed, []string{"ahead of"}},
+		}, "clock", report.Problem, []string{"ahead of"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, host := registrytest.Before(t, registrytest.InProcess(t, true))
@@ -115,15 +116,15 @@ func TestDoctorIdentity(t *testing.T) {
 	later, earlier := time.Now().Add(time.Hour).Unix(), time.Now().Add(-time.Hour).Unix()
 	for name, test := range map[string]struct {
 		keyless build.Keyless
-		state   build.State
+		state   report.State
 		words   []string
 	}{
-		"a token":        {build.Keyless{TokenFile: token(fmt.Sprintf(`{"iss":"https://issuer.example.com","exp":%d}`, later))}, build.Fine, []string{"of https://issuer.example.com"}},
-		"an old token":   {build.Keyless{TokenFile: token(fmt.Sprintf(`{"iss":"https://issuer.example.com","exp":%d}`, earlier))}, build.Failed, []string{"expired at", "get a new one"}},
-		"no token":       {build.Keyless{TokenFile: filepath.Join(t.TempDir(), "none")}, build.Failed, []string{"read identity token"}},
-		"nobody":         {build.Keyless{}, build.Failed, []string{"no identity token"}},
-		"no terminal":    {build.Keyless{Issuer: "https://issuer.example.com"}, build.Failed, []string{"no terminal to log in", "SIGSTORE_ID_TOKEN"}},
-		"another issuer": {build.Keyless{Issuer: "https://b.example.com", TokenFile: token(`{"iss":"https://a.example.com"}`)}, build.Noted, []string{"a.example.com", "b.example.com"}},
+		"a token":        {build.Keyless{TokenFile: token(fmt.Sprintf(`{"iss":"https://issuer.example.com","exp":%d}`, later))}, report.OK, []string{"of https://issuer.example.com"}},
+		"an old token":   {build.Keyless{TokenFile: token(fmt.Sprintf(`{"iss":"https://issuer.example.com","exp":%d}`, earlier))}, report.Problem, []string{"expired at", "get a new one"}},
+		"no token":       {build.Keyless{TokenFile: filepath.Join(t.TempDir(), "none")}, report.Problem, []string{"read identity token"}},
+		"nobody":         {build.Keyless{}, report.Problem, []string{"no identity token"}},
+		"no terminal":    {build.Keyless{Issuer: "https://issuer.example.com"}, report.Problem, []string{"no terminal to log in", "SIGSTORE_ID_TOKEN"}},
+		"another issuer": {build.Keyless{Issuer: "https://b.example.com", TokenFile: token(`{"iss":"https://a.example.com"}`)}, report.Note, []string{"a.example.com", "b.example.com"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := options(t, repo)
@@ -131,11 +132,11 @@ func TestDoctorIdentity(t *testing.T) {
 			o.Config.Release.Keyless = &test.keyless
 			d := must(build.Doctor(t.Context(), o))
 			says(t, finding(t, d, "signing"), test.state, test.words...)
-			says(t, finding(t, d, "trust"), build.Failed, "with a trusted root")
+			says(t, finding(t, d, "trust"), report.Problem, "with a trusted root")
 		})
 	}
 	o := options(t, repo)
 	o.Config.Release.Keyless = &build.Keyless{Issuer: "https://issuer.example.com"}
 	o.Login = func(string) { t.Error("somebody is asked to log in") }
-	says(t, finding(t, must(build.Doctor(t.Context(), o)), "signing"), build.Noted, "asks you to log in at https://issuer.example.com")
+	says(t, finding(t, must(build.Doctor(t.Context(), o)), "signing"), report.Note, "asks you to log in at https://issuer.example.com")
 }

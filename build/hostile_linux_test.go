@@ -29,6 +29,7 @@ import (
 	"github.com/thimble-build/thimble/build/internal/attest"
 	"github.com/thimble-build/thimble/build/internal/registrytest"
 	"github.com/thimble-build/thimble/build/internal/testtool"
+	"github.com/thimble-build/thimble/build/report"
 )
 
 // verifyVariable makes this program one that verifies an image: the reference and the key.
@@ -280,14 +281,14 @@ func TestMoreReferrersThanAreRead(t *testing.T) {
 			resp.Header.Set("Content-Length", strconv.Itoa(len(raw)))
 			return nil
 		})
-		report, err := build.Verify(t.Context(), o, host+"/acme/hello:v1.2.3", build.VerifyOptions{Keys: []string{publicOf(key)}})
+		verified, err := build.Verify(t.Context(), o, host+"/acme/hello:v1.2.3", build.VerifyOptions{Keys: []string{publicOf(key)}})
 		if (err != nil) != fails {
 			t.Errorf("with digests that begin with %s, it gives %v", first, err)
 		}
-		if report == nil || !slices.ContainsFunc(report.Checks, func(c build.Check) bool {
+		if verified == nil || !slices.ContainsFunc(verified.Checks, func(c report.Check) bool {
 			return c.Outcome == attest.Ignored && strings.Contains(c.Detail, "were not read, because 500 are the most")
 		}) {
-			t.Errorf("with digests that begin with %s, the report is %+v", first, report)
+			t.Errorf("with digests that begin with %s, the report is %+v", first, verified)
 		}
 	}
 }

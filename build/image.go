@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/thimble-build/thimble/build/internal/publish"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
@@ -22,10 +21,6 @@ func produce(ctx context.Context, o Options, images bool) (result *Result, err e
 	if err != nil {
 		return nil, err
 	}
-	engine, err := c.engine(ctx)
-	if err != nil {
-		return nil, err
-	}
 	draft, err := c.resolve(ctx, false)
 	if err != nil {
 		return nil, err
@@ -34,31 +29,23 @@ func produce(ctx context.Context, o Options, images bool) (result *Result, err e
 	if err := c.mayArchive(draft.Plan); err != nil {
 		return nil, err
 	}
-	out, err := c.open(ctx, draft, "", false)
+	to, err := c.open(ctx, draft, "", false)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, out.close()) }()
-	made, err := c.build(ctx, draft, out, images, nil)
+	defer func() { err = errors.Join(err, to.close()) }()
+	made, err := c.build(ctx, draft, to, images, nil)
 	if err != nil {
 		return nil, err
 	}
 	defer c.done(made)
 	err = c.Stage("publish", func() (string, error) {
-		if result, err = c.stage(ctx, out, made, staging{draft: draft, engine: engine}); err != nil {
+		if result, err = c.stage(ctx, draft, to, made, "", nil); err != nil {
 			return "", err
 		}
-		return "", c.commit(ctx, out, made, result)
+		return "", c.commit(ctx, to, made, result)
 	})
-	return c.finished(out, result, err)
-}
-
-// engine returns the container engine that gets the images, if that was requested.
-func (c *call) engine(ctx context.Context) (engine publish.Engine, err error) {
-	if c.options.Load {
-		engine, err = publish.AnsweringEngine(ctx, c.Session)
-	}
-	return engine, c.Unfetched(nil, err)
+	return c.finished(to, result, err)
 }
 
 // mayArchive refuses a docker archive of more than one image for one platform.

@@ -22,6 +22,7 @@ import (
 	"github.com/thimble-build/thimble/build"
 	"github.com/thimble-build/thimble/build/internal/testtool"
 	"github.com/thimble-build/thimble/build/plan"
+	"github.com/thimble-build/thimble/build/report"
 )
 
 func image(t *testing.T, repo string, o build.Options) *build.Result {
@@ -41,7 +42,7 @@ func image(t *testing.T, repo string, o build.Options) *build.Result {
 }
 
 // index is the one image index of an OCI layout in dist.
-func index(t *testing.T, r *build.Result, img build.ImageResult) v1.ImageIndex {
+func index(t *testing.T, r *build.Result, img report.ImageResult) v1.ImageIndex {
 	t.Helper()
 	top, err := layout.ImageIndexFromPath(filepath.Join(r.Dist, img.Layout))
 	if err != nil {
@@ -128,7 +129,7 @@ func TestReproducible(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%v\n%s", err, stderr.String())
 		}
-		var m build.Manifest
+		var m report.Manifest
 		if err := json.Unmarshal(out, &m); err != nil {
 			t.Fatal(err)
 		}

@@ -33,31 +33,10 @@ func Keys(ctx context.Context, o Options, prefix string) (private, public string
 	if err != nil {
 		return "", "", err
 	}
-	key, pub, err := attest.GenerateKey(password)
-	if err != nil {
-		return "", "", err
-	}
-	if err := create(s.Path(private), key); err != nil {
+	if err := signing.WriteKeyPair(s.Path(private), s.Path(public), password); err != nil {
 		return "", "", fmt.Errorf("make a key pair: %w", err)
 	}
-	if err := create(s.Path(public), pub); err != nil {
-		return "", "", errors.Join(fmt.Errorf("make a key pair: %w", err), os.Remove(s.Path(private)))
-	}
 	return private, public, nil
-}
-
-// create writes a new file that only this user may read. It fails if the path exists, so nobody
-// can place a file or link there first.
-func create(path string, content []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	if err = errors.Join(err, f.Close()); err != nil {
-		return errors.Join(err, os.Remove(path))
-	}
-	return nil
 }
 
 // Sign signs an image in a registry, named by its digest, and attaches the signatures. For an

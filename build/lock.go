@@ -21,12 +21,9 @@ type LockResult struct {
 	// File is thimble.lock.json, relative to the working directory.
 	File string `json:"file"`
 	// Changes are the differences to what was pinned before.
-	Changes []LockChange `json:"changes"`
-	Lock    *plan.Lock   `json:"lock"`
+	Changes []plan.LockChange `json:"changes"`
+	Lock    *plan.Lock        `json:"lock"`
 }
-
-// LockChange is a package or an image whose pin has changed; its String is a line of a diff.
-type LockChange = lock.Change
 
 // Lock finds the current content of the images' bases and pins it in thimble.lock.json at the
 // module's root. It covers the platforms of a release and of this machine, or

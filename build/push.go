@@ -14,10 +14,6 @@ func Push(ctx context.Context, o Options) (result *Result, err error) {
 	if err != nil {
 		return nil, err
 	}
-	engine, err := c.engine(ctx)
-	if err != nil {
-		return nil, err
-	}
 	draft, err := c.resolve(ctx, false)
 	if err != nil {
 		return nil, err
@@ -31,12 +27,12 @@ func Push(ctx context.Context, o Options) (result *Result, err error) {
 		return nil, err
 	}
 	defer to.Close()
-	out, err := c.open(ctx, draft, "", true)
+	dest, err := c.open(ctx, draft, "", true)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, out.close()) }()
-	made, err := c.build(ctx, draft, out, true, nil)
+	defer func() { err = errors.Join(err, dest.close()) }()
+	made, err := c.build(ctx, draft, dest, true, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +46,7 @@ func Push(ctx context.Context, o Options) (result *Result, err error) {
 		return nil, err
 	}
 	err = c.Stage("publish", func() (string, error) {
-		if result, err = c.stage(ctx, out, made, staging{draft: draft, engine: engine}); err != nil {
+		if result, err = c.stage(ctx, draft, dest, made, "", nil); err != nil {
 			return "", err
 		}
 		if _, err := release.Tag(ctx, uploads); err != nil {
@@ -59,7 +55,7 @@ func Push(ctx context.Context, o Options) (result *Result, err error) {
 		for i, img := range made.Plan.Images {
 			result.Images[i].Tags, result.Images[i].Reference = []string{tag}, img.Repository+":"+tag
 		}
-		return "", c.commit(ctx, out, made, result)
+		return "", c.commit(ctx, dest, made, result)
 	})
-	return c.finished(out, result, err)
+	return c.finished(dest, result, err)
 }

@@ -8,15 +8,14 @@ import (
 	"slices"
 	"time"
 
-	"github.com/thimble-build/thimble/build/internal/attest"
 	"github.com/thimble-build/thimble/build/internal/compare"
 	"github.com/thimble-build/thimble/build/internal/pipeline"
-	"github.com/thimble-build/thimble/build/internal/progress"
 	"github.com/thimble-build/thimble/build/internal/reproduce"
 	"github.com/thimble-build/thimble/build/internal/session"
 	"github.com/thimble-build/thimble/build/internal/signing"
 	"github.com/thimble-build/thimble/build/internal/store"
 	"github.com/thimble-build/thimble/build/plan"
+	"github.com/thimble-build/thimble/build/report"
 )
 
 // RebuildOptions say what Rebuild trusts, and what else it does.
@@ -45,7 +44,7 @@ type RebuildOptions struct {
 // Rebuild needs only an image. It verifies the image's provenance, fetches the source and the
 // toolchain that the provenance names, builds again in a clean room (see Reproduce), and
 // compares. ref is a tag or digest in a registry, or an OCI layout.
-func Rebuild(ctx context.Context, o Options, ref string, want RebuildOptions, self []string) (*Reproduction, error) {
+func Rebuild(ctx context.Context, o Options, ref string, want RebuildOptions, self []string) (*report.Reproduction, error) {
 	began := time.Now()
 	s, err := o.session(ctx)
 	if err != nil {
@@ -61,11 +60,11 @@ func Rebuild(ctx context.Context, o Options, ref string, want RebuildOptions, se
 			return nil, err
 		}
 	}
-	// The image keeps using this context, because attestOutcome adds an attestation to its
+	// The image keeps using this context, because Attest adds an attestation to its
 	// existing ones.
 	reading, read, done := store.Reading(ctx, "reproduce "+ref, o.VerifyWithin)
 	defer done()
-	image, err := findReleased(reading, s, ref, want.VerifyOptions)
+	image, err := want.findReleased(reading, s, ref)
 	if err != nil {
 		return nil, cmp.Or(context.Cause(reading), err)
 	}
@@ -76,7 +75,7 @@ func Rebuild(ctx context.Context, o Options, ref string, want RebuildOptions, se
 		return nil, fmt.Errorf("reproduce %s: %w", ref, err)
 	}
 	if want.Attest && (err == nil || errors.Is(err, ErrDiffers)) {
-		made, attestErr := attestOutcome(ctx, s, signer, image, c.Comparison)
+		made, attestErr := image.Attest(ctx, s, signer, c.Comparison)
 		c.Attested = made
 		err = errors.Join(err, attestErr)
 	}
@@ -84,54 +83,9 @@ func Rebuild(ctx context.Context, o Options, ref string, want RebuildOptions, se
 	return c, err
 }
 
-// releasedImage is an image with verified provenance.
-type releasedImage struct {
-	*reproduce.Image
-	provenance *reproduce.Provenance
-	trust      attest.Trust
-}
-
-// findReleased reads an image's manifests and its provenance, which must be signed as expected.
-func findReleased(ctx context.Context, s *session.Session, ref string, want VerifyOptions) (out releasedImage, err error) {
-	err = s.Stage("verify the provenance", func() (string, error) {
-		if out.trust, err = expected(s, want); err != nil {
-			return "", err
-		}
-		if out.Image, err = reproduce.FindImage(ctx, s, ref); err != nil {
-			return "", err
-		}
-		if out.provenance, err = verifiedProvenance(ctx, out.Image, out.trust, want.Source); err != nil {
-			out.Close()
-			return "", err
-		}
-		return "by " + out.provenance.Signer, nil
-	})
-	return out, err
-}
-
-// verifiedProvenance returns the provenance of an image after it has verified that the image,
-// with its signatures, is as the signer released it.
-func verifiedProvenance(ctx context.Context, image *reproduce.Image, trust attest.Trust, source string) (*reproduce.Provenance, error) {
-	all, err := image.Provenances(ctx, trust)
-	if err != nil {
-		return nil, err
-	}
-	report, err := attest.Verify(ctx, image.Evidence, attest.Policy{
-		Trust: trust, Source: source, Reference: image.Named, Image: []string{attest.ProvenanceType}, Index: []string{attest.ProvenanceType},
-	})
-	if err != nil {
-		return nil, report.Refusal(err)
-	}
-	p, err := reproduce.ReadProvenance(all)
-	if err != nil {
-		return nil, fmt.Errorf("reproduce %s: %w", image.Ref, err)
-	}
-	return p, nil
-}
-
 // rebuild builds an image again in a clean room, and compares.
-func rebuild(ctx context.Context, s *session.Session, o Options, image releasedImage, want RebuildOptions, self []string) (c *Reproduction, err error) {
-	source, notes, err := image.provenance.Source(s, reproduce.Terms{
+func rebuild(ctx context.Context, s *session.Session, o Options, image reproduce.Released, want RebuildOptions, self []string) (c *report.Reproduction, err error) {
+	source, notes, err := image.Provenance.Source(s, reproduce.Terms{
 		Mirror: want.Mirror, AllowLinkerFlags: want.AllowLinkerFlags, AnySubmodules: want.AllowSubmodules, Before: want.Before,
 	})
 	if err != nil {
@@ -158,15 +112,15 @@ func rebuild(ctx context.Context, s *session.Session, o Options, image releasedI
 		return nil, err
 	}
 	var uncompared []string
-	c, err = compared(ctx, s, room, built, func(ctx context.Context) (first compare.Build, err error) {
-		first, uncompared, err = image.Published(ctx, image.trust, image.provenance, source.Plan)
+	c, err = room.Compare(ctx, s, built, func(ctx context.Context) (first compare.Build, err error) {
+		first, uncompared, err = image.Published(ctx, image.Trust, image.Provenance, source.Plan)
 		return first, err
 	})
 	if c == nil {
 		return nil, err
 	}
-	c.Sandbox, c.Provenance = sandboxed(held), image.provenance.Signer
-	c.Notes = slices.Concat(c.Notes, otherKit(source.Plan.Kit), image.provenance.Notes, notes, uncompared, held.Notes)
+	c.Sandbox, c.Provenance = held.Report(), image.Provenance.Signer
+	c.Notes = slices.Concat(c.Notes, otherKit(source.Plan.Kit), image.Provenance.Notes, notes, uncompared, held.Notes)
 	return c, err
 }
 
@@ -180,47 +134,17 @@ func otherKit(kit plan.Kit) []string {
 		kit.Version, here.Version, kit.Path, kit.Version)}
 }
 
-// sandboxed returns a sandbox in the form of the report.
-func sandboxed(s reproduce.Sandbox) *Sandbox {
-	shown := &Sandbox{Held: []string{}}
-	for _, m := range s.Held {
-		shown.Held = append(shown.Held, string(m))
-	}
-	for _, refused := range s.Refused {
-		shown.Refused = append(shown.Refused, refused.String())
-	}
-	return shown
-}
-
-// attestOutcome signs the outcome for the image and for each platform's image, and attaches it.
-// It skips attestations that already exist.
-func attestOutcome(ctx context.Context, s *session.Session, signer signing.Signer, image releasedImage, c *Comparison) (made int, err error) {
-	err = s.Stage("attest", func() (string, error) {
-		subjects, err := image.Summaries(s, image.provenance, c)
+// findReleased reads an image's manifests and its provenance, which must be signed as expected.
+func (want RebuildOptions) findReleased(ctx context.Context, s *session.Session, ref string) (image reproduce.Released, err error) {
+	err = s.Stage("verify the provenance", func() (string, error) {
+		trust, err := expected(s, want.VerifyOptions)
 		if err != nil {
 			return "", err
 		}
-		signed, err := attest.Sign(ctx, signer.Signer, subjects, signer.Options(image.provenance.Plan.Created()))
-		if err != nil {
+		if image, err = reproduce.FindReleased(ctx, s, ref, trust, want.Source); err != nil {
 			return "", err
 		}
-		list, n, err := store.Artifacts(subjects, signed)
-		if err != nil {
-			return "", err
-		}
-		if len(list) == 0 {
-			return "up to date", nil
-		}
-		repo, err := store.OpenRepository(ctx, s, image.Evidence.Name, nil, false)
-		if err != nil {
-			return "", err
-		}
-		defer repo.Close()
-		if err := repo.Attach(ctx, list); err != nil {
-			return "", err
-		}
-		made = n
-		return progress.Count(n, "attestation"), nil
+		return "by " + image.Provenance.Signer, nil
 	})
-	return made, err
+	return image, err
 }

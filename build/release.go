@@ -6,15 +6,12 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/thimble-build/thimble/build/internal/archive"
-	"github.com/thimble-build/thimble/build/internal/artifact"
-	"github.com/thimble-build/thimble/build/internal/assemble"
-	"github.com/thimble-build/thimble/build/internal/gotest"
 	"github.com/thimble-build/thimble/build/internal/pipeline"
 	"github.com/thimble-build/thimble/build/internal/predicate"
 	"github.com/thimble-build/thimble/build/internal/release"
 	"github.com/thimble-build/thimble/build/internal/resolve"
 	"github.com/thimble-build/thimble/build/plan"
+	"github.com/thimble-build/thimble/build/report"
 )
 
 // Release makes the images for every platform of a release, pushes them by digest, describes
@@ -27,10 +24,6 @@ import (
 // Config.Release.Key or a key that is made for it.
 func Release(ctx context.Context, o Options) (result *Result, err error) {
 	c, err := begin(ctx, o.forAllPlatforms(), true)
-	if err != nil {
-		return nil, err
-	}
-	engine, err := c.engine(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -47,12 +40,12 @@ func Release(ctx context.Context, o Options) (result *Result, err error) {
 		return nil, err
 	}
 	defer to.Close()
-	out, err := c.open(ctx, draft, "", true)
+	dest, err := c.open(ctx, draft, "", true)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, out.close()) }()
-	made, err := c.build(ctx, draft, out, true, nil)
+	defer func() { err = errors.Join(err, dest.close()) }()
+	made, err := c.build(ctx, draft, dest, true, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +58,7 @@ func Release(ctx context.Context, o Options) (result *Result, err error) {
 	if err != nil {
 		return nil, err
 	}
-	described, err := describeAll(ctx, made.Images)
+	described, err := release.Describe(ctx, made.Images)
 	if err != nil {
 		return nil, err
 	}
@@ -79,15 +72,15 @@ func Release(ctx context.Context, o Options) (result *Result, err error) {
 			return nil, err
 		}
 	}
-	content, err := c.archiveInput(ctx, draft, made)
+	content, err := release.ArchiveContent(ctx, c.Session, draft, made)
 	if err != nil {
 		return nil, err
 	}
-	archives, err := release.Archives(ctx, c.Session, p, signer, out.dist, out.Memo, content)
+	archives, err := release.Archives(ctx, c.Session, p, signer, dest.dist, dest.Memo, content)
 	if err != nil {
 		return nil, err
 	}
-	commands, err := release.WriteKit(c.Session, p, signer, out.dist, uploads)
+	commands, err := release.WriteKit(c.Session, p, signer, dest.dist, uploads)
 	if err != nil {
 		return nil, err
 	}
@@ -106,24 +99,25 @@ func Release(ctx context.Context, o Options) (result *Result, err error) {
 		return nil, err
 	}
 	err = c.Stage("publish", func() (string, error) {
-		if result, err = c.stage(ctx, out, made, staging{draft: draft, engine: engine, layouts: layouts}); err != nil {
+		if result, err = c.stage(ctx, draft, dest, made, "", layouts); err != nil {
 			return "", err
 		}
 		if len(layouts) > 0 {
-			if receipt, err = release.VerifyLayouts(ctx, c.Session, p, signer, out.dist, layouts); err != nil {
+			if receipt, err = release.VerifyLayouts(ctx, c.Session, p, signer, dest.dist, layouts); err != nil {
 				return "", err
 			}
 		}
 		if moved, err = release.Tag(ctx, uploads); err != nil {
 			return "", err
 		}
-		result.released(archives, commands, receipt)
+		result.Archives, result.VerifyCommands = archives, commands
+		result.Signatures, result.Attestations = receipt.Signatures, receipt.Attestations
 		if len(uploads) > 0 {
 			result.tagged(release.MovingTags(c.Config.Release, p))
 		}
-		return "", c.commit(ctx, out, made, result)
+		return "", c.commit(ctx, dest, made, result)
 	})
-	return c.finished(out, result, err)
+	return c.finished(dest, result, err)
 }
 
 // mayRelease refuses a release that cannot be distinguished from another one. p is the plan of the
@@ -139,7 +133,7 @@ func mayRelease(o Options, draft *resolve.Resolved, p *plan.Plan) error {
 }
 
 // releaseRun returns what provenance records about this run.
-func (c *call) releaseRun(tests *gotest.Result) release.Run {
+func (c *call) releaseRun(tests *report.Tests) release.Run {
 	run := release.Run{
 		Started: c.began, TestsSkipped: tests == nil,
 		Overrides: predicate.Overrides{
@@ -151,58 +145,6 @@ func (c *call) releaseRun(tests *gotest.Result) release.Run {
 		run.PassedTests, run.FailedTests = tests.Passed, tests.Failed
 	}
 	return run
-}
-
-// describeAll returns the descriptions of the images in a release.
-func describeAll(ctx context.Context, images []*assemble.Image) ([]artifact.Described, error) {
-	all := make([]artifact.Described, len(images))
-	for i, img := range images {
-		var err error
-		if all[i], err = img.Described(ctx); err != nil {
-			return nil, err
-		}
-	}
-	return all, nil
-}
-
-// archiveInput returns what the archives are made of, including platforms without images.
-func (c *call) archiveInput(ctx context.Context, draft *resolve.Resolved, made *pipeline.Built) (in release.ArchiveInput, err error) {
-	if c.Config.Release.OmitArchives {
-		return in, nil
-	}
-	for _, i := range made.All() {
-		in.Programs = append(in.Programs, release.Program{
-			Image: i.Image.Name, Platform: i.Platform, SHA256: i.SHA256, Size: i.Binary.Size, Open: i.Binary.Open, Licenses: i.Texts,
-			SPDX: i.SPDX, CycloneDX: i.CycloneDX, Components: i.Components,
-		})
-	}
-	in.Own = made.Archived
-	previous, commits, err := draft.History(ctx)
-	in.Previous = previous
-	for _, c := range commits {
-		in.Commits = append(in.Commits, archive.Commit(c))
-	}
-	return in, err
-}
-
-// released adds the other things that a release made.
-func (r *Result) released(archives []release.Archive, commands []string, receipt release.Receipt) {
-	r.VerifyCommands = commands
-	for _, a := range archives {
-		r.Archives = append(r.Archives, ArchiveResult{
-			Path: a.Path, SHA256: a.SHA256, Size: a.Size, Image: a.Image, Platform: a.Platform,
-			SBOM: &SBOM{SPDX: a.SPDX, CycloneDX: a.CycloneDX, Components: a.Components},
-		})
-	}
-	r.Signatures, r.Attestations = signatures(receipt.Signatures), signatures(receipt.Attestations)
-}
-
-func signatures(verified []release.Signature) []Signature {
-	var all []Signature
-	for _, s := range verified {
-		all = append(all, Signature{Repository: s.Repository, Subject: s.Subject, Type: s.Type, Form: string(s.Form), Signer: s.Signer})
-	}
-	return all
 }
 
 // tagged adds the tags that the images have in registries.

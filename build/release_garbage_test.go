@@ -15,6 +15,7 @@ import (
 	"github.com/thimble-build/thimble/build"
 	"github.com/thimble-build/thimble/build/internal/registrytest"
 	"github.com/thimble-build/thimble/build/internal/testtool"
+	"github.com/thimble-build/thimble/build/report"
 )
 
 // Garbage that somebody has put beside an image is listed, and takes nothing away from what
@@ -70,13 +71,13 @@ func TestGarbageInRegistry(t *testing.T) {
 			repository := must(name.NewRepository(host+"/acme/hello", name.Insecure))
 			test.put(t, repository, r.Images[0].Digest)
 			stranger := build.Options{Workdir: t.TempDir(), Env: environment()}
-			report, err := build.Verify(t.Context(), stranger, host+"/acme/hello:v1.2.3", build.VerifyOptions{Keys: []string{publicOf(key)}})
+			verified, err := build.Verify(t.Context(), stranger, host+"/acme/hello:v1.2.3", build.VerifyOptions{Keys: []string{publicOf(key)}})
 			if err != nil {
 				t.Errorf("%s, referrers %v: %v", test.name, referrers, err)
 				continue
 			}
-			if !slices.ContainsFunc(report.Checks, func(c build.Check) bool { return c.Outcome == "ignored" && strings.Contains(c.Detail, test.ignored) }) {
-				t.Errorf("%s, referrers %v: nothing is ignored because of %q: %+v", test.name, referrers, test.ignored, report.Checks)
+			if !slices.ContainsFunc(verified.Checks, func(c report.Check) bool { return c.Outcome == "ignored" && strings.Contains(c.Detail, test.ignored) }) {
+				t.Errorf("%s, referrers %v: nothing is ignored because of %q: %+v", test.name, referrers, test.ignored, verified.Checks)
 			}
 			_, err = build.Release(t.Context(), o)
 			if test.refused != "" {

@@ -14,6 +14,7 @@ import (
 	"github.com/thimble-build/thimble/build"
 	"github.com/thimble-build/thimble/build/internal/registrytest"
 	"github.com/thimble-build/thimble/build/internal/testtool"
+	"github.com/thimble-build/thimble/build/report"
 )
 
 // What others have attached to an image, of whatever size, is neither read nor in the
@@ -89,10 +90,10 @@ func TestMediaTypeOfProxies(t *testing.T) {
 		})
 		_, err := build.Release(t.Context(), options(t, repo, to(host, key)))
 		ok(t, err)
-		report, err := build.Verify(t.Context(), options(t, t.TempDir()), host+"/acme/hello:v1.2.3", build.VerifyOptions{Keys: []string{publicOf(key)}})
+		verified, err := build.Verify(t.Context(), options(t, t.TempDir()), host+"/acme/hello:v1.2.3", build.VerifyOptions{Keys: []string{publicOf(key)}})
 		ok(t, err)
-		if !slices.ContainsFunc(report.Checks, func(c build.Check) bool { return c.Platform == "linux/amd64" && c.Check == "signature" }) {
-			t.Errorf("the platforms were not looked at: %+v", report)
+		if !slices.ContainsFunc(verified.Checks, func(c report.Check) bool { return c.Platform == "linux/amd64" && c.Check == "signature" }) {
+			t.Errorf("the platforms were not looked at: %+v", verified)
 		}
 	}
 }

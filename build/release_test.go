@@ -21,6 +21,7 @@ import (
 	"github.com/thimble-build/thimble/build/internal/registrytest"
 	"github.com/thimble-build/thimble/build/internal/sigstoretest"
 	"github.com/thimble-build/thimble/build/internal/testtool"
+	"github.com/thimble-build/thimble/build/report"
 )
 
 const password = "the key's own password"
@@ -275,7 +276,7 @@ func manifestOf(t testing.TB, dist string) []byte {
 // complete checks that a release's manifest has everything of every image and platform.
 func complete(t testing.TB, r *build.Result, repositories ...string) {
 	t.Helper()
-	var m build.Manifest
+	var m report.Manifest
 	ok(t, json.Unmarshal(manifestOf(t, r.Dist), &m))
 	want := map[string]int{}
 	for i, img := range m.Images {

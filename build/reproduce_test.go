@@ -21,6 +21,7 @@ import (
 
 	"github.com/thimble-build/thimble/build"
 	"github.com/thimble-build/thimble/build/internal/testtool"
+	"github.com/thimble-build/thimble/build/report"
 )
 
 // self is this test as the program that builds in a clean room: see TestMain.
@@ -90,7 +91,7 @@ var byMap = generated(`	m := map[string]int{}
 var generate = [][]string{{"go", "generate", "./..."}}
 
 // causes says whether a report names the cause, and that it is of that kind.
-func causes(t testing.TB, c *build.Comparison, kind, words string) {
+func causes(t testing.TB, c *report.Comparison, kind, words string) {
 	t.Helper()
 	if c.Same {
 		t.Fatal("the builds are equal")
@@ -107,7 +108,7 @@ func causes(t testing.TB, c *build.Comparison, kind, words string) {
 }
 
 // at is the difference at a depth.
-func at(c *build.Comparison, depth string) string {
+func at(c *report.Comparison, depth string) string {
 	for _, d := range c.Differences {
 		if string(d.Depth) == depth {
 			return strings.Join([]string{d.Where, d.What, d.A, d.B}, "|")
@@ -281,7 +282,7 @@ func TestCauseCompressorLevel(t *testing.T) {
 // digests into its manifest.json.
 func recompress(t *testing.T, dist string, r *build.Result, level int) {
 	t.Helper()
-	var m build.Manifest
+	var m report.Manifest
 	ok(t, json.Unmarshal(manifestOf(t, dist), &m))
 	made := &m.Images[0]
 	inner := index(t, r, *made)
@@ -388,7 +389,7 @@ func TestReproduce(t *testing.T) {
 		t.Errorf("rooms are left behind: %q", left)
 	}
 	// It is equal to what is in dist, not to what the tree would give now.
-	var m build.Manifest
+	var m report.Manifest
 	ok(t, json.Unmarshal(manifestOf(t, filepath.Join(repo, "dist")), &m))
 	ok(t, os.WriteFile(filepath.Join(repo, "README.md"), []byte("changed since"), 0o644))
 	git(t, repo, "commit", "-q", "-am", "later")

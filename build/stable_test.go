@@ -15,6 +15,7 @@ import (
 	"github.com/thimble-build/thimble/build"
 	"github.com/thimble-build/thimble/build/internal/registrytest"
 	"github.com/thimble-build/thimble/build/internal/testtool"
+	"github.com/thimble-build/thimble/build/report"
 )
 
 // monorepo is a repository with two services, api and job, that share a package; api
@@ -110,11 +111,11 @@ func (m *monorepo) options(change ...func(*build.Options)) build.Options {
 }
 
 // images are the images by name, of the tree as it is.
-func (m *monorepo) images(change ...func(*build.Options)) (map[string]build.ImageResult, *build.Result) {
+func (m *monorepo) images(change ...func(*build.Options)) (map[string]report.ImageResult, *build.Result) {
 	m.Helper()
 	r, err := build.Image(m.Context(), m.options(change...))
 	ok(m, err)
-	all := map[string]build.ImageResult{}
+	all := map[string]report.ImageResult{}
 	for _, img := range r.Images {
 		all[img.Name] = img
 	}
@@ -122,7 +123,7 @@ func (m *monorepo) images(change ...func(*build.Options)) (map[string]build.Imag
 }
 
 // annotationsOf are those of an image's index.
-func annotationsOf(t testing.TB, r *build.Result, img build.ImageResult) map[string]string {
+func annotationsOf(t testing.TB, r *build.Result, img report.ImageResult) map[string]string {
 	t.Helper()
 	top := must(must(layout.ImageIndexFromPath(filepath.Join(r.Dist, img.Layout))).IndexManifest())
 	index := must(must(layout.ImageIndexFromPath(filepath.Join(r.Dist, img.Layout))).ImageIndex(top.Manifests[0].Digest))

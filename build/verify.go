@@ -14,13 +14,8 @@ import (
 	"github.com/thimble-build/thimble/build/internal/session"
 	"github.com/thimble-build/thimble/build/internal/signing"
 	"github.com/thimble-build/thimble/build/internal/store"
+	"github.com/thimble-build/thimble/build/report"
 )
-
-// Report says what a verification checked, and the result of each check.
-type Report = attest.Report
-
-// Check is one line of a Report.
-type Check = attest.Check
 
 // VerifyOptions are what a deployer expects of an image. A key is required, or an identity with
 // its issuer and a trusted root. Config.Release gives the values for empty fields.
@@ -42,7 +37,7 @@ type VerifyOptions struct {
 // and provenance are bound to this digest, every platform is covered. ref is a tag or digest in
 // a registry, or the folder of an OCI layout. If a check failed, the report is returned with
 // the error.
-func Verify(ctx context.Context, o Options, ref string, want VerifyOptions) (*Report, error) {
+func Verify(ctx context.Context, o Options, ref string, want VerifyOptions) (*report.Verification, error) {
 	s, err := o.session(ctx)
 	if err != nil {
 		return nil, err

@@ -21,7 +21,7 @@ import (
 	"github.com/klauspost/pgzip"
 	"github.com/magefile/mage/mg"
 
-	"github.com/thimble-build/thimble/build"
+	"github.com/thimble-build/thimble/build/report"
 )
 
 // Bench measures mage image against go build and podman build, and mage release against ko, syft and cosign: time, memory and size as ratios in one run
@@ -333,7 +333,7 @@ func (b *bench) weigh(w io.Writer, what, limit string) error {
 	if err != nil {
 		return err
 	}
-	var m build.Manifest
+	var m report.Manifest
 	if err := json.Unmarshal(text, &m); err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 
-	"github.com/thimble-build/thimble/build"
+	"github.com/thimble-build/thimble/build/report"
 )
 
 const (
@@ -131,7 +131,7 @@ func (b *bench) unpackBase(to string) (files int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	var m build.Manifest
+	var m report.Manifest
 	if err := json.Unmarshal(text, &m); err != nil {
 		return 0, err
 	}

@@ -19,3 +19,13 @@ const (
 var Needs = []string{
 	NeedCACertificates, NeedHome, NeedMIMETypes, NeedServices, NeedTmp, NeedUsers, NeedZoneinfo,
 }
+
+// Need is one part of an operating system that the binary can use.
+type Need struct {
+	Name string `json:"name"` // one of the Need constants
+	// Evidence is at most three functions in the binary, the most specific first; or that Config
+	// included the need; or why every need is given.
+	Evidence []string `json:"evidence"`
+	// Embedded says that the binary contains the files: none are added.
+	Embedded bool `json:"embedded,omitempty"`
+}

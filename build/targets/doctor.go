@@ -10,6 +10,7 @@ import (
 
 	"github.com/thimble-build/thimble/build"
 	"github.com/thimble-build/thimble/build/internal/plaintext"
+	"github.com/thimble-build/thimble/build/report"
 )
 
 // Doctor says what this machine and this repository lack, and how to fix it
@@ -36,7 +37,7 @@ func Doctor(ctx context.Context,
 }
 
 // diagnosis prints the findings, each fix on a separate line.
-func (s *session) diagnosis(out io.Writer, d *build.Diagnosis) error {
+func (s *session) diagnosis(out io.Writer, d *report.Diagnosis) error {
 	if s.json {
 		b, err := json.MarshalIndent(d, "", "  ")
 		if err != nil {

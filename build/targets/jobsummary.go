@@ -10,6 +10,7 @@ import (
 
 	"github.com/thimble-build/thimble/build"
 	"github.com/thimble-build/thimble/build/internal/plaintext"
+	"github.com/thimble-build/thimble/build/report"
 )
 
 // inCI reports whether a CI server runs this. If so, a summary in Markdown is written to
@@ -81,7 +82,7 @@ func markdown(r *build.Result) ([]byte, error) {
 }
 
 // change returns the difference to the size of the same platform in the previous release.
-func change(p build.PlatformResult, before build.PreviousImage) string {
+func change(p report.PlatformResult, before report.PreviousImage) string {
 	for _, was := range before.Platforms {
 		if was.Platform != p.Platform {
 			continue

@@ -12,6 +12,7 @@ import (
 
 	"github.com/thimble-build/thimble/build"
 	"github.com/thimble-build/thimble/build/internal/plaintext"
+	"github.com/thimble-build/thimble/build/report"
 )
 
 // Release makes, signs, verifies and tags every image, for every platform
@@ -124,7 +125,7 @@ func Keys(ctx context.Context,
 func is(flag *bool) bool { return flag != nil && *flag }
 
 // report prints what was verified, as a table or as JSON.
-func (s *session) report(r *build.Report) error {
+func (s *session) report(r *report.Verification) error {
 	s.progress.Close()
 	if s.json {
 		b, err := json.MarshalIndent(r, "", "  ")

@@ -15,6 +15,7 @@ import (
 	"github.com/thimble-build/thimble/build/internal/cleanroom"
 	"github.com/thimble-build/thimble/build/internal/plaintext"
 	"github.com/thimble-build/thimble/build/internal/progress"
+	"github.com/thimble-build/thimble/build/report"
 )
 
 // init makes this program the one that builds in a clean room, whatever name the magefile gives
@@ -81,7 +82,7 @@ func Reproduce(ctx context.Context,
 		if err != nil {
 			return fmt.Errorf("find thimble's own executable: %w", err)
 		}
-		var r *build.Reproduction
+		var r *report.Reproduction
 		if ref := value(from); ref != "" {
 			r, err = build.Rebuild(ctx, s.options, ref, want, []string{self})
 		} else {
@@ -112,7 +113,7 @@ func expected(key, identity, identityRegexp, issuer, issuerRegexp, trustedRoot, 
 }
 
 // compared prints a comparison, and how it was made; r is nil if nothing was built.
-func (s *session) compared(c *build.Comparison, r *build.Reproduction) error {
+func (s *session) compared(c *report.Comparison, r *report.Reproduction) error {
 	s.progress.Close()
 	if s.json {
 		var v any = c
@@ -131,7 +132,7 @@ func (s *session) compared(c *build.Comparison, r *build.Reproduction) error {
 
 // writeComparison writes the digests, the first differences from outer to inner parts, and the
 // causes.
-func writeComparison(out io.Writer, c *build.Comparison, r *build.Reproduction) error {
+func writeComparison(out io.Writer, c *report.Comparison, r *report.Reproduction) error {
 	w := bufio.NewWriter(out)
 	plaintext.Fprintf(w, "\na  %s\nb  %s\n", c.A, c.B)
 	if r != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/thimble-build/thimble/build"
 	"github.com/thimble-build/thimble/build/internal/plaintext"
+	"github.com/thimble-build/thimble/build/report"
 )
 
 // sbom lists the components of the images in dist, or prints one document.
@@ -45,7 +46,7 @@ func sbom(ctx context.Context, o build.Options, format, platform string) error {
 	return nil
 }
 
-func components(d build.Document) error {
+func components(d report.Document) error {
 	plaintext.Fprintf(os.Stdout, "%s %s\n", d.Image, d.Platform)
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	for _, c := range d.Components {

@@ -16,6 +16,7 @@ import (
 	"github.com/thimble-build/thimble/build/internal/plaintext"
 	"github.com/thimble-build/thimble/build/internal/progress"
 	"github.com/thimble-build/thimble/build/plan"
+	"github.com/thimble-build/thimble/build/report"
 )
 
 // summarize writes what a run made, for a reader: each image with its reference, digest, layers
@@ -94,7 +95,7 @@ func released(w io.Writer, dist string, r *build.Result) {
 	plaintext.Fprintf(w, "\nwhich is what sh %s does.\n", filepath.Join(dist, "verify", "verify.sh"))
 }
 
-func platform(w io.Writer, dist string, p build.PlatformResult) {
+func platform(w io.Writer, dist string, p report.PlatformResult) {
 	if p.Digest == "" {
 		plaintext.Fprintf(w, "  %-14s %9s  %s\n", p.Platform, size(p.Binary.Size), filepath.Join(dist, filepath.FromSlash(p.Binary.Path)))
 		return
@@ -145,7 +146,7 @@ func platform(w io.Writer, dist string, p build.PlatformResult) {
 }
 
 // linked returns the names of libraries, without folders.
-func linked(libraries []build.Library) []string {
+func linked(libraries []report.Library) []string {
 	var names []string
 	for _, l := range libraries {
 		names = append(names, path.Base(l.Name))
@@ -154,7 +155,7 @@ func linked(libraries []build.Library) []string {
 }
 
 // included returns the needs that the image has files for.
-func included(needs []build.Need) []string {
+func included(needs []report.Need) []string {
 	var names []string
 	for _, n := range needs {
 		if len(n.Files) > 0 {

@@ -70,7 +70,7 @@ type Image struct {
 	Symbols *compile.Symbols
 	// Needs are what the image has of an operating system. InBase names those that the base
 	// already satisfies.
-	Needs  []needs.Need
+	Needs  []plan.Need
 	InBase []string
 	// Libraries are those that the binary loads when it starts.
 	Libraries []dynlink.Library
@@ -143,7 +143,7 @@ func Assemble(ctx context.Context, in Input) (*Image, error) {
 }
 
 // needs decides what the image gets, by what its binary can use.
-func (in Input) needs() []needs.Need {
+func (in Input) needs() []plan.Need {
 	img := in.Target.Image
 	if in.Extra.Toolbox { // it has no service
 		return (&needs.Report{}).Apply(img.Include, nil)

@@ -160,3 +160,21 @@ func withoutRun(predicateType string, predicate json.RawMessage) ([]byte, error)
 	}
 	return json.Marshal(v)
 }
+
+// shortNames are the names of the predicate types in reports.
+var shortNames = map[string]string{
+	SignatureType:  "signature",
+	SPDXType:       "spdx",
+	CycloneDXType:  "cyclonedx",
+	ProvenanceType: "provenance",
+	TestResultType: "test-result",
+	SummaryType:    "verification-summary",
+	ReleaseType:    "release",
+}
+
+func checkName(predicateType string) string {
+	if short, ok := shortNames[predicateType]; ok {
+		return short
+	}
+	return predicateType
+}

@@ -21,16 +21,6 @@ import (
 	ctypes "github.com/sigstore/cosign/v2/pkg/types"
 )
 
-// Form is a way in which signatures are stored with an image.
-type Form string
-
-const (
-	// Bundles are Sigstore bundles in OCI 1.1 referrers.
-	Bundles Form = "bundle"
-	// Tags are the images at sha256-<hex>.sig and sha256-<hex>.att.
-	Tags Form = "tag"
-)
-
 // Stored is the content of a registry or a layout about one digest. A missing image is nil.
 type Stored struct {
 	// Bundles are the referrers of artifact type [BundleType], in any order.

@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"github.com/thimble-build/thimble/build/internal/limit"
+	"github.com/thimble-build/thimble/build/report"
 )
 
 // binaryFiles compares two executable files.
@@ -52,13 +53,13 @@ func (p *pair) contents(ctx context.Context, a, b *os.File, name, layer string) 
 	if err != nil {
 		return fmt.Errorf("read %s: %w", name, err)
 	}
-	kind := CauseSource
+	kind := report.CauseSource
 	if layer != "binary" && layer != "assets" {
-		kind = CauseBase
+		kind = report.CauseBase
 	}
-	p.differ(DepthFile, name, l.where(), l.a, l.b)
+	p.differ(report.DepthFile, name, l.where(), l.a, l.b)
 	if when, ok := times(l.a, l.b); ok {
-		p.cause(CauseTime, "%s holds a time: %s", name, when)
+		p.cause(report.CauseTime, "%s holds a time: %s", name, when)
 		return nil
 	}
 	p.cause(kind, "%s has another content", name)
@@ -95,7 +96,7 @@ func (p *pair) sections(ctx context.Context, a, b *elf.File, left uint64, name s
 				return fmt.Errorf("read section %s of %s: %w", s.Name, name, err)
 			}
 			if d.What != "" && !noted {
-				p.differ(DepthSection, d.Where, d.What, d.A, d.B)
+				p.differ(report.DepthSection, d.Where, d.What, d.A, d.B)
 				noted = true
 			}
 		}
@@ -114,11 +115,11 @@ func (p *pair) sections(ctx context.Context, a, b *elf.File, left uint64, name s
 	mine, theirs := onlyIn(x, y), onlyIn(y, x)
 	switch {
 	case mine != "" && theirs != "":
-		p.cause(CauseTime, "a time was compiled into %s: %s / %s", name, mine, theirs)
+		p.cause(report.CauseTime, "a time was compiled into %s: %s / %s", name, mine, theirs)
 	case noted:
-		p.cause(CauseSource, "the build info of both binaries is the same and their code is not, so that another source was compiled: generated code is the first suspect")
+		p.cause(report.CauseSource, "the build info of both binaries is the same and their code is not, so that another source was compiled: generated code is the first suspect")
 	default:
-		p.cause(CauseSource, "%s differs outside of its sections", name)
+		p.cause(report.CauseSource, "%s differs outside of its sections", name)
 	}
 	return nil
 }

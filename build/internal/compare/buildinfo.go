@@ -6,6 +6,8 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+
+	"github.com/thimble-build/thimble/build/report"
 )
 
 // buildInfo records the first difference in the build info of two executables, and the causes of
@@ -15,7 +17,7 @@ func (p *pair) buildInfo(a, b io.ReaderAt) (bool, error) {
 	y, errY := buildinfo.Read(&bounded{b, maxInfo})
 	if errX != nil || errY != nil {
 		if (errX == nil) != (errY == nil) {
-			p.differ(DepthBuildInfo, "build info", "", answer(errX == nil), answer(errY == nil))
+			p.differ(report.DepthBuildInfo, "build info", "", answer(errX == nil), answer(errY == nil))
 			return true, nil
 		}
 		return false, nil // neither has build info
@@ -23,7 +25,7 @@ func (p *pair) buildInfo(a, b io.ReaderAt) (bool, error) {
 	fields := infoDifferences(x, y)
 	for i, f := range fields {
 		if i == 0 {
-			p.differ(DepthBuildInfo, f.path, "", short(f.a), short(f.b))
+			p.differ(report.DepthBuildInfo, f.path, "", short(f.a), short(f.b))
 		}
 		p.infoCause(f)
 	}
@@ -83,20 +85,20 @@ func moduleLine(m *debug.Module) string {
 
 // infoCause records the cause of a difference of two build infos.
 func (c *comparison) infoCause(f field) {
-	kind := CauseFlag
+	kind := report.CauseFlag
 	switch {
 	case f.path == "go":
-		kind = CauseToolchain
+		kind = report.CauseToolchain
 	case f.path == "path":
-		kind = CauseConfig
+		kind = report.CauseConfig
 	case f.path == "mod", strings.HasPrefix(f.path, "vcs"):
-		kind = CauseVCS
+		kind = report.CauseVCS
 	case strings.HasPrefix(f.path, "dep "):
-		kind = CauseModule
+		kind = report.CauseModule
 	case f.path == "GOEXPERIMENT", f.path == "GOFIPS140", f.path == "DefaultGODEBUG":
-		kind = CauseToolchain
+		kind = report.CauseToolchain
 	}
-	if slices.ContainsFunc(c.found, func(known Cause) bool { return known.Kind == kind }) && kind != CauseModule {
+	if slices.ContainsFunc(c.found, func(known Cause) bool { return known.Kind == kind }) && kind != report.CauseModule {
 		return // the plans have shown it
 	}
 	c.cause(kind, "the build info's %s is %s / %s", f.path, orNone(short(f.a)), orNone(short(f.b)))

@@ -13,6 +13,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/thimble-build/thimble/build/report"
 )
 
 // Compare compares two builds image by image and platform by platform. tmp is a folder for
@@ -44,12 +46,12 @@ func Compare(ctx context.Context, a, b Build, tmp string) (*Report, error) {
 
 func (c *comparison) image(ctx context.Context, x, y Image) error {
 	if x.Digest != "" && y.Digest != "" {
-		c.report.Compared = append(c.report.Compared, Digest{x.Name, "", x.Digest, y.Digest})
+		c.report.Compared = append(c.report.Compared, Digest{Image: x.Name, A: x.Digest, B: y.Digest})
 	}
 	if x.Digest != y.Digest && x.Digest != "" && y.Digest != "" {
 		c.report.Same = false
 		if x.Index != nil && y.Index != nil {
-			if err := c.documents(DepthIndex, x.Name, "", "", x.Index, y.Index); err != nil {
+			if err := c.documents(report.DepthIndex, x.Name, "", "", x.Index, y.Index); err != nil {
 				return fmt.Errorf("read the index: %w", err)
 			}
 		}
@@ -76,7 +78,7 @@ func (c *comparison) platform(ctx context.Context, image string, p, q Platform) 
 	of := &pair{comparison: c, image: image, platform: p.Platform}
 	digests := p.Digest != "" && q.Digest != ""
 	if digests {
-		c.report.Compared = append(c.report.Compared, Digest{image, p.Platform, p.Digest, q.Digest})
+		c.report.Compared = append(c.report.Compared, Digest{Image: image, Platform: p.Platform, A: p.Digest, B: q.Digest})
 		c.report.Same = c.report.Same && p.Digest == q.Digest
 	}
 	switch {
@@ -95,7 +97,7 @@ func (c *comparison) platform(ctx context.Context, image string, p, q Platform) 
 		if !ok || bytes.Equal(p.Documents[kind], y) {
 			continue
 		}
-		if err := c.documents(DepthDocument, image, p.Platform, kind, p.Documents[kind], y); err != nil {
+		if err := c.documents(report.DepthDocument, image, p.Platform, kind, p.Documents[kind], y); err != nil {
 			return fmt.Errorf("read the document %s: %w", kind, err)
 		}
 	}
@@ -121,14 +123,14 @@ func (p *pair) listed(ctx context.Context, x, y Platform) error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		if a, b := digestOf(x.Layers, name), digestOf(y.Layers, name); a != b {
-			p.differ(DepthLayer, name, "digest", a, b)
+			p.differ(report.DepthLayer, name, "digest", a, b)
 			break
 		}
 	}
 	if x.Binary == y.Binary || x.Binary == "" || y.Binary == "" {
 		return nil
 	}
-	p.differ(DepthFile, "the binary", "sha256", x.Binary, y.Binary)
+	p.differ(report.DepthFile, "the binary", "sha256", x.Binary, y.Binary)
 	if x.OpenBinary == nil || y.OpenBinary == nil {
 		return nil
 	}

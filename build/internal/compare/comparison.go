@@ -3,6 +3,8 @@ package compare
 import (
 	"fmt"
 	"slices"
+
+	"github.com/thimble-build/thimble/build/report"
 )
 
 // comparison collects the differences of two builds.
@@ -20,7 +22,7 @@ type comparison struct {
 func (c *comparison) only(what, has, lacks string) {
 	c.report.Same = false
 	c.note("%s is in %s and not in %s", what, has, lacks)
-	c.cause(CausePlatforms, "%s was made for %s alone", what, has)
+	c.cause(report.CausePlatforms, "%s was made for %s alone", what, has)
 }
 
 func (c *comparison) note(format string, args ...any) {
@@ -38,7 +40,7 @@ func (c *comparison) differ(d Difference) {
 }
 
 func (c *comparison) cause(kind CauseKind, format string, args ...any) {
-	found := Cause{kind, fmt.Sprintf(format, args...)}
+	found := Cause{Kind: kind, Detail: fmt.Sprintf(format, args...)}
 	if !slices.Contains(c.found, found) {
 		c.found = append(c.found, found)
 	}

@@ -11,6 +11,8 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/thimble-build/thimble/build/report"
 )
 
 // images compares two images: manifest, configuration, layers.
@@ -18,7 +20,7 @@ func (p *pair) images(ctx context.Context, a, b v1.Image) error {
 	for _, of := range []struct {
 		depth Depth
 		raw   func(v1.Image) ([]byte, error)
-	}{{DepthManifest, v1.Image.RawManifest}, {DepthConfig, v1.Image.RawConfigFile}} {
+	}{{report.DepthManifest, v1.Image.RawManifest}, {report.DepthConfig, v1.Image.RawConfigFile}} {
 		x, err := of.raw(a)
 		if err != nil {
 			return fmt.Errorf("read the %s: %w", of.depth, err)
@@ -33,7 +35,7 @@ func (p *pair) images(ctx context.Context, a, b v1.Image) error {
 		if err := p.documents(of.depth, p.image, p.platform, "", x, y); err != nil {
 			return fmt.Errorf("read the %s: %w", of.depth, err)
 		}
-		if of.depth == DepthConfig {
+		if of.depth == report.DepthConfig {
 			if err := p.settings(x, y); err != nil {
 				return fmt.Errorf("read the %s: %w", of.depth, err)
 			}
@@ -65,11 +67,11 @@ func (c *comparison) settings(a, b []byte) error {
 		switch {
 		case strings.HasPrefix(f.path, "/rootfs"), strings.HasPrefix(f.path, "/history"):
 		case f.path == "/created", isLabel && strings.HasSuffix(label, ".created"):
-			c.cause(CauseEpoch, "the image's time is %s / %s", f.a, f.b)
+			c.cause(report.CauseEpoch, "the image's time is %s / %s", f.a, f.b)
 		case isLabel && (strings.HasSuffix(label, ".revision") || strings.HasSuffix(label, ".version") || strings.HasSuffix(label, "-version") || strings.HasSuffix(label, ".dirty")):
-			c.cause(CauseVCS, "the label %s is %s / %s", strings.ReplaceAll(label, "~1", "/"), f.a, f.b)
+			c.cause(report.CauseVCS, "the label %s is %s / %s", strings.ReplaceAll(label, "~1", "/"), f.a, f.b)
 		default:
-			c.cause(CauseConfig, "%s of the configuration is %s / %s", f.path, f.a, f.b)
+			c.cause(report.CauseConfig, "%s of the configuration is %s / %s", f.path, f.a, f.b)
 		}
 	}
 	return nil
@@ -130,10 +132,10 @@ func (p *pair) layers(ctx context.Context, a, b []imageLayer) error {
 		at := slices.IndexFunc(b, func(y imageLayer) bool { return y.name == x.name })
 		if at < 0 {
 			if first {
-				p.differ(DepthLayer, x.name, "", x.digest.String(), "")
+				p.differ(report.DepthLayer, x.name, "", x.digest.String(), "")
 			}
 			first = false
-			p.cause(CauseBase, "only %s has the layer %s", p.a.Name, x.name)
+			p.cause(report.CauseBase, "only %s has the layer %s", p.a.Name, x.name)
 			continue
 		}
 		y := b[at]
@@ -143,13 +145,13 @@ func (p *pair) layers(ctx context.Context, a, b []imageLayer) error {
 		switch {
 		case x.diffID == y.diffID:
 			if first {
-				p.differ(DepthLayer, x.name, "digest", x.digest.String(), y.digest.String())
+				p.differ(report.DepthLayer, x.name, "digest", x.digest.String(), y.digest.String())
 			}
 			if err := p.compressed(x, y); err != nil {
 				return err
 			}
 		case first || x.name == "binary":
-			p.differ(DepthLayer, x.name, "digest", x.digest.String(), y.digest.String())
+			p.differ(report.DepthLayer, x.name, "digest", x.digest.String(), y.digest.String())
 			if err := p.files(ctx, x, y); err != nil {
 				return fmt.Errorf("compare layer %s: %w", x.name, err)
 			}
@@ -161,10 +163,10 @@ func (p *pair) layers(ctx context.Context, a, b []imageLayer) error {
 			continue
 		}
 		if first {
-			p.differ(DepthLayer, y.name, "", "", y.digest.String())
+			p.differ(report.DepthLayer, y.name, "", "", y.digest.String())
 		}
 		first = false
-		p.cause(CauseBase, "only %s has the layer %s", p.b.Name, y.name)
+		p.cause(report.CauseBase, "only %s has the layer %s", p.b.Name, y.name)
 	}
 	return nil
 }
@@ -172,7 +174,7 @@ func (p *pair) layers(ctx context.Context, a, b []imageLayer) error {
 // compressed says why the same content has two different blobs.
 func (p *pair) compressed(x, y imageLayer) error {
 	if x.media != y.media {
-		p.cause(CauseCompressor, "layer %s holds the same files, as %s / %s", x.name, x.media, y.media)
+		p.cause(report.CauseCompressor, "layer %s holds the same files, as %s / %s", x.name, x.media, y.media)
 		return nil
 	}
 	a, err := head(x)
@@ -184,7 +186,7 @@ func (p *pair) compressed(x, y imageLayer) error {
 		return err
 	}
 	if gzipped(a) && gzipped(b) && !bytes.Equal(a, b) {
-		p.cause(CauseCompressor, "layer %s holds the same files, and its gzip header is another one: %s / %s", x.name, gzipHeader(a), gzipHeader(b))
+		p.cause(report.CauseCompressor, "layer %s holds the same files, and its gzip header is another one: %s / %s", x.name, gzipHeader(a), gzipHeader(b))
 		return nil
 	}
 	sizeX, err := x.Size()
@@ -195,7 +197,7 @@ func (p *pair) compressed(x, y imageLayer) error {
 	if err != nil {
 		return err
 	}
-	p.cause(CauseCompressor, "layer %s holds the same files, compressed by another library or at another level: %d / %d bytes", x.name, sizeX, sizeY)
+	p.cause(report.CauseCompressor, "layer %s holds the same files, compressed by another library or at another level: %d / %d bytes", x.name, sizeX, sizeY)
 	return nil
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"github.com/thimble-build/thimble/build/internal/compress"
 	"github.com/thimble-build/thimble/build/internal/limit"
+	"github.com/thimble-build/thimble/build/report"
 )
 
 // file is an entry of a layer.
@@ -120,19 +121,19 @@ func (p *pair) files(ctx context.Context, x, y imageLayer) error {
 	}
 	d, ok := firstFile(a, b)
 	if !ok {
-		p.cause(CauseMode, "layer %s has the same files, and its tar is written otherwise", x.name)
+		p.cause(report.CauseMode, "layer %s has the same files, and its tar is written otherwise", x.name)
 		return nil
 	}
-	p.differ(DepthFile, d.Where, d.What, d.A, d.B)
+	p.differ(report.DepthFile, d.Where, d.What, d.A, d.B)
 	switch d.What {
 	case "content":
 		return p.content(ctx, x, y, d.Where)
 	case "mode", "owner", "type", "link", "attributes":
-		p.cause(CauseMode, "%s has another %s: %s / %s", d.Where, d.What, d.A, d.B)
+		p.cause(report.CauseMode, "%s has another %s: %s / %s", d.Where, d.What, d.A, d.B)
 	case "time":
-		p.cause(CauseTime, "%s has another time: %s / %s", d.Where, d.A, d.B)
+		p.cause(report.CauseTime, "%s has another time: %s / %s", d.Where, d.A, d.B)
 	case "order":
-		p.cause(CauseSource, "layer %s has the same files in another order", x.name)
+		p.cause(report.CauseSource, "layer %s has the same files in another order", x.name)
 	default:
 		p.missing(x.name, d)
 	}
@@ -145,9 +146,9 @@ func (p *pair) missing(layer string, d Difference) {
 	if d.A == "" {
 		has = p.b.Name
 	}
-	kind := CauseSource
+	kind := report.CauseSource
 	if layer != "binary" && layer != "assets" {
-		kind = CauseBase
+		kind = report.CauseBase
 	}
 	p.cause(kind, "only %s has %s", has, d.Where)
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/thimble-build/thimble/build/plan"
+	"github.com/thimble-build/thimble/build/report"
 )
 
 // locks records which bases, or which of Debian's packages, have different pins. If there are
@@ -38,7 +39,7 @@ func (c *comparison) locks(fields []field) error {
 	for _, x := range a.Lock.Images {
 		for _, y := range b.Lock.Images {
 			if x.Reference == y.Reference && x.Digest != y.Digest {
-				c.cause(CauseBase, "the base %s is pinned as %s / %s", x.Reference, x.Digest, y.Digest)
+				c.cause(report.CauseBase, "the base %s is pinned as %s / %s", x.Reference, x.Digest, y.Digest)
 			}
 		}
 	}
@@ -52,11 +53,11 @@ func (c *comparison) locks(fields []field) error {
 	slices.Sort(names)
 	for _, name := range names {
 		if x[name] != y[name] {
-			c.cause(CauseBase, "Debian's package %s is %s / %s", name, orNone(x[name]), orNone(y[name]))
+			c.cause(report.CauseBase, "Debian's package %s is %s / %s", name, orNone(x[name]), orNone(y[name]))
 		}
 	}
 	if len(c.found) == before {
-		c.cause(CauseBase, "%s of the bases is %s / %s", strings.TrimPrefix(first.path, "/"), first.a, first.b)
+		c.cause(report.CauseBase, "%s of the bases is %s / %s", strings.TrimPrefix(first.path, "/"), first.a, first.b)
 	}
 	return nil
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/thimble-build/thimble/build/report"
 )
 
 // reason is the meaning of a field of the plan, by the beginning of its path.
@@ -24,48 +26,48 @@ const generatedSums = "what Config.Before made, by its SHA-256,"
 
 // reasons are checked in this order. A field of kind "" changes no digest.
 var reasons = []reason{
-	{"/kit/", CauseKit, "thimble"},
-	{"/toolchain/mod", CauseFlag, "-mod"},
-	{"/toolchain/gowork", CauseFlag, "the workspace"},
-	{"/toolchain/version", CauseToolchain, "the Go toolchain"},
-	{"/toolchain/c", CauseToolchain, "the C compiler"},
-	{"/toolchain/", CauseToolchain, "the toolchain's"},
-	{"/build/tags", CauseFlag, "the build tags"},
-	{"/build/ldflags", CauseFlag, "the linker flags"},
-	{"/build/stamp", CauseVCS, "the commit's stamp in the binary (no Unstamped, no GOFLAGS=-buildvcs=false, no linked worktree)"},
-	{"/build/", CauseVCS, "the stamp's"},
-	{"/revision", CauseVCS, "the commit"},
-	{"/version", CauseVCS, "the version"},
-	{"/moduleVersion", CauseVCS, "the module's version"},
-	{"/dirtyFile", CauseVCS, "the first file that differs from the commit"},
-	{"/dirty", CauseVCS, "whether the tree differs from the commit"},
-	{"/generated", CauseSource, generatedSums},
+	{"/kit/", report.CauseKit, "thimble"},
+	{"/toolchain/mod", report.CauseFlag, "-mod"},
+	{"/toolchain/gowork", report.CauseFlag, "the workspace"},
+	{"/toolchain/version", report.CauseToolchain, "the Go toolchain"},
+	{"/toolchain/c", report.CauseToolchain, "the C compiler"},
+	{"/toolchain/", report.CauseToolchain, "the toolchain's"},
+	{"/build/tags", report.CauseFlag, "the build tags"},
+	{"/build/ldflags", report.CauseFlag, "the linker flags"},
+	{"/build/stamp", report.CauseVCS, "the commit's stamp in the binary (no Unstamped, no GOFLAGS=-buildvcs=false, no linked worktree)"},
+	{"/build/", report.CauseVCS, "the stamp's"},
+	{"/revision", report.CauseVCS, "the commit"},
+	{"/version", report.CauseVCS, "the version"},
+	{"/moduleVersion", report.CauseVCS, "the module's version"},
+	{"/dirtyFile", report.CauseVCS, "the first file that differs from the commit"},
+	{"/dirty", report.CauseVCS, "whether the tree differs from the commit"},
+	{"/generated", report.CauseSource, generatedSums},
 	{"/shallow", "", ""},
-	{"/sourceDateEpoch", CauseEpoch, "SOURCE_DATE_EPOCH, or the commit's time,"},
-	{"/source", CauseVCS, "the repository's URL"},
-	{"/platforms", CausePlatforms, "the list of platforms"},
+	{"/sourceDateEpoch", report.CauseEpoch, "SOURCE_DATE_EPOCH, or the commit's time,"},
+	{"/source", report.CauseVCS, "the repository's URL"},
+	{"/platforms", report.CausePlatforms, "the list of platforms"},
 	{"/archivePlatforms", "", ""},
-	{"/compression", CauseCompressor, "the compression"},
-	{"/lock", CauseBase, ""}, // see locks
-	{"/module/", CauseConfig, "the module's"},
+	{"/compression", report.CauseCompressor, "the compression"},
+	{"/lock", report.CauseBase, ""}, // see locks
+	{"/module/", report.CauseConfig, "the module's"},
 }
 
 // ofImages are the same for the fields of an image, below its name.
 var ofImages = []reason{
 	{"repository", documentsOnly, "the repository"},
 	{"tags", documentsOnly, "the tags"},
-	{"base", CauseBase, "the base"},
-	{"packages", CauseBase, "the packages of the base"},
-	{"cgo", CauseFlag, "cgo"},
-	{"include", CauseBase, "what the root file system must hold"},
-	{"exclude", CauseBase, "what the root file system must not hold"},
-	{"caCertificates", CauseBase, "the certificates"},
-	{"assets", CauseConfig, "the assets"},
-	{"inputs/revision", CauseVCS, "the last commit that touched its inputs"},
+	{"base", report.CauseBase, "the base"},
+	{"packages", report.CauseBase, "the packages of the base"},
+	{"cgo", report.CauseFlag, "cgo"},
+	{"include", report.CauseBase, "what the root file system must hold"},
+	{"exclude", report.CauseBase, "what the root file system must not hold"},
+	{"caCertificates", report.CauseBase, "the certificates"},
+	{"assets", report.CauseConfig, "the assets"},
+	{"inputs/revision", report.CauseVCS, "the last commit that touched its inputs"},
 	{"inputs/version", documentsOnly, "the version of its inputs"},
-	{"inputs/dirtyFile", CauseVCS, "the first input that differs from the commit"},
-	{"inputs/sourceDateEpoch", CauseEpoch, "SOURCE_DATE_EPOCH, or the time of its inputs' commit,"},
-	{"capabilities", CauseMode, "the capabilities of the binary"},
+	{"inputs/dirtyFile", report.CauseVCS, "the first input that differs from the commit"},
+	{"inputs/sourceDateEpoch", report.CauseEpoch, "SOURCE_DATE_EPOCH, or the time of its inputs' commit,"},
+	{"capabilities", report.CauseMode, "the capabilities of the binary"},
 }
 
 // plans records every field in which the plans differ, and its cause. A difference that is only
@@ -90,19 +92,19 @@ func (c *comparison) plans() error {
 		if kind == "" {
 			continue
 		}
-		c.report.Differences = append(c.report.Differences, Difference{Depth: DepthPlan, Where: orNone(f.path), A: f.a, B: f.b})
+		c.report.Differences = append(c.report.Differences, Difference{Depth: report.DepthPlan, Where: orNone(f.path), A: f.a, B: f.b})
 		if followsFrom(f.path, fields) || what == "" || stable && slices.Contains(ofCommit, f.path) {
 			continue
 		}
 		if kind == documentsOnly {
-			c.ofDocuments = append(c.ofDocuments, Cause{CauseConfig, fmt.Sprintf("%s is %s / %s", what, f.a, f.b)})
+			c.ofDocuments = append(c.ofDocuments, Cause{Kind: report.CauseConfig, Detail: fmt.Sprintf("%s is %s / %s", what, f.a, f.b)})
 			continue
 		}
 		detail := fmt.Sprintf("%s is %s / %s", what, f.a, f.b)
 		if strings.HasSuffix(what, " mode") {
 			detail = fmt.Sprintf("%s is %s / %s", what, octal(f.a), octal(f.b))
 		}
-		if when, ok := times(f.a, f.b); ok && kind == CauseFlag {
+		if when, ok := times(f.a, f.b); ok && kind == report.CauseFlag {
 			detail += fmt.Sprintf("; it holds a time, which no two builds share: %s", when)
 		}
 		c.cause(kind, "%s", detail)
@@ -169,7 +171,7 @@ func because(f field) (CauseKind, string) {
 	if rest, ok := strings.CutPrefix(f.path, "/images/"); ok {
 		name, setting, _ := strings.Cut(rest, "/")
 		if strings.HasPrefix(setting, "assets/") && (strings.HasSuffix(setting, "/mode") || strings.HasSuffix(setting, "/uid") || strings.HasSuffix(setting, "/gid")) {
-			return CauseMode, "the asset's " + setting[strings.LastIndex(setting, "/")+1:]
+			return report.CauseMode, "the asset's " + setting[strings.LastIndex(setting, "/")+1:]
 		}
 		for _, r := range ofImages {
 			if setting == r.prefix || strings.HasPrefix(setting, r.prefix+"/") {
@@ -177,9 +179,9 @@ func because(f field) (CauseKind, string) {
 			}
 		}
 		if setting == "" {
-			return CausePlatforms, "the image " + name
+			return report.CausePlatforms, "the image " + name
 		}
-		return CauseConfig, setting + " of " + name
+		return report.CauseConfig, setting + " of " + name
 	}
 	for _, r := range reasons {
 		if !strings.HasPrefix(f.path, r.prefix) {
@@ -191,5 +193,5 @@ func because(f field) (CauseKind, string) {
 		}
 		return r.kind, what
 	}
-	return CauseConfig, f.path
+	return report.CauseConfig, f.path
 }

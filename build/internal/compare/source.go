@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/thimble-build/thimble/build/report"
 )
 
 // sources records the first input of the builds that is in no commit and differs.
@@ -25,13 +27,13 @@ func (c *comparison) sources() {
 		if inA && inB && string(x) == string(y) {
 			continue
 		}
-		d := Difference{Depth: DepthSource, Where: name}
+		d := Difference{Depth: report.DepthSource, Where: name}
 		if !inA || !inB {
 			has := c.a.Name
 			if d.A = fmt.Sprintf("%d bytes", len(x)); !inA {
 				has, d.A, d.B = c.b.Name, "", fmt.Sprintf("%d bytes", len(y))
 			}
-			c.cause(CauseSource, "%s, which the commit does not have, is in %s alone", name, has)
+			c.cause(report.CauseSource, "%s, which the commit does not have, is in %s alone", name, has)
 			c.differ(d)
 			return
 		}
@@ -49,13 +51,13 @@ func (c *comparison) sources() {
 // generated records the cause of a file that differs.
 func (c *comparison) generated(name, x, y string, l line) {
 	if when, ok := times(l.a, l.b); ok {
-		c.cause(CauseTime, "%s, which the commit does not have, holds a time: %s", name, when)
+		c.cause(report.CauseTime, "%s, which the commit does not have, holds a time: %s", name, when)
 		return
 	}
 	sorted := func(s string) []string { return slices.Sorted(strings.Lines(s + "\n")) }
 	if slices.Equal(sorted(x), sorted(y)) {
-		c.cause(CauseSource, "%s, which the commit does not have, has the same lines in another order, as a map's are", name)
+		c.cause(report.CauseSource, "%s, which the commit does not have, has the same lines in another order, as a map's are", name)
 		return
 	}
-	c.cause(CauseSource, "%s, which the commit does not have, has another %s", name, l.where())
+	c.cause(report.CauseSource, "%s, which the commit does not have, has another %s", name, l.where())
 }

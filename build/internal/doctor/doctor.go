@@ -26,27 +26,11 @@ import (
 	"github.com/thimble-build/thimble/build/internal/resolve"
 	"github.com/thimble-build/thimble/build/internal/session"
 	"github.com/thimble-build/thimble/build/internal/workers"
+	"github.com/thimble-build/thimble/build/report"
 )
 
-// Finding is one line of a Diagnosis.
-type Finding struct {
-	// Check names the check: "go", "git", "registry" and so on.
-	Check string `json:"check"`
-	State State  `json:"state"`
-	// Detail is the result, Fix the command or the step that fixes it.
-	Detail string `json:"detail"`
-	Fix    string `json:"fix,omitempty"`
-}
-
-// State is the outcome of a check.
-type State string
-
-// A failed check stops a target that is set up; a note stops none.
-const (
-	Fine   State = "ok"
-	Noted  State = "note"
-	Failed State = "failed"
-)
+// Finding is one line of a diagnosis.
+type Finding = report.Finding
 
 // Examine checks everything that the targets use: Go, git, the module, the container engine, the
 // registries, the signing key or identity, clock, caches, disk and memory. It writes only a file
@@ -56,7 +40,7 @@ func Examine(ctx context.Context, s *session.Session) ([]Finding, error) {
 	d := &examination{Session: s}
 	settings := ok("settings", "understood")
 	if len(s.Notices) > 0 {
-		settings = Finding{Check: "settings", State: Noted, Detail: strings.Join(s.Notices, "; ")}
+		settings = Finding{Check: "settings", State: report.Note, Detail: strings.Join(s.Notices, "; ")}
 	}
 	// The module names the repositories, and the go command the cache folders.
 	golang := d.golang(ctx)
@@ -84,7 +68,7 @@ type examination struct {
 	resolved *resolve.Resolved // nil without a module that can be built
 }
 
-func ok(check, detail string) Finding { return Finding{Check: check, State: Fine, Detail: detail} }
+func ok(check, detail string) Finding { return Finding{Check: check, State: report.OK, Detail: detail} }
 
 // failed splits an error into the problem and the fix, which follows "; ".
 func failed(check string, err error, fix string) Finding {
@@ -92,7 +76,7 @@ func failed(check string, err error, fix string) Finding {
 	if before, after, found := strings.Cut(detail, "; "); found && fix == "" && !strings.Contains(detail, "\n") {
 		detail, fix = before, after
 	}
-	return Finding{Check: check, State: Failed, Detail: detail, Fix: fix}
+	return Finding{Check: check, State: report.Problem, Detail: detail, Fix: fix}
 }
 
 func (d *examination) golang(ctx context.Context) Finding {
@@ -120,7 +104,7 @@ func (d *examination) module(ctx context.Context) []Finding {
 	}
 	found := []Finding{ok("module", fmt.Sprintf("%s %s: %s", p.Module.Path, p.Version, strings.Join(names, ", ")))}
 	for _, n := range d.resolved.Notices {
-		f := Finding{Check: "module", State: Noted, Detail: n}
+		f := Finding{Check: "module", State: report.Note, Detail: n}
 		if what, fix, ok := strings.Cut(n, ": git fetch"); ok {
 			f.Detail, f.Fix = what, "git fetch"+fix
 		}
@@ -134,12 +118,12 @@ func (d *examination) module(ctx context.Context) []Finding {
 		return append(found, failed("modules", err, ""))
 	}
 	if n := len(missing); n > 0 {
-		f := Finding{Check: "modules", State: Noted, Detail: progress.Count(n, "module") + " will be fetched: " + strings.Join(missing[:min(n, 5)], ", "), Fix: "go mod download"}
+		f := Finding{Check: "modules", State: report.Note, Detail: progress.Count(n, "module") + " will be fetched: " + strings.Join(missing[:min(n, 5)], ", "), Fix: "go mod download"}
 		if n > 5 {
 			f.Detail += " …"
 		}
 		if d.Offline {
-			f.State, f.Detail = Failed, strings.Replace(f.Detail, "will be fetched", "cannot be fetched with -offline", 1)
+			f.State, f.Detail = report.Problem, strings.Replace(f.Detail, "will be fetched", "cannot be fetched with -offline", 1)
 		}
 		found = append(found, f)
 	}
@@ -149,12 +133,12 @@ func (d *examination) module(ctx context.Context) []Finding {
 func (d *examination) git(ctx context.Context) []Finding {
 	out, err := process.Output(ctx, process.Command{Args: []string{"git", "--version"}, Dir: d.Workdir, Env: d.Env})
 	if err != nil {
-		return []Finding{{Check: "git", State: Failed, Detail: "there is no git: versions are unknown, and nothing can be released", Fix: "install git from https://git-scm.com/downloads and put it into PATH"}}
+		return []Finding{{Check: "git", State: report.Problem, Detail: "there is no git: versions are unknown, and nothing can be released", Fix: "install git from https://git-scm.com/downloads and put it into PATH"}}
 	}
 	version := strings.TrimPrefix(strings.TrimSpace(string(out)), "git version ")
 	repo, err := git.Open(filepath.Join(d.Workdir, filepath.FromSlash(d.Config.Dir)), d.Env)
 	if errors.Is(err, git.ErrNone) {
-		return []Finding{{Check: "git", State: Noted, Detail: version + ", and no repository: versions are unknown", Fix: "git init && git add -A && git commit"}}
+		return []Finding{{Check: "git", State: report.Note, Detail: version + ", and no repository: versions are unknown", Fix: "git init && git add -A && git commit"}}
 	}
 	var state git.State
 	if err == nil {
@@ -162,13 +146,13 @@ func (d *examination) git(ctx context.Context) []Finding {
 	}
 	switch {
 	case err != nil && strings.Contains(err.Error(), "dubious ownership"):
-		return []Finding{{Check: "git", State: Failed, Detail: "the repository belongs to another user", Fix: "git config --global --add safe.directory " + repo.Root}}
+		return []Finding{{Check: "git", State: report.Problem, Detail: "the repository belongs to another user", Fix: "git config --global --add safe.directory " + repo.Root}}
 	case err != nil:
 		return []Finding{failed("git", err, "")}
 	case state.Revision == "":
-		return []Finding{{Check: "git", State: Noted, Detail: version + ", and no commit yet: versions are unknown", Fix: "git add -A && git commit"}}
+		return []Finding{{Check: "git", State: report.Note, Detail: version + ", and no commit yet: versions are unknown", Fix: "git add -A && git commit"}}
 	case len(state.Changed) > 0:
-		return []Finding{{Check: "git", State: Noted, Detail: version + "; the tree differs from the commit: " + state.Changed[0], Fix: "git status"}}
+		return []Finding{{Check: "git", State: report.Note, Detail: version + "; the tree differs from the commit: " + state.Changed[0], Fix: "git status"}}
 	}
 	return []Finding{ok("git", version+", at "+state.Revision[:min(12, len(state.Revision))])}
 }
@@ -177,7 +161,7 @@ func (d *examination) engine(ctx context.Context) []Finding {
 	engine, err := publish.AnsweringEngine(ctx, d.Session)
 	if err != nil {
 		what, _, _ := strings.Cut(strings.TrimPrefix(err.Error(), "find a container engine: "), "; start Docker")
-		return []Finding{{Check: "engine", State: Noted, Detail: what + "; only -load and running an image here need one", Fix: "start Docker, Podman or nerdctl"}}
+		return []Finding{{Check: "engine", State: report.Note, Detail: what + "; only -load and running an image here need one", Fix: "start Docker, Podman or nerdctl"}}
 	}
 	return []Finding{ok("engine", engine.Name+" "+engine.Version)}
 }
@@ -199,7 +183,7 @@ func (d *examination) caches(context.Context) []Finding {
 			if err := writable(f.dir); err != nil {
 				found[i] = failed(f.name, fmt.Errorf("%s cannot be written: %w", f.dir, err), f.fix)
 				if f.name == "GOMODCACHE" { // enough if it contains everything
-					found[i].State = Noted
+					found[i].State = report.Note
 				}
 				return nil
 			}
@@ -248,9 +232,9 @@ func (d *examination) space(context.Context) []Finding {
 		case err != nil:
 			finding = failed("disk", err, "")
 		case free < goodSpace:
-			finding.State, finding.Fix = Noted, "make room: go clean -cache removes what Go has compiled, mage clean removes dist"
+			finding.State, finding.Fix = report.Note, "make room: go clean -cache removes what Go has compiled, mage clean removes dist"
 			if free < leastSpace {
-				finding.State = Failed
+				finding.State = report.Problem
 			}
 		}
 		if !slices.ContainsFunc(found, func(other Finding) bool {
@@ -271,7 +255,7 @@ func (d *examination) space(context.Context) []Finding {
 	commands, processes := workers.Bound(limit, runtime.GOMAXPROCS(0))
 	memory := ok("memory", fmt.Sprintf("%s for this container: %s at once", megabytes(limit), progress.Count(commands*cmp.Or(processes, runtime.GOMAXPROCS(0)), "compiler")))
 	if limit < workers.LeastMemory {
-		memory.State, memory.Fix = Noted, fmt.Sprintf("give it %s or more: the linker of a large service needs that", megabytes(workers.LeastMemory))
+		memory.State, memory.Fix = report.Note, fmt.Sprintf("give it %s or more: the linker of a large service needs that", megabytes(workers.LeastMemory))
 	}
 	return append(found, memory)
 }

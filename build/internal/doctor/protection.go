@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/thimble-build/thimble/build/report"
 )
 
 // releaseEnvironment is the environment of the release job, as init writes it.
@@ -24,7 +26,7 @@ func (d *examination) protection(ctx context.Context) []Finding {
 		if protected == "true" {
 			return []Finding{ok("protection", "this job's branch or tag is protected")}
 		}
-		return []Finding{{Check: "protection", State: Noted, Detail: "this job's branch or tag is not protected: who can push one like it can release", Fix: "protect the version tags in the project's settings"}}
+		return []Finding{{Check: "protection", State: report.Note, Detail: "this job's branch or tag is not protected: who can push one like it can release", Fix: "protect the version tags in the project's settings"}}
 	}
 	repository, _ := d.LookupEnv("GITHUB_REPOSITORY")
 	if repository == "" && d.resolved != nil {
@@ -43,7 +45,7 @@ func (d *examination) protection(ctx context.Context) []Finding {
 func (d *examination) environmentOf(ctx context.Context, repository string) Finding {
 	name := "the environment " + releaseEnvironment + " of " + repository
 	unknown := func(why string) Finding {
-		return Finding{Check: "protection", State: Noted, Detail: "it is unknown whether " + name + " is protected: " + why}
+		return Finding{Check: "protection", State: report.Note, Detail: "it is unknown whether " + name + " is protected: " + why}
 	}
 	api, _ := d.LookupEnv("GITHUB_API_URL")
 	address := cmp.Or(api, "https://api.github.com") + "/repos/" + repository + "/environments/" + releaseEnvironment
@@ -93,7 +95,7 @@ func (d *examination) environmentOf(ctx context.Context, repository string) Find
 		by = append(by, "only some branches and tags get there")
 	}
 	if len(by) == 0 {
-		return protect(Finding{Check: "protection", State: Noted, Detail: name + " is not protected: who can push a tag can release"}, repository)
+		return protect(Finding{Check: "protection", State: report.Note, Detail: name + " is not protected: who can push a tag can release"}, repository)
 	}
 	return ok("protection", fmt.Sprintf("%s is protected: %s", name, strings.Join(by, ", ")))
 }

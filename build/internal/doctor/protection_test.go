@@ -8,6 +8,7 @@ import (
 
 	"github.com/thimble-build/thimble/build/internal/session"
 	"github.com/thimble-build/thimble/build/plan"
+	"github.com/thimble-build/thimble/build/report"
 )
 
 // The environment of the release job is asked for, where the CI system's identity signs.
@@ -23,7 +24,7 @@ func TestProtection(t *testing.T) {
 		}
 		return (&examination{Session: s}).protection(t.Context())
 	}
-	says := func(t *testing.T, found []Finding, state State, words ...string) {
+	says := func(t *testing.T, found []Finding, state report.State, words ...string) {
 		t.Helper()
 		if len(found) != 1 || found[0].Check != "protection" || found[0].State != state {
 			t.Fatalf("%+v, want %s", found, state)
@@ -37,16 +38,16 @@ func TestProtection(t *testing.T) {
 	for name, test := range map[string]struct {
 		status int
 		answer string
-		state  State
+		state  report.State
 		words  []string
 	}{
-		"reviewers":  {200, `{"protection_rules":[{"type":"wait_timer"},{"type":"required_reviewers"}],"deployment_branch_policy":null}`, Fine, []string{"release of acme/hello is protected: somebody approves each job"}},
-		"tags":       {200, `{"protection_rules":[{"type":"branch_policy"}],"deployment_branch_policy":{"custom_branch_policies":true}}`, Fine, []string{"only some branches and tags"}},
-		"nothing":    {200, `{"protection_rules":[],"deployment_branch_policy":null}`, Noted, []string{"is not protected", "gh api -X PUT repos/acme/hello/environments/release"}},
-		"a timer":    {200, `{"protection_rules":[{"type":"wait_timer"}]}`, Noted, []string{"is not protected"}},
-		"none":       {404, `{"message":"Not Found"}`, Noted, []string{"unknown", "GITHUB_TOKEN", "gh api"}},
-		"no right":   {403, `{}`, Noted, []string{"unknown", "403 Forbidden"}},
-		"not GitHub": {200, `<html>`, Noted, []string{"unknown", "not JSON"}},
+		"reviewers":  {200, `{"protection_rules":[{"type":"wait_timer"},{"type":"required_reviewers"}],"deployment_branch_policy":null}`, report.OK, []string{"release of acme/hello is protected: somebody approves each job"}},
+		"tags":       {200, `{"protection_rules":[{"type":"branch_policy"}],"deployment_branch_policy":{"custom_branch_policies":true}}`, report.OK, []string{"only some branches and tags"}},
+		"nothing":    {200, `{"protection_rules":[],"deployment_branch_policy":null}`, report.Note, []string{"is not protected", "gh api -X PUT repos/acme/hello/environments/release"}},
+		"a timer":    {200, `{"protection_rules":[{"type":"wait_timer"}]}`, report.Note, []string{"is not protected"}},
+		"none":       {404, `{"message":"Not Found"}`, report.Note, []string{"unknown", "GITHUB_TOKEN", "gh api"}},
+		"no right":   {403, `{}`, report.Note, []string{"unknown", "403 Forbidden"}},
+		"not GitHub": {200, `<html>`, report.Note, []string{"unknown", "not JSON"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -60,8 +61,8 @@ func TestProtection(t *testing.T) {
 			says(t, examine(t, "GITHUB_API_URL="+s.URL, "GITHUB_REPOSITORY=acme/hello", "GITHUB_TOKEN=t"), test.state, test.words...)
 		})
 	}
-	says(t, examine(t, "CI_COMMIT_REF_PROTECTED=true"), Fine, "is protected")
-	says(t, examine(t, "CI_COMMIT_REF_PROTECTED=false"), Noted, "is not protected")
+	says(t, examine(t, "CI_COMMIT_REF_PROTECTED=true"), report.OK, "is protected")
+	says(t, examine(t, "CI_COMMIT_REF_PROTECTED=false"), report.Note, "is not protected")
 	if found := examine(t, "GITHUB_REPOSITORY="); found != nil {
 		t.Errorf("a repository of neither has %+v", found)
 	}

@@ -11,13 +11,14 @@ import (
 	"sync"
 	"time"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
 	"github.com/thimble-build/thimble/build/internal/attest"
 	"github.com/thimble-build/thimble/build/internal/distribution"
 	"github.com/thimble-build/thimble/build/internal/registry"
 	"github.com/thimble-build/thimble/build/internal/signing"
 	"github.com/thimble-build/thimble/build/internal/store"
-
-	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/thimble-build/thimble/build/report"
 )
 
 // registries asks every repository whether we may push, and for its features; the clock is
@@ -45,9 +46,9 @@ func (d *examination) registries(ctx context.Context) []Finding {
 	all.Wait()
 	clock := ok("clock", "not compared: no registry tells the time")
 	for _, c := range clocks {
-		if c != nil && clock.State != Failed {
+		if c != nil && clock.State != report.Problem {
 			clock = *c
-			if c.State == Fine {
+			if c.State == report.OK {
 				break
 			}
 		}
@@ -68,7 +69,7 @@ func (d *examination) registry(ctx context.Context, repository string) (Finding,
 	}
 	host, _, _ := strings.Cut(repository, "/")
 	if err := d.Reach("open "+repository, host); err != nil {
-		return Finding{Check: "registry", State: Noted, Detail: repository + " was not asked, because of -offline"}, nil
+		return Finding{Check: "registry", State: report.Note, Detail: repository + " was not asked, because of -offline"}, nil
 	}
 	repo, err := store.OpenRepository(ctx, d.Session, repository, nil, false)
 	if err != nil {
@@ -78,7 +79,7 @@ func (d *examination) registry(ctx context.Context, repository string) (Finding,
 	preflight, err := repo.Preflight(ctx, nil, v1.Hash{})
 	if skewed := new(registry.SkewError); errors.As(err, &skewed) {
 		clock := failed("clock", err, clockFix())
-		return Finding{Check: "registry", State: Noted, Detail: repository + " was not asked further: signatures and logins depend on the clock"}, &clock
+		return Finding{Check: "registry", State: report.Note, Detail: repository + " was not asked further: signatures and logins depend on the clock"}, &clock
 	}
 	if err != nil {
 		return fail(err), nil
@@ -93,7 +94,7 @@ func (d *examination) registry(ctx context.Context, repository string) (Finding,
 	}[preflight.Referrers]
 	f := ok("registry", fmt.Sprintf("%s: may push; indexes %s, referrers listed %s, mounts %s", repository, can.Indexes, referrers, can.Mounts))
 	if can.Indexes == registry.Unsupported {
-		f.State, f.Fix = Failed, "choose a registry that takes OCI image indexes: every image here is one"
+		f.State, f.Fix = report.Problem, "choose a registry that takes OCI image indexes: every image here is one"
 	}
 	return f, &clock
 }
@@ -118,7 +119,7 @@ func (d *examination) signing(ctx context.Context) []Finding {
 	case cfg.Key == "" && cfg.Keyless == nil && len(d.repositories()) == 0:
 		found = append(found, ok("signing", "no key: a release that stays in "+d.Config.Dist+" is signed with one that is made for it"))
 	case cfg.Key == "" && cfg.Keyless == nil:
-		found = append(found, Finding{Check: "signing", State: Failed, Detail: "there is no key and no identity, and a release to a registry needs one", Fix: "mage keys, and set THIMBLE_KEY=cosign.key; or set Config.Release.Keyless"})
+		found = append(found, Finding{Check: "signing", State: report.Problem, Detail: "there is no key and no identity, and a release to a registry needs one", Fix: "mage keys, and set THIMBLE_KEY=cosign.key; or set Config.Release.Keyless"})
 	case cfg.Key != "":
 		found = append(found, d.key(ctx))
 	default:
@@ -137,7 +138,7 @@ func (d *examination) signing(ctx context.Context) []Finding {
 
 func (d *examination) key(ctx context.Context) Finding {
 	if err := signing.Reach(d.Session); err != nil {
-		return Finding{Check: "signing", State: Noted, Detail: "not tried: " + err.Error()}
+		return Finding{Check: "signing", State: report.Note, Detail: "not tried: " + err.Error()}
 	}
 	_, err := attest.OpenKey(ctx, signing.KeyPath(d.Session, d.Config.Release.Key), attest.KeyOptions{Password: d.Password, LookupEnv: d.LookupEnv})
 	if errors.Is(err, attest.ErrPassword) {
@@ -152,15 +153,15 @@ func (d *examination) key(ctx context.Context) Finding {
 func (d *examination) identity(ctx context.Context) Finding {
 	k := *d.Config.Release.Keyless
 	if err := signing.Reach(d.Session); err != nil {
-		return Finding{Check: "signing", State: Noted, Detail: "not tried: " + err.Error()}
+		return Finding{Check: "signing", State: report.Note, Detail: "not tried: " + err.Error()}
 	}
 	source := signing.Tokens(d.Session, k)
 	source.Interactive = nil // this check starts no login
 	token, err := source.Token(ctx)
 	if errors.Is(err, attest.ErrNoToken) && k.Issuer != "" {
-		f := Finding{Check: "signing", State: Noted, Detail: "no identity token yet: a release asks you to log in at " + k.Issuer}
+		f := Finding{Check: "signing", State: report.Note, Detail: "no identity token yet: a release asks you to log in at " + k.Issuer}
 		if d.Login == nil {
-			f.State, f.Detail, f.Fix = Failed, "there is no identity token, and no terminal to log in", "set SIGSTORE_ID_TOKEN, or Config.Release.Keyless.TokenFile"
+			f.State, f.Detail, f.Fix = report.Problem, "there is no identity token, and no terminal to log in", "set SIGSTORE_ID_TOKEN, or Config.Release.Keyless.TokenFile"
 		}
 		return f
 	}
@@ -172,7 +173,7 @@ func (d *examination) identity(ctx context.Context) Finding {
 		return failed("signing", err, "")
 	}
 	if !slices.Contains([]string{"", issuer}, k.Issuer) {
-		return Finding{Check: "signing", State: Noted, Detail: fmt.Sprintf("the identity token is of %s, and Config.Release.Keyless.Issuer is %s", issuer, k.Issuer)}
+		return Finding{Check: "signing", State: report.Note, Detail: fmt.Sprintf("the identity token is of %s, and Config.Release.Keyless.Issuer is %s", issuer, k.Issuer)}
 	}
 	return ok("signing", "an identity token of "+issuer)
 }

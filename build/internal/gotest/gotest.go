@@ -20,6 +20,7 @@ import (
 	"github.com/thimble-build/thimble/build/internal/gocmd"
 	"github.com/thimble-build/thimble/build/internal/process"
 	"github.com/thimble-build/thimble/build/plan"
+	"github.com/thimble-build/thimble/build/report"
 )
 
 // Input says what to test. CoverProfile and JUnit are absolute paths or empty.
@@ -37,13 +38,6 @@ type Input struct {
 	CoverProfile, JUnit string
 }
 
-// Result counts the tests, and names the packages, sorted by import path; one without tests is in
-// neither list.
-type Result struct {
-	Packages, Tests, Skipped int
-	Passed, Failed           []string
-}
-
 // Error is a test run that failed. Output has the lines of the failed tests.
 type Error struct {
 	Failed []string // packages
@@ -55,10 +49,10 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("test %s: failed\n%s", strings.Join(e.Failed, " "), e.Output)
 }
 
-// Run runs `go test` with all of go vet's checks. A failing test is an *Error, and the Result
+// Run runs `go test` with all of go vet's checks. A failing test is an *Error, and the result
 // then still says what passed and what failed; a package that go vet refuses, or that does not
 // compile, has failed untested.
-func Run(ctx context.Context, in Input) (Result, error) {
+func Run(ctx context.Context, in Input) (report.Tests, error) {
 	packages := in.Config.Packages
 	if len(packages) == 0 {
 		packages = []string{"./..."}
@@ -83,26 +77,26 @@ func Run(ctx context.Context, in Input) (Result, error) {
 	return test(ctx, in, args)
 }
 
-func test(ctx context.Context, in Input, args []string) (Result, error) {
-	var report bytes.Buffer
+func test(ctx context.Context, in Input, args []string) (report.Tests, error) {
+	var output bytes.Buffer
 	events := &reader{failing: map[string]*bytes.Buffer{}}
 	var out io.Writer = events
 	if in.JUnit != "" {
-		out = io.MultiWriter(events, &report)
+		out = io.MultiWriter(events, &output)
 	}
 	cmd := in.Go.User(args...)
 	cmd.Env, cmd.Confined = append(cmd.Env, in.Env...), in.Confined
 	cmd.Stdout = out
 	runErr := process.Run(ctx, cmd)
 	if ctx.Err() != nil {
-		return Result{}, runErr
+		return report.Tests{}, runErr
 	}
 	if err := events.flush(); err != nil {
-		return Result{}, err
+		return report.Tests{}, err
 	}
 	if in.JUnit != "" {
-		if err := writeJUnit(in.JUnit, &report); err != nil {
-			return Result{}, err
+		if err := writeJUnit(in.JUnit, &output); err != nil {
+			return report.Tests{}, err
 		}
 	}
 	slices.Sort(events.result.Passed)
@@ -111,7 +105,7 @@ func test(ctx context.Context, in Input, args []string) (Result, error) {
 		return events.result, nil
 	}
 	if len(events.result.Failed) == 0 {
-		return Result{}, fmt.Errorf("test: %w", runErr)
+		return report.Tests{}, fmt.Errorf("test: %w", runErr)
 	}
 	return events.result, &Error{Failed: events.result.Failed, Output: strings.TrimRight(events.output.String(), "\n")}
 }
@@ -135,7 +129,7 @@ type reader struct {
 	line    []byte
 	failing map[string]*bytes.Buffer // by package and test
 	output  bytes.Buffer
-	result  Result
+	result  report.Tests
 	err     error
 }
 

@@ -8,30 +8,10 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// Change is one difference between two locks.
-type Change struct {
-	// What is pinned: "tzdata (all)", "ghcr.io/acme/base:1 (linux/amd64)".
-	What string `json:"what"`
-	// Old and New are versions or digests; empty if that lock has none.
-	Old string `json:"old,omitempty"`
-	New string `json:"new,omitempty"`
-}
-
-// String returns the change as a line: "+ what new", "- what old", "~ what old → new".
-func (c Change) String() string {
-	switch {
-	case c.Old == "":
-		return fmt.Sprintf("+ %s %s", c.What, c.New)
-	case c.New == "":
-		return fmt.Sprintf("- %s %s", c.What, c.Old)
-	}
-	return fmt.Sprintf("~ %s %s → %s", c.What, c.Old, c.New)
-}
-
 // Compare returns the differences between two locks, either of which may be nil, sorted: the
 // packages of each suite, and the images. A package of the same version with another hash is
 // listed with it. Dates of indexes are ignored.
-func Compare(before, after *plan.Lock) []Change {
+func Compare(before, after *plan.Lock) []plan.LockChange {
 	a, b := pins(before), pins(after)
 	keys := map[string]bool{}
 	for k := range a {
@@ -40,12 +20,12 @@ func Compare(before, after *plan.Lock) []Change {
 	for k := range b {
 		keys[k] = true
 	}
-	var changes []Change
+	var changes []plan.LockChange
 	for _, k := range slices.Sorted(maps.Keys(keys)) {
 		if a[k] == b[k] {
 			continue
 		}
-		c := Change{What: k, Old: a[k].version, New: b[k].version}
+		c := plan.LockChange{What: k, Old: a[k].version, New: b[k].version}
 		if c.Old == c.New {
 			c.Old, c.New = c.Old+" sha256:"+a[k].hash, c.New+" sha256:"+b[k].hash
 		}

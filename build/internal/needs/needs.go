@@ -26,20 +26,10 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// Need is one part of an operating system that the binary can use.
-type Need struct {
-	Name string `json:"name"` // one of the Need constants of package plan
-	// Evidence is at most three functions in the binary, the most specific first; or that Config
-	// included the need; or why every need is given.
-	Evidence []string `json:"evidence"`
-	// Embedded says that the binary contains the files: none are added.
-	Embedded bool `json:"embedded,omitempty"`
-}
-
 // Report is the result of Scan.
 type Report struct {
 	// Needs are sorted by name. plan.NeedExec is among them, as a warning.
-	Needs []Need
+	Needs []plan.Need
 	// Unknown says why the function names could not be trusted; then Needs has every need. It is
 	// empty otherwise.
 	Unknown string
@@ -62,7 +52,7 @@ func Scan(r io.ReaderAt, size int64) (Report, error) {
 		if !found.hasAny(r.uses...) {
 			continue
 		}
-		need := Need{Name: r.need, Embedded: found.hasAny(r.brings...)}
+		need := plan.Need{Name: r.need, Embedded: found.hasAny(r.brings...)}
 		telling := r.uses
 		if need.Embedded {
 			telling = r.brings
@@ -84,7 +74,7 @@ const maxEvidence = 3
 func everything(why string) Report {
 	report := Report{Unknown: why}
 	for _, r := range rules {
-		report.Needs = append(report.Needs, Need{Name: r.need, Evidence: []string{why}})
+		report.Needs = append(report.Needs, plan.Need{Name: r.need, Evidence: []string{why}})
 	}
 	sortNeeds(report.Needs)
 	return report
@@ -99,8 +89,8 @@ func (r Report) WithC() Report {
 	}
 	all := Report{Unknown: "it has " + why}
 	for _, rule := range rules {
-		need := Need{Name: rule.need, Evidence: []string{why}}
-		found := slices.IndexFunc(r.Needs, func(n Need) bool { return n.Name == rule.need })
+		need := plan.Need{Name: rule.need, Evidence: []string{why}}
+		found := slices.IndexFunc(r.Needs, func(n plan.Need) bool { return n.Name == rule.need })
 		if found >= 0 && !r.Needs[found].Embedded {
 			need.Evidence = r.Needs[found].Evidence
 		}
@@ -116,8 +106,8 @@ func (r Report) WithC() Report {
 // files, and without those of exclude. The caller has checked the names against plan.Needs;
 // exclude may also name plan.NeedExec, to suppress the warning. A name in both is excluded. r is
 // not changed.
-func (r Report) Apply(include, exclude []string) []Need {
-	needs := make([]Need, 0, len(r.Needs)+len(include))
+func (r Report) Apply(include, exclude []string) []plan.Need {
+	needs := make([]plan.Need, 0, len(r.Needs)+len(include))
 	for _, n := range r.Needs {
 		if slices.Contains(exclude, n.Name) {
 			continue
@@ -129,9 +119,9 @@ func (r Report) Apply(include, exclude []string) []Need {
 		needs = append(needs, n)
 	}
 	for _, name := range include {
-		known := slices.ContainsFunc(needs, func(n Need) bool { return n.Name == name })
+		known := slices.ContainsFunc(needs, func(n plan.Need) bool { return n.Name == name })
 		if !known && !slices.Contains(exclude, name) {
-			needs = append(needs, Need{Name: name, Evidence: []string{forced}})
+			needs = append(needs, plan.Need{Name: name, Evidence: []string{forced}})
 		}
 	}
 	sortNeeds(needs)
@@ -140,6 +130,6 @@ func (r Report) Apply(include, exclude []string) []Need {
 
 const forced = "forced by Config"
 
-func sortNeeds(needs []Need) {
-	slices.SortFunc(needs, func(a, b Need) int { return strings.Compare(a.Name, b.Name) })
+func sortNeeds(needs []plan.Need) {
+	slices.SortFunc(needs, func(a, b plan.Need) int { return strings.Compare(a.Name, b.Name) })
 }

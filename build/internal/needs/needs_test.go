@@ -120,7 +120,7 @@ func TestEvidence(t *testing.T) {
 		{"zoneinfo-embedded", plan.NeedZoneinfo, []string{"time/tzdata.init.0"}},
 	} {
 		report := scanFile(t, filepath.Join(built(t), c.program))
-		i := slices.IndexFunc(report.Needs, func(n Need) bool { return n.Name == c.need })
+		i := slices.IndexFunc(report.Needs, func(n plan.Need) bool { return n.Name == c.need })
 		if i < 0 || !slices.Equal(report.Needs[i].Evidence, c.want) {
 			t.Errorf("%s: got %v, want %s because of %v", c.program, report.Needs, c.need, c.want)
 		}
@@ -162,39 +162,39 @@ func (r *largestRead) ReadAt(p []byte, off int64) (int, error) {
 }
 
 func TestApply(t *testing.T) {
-	report := Report{Needs: []Need{
+	report := Report{Needs: []plan.Need{
 		{Name: plan.NeedCACertificates, Evidence: []string{"a"}, Embedded: true},
 		{Name: plan.NeedExec, Evidence: []string{"b"}},
 		{Name: plan.NeedTmp, Evidence: []string{"c"}},
 	}}
 	ca, exec, tmp := report.Needs[0], report.Needs[1], report.Needs[2]
-	force := func(name string) Need { return Need{Name: name, Evidence: []string{"forced by Config"}} }
+	force := func(name string) plan.Need { return plan.Need{Name: name, Evidence: []string{"forced by Config"}} }
 	for _, c := range []struct {
 		name             string
 		include, exclude []string
-		want             []Need
+		want             []plan.Need
 	}{
-		{"nothing asked", nil, nil, []Need{ca, exec, tmp}},
-		{"forced", []string{plan.NeedHome}, nil, []Need{ca, exec, force(plan.NeedHome), tmp}},
-		{"forced twice", []string{plan.NeedHome, plan.NeedHome}, nil, []Need{ca, exec, force(plan.NeedHome), tmp}},
-		{"forced and there anyway", []string{plan.NeedTmp}, nil, []Need{ca, exec, tmp}},
-		{"forced though embedded", []string{plan.NeedCACertificates}, nil, []Need{force(plan.NeedCACertificates), exec, tmp}},
-		{"forbidden", nil, []string{plan.NeedTmp, plan.NeedCACertificates}, []Need{exec}},
-		{"warning silenced", nil, []string{plan.NeedExec}, []Need{ca, tmp}},
-		{"forbidden and not there", nil, []string{plan.NeedHome}, []Need{ca, exec, tmp}},
-		{"both", []string{plan.NeedTmp, plan.NeedHome}, []string{plan.NeedTmp, plan.NeedHome}, []Need{ca, exec}},
+		{"nothing asked", nil, nil, []plan.Need{ca, exec, tmp}},
+		{"forced", []string{plan.NeedHome}, nil, []plan.Need{ca, exec, force(plan.NeedHome), tmp}},
+		{"forced twice", []string{plan.NeedHome, plan.NeedHome}, nil, []plan.Need{ca, exec, force(plan.NeedHome), tmp}},
+		{"forced and there anyway", []string{plan.NeedTmp}, nil, []plan.Need{ca, exec, tmp}},
+		{"forced though embedded", []string{plan.NeedCACertificates}, nil, []plan.Need{force(plan.NeedCACertificates), exec, tmp}},
+		{"forbidden", nil, []string{plan.NeedTmp, plan.NeedCACertificates}, []plan.Need{exec}},
+		{"warning silenced", nil, []string{plan.NeedExec}, []plan.Need{ca, tmp}},
+		{"forbidden and not there", nil, []string{plan.NeedHome}, []plan.Need{ca, exec, tmp}},
+		{"both", []string{plan.NeedTmp, plan.NeedHome}, []string{plan.NeedTmp, plan.NeedHome}, []plan.Need{ca, exec}},
 	} {
 		if got := report.Apply(c.include, c.exclude); !equalNeeds(got, c.want) {
 			t.Errorf("%s: got %v, want %v", c.name, got, c.want)
 		}
 	}
-	if !equalNeeds(report.Needs, []Need{ca, exec, tmp}) || !report.Needs[0].Embedded {
+	if !equalNeeds(report.Needs, []plan.Need{ca, exec, tmp}) || !report.Needs[0].Embedded {
 		t.Errorf("Apply changed the report: %v", report.Needs)
 	}
 }
 
-func equalNeeds(a, b []Need) bool {
-	return slices.EqualFunc(a, b, func(a, b Need) bool {
+func equalNeeds(a, b []plan.Need) bool {
+	return slices.EqualFunc(a, b, func(a, b plan.Need) bool {
 		return a.Name == b.Name && a.Embedded == b.Embedded && slices.Equal(a.Evidence, b.Evidence)
 	})
 }
@@ -287,7 +287,7 @@ func TestMain(m *testing.M) {
 // C code is as good as unknown: it gets all, for the reasons that are known where there are
 // some.
 func TestWithC(t *testing.T) {
-	r := Report{Needs: []Need{
+	r := Report{Needs: []plan.Need{
 		{Name: plan.NeedTmp, Evidence: []string{"os.TempDir"}},
 		{Name: plan.NeedZoneinfo, Evidence: []string{"time/tzdata.init"}, Embedded: true},
 	}}
@@ -295,7 +295,7 @@ func TestWithC(t *testing.T) {
 	if got.Unknown == "" {
 		t.Error("it says nothing of C")
 	}
-	byName := map[string]Need{}
+	byName := map[string]plan.Need{}
 	for _, n := range got.Needs {
 		byName[n.Name] = n
 	}
@@ -308,8 +308,8 @@ func TestWithC(t *testing.T) {
 	if n := byName[plan.NeedZoneinfo]; n.Embedded || slices.Contains(n.Evidence, "time/tzdata.init") {
 		t.Errorf("C cannot use what a Go package brings: %+v", n)
 	}
-	r.Needs = append(r.Needs, Need{Name: plan.NeedExec, Evidence: []string{"os.StartProcess"}})
-	if got := r.WithC().Needs; !slices.ContainsFunc(got, func(n Need) bool { return n.Name == plan.NeedExec }) {
+	r.Needs = append(r.Needs, plan.Need{Name: plan.NeedExec, Evidence: []string{"os.StartProcess"}})
+	if got := r.WithC().Needs; !slices.ContainsFunc(got, func(n plan.Need) bool { return n.Name == plan.NeedExec }) {
 		t.Errorf("the warning got lost: %v", got)
 	}
 	if r := everything("it is packed"); r.WithC().Unknown != "it is packed" {

@@ -78,7 +78,7 @@ func TestMissingFileIsNoticed(t *testing.T) {
 		}
 	}
 	var trace trace
-	report := Report{Needs: []Need{{Name: plan.NeedTmp}}}
+	report := Report{Needs: []plan.Need{{Name: plan.NeedTmp}}}
 	for path, want := range map[string]string{
 		"/tmp": plan.NeedTmp, "/tmp/a": plan.NeedTmp, "/tmpfile": "", "/etc/services": "", "/etc/passwd-": "", "/opt/x": "",
 	} {

@@ -19,12 +19,12 @@ import (
 	"github.com/thimble-build/thimble/build/internal/base"
 	"github.com/thimble-build/thimble/build/internal/compile"
 	"github.com/thimble-build/thimble/build/internal/generated"
-	"github.com/thimble-build/thimble/build/internal/gotest"
 	"github.com/thimble-build/thimble/build/internal/image"
 	"github.com/thimble-build/thimble/build/internal/lock"
 	"github.com/thimble-build/thimble/build/internal/resolve"
 	"github.com/thimble-build/thimble/build/internal/session"
 	"github.com/thimble-build/thimble/build/plan"
+	"github.com/thimble-build/thimble/build/report"
 )
 
 // Request says what to make.
@@ -65,7 +65,7 @@ type Built struct {
 	// Archived are the licence and README files of the repository for archives.
 	Archived []archive.Entry
 	// Tests are the results of the tests; nil if none ran.
-	Tests *gotest.Result
+	Tests *report.Tests
 
 	bases *base.Set
 }

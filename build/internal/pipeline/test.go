@@ -13,10 +13,11 @@ import (
 	"github.com/thimble-build/thimble/build/internal/resolve"
 	"github.com/thimble-build/thimble/build/internal/secret"
 	"github.com/thimble-build/thimble/build/internal/session"
+	"github.com/thimble-build/thimble/build/report"
 )
 
 // test runs the tests that the request asks for. It returns nil if none ran.
-func (b *builder) test(ctx context.Context, g *gocmd.Go) (*gotest.Result, error) {
+func (b *builder) test(ctx context.Context, g *gocmd.Go) (*report.Tests, error) {
 	if b.SkipTests || b.Session.Config.Test.Skip {
 		return nil, nil
 	}
@@ -30,7 +31,7 @@ func (b *builder) test(ctx context.Context, g *gocmd.Go) (*gotest.Result, error)
 
 // Test runs the tests of Config.Test. If tests fail, the error is a *gotest.Error, and the result
 // is returned too.
-func Test(ctx context.Context, s *session.Session, draft *resolve.Resolved) (result *gotest.Result, err error) {
+func Test(ctx context.Context, s *session.Session, draft *resolve.Resolved) (result *report.Tests, err error) {
 	err = s.Stage("test", func() (string, error) {
 		in := gotest.Input{
 			Go: draft.Go, Config: s.Config.Test, Tags: draft.Plan.Build.Tags, Parallel: draft.Go.Parallel,

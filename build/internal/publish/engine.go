@@ -17,6 +17,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/thimble-build/thimble/build/internal/process"
+	"github.com/thimble-build/thimble/build/report"
 )
 
 // Engine is a container engine that answers.
@@ -28,15 +29,6 @@ type Engine struct {
 
 	program string
 	env     []string
-}
-
-// Loaded is an image in an engine.
-type Loaded struct {
-	Engine, Version string
-	// ID is the engine's ID of the image, beginning with "sha256:". Usually it is the digest of
-	// the image's configuration. If containerd stores the images, it is the digest of a
-	// manifest that the engine made.
-	ID string
 }
 
 // engines are the supported engines, in order of preference, with a command that prints the
@@ -120,8 +112,8 @@ func EngineHosts(ctx context.Context, env []string) ([]string, error) {
 // Load streams the image as a docker archive into the engine, under the names refs, of which
 // there must be at least one, and then checks that the engine has it. When ctx ends, it stops
 // the engine's client and the client's children, and waits for them.
-func (e Engine) Load(ctx context.Context, refs []string, image v1.Image) (Loaded, error) {
-	loaded := Loaded{Engine: e.Name, Version: e.Version}
+func (e Engine) Load(ctx context.Context, refs []string, image v1.Image) (report.Loaded, error) {
+	loaded := report.Loaded{Engine: e.Name, Version: e.Version}
 	err := errors.New("no name to load it under")
 	if len(refs) > 0 {
 		err = e.load(ctx, refs, image)
@@ -130,7 +122,7 @@ func (e Engine) Load(ctx context.Context, refs []string, image v1.Image) (Loaded
 		loaded.ID, err = e.inspect(ctx, refs[0], image)
 	}
 	if err != nil {
-		return Loaded{}, fmt.Errorf("load %s into %s %s: %w", strings.Join(refs, ", "), e.Name, e.Version, err)
+		return report.Loaded{}, fmt.Errorf("load %s into %s %s: %w", strings.Join(refs, ", "), e.Name, e.Version, err)
 	}
 	return loaded, nil
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/thimble-build/thimble/build/internal/session"
 	"github.com/thimble-build/thimble/build/internal/signing"
 	"github.com/thimble-build/thimble/build/plan"
+	"github.com/thimble-build/thimble/build/report"
 )
 
 // ArchiveInput is the content of archives and notes.
@@ -46,27 +47,14 @@ type Program struct {
 	Components      int
 }
 
-// Archive is a release archive in the output folder. Paths are relative to that folder.
-type Archive struct {
-	Path   string
-	SHA256 string
-	Size   int64
-	// Image and Platform are those of the program.
-	Image    string
-	Platform plan.Platform
-	// SPDX and CycloneDX are the paths of the SBOMs. Components is the number in CycloneDX.
-	SPDX, CycloneDX string
-	Components      int
-}
-
 // Memo returns the earlier result of make for the same key, or calls make.
 type Memo func(key string, make func() ([]byte, error)) ([]byte, error)
 
 // Archives stages a release archive for each program, with the licence and README files of the
 // repository, the checksums of all archives with a Sigstore bundle, and the notes. It stages
 // nothing if Config.Release.OmitArchives is set.
-func Archives(ctx context.Context, s *session.Session, p *plan.Plan, signer signing.Signer, dist *publish.Dist, memo Memo, in ArchiveInput) ([]Archive, error) {
-	var all []Archive
+func Archives(ctx context.Context, s *session.Session, p *plan.Plan, signer signing.Signer, dist *publish.Dist, memo Memo, in ArchiveInput) ([]report.ArchiveResult, error) {
+	var all []report.ArchiveResult
 	err := s.Stage("archive", func() (string, error) {
 		if s.Config.Release.OmitArchives {
 			return "", nil
@@ -79,7 +67,7 @@ func Archives(ctx context.Context, s *session.Session, p *plan.Plan, signer sign
 			}
 			all = append(all, a)
 			sums[path.Base(a.Path)] = a.SHA256
-			for name, document := range map[string][]byte{a.SPDX: program.SPDX, a.CycloneDX: program.CycloneDX} {
+			for name, document := range map[string][]byte{a.SBOM.SPDX: program.SPDX, a.SBOM.CycloneDX: program.CycloneDX} {
 				if err := dist.Write(name, document); err != nil {
 					return "", err
 				}
@@ -106,11 +94,13 @@ type archived struct {
 
 // writeArchive stages one archive. It keeps the file of an earlier run if that run made it from
 // the same files.
-func writeArchive(ctx context.Context, p *plan.Plan, dist *publish.Dist, memo Memo, program Program, own []archive.Entry) (Archive, error) {
+func writeArchive(ctx context.Context, p *plan.Plan, dist *publish.Dist, memo Memo, program Program, own []archive.Entry) (report.ArchiveResult, error) {
 	folder, extension := archive.Name(program.Image, p.Version, program.Platform), archive.Extension(program.Platform.OS)
-	out := Archive{
+	out := report.ArchiveResult{
 		Path: path.Join("archives", folder+extension), Image: program.Image, Platform: program.Platform,
-		SPDX: path.Join("archives", folder+".spdx.json"), CycloneDX: path.Join("archives", folder+".cdx.json"), Components: program.Components,
+		SBOM: &report.SBOM{
+			SPDX: path.Join("archives", folder+".spdx.json"), CycloneDX: path.Join("archives", folder+".cdx.json"), Components: program.Components,
+		},
 	}
 	in := archive.Input{
 		Folder: folder, Modified: p.Created(),

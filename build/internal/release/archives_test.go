@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -17,6 +18,7 @@ import (
 	"github.com/thimble-build/thimble/build/internal/release"
 	"github.com/thimble-build/thimble/build/internal/signing"
 	"github.com/thimble-build/thimble/build/plan"
+	"github.com/thimble-build/thimble/build/report"
 )
 
 // Archives lie beside their SBOMs, with signed checksums of all. What an earlier run has left
@@ -45,7 +47,7 @@ func TestArchives(t *testing.T) {
 		kept[key] = b
 		return b, err
 	}
-	write := func() []release.Archive {
+	write := func() []report.ArchiveResult {
 		t.Helper()
 		dist, err := publish.Open(t.Context(), s.Dist, nil, filesum.Sums{})
 		ok(t, err)
@@ -83,7 +85,7 @@ func TestArchives(t *testing.T) {
 	archived := read(first[0].Path)
 	bundle := read("archives/checksums.txt.sigstore.json")
 	ok(t, os.WriteFile(filepath.Join(s.Dist, filepath.FromSlash(first[0].Path)), []byte("another"), 0o644))
-	if again := write(); !slices.Equal(again, first) || made != 2 {
+	if again := write(); !reflect.DeepEqual(again, first) || made != 2 {
 		t.Errorf("the second time there are %+v, and %d were made; want %+v", again, made, first)
 	}
 	if !bytes.Equal(read(first[0].Path), archived) || !bytes.Equal(read("archives/checksums.txt.sigstore.json"), bundle) {

@@ -15,35 +15,20 @@ import (
 	"github.com/thimble-build/thimble/build/internal/session"
 	"github.com/thimble-build/thimble/build/internal/store"
 	"github.com/thimble-build/thimble/build/plan"
+	"github.com/thimble-build/thimble/build/report"
 )
-
-// Previous is an image of an earlier release.
-type Previous struct {
-	// Tag is the tag of that release, Digest is the digest that it points to.
-	Tag    string
-	Digest string
-	// Platforms are in the order of the index.
-	Platforms []PreviousPlatform
-}
-
-// PreviousPlatform is the image for one platform. Size is the size of a download, in bytes.
-type PreviousPlatform struct {
-	Platform plan.Platform
-	Digest   string
-	Size     int64
-}
 
 // patience is the time limit for the registry's answer, which is only needed to show a change
 // of size.
 const patience = 10 * time.Second
 
 // FindPrevious finds the images of an earlier version: under its tag, in the repository of the
-// present images. It returns those that exist, by image name. If the registry does not answer,
+// present images. It returns those that exist, by image name; nil if there is none. If the registry does not answer,
 // a notice says so.
-func FindPrevious(ctx context.Context, s *session.Session, p *plan.Plan, version string) map[string]Previous {
+func FindPrevious(ctx context.Context, s *session.Session, p *plan.Plan, version string) map[string]report.PreviousImage {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	all := map[string]Previous{}
+	var all map[string]report.PreviousImage
 	for _, img := range p.Images {
 		if img.Repository == "" {
 			continue
@@ -51,6 +36,9 @@ func FindPrevious(ctx context.Context, s *session.Session, p *plan.Plan, version
 		found, err := previousImage(ctx, s, img.Repository, resolve.Tag(version))
 		switch {
 		case err == nil && found != nil:
+			if all == nil {
+				all = map[string]report.PreviousImage{}
+			}
 			all[img.Name] = *found
 		case err != nil && !errors.Is(err, offline.ErrOffline):
 			s.Progress.Notice(fmt.Sprintf("the summary does not say how sizes changed since %s: %v", version, err))
@@ -60,7 +48,7 @@ func FindPrevious(ctx context.Context, s *session.Session, p *plan.Plan, version
 }
 
 // previousImage reads what a tag points to; nil if there is no such tag.
-func previousImage(ctx context.Context, s *session.Session, repository, tag string) (*Previous, error) {
+func previousImage(ctx context.Context, s *session.Session, repository, tag string) (*report.PreviousImage, error) {
 	repo, err := store.OpenRepository(ctx, s, repository, nil, true)
 	if err != nil {
 		return nil, err
@@ -78,13 +66,13 @@ func previousImage(ctx context.Context, s *session.Session, repository, tag stri
 	if err != nil {
 		return nil, fmt.Errorf("read %s:%s: %w", repository, tag, err)
 	}
-	found := &Previous{Tag: tag, Digest: digest.String()}
+	found := &report.PreviousImage{Tag: tag, Digest: digest.String()}
 	for _, d := range index.Manifests {
 		size, err := downloadSize(ctx, repo, d)
 		if err != nil {
 			return nil, err
 		}
-		p := PreviousPlatform{Digest: d.Digest.String(), Size: size}
+		p := report.PlatformResult{Digest: d.Digest.String(), Size: size}
 		if d.Platform != nil {
 			p.Platform.OS, p.Platform.Architecture, p.Platform.Variant = d.Platform.OS, d.Platform.Architecture, d.Platform.Variant
 		}

@@ -14,22 +14,12 @@ import (
 	"github.com/thimble-build/thimble/build/internal/signing"
 	"github.com/thimble-build/thimble/build/internal/store"
 	"github.com/thimble-build/thimble/build/plan"
+	"github.com/thimble-build/thimble/build/report"
 )
 
 // Receipt lists what was read back and verified.
 type Receipt struct {
-	Signatures, Attestations []Signature
-}
-
-// Signature is a verified signature or attestation.
-type Signature struct {
-	// Repository is where the signature is; empty for the output folder.
-	Repository string
-	// Subject is the digest of what is signed, Type is the short name of the predicate type,
-	// Signer says who signed.
-	Subject, Type string
-	Form          attest.Form
-	Signer        string
+	Signatures, Attestations []report.Signature
 }
 
 // Verify reads everything back, except what Sign has just read, and verifies it as a user
@@ -113,12 +103,12 @@ func policy(p *plan.Plan, signer signing.Signer, image Image, subjects []attest.
 }
 
 // with returns the receipt plus what a report says was verified.
-func (r Receipt) with(repository string, report attest.Report) Receipt {
-	for _, c := range report.Checks {
+func (r Receipt) with(repository string, verified attest.Report) Receipt {
+	for _, c := range verified.Checks {
 		if c.Outcome != attest.Passed || c.Form == "" {
 			continue
 		}
-		s := Signature{Repository: repository, Subject: c.Subject, Type: c.Check, Form: c.Form, Signer: c.Detail}
+		s := report.Signature{Repository: repository, Subject: c.Subject, Type: c.Check, Form: string(c.Form), Signer: c.Detail}
 		switch {
 		case c.Check == "signature":
 			r.Signatures = append(r.Signatures, s)

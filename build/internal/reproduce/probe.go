@@ -12,6 +12,7 @@ import (
 	"github.com/thimble-build/thimble/build/internal/sandbox"
 	"github.com/thimble-build/thimble/build/internal/session"
 	"github.com/thimble-build/thimble/build/internal/toolchain"
+	"github.com/thimble-build/thimble/build/report"
 )
 
 // Sandbox says which mechanisms isolate a build of foreign code from the rest of the machine.
@@ -22,6 +23,18 @@ type Sandbox struct {
 	Refused []sandbox.Refusal
 	// Notes for the report name the faults of the toolchain that the sandbox contains.
 	Notes []string
+}
+
+// Report returns the sandbox in the form of a report.
+func (s Sandbox) Report() *report.Sandbox {
+	shown := &report.Sandbox{Held: []string{}}
+	for _, m := range s.Held {
+		shown.Held = append(shown.Held, string(m))
+	}
+	for _, refused := range s.Refused {
+		shown.Refused = append(shown.Refused, refused.String())
+	}
+	return shown
 }
 
 // Probe tests which mechanisms work here. It returns an error if they are not enough for the

@@ -1,10 +1,9 @@
-package build
+package report
 
 import (
 	"encoding/json"
 	"fmt"
 
-	"github.com/thimble-build/thimble/build/internal/needs"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
@@ -111,7 +110,7 @@ type Library struct {
 // Need is a part of an operating system that the binary can use, the reason, and the files that
 // the image has for it. There are no files if the base has the part.
 type Need struct {
-	needs.Need
+	plan.Need
 	Files  []string `json:"files"`
 	InBase bool     `json:"inBase,omitempty"`
 }

@@ -1,4 +1,4 @@
-package build
+package distfolder
 
 import (
 	"context"
@@ -9,12 +9,12 @@ import (
 	"os"
 
 	"github.com/thimble-build/thimble/build/internal/compare"
-	"github.com/thimble-build/thimble/build/internal/distfolder"
 	"github.com/thimble-build/thimble/build/internal/limit"
+	"github.com/thimble-build/thimble/build/report"
 )
 
-// manifestName is the name of the manifest in an output folder.
-const manifestName = "manifest.json"
+// ManifestName is the name of the manifest in an output folder.
+const ManifestName = "manifest.json"
 
 // The limits for a manifest.json, in bytes and in values. That of a release of one image for two
 // platforms has 14 KB and 240 values; each further image for a platform adds 5 KB and 90 values.
@@ -23,16 +23,16 @@ const (
 	maxManifestParts = 300_000
 )
 
-// readManifest reads a manifest.json in an output folder, which need not be trusted.
-func readManifest(dir *distfolder.Folder, file string) (*Manifest, error) {
-	b, err := dir.Read(file, maxManifest)
+// Manifest reads a manifest.json in the folder.
+func (f *Folder) Manifest(file string) (*report.Manifest, error) {
+	b, err := f.Read(file, maxManifest)
 	if err == nil {
 		err = limit.Parts(b, maxManifestParts)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read manifest: %w", err)
 	}
-	var m Manifest
+	var m report.Manifest
 	if err := json.Unmarshal(b, &m); err != nil {
 		return nil, fmt.Errorf("read manifest %s: %w", file, err)
 	}
@@ -42,9 +42,9 @@ func readManifest(dir *distfolder.Folder, file string) (*Manifest, error) {
 	return &m, nil
 }
 
-// made returns what a manifest.json lists, with the layouts, binaries and documents in its output
-// folder. Layers are read until ctx ends.
-func made(ctx context.Context, name string, dir *distfolder.Folder, m *Manifest) (compare.Build, error) {
+// Build returns what a manifest.json lists, with the layouts, binaries and documents in the folder.
+// name is that of the build in the comparison. Layers are read until ctx ends.
+func (f *Folder) Build(ctx context.Context, name string, m *report.Manifest) (compare.Build, error) {
 	b := compare.Build{Name: name}
 	fail := func(err error) (compare.Build, error) { return b, fmt.Errorf("read %s: %w", name, err) }
 	var err error
@@ -53,9 +53,9 @@ func made(ctx context.Context, name string, dir *distfolder.Folder, m *Manifest)
 	}
 	for _, img := range m.Images {
 		x := compare.Image{Name: img.Name, Digest: img.Digest}
-		var index *distfolder.Index
+		var index *Index
 		if img.Layout != "" {
-			if index, err = dir.Index(img.Layout, img.Digest); err != nil {
+			if index, err = f.Index(img.Layout, img.Digest); err != nil {
 				return fail(err)
 			}
 		}
@@ -63,7 +63,7 @@ func made(ctx context.Context, name string, dir *distfolder.Folder, m *Manifest)
 			x.Index = index.Raw
 		}
 		for _, p := range img.Platforms {
-			y, err := madePlatform(ctx, dir, index, p)
+			y, err := f.platform(ctx, index, p)
 			if err != nil {
 				return fail(err)
 			}
@@ -74,18 +74,18 @@ func made(ctx context.Context, name string, dir *distfolder.Folder, m *Manifest)
 	return b, nil
 }
 
-// madePlatform returns the image for one platform; index may be nil.
-func madePlatform(ctx context.Context, dir *distfolder.Folder, index *distfolder.Index, p PlatformResult) (compare.Platform, error) {
+// platform returns the image for one platform; index may be nil.
+func (f *Folder) platform(ctx context.Context, index *Index, p report.PlatformResult) (compare.Platform, error) {
 	y := compare.Platform{Platform: p.Platform.String(), Digest: p.Digest, Binary: p.Binary.SHA256, Documents: map[string][]byte{}}
 	for _, l := range p.Layers {
 		y.Layers = append(y.Layers, compare.Layer{Name: l.Name, Digest: l.Digest})
 	}
 	if p.Binary.Path != "" {
-		open := func() (*os.File, error) { return dir.Open(p.Binary.Path) }
-		f, err := open()
+		open := func() (*os.File, error) { return f.Open(p.Binary.Path) }
+		binary, err := open()
 		if err == nil {
 			y.OpenBinary = open
-			err = f.Close()
+			err = binary.Close()
 		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return y, fmt.Errorf("read the binary: %w", err)
@@ -104,7 +104,7 @@ func madePlatform(ctx context.Context, dir *distfolder.Folder, index *distfolder
 		if file == "" {
 			continue
 		}
-		document, err := dir.Read(file, distfolder.MaxDocument)
+		document, err := f.Read(file, MaxDocument)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}

@@ -1,0 +1,122 @@
+// Package output puts what was built into the output folder, and returns it in the form of
+// manifest.json. It names the files in the folder.
+package output
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"slices"
+
+	"github.com/thimble-build/thimble/build/internal/artifact"
+	"github.com/thimble-build/thimble/build/internal/assemble"
+	"github.com/thimble-build/thimble/build/internal/pipeline"
+	"github.com/thimble-build/thimble/build/internal/publish"
+	"github.com/thimble-build/thimble/build/internal/release"
+	"github.com/thimble-build/thimble/build/internal/tree"
+	"github.com/thimble-build/thimble/build/plan"
+	"github.com/thimble-build/thimble/build/report"
+)
+
+// Stage stages everything that was built. suffix is added to the names of debug images. layouts are
+// those of images that are signed in the output folder.
+func Stage(ctx context.Context, dist *publish.Dist, made *pipeline.Built, suffix string, layouts []release.Layout) ([]report.ImageResult, error) {
+	var images []report.ImageResult
+	for i, img := range made.Plan.Images {
+		shown := report.ImageResult{Name: img.Name, Package: img.Package, Reference: img.Reference(), Tags: img.Tags}
+		mine := made.Of(img.Name)
+		for _, one := range mine {
+			if err := dist.Copy(ctx, binaryPath(one), one.Binary.File(), one.SHA256); err != nil {
+				return nil, err
+			}
+			if one.Symbols != nil {
+				if err := dist.Copy(ctx, symbolsPath(one), one.Symbols.File(), one.Symbols.SHA256); err != nil {
+					return nil, err
+				}
+			}
+			shown.Platforms = append(shown.Platforms, platform(one, suffix))
+		}
+		if len(made.Indexes) > 0 {
+			index := made.Indexes[i]
+			shown.Digest, shown.Layout = index.Descriptor.Digest.String(), path.Join("oci", img.Name+suffix)
+			if err := stageImage(ctx, dist, shown, index, mine, layouts); err != nil {
+				return nil, err
+			}
+		}
+		images = append(images, shown)
+	}
+	return images, nil
+}
+
+// stageImage stages the layout and the SBOMs of one image.
+func stageImage(ctx context.Context, dist *publish.Dist, shown report.ImageResult, index artifact.Index, images []*assemble.Image, layouts []release.Layout) error {
+	for i, one := range images {
+		sbom := shown.Platforms[i].SBOM
+		if err := dist.Write(sbom.SPDX, one.SPDX); err != nil {
+			return err
+		}
+		if err := dist.Write(sbom.CycloneDX, one.CycloneDX); err != nil {
+			return err
+		}
+	}
+	content := publish.Content{Reference: index.Image.Reference(), Index: index.V1}
+	for _, l := range layouts {
+		if l.Image == index.Image.Name {
+			content.Annotations, content.Referrers = l.Annotations, l.Referrers
+		}
+	}
+	return dist.Layout(ctx, shown.Layout, content)
+}
+
+// binaryPath returns the path of the binary below the output folder, symbolsPath that of its
+// symbols.
+func binaryPath(i *assemble.Image) string {
+	return path.Join("bin", i.Image.Name, i.Platform.Key(), i.Image.Name)
+}
+
+func symbolsPath(i *assemble.Image) string { return path.Join("debug", i.Symbols.Path()) }
+
+// platform returns an image in the form of the manifest.
+func platform(i *assemble.Image, suffix string) report.PlatformResult {
+	shown := report.PlatformResult{
+		Platform: i.Platform, Base: i.Image.Base, BaseDigest: i.Base.Digest(), Size: i.Size,
+		Binary: report.Binary{Path: binaryPath(i), SHA256: i.SHA256, Size: i.Binary.Size, Static: !i.Binary.Dynamic()},
+		Needs:  []report.Need{},
+	}
+	if i.V1 != nil {
+		name := path.Join("sbom", i.Image.Name+suffix+"_"+i.Platform.Key())
+		shown.Digest = i.Descriptor.Digest.String()
+		shown.SBOM = &report.SBOM{SPDX: name + ".spdx.json", CycloneDX: name + ".cdx.json", Components: i.Components}
+	}
+	for _, l := range i.Layers {
+		shown.Layers = append(shown.Layers, report.Layer{Name: l.Name, Digest: l.Digest.String(), Size: l.Size})
+	}
+	for _, l := range i.Libraries {
+		shown.Binary.Libraries = append(shown.Binary.Libraries, report.Library(l))
+	}
+	if i.Symbols != nil {
+		shown.Binary.BuildID, shown.Binary.Symbols = i.Symbols.BuildID, symbolsPath(i)
+	}
+	for _, n := range i.Needs {
+		need := report.Need{Need: n, Files: []string{}, InBase: slices.Contains(i.InBase, n.Name)}
+		if !n.Embedded && n.Name != plan.NeedExec && !need.InBase {
+			need.Files = tree.NeedPaths(n.Name)
+		}
+		shown.Needs = append(shown.Needs, need)
+	}
+	return shown
+}
+
+// Native returns the image that this machine's engine can run: the only one, or that of this
+// machine's architecture.
+func Native(images []*assemble.Image, arch string) (*assemble.Image, error) {
+	if len(images) == 1 {
+		return images[0], nil
+	}
+	for _, i := range images {
+		if i.Platform.Architecture == arch {
+			return i, nil
+		}
+	}
+	return nil, fmt.Errorf("load %s: none of the platforms is this machine's; choose one with -platform", images[0].Image.Name)
+}

@@ -1,0 +1,45 @@
+package release
+
+import (
+	"context"
+
+	"github.com/thimble-build/thimble/build/internal/archive"
+	"github.com/thimble-build/thimble/build/internal/artifact"
+	"github.com/thimble-build/thimble/build/internal/assemble"
+	"github.com/thimble-build/thimble/build/internal/pipeline"
+	"github.com/thimble-build/thimble/build/internal/resolve"
+	"github.com/thimble-build/thimble/build/internal/session"
+)
+
+// Describe returns the images with the facts for their documents and signatures.
+func Describe(ctx context.Context, images []*assemble.Image) ([]artifact.Described, error) {
+	all := make([]artifact.Described, len(images))
+	for i, img := range images {
+		var err error
+		if all[i], err = img.Described(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// ArchiveContent returns what the archives are made of, including platforms without images, and what
+// the notes say; nothing if Config.Release.OmitArchives is set.
+func ArchiveContent(ctx context.Context, s *session.Session, draft *resolve.Resolved, made *pipeline.Built) (in ArchiveInput, err error) {
+	if s.Config.Release.OmitArchives {
+		return in, nil
+	}
+	for _, i := range made.All() {
+		in.Programs = append(in.Programs, Program{
+			Image: i.Image.Name, Platform: i.Platform, SHA256: i.SHA256, Size: i.Binary.Size, Open: i.Binary.Open, Licenses: i.Texts,
+			SPDX: i.SPDX, CycloneDX: i.CycloneDX, Components: i.Components,
+		})
+	}
+	in.Own = made.Archived
+	previous, commits, err := draft.History(ctx)
+	in.Previous = previous
+	for _, c := range commits {
+		in.Commits = append(in.Commits, archive.Commit(c))
+	}
+	return in, err
+}
