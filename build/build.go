@@ -1,7 +1,8 @@
 // Package build is thimble's public API, and the only package that knows the order of the
 // stages:
 //
-//	Config ─▶ resolve ─▶ Draft ─▶ pipeline ─▶ Plan, images ─▶ publish or release ─▶ manifest
+//	Config ─▶ resolve ─▶ Draft ─▶ pipeline ─▶ Plan, images ─▶ output
+//	                                              └─▶ push by digest ─▶ attest ─▶ verify ─▶ tag
 //
 // Most callers need Image, which runs all stages and returns a Result. Binaries stops after the
 // compiler, Plan before it. The Mage targets in build/targets are thin: they read flags, call

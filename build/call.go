@@ -57,14 +57,14 @@ func begin(ctx context.Context, o Options, fresh bool) (*call, error) {
 }
 
 // resolve makes the draft of the plan. archives adds the platforms that only have archives.
-func (c *call) resolve(ctx context.Context, archives bool) (draft *resolve.Resolved, err error) {
+func (c *call) resolve(ctx context.Context, archives bool) (draft *resolve.Draft, err error) {
 	err = c.Stage("resolve", func() (string, error) {
 		in := resolve.InputOf(c.Session)
 		in.Expanded = c.options.FromPlan
 		if archives && !c.Config.Release.OmitArchives {
 			in.Archives, in.ArchivePlatforms = true, c.Config.Release.ArchivePlatforms
 		}
-		if draft, err = resolve.Resolve(ctx, in); err != nil {
+		if draft, err = resolve.Start(ctx, in); err != nil {
 			return "", err
 		}
 		for _, n := range draft.Notices {
@@ -86,7 +86,7 @@ type target struct {
 
 // open opens the workspace and the output folder. variant is that of compile.Folder; hashAll hashes
 // every file that is used and ignores remembered hashes.
-func (c *call) open(ctx context.Context, draft *resolve.Resolved, variant string, hashAll bool) (*target, error) {
+func (c *call) open(ctx context.Context, draft *resolve.Draft, variant string, hashAll bool) (*target, error) {
 	w, err := pipeline.OpenWorkspace(ctx, c.Session, draft, variant, hashAll)
 	if err != nil {
 		return nil, err
@@ -112,7 +112,7 @@ func waiting(s *session.Session) func() {
 }
 
 // build makes images, or only binaries. extras are those of debug images.
-func (c *call) build(ctx context.Context, draft *resolve.Resolved, to *target, images bool, extras map[pipeline.Unit]assemble.Extra) (*pipeline.Built, error) {
+func (c *call) build(ctx context.Context, draft *resolve.Draft, to *target, images bool, extras map[pipeline.Unit]assemble.Extra) (*pipeline.Built, error) {
 	return pipeline.Build(ctx, pipeline.Request{
 		Session: c.Session, Draft: draft, Workspace: to.Workspace, Standing: c.standing, Outputs: to.compiled,
 		Images: images, Extras: extras,

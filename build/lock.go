@@ -39,7 +39,7 @@ func Lock(ctx context.Context, o Options) (*LockResult, error) {
 	if len(in.Platforms) == 0 {
 		in.Platforms = c.Config.Platforms
 	}
-	draft, err := resolve.Resolve(ctx, in)
+	draft, err := resolve.Start(ctx, in)
 	if err != nil {
 		return nil, err
 	}

@@ -122,7 +122,7 @@ func Release(ctx context.Context, o Options) (result *Result, err error) {
 
 // mayRelease refuses a release that cannot be distinguished from another one. p is the plan of the
 // draft, so far or final.
-func mayRelease(o Options, draft *resolve.Resolved, p *plan.Plan) error {
+func mayRelease(o Options, draft *resolve.Draft, p *plan.Plan) error {
 	if p.Dirty && !o.AllowDirty {
 		return fmt.Errorf("release %s: the tree differs from the commit: %s; commit it, or release with -allowDirty", p.Version, pipeline.Dirt(p))
 	}

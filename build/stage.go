@@ -14,7 +14,7 @@ import (
 
 // stage passes the images to the requested engine and archive, because these can fail, and stages
 // everything for the output folder. suffix and layouts are those of output.Stage.
-func (c *call) stage(ctx context.Context, draft *resolve.Resolved, to *target, made *pipeline.Built, suffix string, layouts []release.Layout) (result *Result, err error) {
+func (c *call) stage(ctx context.Context, draft *resolve.Draft, to *target, made *pipeline.Built, suffix string, layouts []release.Layout) (result *Result, err error) {
 	result = c.result(made.Plan, made.Tests)
 	if version := draft.Previous(); c.options.Summary != nil && len(made.Indexes) > 0 && suffix == "" && version != "" {
 		result.Previous = release.FindPrevious(ctx, c.Session, made.Plan, version)
@@ -29,7 +29,7 @@ func (c *call) stage(ctx context.Context, draft *resolve.Resolved, to *target, m
 }
 
 // handOver passes the images to the requested engine and archive, and adds them to the result.
-func (c *call) handOver(ctx context.Context, draft *resolve.Resolved, made *pipeline.Built, result *Result) error {
+func (c *call) handOver(ctx context.Context, draft *resolve.Draft, made *pipeline.Built, result *Result) error {
 	_, arch := draft.Go.Host()
 	for _, img := range made.Plan.Images {
 		reference := []string{img.Reference()}

@@ -71,7 +71,7 @@ type Source struct {
 }
 
 // Find finds the tools before anything is compiled, and returns the draft of the debug images.
-func Find(ctx context.Context, s *session.Session, draft *resolve.Resolved, kind Kind) (Source, *resolve.Resolved, error) {
+func Find(ctx context.Context, s *session.Session, draft *resolve.Draft, kind Kind) (Source, *resolve.Draft, error) {
 	from := Source{Kind: kind, busybox: map[plan.Platform]debian.Selection{}}
 	var err error
 	if from.Delve, err = delve.Find(ctx, s.Workdir, s.Env, s.ForModules()...); err != nil {

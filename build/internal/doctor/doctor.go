@@ -65,7 +65,7 @@ func Examine(ctx context.Context, s *session.Session) ([]Finding, error) {
 type examination struct {
 	*session.Session
 	gocmd    *gocmd.Go         // nil without one
-	resolved *resolve.Resolved // nil without a module that can be built
+	resolved *resolve.Draft // nil without a module that can be built
 }
 
 func ok(check, detail string) Finding { return Finding{Check: check, State: report.OK, Detail: detail} }
@@ -94,7 +94,7 @@ func (d *examination) module(ctx context.Context) []Finding {
 		return nil
 	}
 	var err error
-	if d.resolved, err = resolve.Resolve(ctx, resolve.InputOf(d.Session)); err != nil {
+	if d.resolved, err = resolve.Start(ctx, resolve.InputOf(d.Session)); err != nil {
 		return []Finding{failed("module", d.Unfetched(d.gocmd, err), "")}
 	}
 	p := d.resolved.Plan

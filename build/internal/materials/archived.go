@@ -24,12 +24,12 @@ var archivedKinds = []string{"LICENSE", "LICENCE", "COPYING", "NOTICE", "README"
 // kind, of the module's folder or of the repository's. In a repository they are the regular
 // files of the commit, so that no other file gets into an archive. They may be missing on disk.
 func (s Source) archivedFiles(ctx context.Context, commit *source.Commit) ([]string, error) {
-	if !s.Resolved.Archives {
+	if !s.Draft.Archives {
 		return nil, nil
 	}
 	var files []string
 	seen := map[string]bool{}
-	for _, dir := range s.Resolved.LicenseFolders() {
+	for _, dir := range s.Draft.LicenseFolders() {
 		found, err := regularFiles(ctx, dir, commit)
 		if err != nil {
 			return nil, fmt.Errorf("find LICENSE and README: %w", err)

@@ -62,7 +62,7 @@ func (s Source) Files(ctx context.Context, lists Lists, commit *source.Commit) (
 	if f.CopiedBefore, err = source.Take(f.Copied); err != nil {
 		return f, err
 	}
-	return f, s.Resolved.CheckLock() // the plan was made from it before that
+	return f, s.Draft.CheckLock() // the plan was made from it before that
 }
 
 // SameNames reports whether no file was added to or removed from what was listed. An added file may
@@ -131,14 +131,14 @@ func (s Source) compiledFiles(ctx context.Context, lists Lists, commit *source.C
 		c := lists[platform].Compiled
 		all, names = append(all, c), append(names, c.Files...)
 		if commit != nil {
-			gone, err := c.Gone(ctx, commit, platform, s.Resolved.Plan.Build.Tags)
+			gone, err := c.Gone(ctx, commit, platform, s.Draft.Plan.Build.Tags)
 			if err != nil {
 				return nil, err
 			}
 			names = append(names, gone...)
 		}
 	}
-	below, err := golist.Below(ctx, s.Resolved.Tree(), all, commit)
+	below, err := golist.Below(ctx, s.Draft.Tree(), all, commit)
 	if err != nil {
 		return nil, err
 	}
@@ -155,8 +155,8 @@ func (s Source) compiledFiles(ctx context.Context, lists Lists, commit *source.C
 // missing files of the assets' folders. names are the absolute paths of the existing assets and
 // certificates.
 func (s Source) copiedFiles(ctx context.Context, commit *source.Commit) (files []source.File, names []string, err error) {
-	dir := s.Resolved.Dir
-	for _, img := range s.Resolved.Plan.Images {
+	dir := s.Draft.Dir
+	for _, img := range s.Draft.Plan.Images {
 		assets, err := tree.AssetFiles(dir, img.CACertificates, img.Assets)
 		if err != nil {
 			return nil, nil, fmt.Errorf("image %s: %w", img.Name, err)
@@ -201,7 +201,7 @@ func (s Source) executable(ctx context.Context, commit *source.Commit, names []s
 	}
 	executable := map[string]bool{}
 	for file, is := range modes {
-		rel, err := filepath.Rel(s.Resolved.Dir, file)
+		rel, err := filepath.Rel(s.Draft.Dir, file)
 		if err != nil {
 			return nil, err
 		}

@@ -29,11 +29,11 @@ func (s Source) Included(ctx context.Context, lists Lists) (Included, error) {
 	for _, platform := range s.Platforms() {
 		l := lists[platform]
 		if l == nil {
-			all = append(all, golist.Compiled{Trees: []string{s.Resolved.Dir}})
+			all = append(all, golist.Compiled{Trees: []string{s.Draft.Dir}})
 			continue
 		}
 		all = append(all, l.Compiled)
-		states, err := l.Compiled.AssemblyStates(ctx, s.Resolved.Dir)
+		states, err := l.Compiled.AssemblyStates(ctx, s.Draft.Dir)
 		if err != nil {
 			return state, err
 		}
@@ -41,10 +41,10 @@ func (s Source) Included(ctx context.Context, lists Lists) (Included, error) {
 			state.Assembly[platform] = states
 		}
 	}
-	if !slices.ContainsFunc(s.Resolved.Plan.Images, func(i plan.Image) bool { return i.Cgo }) {
+	if !slices.ContainsFunc(s.Draft.Plan.Images, func(i plan.Image) bool { return i.Cgo }) {
 		return state, nil
 	}
 	var err error
-	state.C, err = golist.CState(ctx, s.Resolved.Tree(), all)
+	state.C, err = golist.CState(ctx, s.Draft.Tree(), all)
 	return state, err
 }

@@ -25,7 +25,7 @@ func (s Source) file(platform plan.Platform) string {
 
 // key returns everything that a list depends on, except the files.
 func (s Source) key(platform plan.Platform) (string, error) {
-	p := s.Resolved.Plan
+	p := s.Draft.Plan
 	var packages, cgo []string
 	for _, img := range p.Images {
 		packages = append(packages, img.Package)
@@ -41,7 +41,7 @@ func (s Source) key(platform plan.Platform) (string, error) {
 		Packages, Cgo    []string
 		ModuleCache, Dir string
 		Stable           bool
-	}{s.Version, platform, p.Toolchain, p.Build.Tags, packages, cgo, s.Resolved.Go.Setting("GOMODCACHE"), s.Resolved.Dir, p.StableDigests()})
+	}{s.Version, platform, p.Toolchain, p.Build.Tags, packages, cgo, s.Draft.Go.Setting("GOMODCACHE"), s.Draft.Dir, p.StableDigests()})
 	return string(key), err
 }
 

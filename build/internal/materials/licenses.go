@@ -20,16 +20,16 @@ import (
 // licenseFiles returns the files in the repository from which licences are read. It includes
 // missing files of the commit.
 func (s Source) licenseFiles(ctx context.Context, lists Lists, commit *source.Commit) ([]string, error) {
-	roots := s.Resolved.LicenseFolders()
+	roots := s.Draft.LicenseFolders()
 	folders := slices.Clone(roots)
 	for _, platform := range s.Platforms() {
 		for _, modules := range lists[platform].Modules {
 			ofModules, rootsOfModules := s.moduleFolders(modules)
 			for _, name := range ofModules {
-				folders = append(folders, s.Resolved.InWorkingTree(name))
+				folders = append(folders, s.Draft.InWorkingTree(name))
 			}
 			for _, name := range rootsOfModules {
-				roots = append(roots, s.Resolved.InWorkingTree(name))
+				roots = append(roots, s.Draft.InWorkingTree(name))
 			}
 		}
 	}
@@ -91,8 +91,8 @@ var licenseGlobs = []string{"*licen[cs]e*", "copying*", "copyleft*", "*notice*",
 // Those of the service are found by name pattern, so that missing files count too.
 func (s Source) licensePaths(modules []golist.Module) (git.Paths, error) {
 	var paths git.Paths
-	for _, dir := range s.Resolved.LicenseFolders() {
-		if rel, ok := s.Resolved.Tree().InRepository(dir); ok {
+	for _, dir := range s.Draft.LicenseFolders() {
+		if rel, ok := s.Draft.Tree().InRepository(dir); ok {
 			for _, glob := range licenseGlobs {
 				paths.CaseFold = append(paths.CaseFold, path.Join(strings.ToLower(git.Quote(rel)), glob))
 			}
@@ -101,7 +101,7 @@ func (s Source) licensePaths(modules []golist.Module) (git.Paths, error) {
 	}
 	folders, roots := s.moduleFolders(modules)
 	for _, rel := range folders {
-		entries, err := os.ReadDir(s.Resolved.InWorkingTree(rel))
+		entries, err := os.ReadDir(s.Draft.InWorkingTree(rel))
 		if err != nil {
 			return paths, fmt.Errorf("look for licences: %w", err)
 		}
@@ -122,9 +122,9 @@ func (s Source) licensePaths(modules []golist.Module) (git.Paths, error) {
 // the modules.
 func (s Source) moduleFolders(modules []golist.Module) (folders, roots []string) {
 	seen := map[string]bool{}
-	modcache := s.Resolved.Go.Setting("GOMODCACHE") + string(filepath.Separator)
+	modcache := s.Draft.Go.Setting("GOMODCACHE") + string(filepath.Separator)
 	for _, m := range modules {
-		root, ok := s.Resolved.Tree().InRepository(m.Dir)
+		root, ok := s.Draft.Tree().InRepository(m.Dir)
 		if !ok || strings.HasPrefix(m.Dir, modcache) {
 			continue
 		}

@@ -16,7 +16,7 @@ import (
 
 // Source is a working tree and what is made from it.
 type Source struct {
-	Resolved *resolve.Resolved
+	Draft *resolve.Draft
 	// Folder keeps the lists of earlier runs. Lists of another Version are not used.
 	Folder, Version string
 	// Sums remembers the hashes of files that are only copied; if nil, every file is hashed.
@@ -42,7 +42,7 @@ type Lists map[plan.Platform]*List
 // Platforms returns the platforms whose sources are listed: those of the run, and those whose
 // inputs the digests depend on.
 func (s Source) Platforms() []plan.Platform {
-	p := s.Resolved.Plan
+	p := s.Draft.Plan
 	all := p.Targets()
 	for _, platform := range p.InputPlatforms {
 		if !slices.Contains(all, platform) {
@@ -73,17 +73,17 @@ func (s Source) List(ctx context.Context, platform plan.Platform, l *List) (*Lis
 }
 
 func (s Source) ask(ctx context.Context, platform plan.Platform) (*List, error) {
-	listed, err := golist.List(ctx, s.Resolved.Tree(), platform)
+	listed, err := golist.List(ctx, s.Draft.Tree(), platform)
 	if err != nil {
 		return nil, err
 	}
 	l := &List{Modules: map[string][]golist.Module{}}
-	for _, img := range s.Resolved.Plan.Images {
+	for _, img := range s.Draft.Plan.Images {
 		l.Modules[img.Package] = listed.Modules(img.Package)
 	}
-	if s.Resolved.Plan.StableDigests() {
+	if s.Draft.Plan.StableDigests() {
 		l.Inputs = map[string]golist.Inputs{}
-		for _, img := range s.Resolved.Plan.Images {
+		for _, img := range s.Draft.Plan.Images {
 			if l.Inputs[img.Package], err = listed.Inputs(ctx, img.Package); err != nil {
 				return nil, err
 			}

@@ -72,14 +72,14 @@ func (r repo) git(args ...string) {
 // source is the service of the repository.
 func (r repo) source() Source {
 	r.Helper()
-	resolved, err := resolve.Resolve(r.Context(), resolve.Input{
+	resolved, err := resolve.Start(r.Context(), resolve.Input{
 		Config: plan.Config{Dir: "svc"}, Workdir: r.dir, Env: r.env, Archives: true,
 		Platforms: []string{"linux/" + runtime.GOARCH}, Dist: filepath.Join(r.dir, "dist"),
 	})
 	if err != nil {
 		r.Fatal(err)
 	}
-	return Source{Resolved: resolved, Folder: r.TempDir()}
+	return Source{Draft: resolved, Folder: r.TempDir()}
 }
 
 // files are the files of a source, and what compares them.
@@ -92,7 +92,7 @@ func (r repo) files(s Source) (Files, Lists, *source.Commit) {
 			r.Fatal(err)
 		}
 	}
-	commit, err := s.Resolved.Commit(r.Context())
+	commit, err := s.Draft.Commit(r.Context())
 	if err != nil {
 		r.Fatal(err)
 	}
@@ -168,7 +168,7 @@ func TestArchived(t *testing.T) {
 	}
 
 	// Without archives, a README is nobody's business.
-	s.Resolved.Archives = false
+	s.Draft.Archives = false
 	files, _, commit = r.files(s)
 	if got, want := r.differences(s, files, commit), []string{"NOTICE.txt is missing here"}; !slices.Equal(got, want) {
 		t.Errorf("without archives, the differences are %q, want %q", got, want)
@@ -242,7 +242,7 @@ func TestListTakesTheEarlierOne(t *testing.T) {
 func TestInputPathsOfC(t *testing.T) {
 	r := newRepo(t, map[string]string{"x.h": "", "svc/native/n.c": "#include \"../../x.h\"\n"})
 	s := r.source()
-	p := s.Resolved.Plan
+	p := s.Draft.Plan
 	p.InputPlatforms = p.Platforms
 	for _, cgo := range []bool{true, false} {
 		in := golist.Inputs{Folders: []string{"svc"}}

@@ -60,8 +60,8 @@ func (l Licenses) Texts() ([]byte, error) { return license.Texts(l.modules, l.re
 // OwnLicense returns the licence of the service as an SPDX expression: that of its module's root,
 // else that of the repository; "" if there is none.
 func (s Source) OwnLicense(ctx context.Context, memo license.Memo) (string, error) {
-	for _, dir := range s.Resolved.LicenseFolders() {
-		results, err := license.Scan(ctx, []license.Module{{Path: s.Resolved.Plan.Module.Path, Dir: dir, Packages: []string{"."}}}, memo)
+	for _, dir := range s.Draft.LicenseFolders() {
+		results, err := license.Scan(ctx, []license.Module{{Path: s.Draft.Plan.Module.Path, Dir: dir, Packages: []string{"."}}}, memo)
 		if err != nil {
 			return "", err
 		}

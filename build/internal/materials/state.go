@@ -23,7 +23,7 @@ import (
 // digests are not stable. Thimble, the toolchain and Config are not inputs: they are in the
 // plan, and change the image if they affect it.
 func (s Source) States(ctx context.Context, lists Lists, differences []source.Difference) (map[string]*plan.Inputs, error) {
-	p := s.Resolved.Plan
+	p := s.Draft.Plan
 	if !p.StableDigests() {
 		return nil, nil
 	}
@@ -38,7 +38,7 @@ func (s Source) States(ctx context.Context, lists Lists, differences []source.Di
 		g.Go(func() error {
 			paths, err := s.inputPaths(ctx, lists, img)
 			if err == nil {
-				states[i], err = s.Resolved.State(ctx, paths, dirty)
+				states[i], err = s.Draft.State(ctx, paths, dirty)
 			}
 			if err != nil {
 				return fmt.Errorf("image %s: %w", img.Name, err)
@@ -59,7 +59,7 @@ func (s Source) States(ctx context.Context, lists Lists, differences []source.Di
 // inputPaths returns the files of the repository that an image is made of, for all input
 // platforms.
 func (s Source) inputPaths(ctx context.Context, lists Lists, img plan.Image) (git.Paths, error) {
-	p := s.Resolved.Plan
+	p := s.Draft.Plan
 	var paths git.Paths
 	var folders, brought []string
 	var compiled []golist.Inputs
@@ -82,7 +82,7 @@ func (s Source) inputPaths(ctx context.Context, lists Lists, img plan.Image) (gi
 		}
 		paths.Add(licenses)
 	}
-	included, file, err := golist.CInputs(ctx, s.Resolved.Tree(), compiled)
+	included, file, err := golist.CInputs(ctx, s.Draft.Tree(), compiled)
 	if err != nil {
 		return paths, err
 	}
@@ -91,7 +91,7 @@ func (s Source) inputPaths(ctx context.Context, lists Lists, img plan.Image) (gi
 	}
 	paths.Add(included)
 	brought = append(brought, included.Globs...) // C may include tests too
-	copied, err := tree.AssetSources(s.Resolved.Dir, img.CACertificates, img.Assets)
+	copied, err := tree.AssetSources(s.Draft.Dir, img.CACertificates, img.Assets)
 	if err != nil {
 		return paths, err
 	}
@@ -99,7 +99,7 @@ func (s Source) inputPaths(ctx context.Context, lists Lists, img plan.Image) (gi
 		copied = append(copied, lock.File)
 	}
 	for _, name := range copied {
-		rel, ok := s.Resolved.Tree().InRepository(filepath.Join(s.Resolved.Dir, filepath.FromSlash(name)))
+		rel, ok := s.Draft.Tree().InRepository(filepath.Join(s.Draft.Dir, filepath.FromSlash(name)))
 		switch {
 		case !ok:
 			return paths, fmt.Errorf("%s is not in the repository", name)

@@ -38,7 +38,7 @@ const maxCompiled = 5
 
 // attempt is what one start of the compiler is based on.
 type attempt struct {
-	draft    *resolve.Resolved
+	draft    *resolve.Draft
 	compiler *compile.Compiler
 	// lists are those of an earlier run or attempt. before is the stat data of the source,
 	// included the state of what the compilers include.
@@ -62,7 +62,7 @@ type compiled struct {
 }
 
 // attempt returns what the compiler starts with.
-func (b *builder) attempt(draft *resolve.Resolved, lists materials.Lists, before source.Snapshot, included materials.Included, earlier compile.Earlier) *attempt {
+func (b *builder) attempt(draft *resolve.Draft, lists materials.Lists, before source.Snapshot, included materials.Included, earlier compile.Earlier) *attempt {
 	g := *draft.Go
 	g.CState, g.AssemblyStates = included.C, included.Assembly
 	return &attempt{draft: draft, lists: lists, before: before, included: included, earlier: earlier, compiler: &compile.Compiler{

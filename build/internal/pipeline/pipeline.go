@@ -30,7 +30,7 @@ import (
 // Request says what to make.
 type Request struct {
 	Session   *session.Session
-	Draft     *resolve.Resolved
+	Draft     *resolve.Draft
 	Workspace Workspace
 	// Standing lists the files that existed before Config.Before ran.
 	Standing generated.Standing

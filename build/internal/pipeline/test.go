@@ -31,7 +31,7 @@ func (b *builder) test(ctx context.Context, g *gocmd.Go) (*report.Tests, error) 
 
 // Test runs the tests of Config.Test. If tests fail, the error is a *gotest.Error, and the result
 // is returned too.
-func Test(ctx context.Context, s *session.Session, draft *resolve.Resolved) (result *report.Tests, err error) {
+func Test(ctx context.Context, s *session.Session, draft *resolve.Draft) (result *report.Tests, err error) {
 	err = s.Stage("test", func() (string, error) {
 		in := gotest.Input{
 			Go: draft.Go, Config: s.Config.Test, Tags: draft.Plan.Build.Tags, Parallel: draft.Go.Parallel,

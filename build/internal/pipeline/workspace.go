@@ -33,7 +33,7 @@ type Workspace struct {
 }
 
 // OpenWorkspace opens the workspace for a draft. variant is that of compile.Folder.
-func OpenWorkspace(ctx context.Context, s *session.Session, draft *resolve.Resolved, variant string, hashAll bool) (w Workspace, err error) {
+func OpenWorkspace(ctx context.Context, s *session.Session, draft *resolve.Draft, variant string, hashAll bool) (w Workspace, err error) {
 	w.HashAll, w.Folder = hashAll, compile.Folder(s.Cache, s.Dist, variant)
 	if w.Cache, err = cache.Open(filepath.Join(s.Cache, "content"), cache.Options{HashAll: hashAll}); err != nil {
 		return w, err
@@ -69,7 +69,7 @@ func BaseSources(s *session.Session, w Workspace) base.Sources {
 
 // BaseSignatures returns the signatures that the images of a draft require of their bases. They are
 // read for no longer than within; zero means ten minutes.
-func BaseSignatures(s *session.Session, draft *resolve.Resolved, within time.Duration) base.Signatures {
+func BaseSignatures(s *session.Session, draft *resolve.Draft, within time.Duration) base.Signatures {
 	return base.Signatures{
 		Wanted:      base.WantedBy(draft.Plan.Images, draft.Signed),
 		TrustedRoot: s.Config.Release.TrustedRoot, Within: within,

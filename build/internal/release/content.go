@@ -25,7 +25,7 @@ func Describe(ctx context.Context, images []*assemble.Image) ([]artifact.Describ
 
 // ArchiveContent returns what the archives are made of, including platforms without images, and what
 // the notes say; nothing if Config.Release.OmitArchives is set.
-func ArchiveContent(ctx context.Context, s *session.Session, draft *resolve.Resolved, made *pipeline.Built) (in ArchiveInput, err error) {
+func ArchiveContent(ctx context.Context, s *session.Session, draft *resolve.Draft, made *pipeline.Built) (in ArchiveInput, err error) {
 	if s.Config.Release.OmitArchives {
 		return in, nil
 	}

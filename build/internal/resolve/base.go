@@ -15,7 +15,7 @@ import (
 )
 
 // base resolves the base of an image, and how the image is compiled for it.
-func (r *Resolved) base(img *plan.Image, c plan.ImageConfig) error {
+func (r *Draft) base(img *plan.Image, c plan.ImageConfig) error {
 	img.Packages = slices.Compact(slices.Sorted(slices.Values(c.Packages)))
 	if len(img.Packages) == 0 {
 		img.Packages = nil
@@ -52,7 +52,7 @@ func (r *Resolved) base(img *plan.Image, c plan.ImageConfig) error {
 }
 
 // readLock returns the part of thimble.lock.json that the images need, or nil if they need none.
-func (r *Resolved) readLock() (*plan.Lock, error) {
+func (r *Draft) readLock() (*plan.Lock, error) {
 	uses := lock.Uses(r.Plan.Images, r.Plan.Platforms)
 	if len(uses) == 0 {
 		return nil, nil // the content of the file is not used then
@@ -65,7 +65,7 @@ func (r *Resolved) readLock() (*plan.Lock, error) {
 }
 
 // CheckLock returns an error if thimble.lock.json has changed since the plan was made from it.
-func (r *Resolved) CheckLock() error {
+func (r *Draft) CheckLock() error {
 	if r.pinned == nil {
 		return nil
 	}

@@ -16,7 +16,7 @@ const libc = "libc6"
 // cgo finds the C compilers of the images that are compiled with cgo, and checks that the
 // packages of their bases include a C library. (If the base is an image, only linking shows
 // that.)
-func (r *Resolved) cgo(ctx context.Context, configured map[string]string) error {
+func (r *Draft) cgo(ctx context.Context, configured map[string]string) error {
 	p := r.Plan
 	var first *plan.Image
 	for i, img := range p.Images {

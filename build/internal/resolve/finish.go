@@ -30,7 +30,7 @@ type Findings struct {
 // The tree is dirty if something that goes into the images differs from the commit, or if the go
 // command stamped the tree as modified, because the program then reports itself as modified. Git
 // can make a tree dirty, but never clean.
-func (r *Resolved) Finish(f Findings) (*plan.Plan, *Resolved, error) {
+func (r *Draft) Finish(f Findings) (*plan.Plan, *Draft, error) {
 	next := r.clone()
 	modified := r.Reported != ""
 	if f.Stamp != nil {
@@ -73,7 +73,7 @@ type Variant struct {
 }
 
 // Vary returns the draft of a variant.
-func (r *Resolved) Vary(v Variant) (*Resolved, error) {
+func (r *Draft) Vary(v Variant) (*Draft, error) {
 	next := r.clone()
 	next.suffix, next.Plan.Images, next.Plan.Lock = v.Suffix, slices.Clone(v.Images), v.Lock
 	if v.KeepSymbols {
@@ -84,14 +84,14 @@ func (r *Resolved) Vary(v Variant) (*Resolved, error) {
 }
 
 // WithGo returns the draft for another go command.
-func (r *Resolved) WithGo(g *gocmd.Go) *Resolved {
+func (r *Draft) WithGo(g *gocmd.Go) *Draft {
 	next := *r
 	next.Go = g
 	return &next
 }
 
 // clone returns a copy with a plan that can be changed.
-func (r *Resolved) clone() *Resolved {
+func (r *Draft) clone() *Draft {
 	next, p := *r, *r.Plan
 	p.Images = slices.Clone(p.Images)
 	next.Plan = &p

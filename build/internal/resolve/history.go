@@ -11,7 +11,7 @@ import (
 // since, newest first. For a final version, the previous release is the previous final version.
 // Without such a tag it returns all commits, without git none. For a module in a subfolder it
 // returns only commits that change the subfolder.
-func (r *Resolved) History(ctx context.Context) (previous string, commits []git.Commit, err error) {
+func (r *Draft) History(ctx context.Context) (previous string, commits []git.Commit, err error) {
 	if r.repo == nil || r.Plan.Revision == "" {
 		return "", nil, nil
 	}
@@ -25,8 +25,8 @@ func (r *Resolved) History(ctx context.Context) (previous string, commits []git.
 
 // Previous returns the version of the release before HEAD, without the module's prefix; "" if
 // there is none.
-func (r *Resolved) Previous() string { return strings.TrimPrefix(r.previous, r.tags.prefix()) }
+func (r *Draft) Previous() string { return strings.TrimPrefix(r.previous, r.tags.prefix()) }
 
 // TagPrefix returns the prefix of this module's tags: "" at the repository's root, "svc/" in
 // the folder svc.
-func (r *Resolved) TagPrefix() string { return r.tags.prefix() }
+func (r *Draft) TagPrefix() string { return r.tags.prefix() }

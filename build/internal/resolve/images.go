@@ -20,7 +20,7 @@ import (
 
 // images makes the plan's images from the main packages in Config, or from those that are
 // found.
-func (r *Resolved) images(cfg plan.Config) ([]plan.Image, error) {
+func (r *Draft) images(cfg plan.Config) ([]plan.Image, error) {
 	configured := cfg.Images
 	if len(configured) == 0 {
 		found, err := mains(r.Dir, r.Plan)
@@ -55,7 +55,7 @@ func (r *Resolved) images(cfg plan.Config) ([]plan.Image, error) {
 // componentName matches a path component of a repository (distribution-spec, "name").
 var componentName = regexp.MustCompile(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*$`)
 
-func (r *Resolved) image(cfg plan.Config, c plan.ImageConfig) (plan.Image, error) {
+func (r *Draft) image(cfg plan.Config, c plan.ImageConfig) (plan.Image, error) {
 	p := r.Plan
 	pkg, err := importPath(r.Dir, p, c.Package)
 	if err != nil {

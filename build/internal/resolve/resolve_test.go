@@ -71,11 +71,11 @@ func (r *repo) write(name, content string) {
 	}
 }
 
-func (r *repo) try(cfg plan.Config, env ...string) (*Resolved, error) {
-	return Resolve(r.t.Context(), Input{Config: cfg, Workdir: r.dir, Env: append(slices.Clone(r.env), env...), Kit: plan.Kit{Path: "kit", Version: "v1.0.0"}, Dist: filepath.Join(r.dir, "dist")})
+func (r *repo) try(cfg plan.Config, env ...string) (*Draft, error) {
+	return Start(r.t.Context(), Input{Config: cfg, Workdir: r.dir, Env: append(slices.Clone(r.env), env...), Kit: plan.Kit{Path: "kit", Version: "v1.0.0"}, Dist: filepath.Join(r.dir, "dist")})
 }
 
-func (r *repo) resolve(cfg plan.Config, env ...string) *Resolved {
+func (r *repo) resolve(cfg plan.Config, env ...string) *Draft {
 	r.t.Helper()
 	got, err := r.try(cfg, env...)
 	if err != nil {
@@ -86,7 +86,7 @@ func (r *repo) resolve(cfg plan.Config, env ...string) *Resolved {
 
 // prove compiles the first image and holds what the go command stamped against
 // the plan.
-func (r *repo) prove(got *Resolved) *debug.BuildInfo {
+func (r *repo) prove(got *Draft) *debug.BuildInfo {
 	r.t.Helper()
 	p := got.Plan
 	dir := r.t.TempDir()
@@ -436,7 +436,7 @@ func TestRefusals(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := newRepo(t, test.module)
-			_, err := Resolve(t.Context(), Input{Config: test.cfg, Workdir: r.dir, Env: append(r.env, test.env...), Platforms: test.platforms})
+			_, err := Start(t.Context(), Input{Config: test.cfg, Workdir: r.dir, Env: append(r.env, test.env...), Platforms: test.platforms})
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Fatalf("error = %v, want it to say %q", err, test.want)
 			}
@@ -452,7 +452,7 @@ func TestExpandedFlags(t *testing.T) {
 	r := newRepo(t, "hello").commit()
 	flags := []string{"-X=main.a={{.Version}}", `-X=main.b={{""}}`}
 	for _, stable := range []bool{false, true} {
-		got, err := Resolve(t.Context(), Input{Config: plan.Config{LDFlags: flags, StableDigests: stable}, Workdir: r.dir, Env: r.env, Expanded: true})
+		got, err := Start(t.Context(), Input{Config: plan.Config{LDFlags: flags, StableDigests: stable}, Workdir: r.dir, Env: r.env, Expanded: true})
 		if err != nil || !slices.Equal(got.Plan.Build.LDFlags[2:], flags) {
 			t.Errorf("stable %t: %v, %+v", stable, err, got)
 		}

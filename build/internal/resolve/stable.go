@@ -15,7 +15,7 @@ import (
 )
 
 // mayBeStable refuses settings that make an image's digest depend on more than its inputs.
-func (r *Resolved) mayBeStable(state git.State, none error) error {
+func (r *Draft) mayBeStable(state git.State, none error) error {
 	const of = "keep digests stable, as Config.StableDigests asks: "
 	switch {
 	case none != nil:
@@ -54,7 +54,7 @@ func inputPlatforms(g *gocmd.Go, names []string, ofRun []plan.Platform) ([]plan.
 
 // State returns the state of an image's inputs. dirty are the files of all images that differ
 // from the commit.
-func (r *Resolved) State(ctx context.Context, paths git.Paths, dirty []string) (*plan.Inputs, error) {
+func (r *Draft) State(ctx context.Context, paths git.Paths, dirty []string) (*plan.Inputs, error) {
 	revision, when, err := r.repo.Newest(ctx, paths)
 	if err != nil {
 		return nil, err

@@ -18,7 +18,7 @@ const worktrees = "go1.27"
 
 // fromGit sets the revision and the version. It does not predict the go command's stamp, which
 // is read from the binary and must be of the same commit.
-func (r *Resolved) fromGit(state git.State, workdir string) {
+func (r *Draft) fromGit(state git.State, workdir string) {
 	p := r.Plan
 	p.Revision, p.Shallow = state.Revision, state.Shallow
 	if p.Source == "" {
@@ -64,7 +64,7 @@ func (r *Resolved) fromGit(state git.State, workdir string) {
 // setDirty records in the plan that file makes the tree differ from the commit, and the cause;
 // file is "" if there is no difference. It changes the version, the tags and the linker flags
 // accordingly.
-func (r *Resolved) setDirty(file, cause string) error {
+func (r *Draft) setDirty(file, cause string) error {
 	p := r.Plan
 	p.Dirty, p.DirtyFile, p.DirtyCause = file != "", file, cause
 	p.Version = r.version

@@ -1,4 +1,5 @@
-// Package resolve turns a Config and its repository into a Plan. It asks the go command for its
+// Package resolve turns a Config and its repository into a Draft, which is enough to compile, and
+// the Draft, with what was found out meanwhile, into the final Plan. It asks the go command for its
 // settings and git for the revision, and looks for main packages. It compiles nothing, writes
 // nothing and downloads only the toolchain that the module requires.
 package resolve
@@ -24,10 +25,10 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// Resolve makes the plan. It does not compare the files that go into the images with the
+// Start makes the draft. It does not compare the files that go into the images with the
 // commit: this happens during the compilation, and Finish makes the final plan of the result. Until
 // then the plan is dirty if git says so and the go command will stamp it.
-func Resolve(ctx context.Context, in Input) (*Resolved, error) {
+func Start(ctx context.Context, in Input) (*Draft, error) {
 	cfg := in.Config
 	dir := filepath.Join(in.Workdir, filepath.FromSlash(cfg.Dir))
 	gomod, err := os.ReadFile(filepath.Join(dir, "go.mod"))
@@ -74,7 +75,7 @@ func Resolve(ctx context.Context, in Input) (*Resolved, error) {
 		return nil, err
 	}
 
-	r := &Resolved{Dir: dir, Go: gocommand, repo: v.repo, dist: in.Dist, committed: v.state.Time, expanded: in.Expanded, Archives: in.Archives}
+	r := &Draft{Dir: dir, Go: gocommand, repo: v.repo, dist: in.Dist, committed: v.state.Time, expanded: in.Expanded, Archives: in.Archives}
 	p := &plan.Plan{
 		Kit:         in.Kit,
 		Module:      plan.Module{Path: path, Dir: filepath.ToSlash(filepath.Clean(shown(cfg.Dir)))},
@@ -140,7 +141,7 @@ func Resolve(ctx context.Context, in Input) (*Resolved, error) {
 // buildTag matches a tag in a build constraint (go/build/constraint).
 var buildTag = regexp.MustCompile(`^[\pL\pN_.]+$`)
 
-func (r *Resolved) toolchain(cfg plan.Config) error {
+func (r *Draft) toolchain(cfg plan.Config) error {
 	g := r.Go
 	r.Plan.Toolchain = plan.Toolchain{
 		Version: g.Version, Experiment: g.Experiment, FIPS140: g.FIPS140, Mod: g.ModMode,
@@ -171,7 +172,7 @@ func (r *Resolved) toolchain(cfg plan.Config) error {
 }
 
 // withoutGit sets the values for a tree without git.
-func (r *Resolved) withoutGit(cause error) {
+func (r *Draft) withoutGit(cause error) {
 	r.version, r.Plan.Build.Stamp = unknown, false
 	r.notice("the version is unknown: %v", cause)
 }

@@ -13,8 +13,9 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// Resolved is a plan with the data that is needed to build it on this machine.
-type Resolved struct {
+// Draft is a plan that is enough to compile, with the data that is needed to build it on this
+// machine. It is not changed: Finish and Vary return other values.
+type Draft struct {
 	Plan *plan.Plan
 	// Dir is the module's folder, absolute.
 	Dir string
@@ -57,12 +58,12 @@ type Resolved struct {
 	previous string
 }
 
-func (r *Resolved) notice(format string, args ...any) {
+func (r *Draft) notice(format string, args ...any) {
 	r.Notices = append(r.Notices, fmt.Sprintf(format, args...))
 }
 
 // Tree returns the working tree, and what the plan compiles of it.
-func (r *Resolved) Tree() golist.Tree {
+func (r *Draft) Tree() golist.Tree {
 	t := golist.Tree{
 		Go: r.Go, Dir: r.Dir, Dist: r.dist,
 		Mod: r.Plan.Toolchain.Mod, Tags: r.Plan.Build.Tags, Images: r.Plan.Images,
@@ -75,7 +76,7 @@ func (r *Resolved) Tree() golist.Tree {
 
 // LicenseFolders returns where the service's licence can be: the module's root, then the
 // repository's, as for a module in the module cache.
-func (r *Resolved) LicenseFolders() []string {
+func (r *Draft) LicenseFolders() []string {
 	folders := []string{r.Dir}
 	if r.repo != nil && r.repo.Root != r.Dir {
 		folders = append(folders, r.repo.Root)
@@ -85,12 +86,12 @@ func (r *Resolved) LicenseFolders() []string {
 
 // InWorkingTree returns the absolute path of a file whose name is relative to the repository's
 // root, with slashes.
-func (r *Resolved) InWorkingTree(name string) string {
+func (r *Draft) InWorkingTree(name string) string {
 	return filepath.Join(r.repo.Root, filepath.FromSlash(name))
 }
 
 // Commit reads the tree of the revision; nil without git.
-func (r *Resolved) Commit(ctx context.Context) (*source.Commit, error) {
+func (r *Draft) Commit(ctx context.Context) (*source.Commit, error) {
 	if r.repo == nil {
 		return nil, nil
 	}
