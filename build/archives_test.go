@@ -37,11 +37,11 @@ func helloRepo(t *testing.T) string {
 	return repo
 }
 
-func archiveOptions(t *testing.T, repo string, platforms ...string) build.Options {
-	return build.Options{
-		Workdir: repo, Cache: cacheFolder(t), Env: environment(), SkipTests: true,
+func archiveOptions(t *testing.T, repo string, platforms ...string) settings {
+	return settings{SkipTests: true, Options: build.Options{
+		Workdir: repo, Cache: cacheFolder(t), Env: environment(),
 		Config: build.Config{Release: build.ReleaseConfig{ArchivePlatforms: platforms}},
-	}
+	}}
 }
 
 // unpack unpacks an archive as its users do, and returns the folder that was in it.
@@ -67,7 +67,7 @@ func unpack(t *testing.T, file string) string {
 func TestArchivePlatforms(t *testing.T) {
 	testtool.OnRequest(t, "tar and unzip, and compiles for five platforms")
 	o := archiveOptions(t, helloRepo(t), "darwin/arm64", "windows/amd64", "linux/arm64")
-	r, err := build.Release(t.Context(), o)
+	r, err := build.Release(t.Context(), o.release())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +120,7 @@ func TestArchivePlatforms(t *testing.T) {
 
 	// Nothing changed: the same bytes.
 	before := r.Archives
-	if r, err = build.Release(t.Context(), o); err != nil {
+	if r, err = build.Release(t.Context(), o.release()); err != nil {
 		t.Fatal(err)
 	}
 	for i, a := range r.Archives {
@@ -202,16 +202,16 @@ func TestArchivePlatformsSeeIgnoredFiles(t *testing.T) {
 	git(t, repo, "add", "-A")
 	git(t, repo, "commit", "-q", "-m", "ignore")
 	git(t, repo, "tag", "v1.2.4")
-	if _, err := build.Release(t.Context(), archiveOptions(t, repo)); err != nil {
+	if _, err := build.Release(t.Context(), archiveOptions(t, repo).release()); err != nil {
 		t.Errorf("without windows: %v", err)
 	}
-	_, err := build.Release(t.Context(), archiveOptions(t, repo, "windows/amd64"))
+	_, err := build.Release(t.Context(), archiveOptions(t, repo, "windows/amd64").release())
 	if err == nil || !strings.Contains(err.Error(), "local_windows.go") {
 		t.Errorf("release: %v, want an error that names local_windows.go", err)
 	}
 	o := archiveOptions(t, repo, "windows/amd64")
 	o.Platforms = []string{"all"}
-	p, err := build.Plan(t.Context(), o)
+	p, err := build.Plan(t.Context(), o.Options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,7 +231,7 @@ func TestArchivePlatformsRefused(t *testing.T) {
 		"js/wasm":           "no port",
 		"darwin/arm64/v8.7": "unknown variant",
 	} {
-		_, err := build.Release(t.Context(), archiveOptions(t, repo, platform))
+		_, err := build.Release(t.Context(), archiveOptions(t, repo, platform).release())
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "ArchivePlatforms") {
 			t.Errorf("%s: %v, want %q", platform, err, want)
 		}
@@ -240,7 +240,7 @@ func TestArchivePlatformsRefused(t *testing.T) {
 		t.Error("something was made")
 	}
 	twice := archiveOptions(t, repo, "windows/amd64", "windows/amd64/v1")
-	if _, err := build.Release(t.Context(), twice); err == nil || !strings.Contains(err.Error(), "twice") {
+	if _, err := build.Release(t.Context(), twice.release()); err == nil || !strings.Contains(err.Error(), "twice") {
 		t.Errorf("twice: %v", err)
 	}
 }

@@ -38,9 +38,9 @@ func TestAssemblyIncludesAreTheCommits(t *testing.T) {
 	check("undone after a go build", "12", false)
 
 	// The digest depends on no cache, and on no file that is not included.
-	first, err := build.Image(t.Context(), r.options())
+	first, err := build.Image(t.Context(), r.options().image())
 	ok(t, err)
-	second, err := build.Image(t.Context(), r.options(func(o *build.Options) { o.Cache, o.Env = t.TempDir(), append(o.Env, "GOCACHE="+t.TempDir()) }))
+	second, err := build.Image(t.Context(), r.options(func(o *settings) { o.Cache, o.Env = t.TempDir(), append(o.Env, "GOCACHE="+t.TempDir()) }).image())
 	ok(t, err)
 	if first.Images[0].Digest != second.Images[0].Digest {
 		t.Errorf("with an empty cache: %s, not %s", second.Images[0].Digest, first.Images[0].Digest)

@@ -56,7 +56,7 @@ func TestOwnFilesOnABase(t *testing.T) {
 	git(t, repo, "commit", "-q", "-m", "files")
 	for base, last := range map[string]string{plan.BaseStatic: "nonroot", "oci:base": "alice"} {
 		t.Run(base, func(t *testing.T) {
-			o := options(t, repo, func(o *build.Options) {
+			o := options(t, repo, func(o *settings) {
 				o.Config.Debian.Mirror = debiantest.Mirror(t)
 				o.Config.Defaults = build.ImageConfig{
 					Base: base, CACertificates: []string{"corp.pem"}, Include: []string{plan.NeedCACertificates},
@@ -66,8 +66,8 @@ func TestOwnFilesOnABase(t *testing.T) {
 					Runtime: build.Runtime{User: "web"}, Capabilities: []string{"NET_BIND_SERVICE"},
 				}
 			})
-			must(build.Lock(t.Context(), o))
-			r := must(build.Image(t.Context(), o))
+			must(build.Lock(t.Context(), o.Options))
+			r := must(build.Image(t.Context(), o.image()))
 			img := must(index(t, r, r.Images[0]).Image(must(v1.NewHash(r.Images[0].Platforms[0].Digest))))
 			headers, contents := flattened(t, img)
 			lines := strings.Split(strings.TrimSpace(contents["/etc/passwd"]), "\n")
@@ -113,15 +113,15 @@ func TestTagIsMoved(t *testing.T) {
 	host := registrytest.InProcess(t, true)
 	tag := must(name.NewTag(host + "/acme/base:1"))
 	ok(t, remote.Write(tag, baseImage(t, "amd64")))
-	o := options(t, helloModule(t), func(o *build.Options) { o.Config.Defaults.Base = tag.Name() })
-	first := must(build.Lock(t.Context(), o)).Lock.Images[0].Digest
+	o := options(t, helloModule(t), func(o *settings) { o.Config.Defaults.Base = tag.Name() })
+	first := must(build.Lock(t.Context(), o.Options)).Lock.Images[0].Digest
 	moved := must(mutate.Config(baseImage(t, "amd64"), v1.Config{User: "0"}))
 	ok(t, remote.Write(tag, moved))
 	o.Cache = t.TempDir()
-	if got := must(build.Image(t.Context(), o)).Images[0].Platforms[0].BaseDigest; got != first {
+	if got := must(build.Image(t.Context(), o.image())).Images[0].Platforms[0].BaseDigest; got != first {
 		t.Errorf("the image stands on %s, pinned is %s", got, first)
 	}
-	changes := must(build.Lock(t.Context(), o)).Changes
+	changes := must(build.Lock(t.Context(), o.Options)).Changes
 	if want := "~ " + tag.Name() + " " + first + " → " + must(moved.Digest()).String(); len(changes) != 2 || changes[0].String() != want {
 		t.Errorf("locking shows %v, want %s", changes, want)
 	}

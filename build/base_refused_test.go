@@ -33,12 +33,12 @@ func TestBaseOffline(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(repo, "thimble.lock.json"), []byte(pinned), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	o := build.Options{Workdir: repo, Cache: t.TempDir(), SkipTests: true, Platforms: []string{"linux/amd64"}, Offline: true}
-	lock := func(o build.Options) error { _, err := build.Lock(t.Context(), o); return err }
-	image := func(o build.Options) error { _, err := build.Image(t.Context(), o); return err }
+	o := settings{SkipTests: true, Options: build.Options{Workdir: repo, Cache: t.TempDir(), Platforms: []string{"linux/amd64"}, Offline: true}}
+	lock := func(o settings) error { _, err := build.Lock(t.Context(), o.Options); return err }
+	image := func(o settings) error { _, err := build.Image(t.Context(), o.image()); return err }
 	for _, test := range []struct {
 		base, want string
-		run        func(build.Options) error
+		run        func(settings) error
 	}{
 		{plan.BaseStatic, "mirror.example.com", lock},
 		{plan.BaseStatic, "package netbase 6.5: fetch http://mirror.example.com/debian/pool/main/n/netbase/netbase_6.5_all.deb: ", image},
@@ -64,9 +64,9 @@ func TestBaseWithWrongDiffID(t *testing.T) {
 	folder, err := layout.Write(filepath.Join(repo, "base"), empty.Index)
 	ok(t, err)
 	ok(t, folder.AppendImage(must(mutate.ConfigFile(base, config))))
-	o := options(t, repo, func(o *build.Options) { o.Config.Defaults.Base = "oci:base" })
-	must(build.Lock(t.Context(), o))
-	_, err = build.Image(t.Context(), o)
+	o := options(t, repo, func(o *settings) { o.Config.Defaults.Base = "oci:base" })
+	must(build.Lock(t.Context(), o.Options))
+	_, err = build.Image(t.Context(), o.image())
 	refused(t, err, "base oci:base: layer sha256:", "its content is "+right.String()+", and the configuration says sha256:0000")
 	if _, err := os.Stat(filepath.Join(repo, "dist")); err == nil {
 		t.Error("there is an output folder")

@@ -69,8 +69,8 @@ func baseSBOM(t *testing.T, host string) {
 		}})
 	ok(t, remote.WriteIndex(repo.Tag("1"), index))
 
-	o := options(t, helloModule(t), func(o *build.Options) { o.Config.Defaults.Base = host + "/acme/base:1" })
-	locked := must(build.Lock(t.Context(), o))
+	o := options(t, helloModule(t), func(o *settings) { o.Config.Defaults.Base = host + "/acme/base:1" })
+	locked := must(build.Lock(t.Context(), o.Options))
 	pinned := func() (found []string) {
 		for _, s := range locked.Lock.Images[0].Platforms[0].SBOMs {
 			found = append(found, s.MediaType+" "+s.Digest)
@@ -104,7 +104,7 @@ func baseSBOM(t *testing.T, host string) {
 			t.Fatalf("%q: %v\n%s", args, err, out)
 		}
 	}
-	locked = must(build.Lock(t.Context(), o))
+	locked = must(build.Lock(t.Context(), o.Options))
 	var kinds []string
 	for _, s := range pinned() {
 		mediaType, _, _ := strings.Cut(s, " ")
@@ -117,11 +117,11 @@ func baseSBOM(t *testing.T, host string) {
 	}; !slices.Equal(kinds, want) {
 		t.Errorf("the lock has\n%q, want\n%q", kinds, want)
 	}
-	if again := must(build.Lock(t.Context(), o)); len(again.Changes) > 0 || len(again.Lock.Images[0].Platforms[0].SBOMs) != len(kinds) {
+	if again := must(build.Lock(t.Context(), o.Options)); len(again.Changes) > 0 || len(again.Lock.Images[0].Platforms[0].SBOMs) != len(kinds) {
 		t.Errorf("locked again, it is another: %v", again.Changes)
 	}
 
-	r := must(build.Image(t.Context(), o))
+	r := must(build.Image(t.Context(), o.image()))
 	documents := r.Images[0].Platforms[0].SBOM
 	for _, file := range []string{documents.SPDX, documents.CycloneDX} {
 		text := string(must(os.ReadFile(filepath.Join(r.Dist, file))))
@@ -138,7 +138,7 @@ func baseSBOM(t *testing.T, host string) {
 			request(t, http.MethodDelete, repo, digest, "")
 		}
 	}
-	locked = must(build.Lock(t.Context(), o))
+	locked = must(build.Lock(t.Context(), o.Options))
 	if got := pinned(); len(got) != len(kinds)-1 {
 		t.Errorf("after one was removed, the lock has\n%q", got)
 	}
@@ -154,8 +154,8 @@ func TestBaseSBOMOfIndex(t *testing.T) {
 	ok(t, remote.WriteIndex(repo.Tag("1"), index))
 	referrer := mutate.Subject(holder(t, "application/spdx+json", nil), *must(partial.Descriptor(index))).(v1.Image)
 	ok(t, remote.Write(repo.Digest(must(referrer.Digest()).String()), referrer))
-	o := options(t, helloModule(t), func(o *build.Options) { o.Config.Defaults.Base = host + "/acme/base:1" })
-	found := must(build.Lock(t.Context(), o)).Lock.Images[0].Platforms[0].SBOMs
+	o := options(t, helloModule(t), func(o *settings) { o.Config.Defaults.Base = host + "/acme/base:1" })
+	found := must(build.Lock(t.Context(), o.Options)).Lock.Images[0].Platforms[0].SBOMs
 	if len(found) != 1 || found[0].Digest != must(referrer.Digest()).String() {
 		t.Errorf("the lock has %+v", found)
 	}

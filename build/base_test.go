@@ -127,25 +127,25 @@ func helloModule(t *testing.T) string {
 func TestImageBase(t *testing.T) {
 	host, requests, _, stop := baseRegistry(t)
 	repo, cache := helloModule(t), t.TempDir()
-	o := build.Options{
-		Workdir: repo, Env: environment(), Cache: cache, SkipTests: true, Platforms: []string{"linux/amd64"},
+	o := settings{SkipTests: true, Options: build.Options{
+		Workdir: repo, Env: environment(), Cache: cache, Platforms: []string{"linux/amd64"},
 		Config: build.Config{Defaults: build.ImageConfig{
 			Base:    host + "/acme/base:1",
 			Include: []string{plan.NeedUsers}, // the base has no nonroot, but has alice
 			Runtime: build.Runtime{Labels: map[string]string{"b": "mine"}, Env: []string{"LANG=de"}},
 		}},
-	}
-	if _, err := build.Image(t.Context(), o); err == nil || !strings.Contains(err.Error(), `run "mage lock"`) {
+	}}
+	if _, err := build.Image(t.Context(), o.image()); err == nil || !strings.Contains(err.Error(), `run "mage lock"`) {
 		t.Fatalf("without a lock: %v", err)
 	}
-	locked, err := build.Lock(t.Context(), o)
+	locked, err := build.Lock(t.Context(), o.Options)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(locked.Changes) != 2 {
 		t.Errorf("changes: %v", locked.Changes)
 	}
-	if again, err := build.Lock(t.Context(), o); err != nil || len(again.Changes) != 0 {
+	if again, err := build.Lock(t.Context(), o.Options); err != nil || len(again.Changes) != 0 {
 		t.Errorf("locked again: %v, %v", again, err)
 	}
 	r := image(t, repo, o)
@@ -212,18 +212,18 @@ func TestImageBase(t *testing.T) {
 func TestImageBaseIsRefused(t *testing.T) {
 	host, _, tamper, _ := baseRegistry(t)
 	repo := helloModule(t)
-	o := build.Options{Workdir: repo, Env: environment(), SkipTests: true, Platforms: []string{"linux/amd64"}}
+	o := settings{SkipTests: true, Options: build.Options{Workdir: repo, Env: environment(), Platforms: []string{"linux/amd64"}}}
 	o.Config.Defaults.Base = host + "/acme/base:1"
 	o.Cache = t.TempDir()
-	if _, err := build.Lock(t.Context(), o); err != nil {
+	if _, err := build.Lock(t.Context(), o.Options); err != nil {
 		t.Fatal(err)
 	}
-	refuse := func(what, want string, change func(o *build.Options)) {
+	refuse := func(what, want string, change func(o *settings)) {
 		t.Helper()
 		o := o
 		o.Cache = t.TempDir()
 		change(&o)
-		_, err := build.Image(t.Context(), o)
+		_, err := build.Image(t.Context(), o.image())
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want %q", what, err, want)
 		}
@@ -231,10 +231,10 @@ func TestImageBaseIsRefused(t *testing.T) {
 			t.Errorf("%s: there is an output folder", what)
 		}
 	}
-	refuse("a missing platform", "is not pinned for linux/arm64, only for linux/amd64", func(o *build.Options) { o.Platforms = []string{"linux/arm64"} })
+	refuse("a missing platform", "is not pinned for linux/arm64, only for linux/amd64", func(o *settings) { o.Platforms = []string{"linux/arm64"} })
 	o2 := o
 	o2.Platforms = []string{"linux/arm64"}
-	if _, err := build.Lock(t.Context(), o2); err == nil || !strings.Contains(err.Error(), "has no image for linux/arm64; it has linux/amd64") {
+	if _, err := build.Lock(t.Context(), o2.Options); err == nil || !strings.Contains(err.Error(), "has no image for linux/arm64; it has linux/amd64") {
 		t.Errorf("locking a missing platform: %v", err)
 	}
 	manifest, err := baseImage(t, "amd64").Manifest()
@@ -244,7 +244,7 @@ func TestImageBaseIsRefused(t *testing.T) {
 	for what, path := range map[string]string{
 		"a layer": "/blobs/" + manifest.Layers[0].Digest.String(), "a configuration": "/blobs/" + manifest.Config.Digest.String(),
 	} {
-		refuse(what+" of other content", "changed on the way or where it came from", func(*build.Options) { tamper.Store(path) })
+		refuse(what+" of other content", "changed on the way or where it came from", func(*settings) { tamper.Store(path) })
 	}
 	tamper.Store("")
 
@@ -252,34 +252,34 @@ func TestImageBaseIsRefused(t *testing.T) {
 		k := o
 		k.Password = func() ([]byte, error) { return nil, nil }
 		k.Env = environment("COSIGN_PASSWORD=")
-		_, public, err := build.Keys(t.Context(), k, name)
+		_, public, err := build.Keys(t.Context(), k.Options, name)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return public
 	}
 	public, other := key("base"), key("other")
-	sign := func(o *build.Options, file string) {
+	sign := func(o *settings, file string) {
 		o.Config.Defaults.BaseSignature = &build.BaseSignature{Key: file}
 	}
-	refuse("an unsigned base", "there is none", func(o *build.Options) { sign(o, public) })
-	locked, err := build.Lock(t.Context(), o)
+	refuse("an unsigned base", "there is none", func(o *settings) { sign(o, public) })
+	locked, err := build.Lock(t.Context(), o.Options)
 	if err != nil {
 		t.Fatal(err)
 	}
 	signer := o
 	signer.Env = environment("COSIGN_PASSWORD=")
 	signer.Config.Release.Key = "base.key"
-	if _, err := build.Sign(t.Context(), signer, host+"/acme/base@"+locked.Lock.Images[0].Digest); err != nil {
+	if _, err := build.Sign(t.Context(), signer.Options, host+"/acme/base@"+locked.Lock.Images[0].Digest); err != nil {
 		t.Fatal(err)
 	}
-	refuse("a base that somebody else signed", "the signature that Config.BaseSignature asks for", func(o *build.Options) { sign(o, other) })
+	refuse("a base that somebody else signed", "the signature that Config.BaseSignature asks for", func(o *settings) { sign(o, other) })
 	signed := o
 	sign(&signed, public)
-	if _, err := build.Lock(t.Context(), signed); err != nil {
+	if _, err := build.Lock(t.Context(), signed.Options); err != nil {
 		t.Errorf("locking a signed base: %v", err)
 	}
-	if _, err := build.Image(t.Context(), signed); err != nil {
+	if _, err := build.Image(t.Context(), signed.image()); err != nil {
 		t.Errorf("a signed base: %v", err)
 	}
 	// Who changes the lock cannot put another image under the index that was signed.
@@ -289,7 +289,7 @@ func TestImageBaseIsRefused(t *testing.T) {
 	text := must(os.ReadFile(lockFile))
 	pinned := locked.Lock.Images[0].Platforms[0].Digest
 	ok(t, os.WriteFile(lockFile, bytes.ReplaceAll(text, []byte(pinned), []byte(must(unsigned.Digest()).String())), 0o644))
-	_, err = build.Image(t.Context(), signed)
+	_, err = build.Image(t.Context(), signed.image())
 	if want := "which is not what " + locked.Lock.Images[0].Digest + ` has for it; run "mage lock"`; err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("another image under a signed index: error %v, want %q", err, want)
 	}
@@ -315,8 +315,8 @@ func TestLocalBase(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, ref := range []string{"oci:base", "docker-archive:base.tar"} {
-		o := build.Options{Workdir: repo, Env: environment("THIMBLE_BASE=" + ref), Cache: t.TempDir(), SkipTests: true, Platforms: []string{"linux/amd64"}}
-		if _, err := build.Lock(t.Context(), o); err != nil {
+		o := settings{SkipTests: true, Options: build.Options{Workdir: repo, Env: environment("THIMBLE_BASE=" + ref), Cache: t.TempDir(), Platforms: []string{"linux/amd64"}}}
+		if _, err := build.Lock(t.Context(), o.Options); err != nil {
 			t.Fatal(err)
 		}
 		r := image(t, repo, o)
@@ -337,13 +337,13 @@ func TestBaseIsMounted(t *testing.T) {
 	ok(t, remote.Write(must(name.ParseReference(host+"/bases/base:1")), base))
 	p.Forget()
 	p.Taken()
-	o := options(t, helloModule(t), func(o *build.Options) {
+	o := options(t, helloModule(t), func(o *settings) {
 		o.Config.Repository, o.Config.Defaults.Base = host+"/acme", host+"/bases/base:1"
 	})
-	must(build.Lock(t.Context(), o))
+	must(build.Lock(t.Context(), o.Options))
 	git(t, o.Workdir, "add", "-A")
 	git(t, o.Workdir, "commit", "-q", "-m", "locked")
-	r := must(build.Push(t.Context(), o))
+	r := must(build.Push(t.Context(), o.push()))
 	sent := p.Taken()
 	made := must(remote.Image(must(name.NewDigest(host + "/acme/hello@" + r.Images[0].Platforms[0].Digest))))
 	shared := map[v1.Hash]bool{}

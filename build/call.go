@@ -3,7 +3,6 @@ package build
 import (
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -21,24 +20,32 @@ import (
 // call is one call of a verb that needs a plan. It is complete once Config.Before has run.
 type call struct {
 	*session.Session
+	making
 	options Options
 	began   time.Time
-	times   *times
+	times   *session.Times
 	// engine is the container engine that gets the images, if that was requested.
 	engine publish.Engine
 	// standing lists the files that existed before Config.Before ran.
 	standing generated.Standing
 }
 
+// making are the options of a verb that makes something.
+type making struct {
+	skipTests, allowFailingTests, load bool
+	archive                            string
+	summary                            func(*Result) ([]byte, error)
+}
+
 // begin applies the options and runs Config.Before. With fresh, it first removes the files that
 // Config.Before made in an earlier run.
-func begin(ctx context.Context, o Options, fresh bool) (*call, error) {
+func begin(ctx context.Context, o Options, m making, fresh bool) (*call, error) {
 	began := time.Now()
 	s, err := o.session(ctx)
 	if err != nil {
 		return nil, err
 	}
-	c := &call{options: o, began: began, times: &times{Progress: s.Progress}}
+	c := &call{making: m, options: o, began: began, times: &session.Times{Progress: s.Progress}}
 	c.Session = s.WithProgress(c.times)
 	for _, n := range s.Notices {
 		c.Progress.Notice(n)
@@ -48,7 +55,7 @@ func begin(ctx context.Context, o Options, fresh bool) (*call, error) {
 		return nil, err
 	}
 	c.standing, c.Session = standing, c.WithEnv(env)
-	if o.Load {
+	if m.load {
 		if c.engine, err = publish.AnsweringEngine(ctx, c.Session); err != nil {
 			return nil, c.Unfetched(nil, err)
 		}
@@ -116,7 +123,7 @@ func (c *call) build(ctx context.Context, draft *resolve.Draft, to *target, imag
 	return pipeline.Build(ctx, pipeline.Request{
 		Session: c.Session, Draft: draft, Workspace: to.Workspace, Standing: c.standing, Outputs: to.compiled,
 		Images: images, Extras: extras,
-		SkipTests: c.options.SkipTests, AllowFailingTests: c.options.AllowFailingTests, VerifyWithin: c.options.VerifyWithin,
+		SkipTests: c.skipTests, AllowFailingTests: c.allowFailingTests, VerifyWithin: c.options.VerifyWithin,
 	})
 }
 
@@ -131,7 +138,7 @@ func (c *call) done(made *pipeline.Built) {
 func (c *call) result(p *plan.Plan, tests *report.Tests) *Result {
 	return &Result{
 		Manifest: report.Manifest{Plan: p}, Dist: c.Dist, Tests: tests,
-		Stages: c.times.ended(), Elapsed: time.Since(c.began),
+		Stages: c.times.Ended(), Elapsed: time.Since(c.began),
 	}
 }
 
@@ -143,29 +150,6 @@ func (c *call) finished(to *target, result *Result, err error) (*Result, error) 
 	if err := to.Trim(c.Session); err != nil {
 		c.Progress.Notice(fmt.Sprintf("the cache was not trimmed: %v", err))
 	}
-	result.Stages, result.Elapsed = c.times.ended(), time.Since(c.began)
+	result.Stages, result.Elapsed = c.times.Ended(), time.Since(c.began)
 	return result, nil
-}
-
-// times records the duration of each stage and passes everything on to Progress.
-type times struct {
-	Progress
-	mu     sync.Mutex
-	stages []Stage
-}
-
-func (t *times) Start(name string) func(string, error) {
-	end, began := t.Progress.Start(name), time.Now()
-	return func(outcome string, err error) {
-		end(outcome, err)
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		t.stages = append(t.stages, Stage{Name: name, Elapsed: time.Since(began)})
-	}
-}
-
-func (t *times) ended() []Stage {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return slices.Clone(t.stages)
 }

@@ -43,12 +43,12 @@ func resolverModule(t *testing.T) string {
 func TestCgoInDocker(t *testing.T) {
 	requireDocker(t)
 	repo, mirror := resolverModule(t), debiantest.Mirror(t)
-	o := options(t, repo, func(o *build.Options) {
+	o := options(t, repo, func(o *settings) {
 		o.Config.Defaults.Base, o.Config.Defaults.Cgo = plan.BaseBase, true
 		o.Config.Debian.Mirror = mirror
 		o.Load = true
 	})
-	must(build.Lock(t.Context(), o))
+	must(build.Lock(t.Context(), o.Options))
 	commit := func() {
 		git(t, repo, "add", "-A")
 		git(t, repo, "commit", "-q", "-m", "locked")
@@ -103,12 +103,12 @@ func TestCgoInDocker(t *testing.T) {
 
 	// A library that the base lacks, until its package is added.
 	o.Config.BuildTags = []string{"threads"}
-	_, err := build.Image(t.Context(), o)
+	_, err := build.Image(t.Context(), o.image())
 	if err == nil || !strings.Contains(err.Error(), `/app/resolver needs libgomp.so.1, and there is none; add libgomp1 `) || !strings.Contains(err.Error(), `to Packages and run "mage lock"`) {
 		t.Errorf("without libgomp: %v", err)
 	}
 	o.Config.Defaults.Packages = []string{"libgomp1"}
-	must(build.Lock(t.Context(), o))
+	must(build.Lock(t.Context(), o.Options))
 	commit()
 	r = image(t, repo, o)
 	if got := r.Images[0].Platforms[0].Binary.Libraries; !slices.ContainsFunc(got, func(l report.Library) bool { return l.Name == "libgomp.so.1" && l.Package == "libgomp1" }) {
@@ -124,12 +124,12 @@ func TestDebugWithCgo(t *testing.T) {
 	requireDocker(t)
 	repo := resolverModule(t)
 	ok(t, os.CopyFS(filepath.Join(repo, "magefiles"), os.DirFS(filepath.Join(tickerRepo(t), "magefiles"))))
-	o := options(t, repo, func(o *build.Options) {
+	o := options(t, repo, func(o *settings) {
 		o.Config.Debian = build.DebianConfig{Mirror: debiantest.Mirror(t), Suite: "bookworm"}
 		o.Config.Defaults.Base, o.Config.Defaults.Cgo, o.Load = plan.BaseBase, true, true
 	})
-	must(build.Lock(t.Context(), o))
-	r := must(build.Debug(t.Context(), o, false))
+	must(build.Lock(t.Context(), o.Options))
+	r := must(build.Debug(t.Context(), o.debug(false)))
 	if got := r.Images[0].Platforms[0].Binary.Libraries; !slices.Contains(got, report.Library{Name: "libc.so.6", Path: "/lib/x86_64-linux-gnu/libc.so.6", Package: "libc6"}) {
 		t.Errorf("linked with %v", got)
 	}
@@ -140,7 +140,7 @@ func TestDebugWithCgo(t *testing.T) {
 		t.Errorf("the debugger says\n%s", out)
 	}
 	// The toolbox has its symbols.
-	r = must(build.Debug(t.Context(), o, true))
+	r = must(build.Debug(t.Context(), o.debug(true)))
 	t.Cleanup(func() { removeImage(r.Images[0].Reference) })
 	if b := r.Images[0].Platforms[0].Binary; b.Symbols == "" {
 		t.Errorf("the toolbox's binary: %+v", b)
@@ -183,14 +183,14 @@ func TestCgoOnImages(t *testing.T) {
 			ok(t, os.RemoveAll(base))
 			path := must(layout.Write(base, empty.Index))
 			ok(t, path.AppendImage(imageOf(t, "amd64", test.files)))
-			o := options(t, repo, func(o *build.Options) {
+			o := options(t, repo, func(o *settings) {
 				o.Config.Defaults.Base, o.Config.Defaults.Cgo = "oci:base", true
 			})
 			if test.change != nil {
 				test.change(&o.Config)
 			}
-			must(build.Lock(t.Context(), o))
-			r, err := build.Image(t.Context(), o)
+			must(build.Lock(t.Context(), o.Options))
+			r, err := build.Image(t.Context(), o.image())
 			if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
 				t.Fatalf("error %v, want %q", err, test.want)
 			}
@@ -213,11 +213,11 @@ func TestCgoForAnotherMachine(t *testing.T) {
 	}
 	path := must(layout.Write(filepath.Join(repo, "base"), empty.Index))
 	ok(t, path.AppendImage(imageOf(t, "arm64", files)))
-	o := options(t, repo, func(o *build.Options) {
+	o := options(t, repo, func(o *settings) {
 		o.Config.Defaults.Base, o.Config.Defaults.Cgo = "oci:base", true
 		o.Platforms = []string{"linux/arm64"}
 	})
-	must(build.Lock(t.Context(), o))
+	must(build.Lock(t.Context(), o.Options))
 	r := image(t, repo, o)
 	want := []report.Library{{Name: "/lib/ld-linux-aarch64.so.1", Path: "/lib/ld-linux-aarch64.so.1"}, {Name: "libc.so.6", Path: "/lib/libc.so.6"}}
 	if got := r.Images[0].Platforms[0].Binary.Libraries; !slices.Equal(got, want) {

@@ -44,10 +44,10 @@ func TestCgoSourceIsTheCommits(t *testing.T) {
 		repo.run("ar", "rcD", filepath.Join("native", "value.a"), object)
 	}
 	archive("1")
-	cgo := func(o *build.Options) {
+	cgo := func(o *settings) {
 		o.Config.Defaults.Base, o.Config.Defaults.Cgo, o.Platforms = "oci:"+base, true, []string{"linux/amd64"}
 	}
-	must(build.Lock(t.Context(), repo.options(cgo)))
+	must(build.Lock(t.Context(), repo.options(cgo).Options))
 	repo.run("git", "add", "-f", "native/value.a")
 	repo.commit("with the archive")
 	if p, _ := repo.image(cgo); p.Dirty {
@@ -83,7 +83,7 @@ func TestCgoSourceIsTheCommits(t *testing.T) {
 				repo.run("git", "clean", "-q", "-fdx")
 			}()
 			test.change()
-			p, err := build.Plan(t.Context(), repo.options(cgo))
+			p, err := build.Plan(t.Context(), repo.options(cgo).Options)
 			ok(t, err)
 			if !p.Dirty || p.DirtyFile != test.file || p.DirtyCause == "" && !strings.HasSuffix(name, "unseen") {
 				t.Errorf("dirty %t (%s: %s), want %s", p.Dirty, p.DirtyFile, p.DirtyCause, test.file)
@@ -91,7 +91,7 @@ func TestCgoSourceIsTheCommits(t *testing.T) {
 		})
 	}
 	repo.write("local/x", "")
-	if p, err := build.Plan(t.Context(), repo.options()); err != nil || p.Dirty {
+	if p, err := build.Plan(t.Context(), repo.options().Options); err != nil || p.Dirty {
 		t.Errorf("without cgo: %v, %+v", err, p)
 	}
 	ok(t, os.RemoveAll(filepath.Join(repo.dir, "local")))
@@ -102,7 +102,7 @@ func TestCgoSourceIsTheCommits(t *testing.T) {
 	repo.write("value.h", "#define VALUE 5\n")
 	repo.run("git", "add", "-f", "native/value.a")
 	repo.commit("other values")
-	first, err := build.Image(t.Context(), repo.options(cgo))
+	first, err := build.Image(t.Context(), repo.options(cgo).image())
 	ok(t, err)
 	for _, again := range []string{"VALUE 6", "VALUE 5"} {
 		repo.write("value.h", "#define "+again+"\n")
@@ -111,7 +111,7 @@ func TestCgoSourceIsTheCommits(t *testing.T) {
 			t.Errorf("%s: dirty %t, it prints %q, want %q", again, p.Dirty, printed, want)
 		}
 	}
-	second, err := build.Image(t.Context(), repo.options(cgo, func(o *build.Options) { o.Cache, o.Env = t.TempDir(), append(o.Env, "GOCACHE="+t.TempDir()) }))
+	second, err := build.Image(t.Context(), repo.options(cgo, func(o *settings) { o.Cache, o.Env = t.TempDir(), append(o.Env, "GOCACHE="+t.TempDir()) }).image())
 	ok(t, err)
 	if first.Images[0].Digest != second.Images[0].Digest {
 		t.Errorf("with an empty cache: %s, not %s", second.Images[0].Digest, first.Images[0].Digest)

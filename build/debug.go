@@ -16,10 +16,10 @@ import (
 //
 // The tags end in -debug and -toolbox, and nothing is pushed. Tests do not run, because the bug
 // under debugging may make them fail. The repository's tools pin dlv, its lock file pins busybox.
-func Debug(ctx context.Context, o Options, toolbox bool) (result *Result, err error) {
-	o.SkipTests = true
-	kind := debugimage.Kind{Toolbox: toolbox}
-	c, err := begin(ctx, o, false)
+func Debug(ctx context.Context, o DebugOptions) (result *Result, err error) {
+	kind := debugimage.Kind{Toolbox: o.Toolbox}
+	m := making{skipTests: true, load: o.Load, archive: o.Archive, summary: o.Summary}
+	c, err := begin(ctx, o.Options, m, false)
 	if err != nil {
 		return nil, err
 	}

@@ -50,12 +50,12 @@ func TestDebugOnBases(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			o := build.Options{
+			o := settings{Load: true, Options: build.Options{
 				Config:  build.Config{Debian: build.DebianConfig{Mirror: debiantest.Mirror(t)}, Defaults: tc.config},
-				Workdir: repo, Env: environment(), Cache: cacheFolder(t), Load: true, Platforms: []string{"linux/amd64"},
-			}
-			locked := must(build.Lock(t.Context(), o))
-			r, err := build.Debug(t.Context(), o, false)
+				Workdir: repo, Env: environment(), Cache: cacheFolder(t), Platforms: []string{"linux/amd64"},
+			}}
+			locked := must(build.Lock(t.Context(), o.Options))
+			r, err := build.Debug(t.Context(), o.debug(false))
 			ok(t, err)
 			ref := r.Images[0].Reference
 			t.Cleanup(func() { _ = testtool.Command(t, "docker", "image", "rm", "-f", ref).Run() })

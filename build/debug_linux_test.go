@@ -23,28 +23,28 @@ import (
 func TestDebugInDocker(t *testing.T) {
 	requireDocker(t)
 	dlv := testtool.Tool(t, "github.com/go-delve/delve/cmd/dlv", "v1.27.2", "")
-	o := build.Options{
+	o := settings{Load: true, Options: build.Options{
 		Config: build.Config{Debian: build.DebianConfig{Mirror: debiantest.Mirror(t), Suite: "bookworm"}},
-		Env:    environment(), Cache: cacheFolder(t), Load: true,
-	}
+		Env:    environment(), Cache: cacheFolder(t),
+	}}
 	o.Workdir = tickerRepo(t)
-	if _, err := build.Debug(t.Context(), o, false); err == nil || !strings.Contains(err.Error(), `run "mage lock"`) {
+	if _, err := build.Debug(t.Context(), o.debug(false)); err == nil || !strings.Contains(err.Error(), `run "mage lock"`) {
 		t.Fatalf("without a lock: %v", err)
 	}
-	if _, err := build.Lock(t.Context(), o); err != nil {
+	if _, err := build.Lock(t.Context(), o.Options); err != nil {
 		t.Fatal(err)
 	}
 	git(t, o.Workdir, "add", "-A")
 	git(t, o.Workdir, "commit", "-q", "-m", "the lock")
 	unsupported := o
 	unsupported.Platforms = []string{"linux/s390x"}
-	if _, err := build.Debug(t.Context(), unsupported, false); err == nil || !strings.Contains(err.Error(), "delve does not support the platform linux/s390x") {
+	if _, err := build.Debug(t.Context(), unsupported.debug(false)); err == nil || !strings.Contains(err.Error(), "delve does not support the platform linux/s390x") {
 		t.Errorf("a platform that delve lacks: %v", err)
 	}
 
 	start := func(toolbox bool, args func(ref string) []string) string {
 		t.Helper()
-		result, err := build.Debug(t.Context(), o, toolbox)
+		result, err := build.Debug(t.Context(), o.debug(toolbox))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -111,10 +111,10 @@ func tickerRepo(t *testing.T) string {
 	return repo
 }
 
-func loadImageWith(t *testing.T, o build.Options) string {
+func loadImageWith(t *testing.T, o settings) string {
 	t.Helper()
 	o.SkipTests = true
-	result, err := build.Image(t.Context(), o)
+	result, err := build.Image(t.Context(), o.image())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,14 +18,14 @@ func TestDistrolessStatic(t *testing.T) {
 	requireDocker(t)
 	mirror := debiantest.Mirror(t)
 	repo := sampleService(t)
-	o := build.Options{
-		Workdir: repo, Cache: t.TempDir(), SkipTests: true, Platforms: []string{"linux/amd64"},
+	o := settings{SkipTests: true, Options: build.Options{
+		Workdir: repo, Cache: t.TempDir(), Platforms: []string{"linux/amd64"},
 		Env: environment("THIMBLE_BASE="+plan.BaseStatic, "THIMBLE_DEBIAN_MIRROR="+mirror),
 		Config: build.Config{
 			Repository: "distroless.test", Defaults: build.ImageConfig{Runtime: build.Runtime{Args: []string{"serve"}}},
 		},
-	}
-	locked := must(build.Lock(t.Context(), o))
+	}}
+	locked := must(build.Lock(t.Context(), o.Options))
 	loaded := o
 	loaded.Load = true
 	r := image(t, repo, loaded)

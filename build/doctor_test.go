@@ -45,8 +45,8 @@ func says(t testing.TB, f report.Finding, state report.State, words ...string) {
 func TestDoctorRegistry(t *testing.T) {
 	testtool.OnRequest(t, "minutes, and real registries")
 	repo, key := module(t, "hello"), newKey(t)
-	diagnose := func(t *testing.T, host string, change ...func(*build.Options)) *report.Diagnosis {
-		return must(build.Doctor(t.Context(), options(t, repo, append(change, to(host, key))...)))
+	diagnose := func(t *testing.T, host string, change ...func(*settings)) *report.Diagnosis {
+		return must(build.Doctor(t.Context(), options(t, repo, append(change, to(host, key))...).Options))
 	}
 	for _, kind := range registries {
 		t.Run(kind.name, func(t *testing.T) {
@@ -130,7 +130,7 @@ func TestDoctorIdentity(t *testing.T) {
 			o := options(t, repo)
 			test.keyless.Fulcio = "https://fulcio.example.com" // which nobody asks
 			o.Config.Release.Keyless = &test.keyless
-			d := must(build.Doctor(t.Context(), o))
+			d := must(build.Doctor(t.Context(), o.Options))
 			says(t, finding(t, d, "signing"), test.state, test.words...)
 			says(t, finding(t, d, "trust"), report.Problem, "with a trusted root")
 		})
@@ -138,5 +138,5 @@ func TestDoctorIdentity(t *testing.T) {
 	o := options(t, repo)
 	o.Config.Release.Keyless = &build.Keyless{Issuer: "https://issuer.example.com"}
 	o.Login = func(string) { t.Error("somebody is asked to log in") }
-	says(t, finding(t, must(build.Doctor(t.Context(), o)), "signing"), report.Note, "asks you to log in at https://issuer.example.com")
+	says(t, finding(t, must(build.Doctor(t.Context(), o.Options)), "signing"), report.Note, "asks you to log in at https://issuer.example.com")
 }

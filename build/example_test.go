@@ -21,12 +21,12 @@ import (
 func ExampleImage() {
 	repository, remove := exampleRepository()
 	defer remove()
-	result, err := build.Image(context.Background(), build.Options{
+	result, err := build.Image(context.Background(), build.ImageOptions{Options: build.Options{
 		Workdir:   repository,
 		Config:    build.Config{Repository: "ghcr.io/acme"},
 		Platforms: []string{"linux/amd64"},
 		Env:       environment(),
-	})
+	}})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func ExampleRelease() {
 		Repository: strings.TrimPrefix(server.URL, "http://") + "/acme",
 		Release:    build.ReleaseConfig{Key: private, OmitArchives: true},
 	}
-	result, err := build.Release(ctx, options)
+	result, err := build.Release(ctx, build.ReleaseOptions{Options: options})
 	if err != nil {
 		log.Fatal(err)
 	}

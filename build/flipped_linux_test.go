@@ -79,13 +79,13 @@ func hashOf(t *testing.T, path string) string {
 func TestFlippedBits(t *testing.T) {
 	testtool.OnRequest(t, "minutes: it runs for every file")
 	repo, cache := helloRepo(t), t.TempDir()
-	o := options(t, repo, func(o *build.Options) {
+	o := options(t, repo, func(o *settings) {
 		o.Cache, o.Config.DebugSymbols, o.Config.Release.Key = cache, true, newKey(t)
 		o.Config.Defaults.Include = []string{plan.NeedCACertificates, plan.NeedUsers}
 	})
 	verbs := map[string]func() (*build.Result, error){
-		"image":   func() (*build.Result, error) { return build.Image(t.Context(), o) },
-		"release": func() (*build.Result, error) { return build.Release(t.Context(), o) },
+		"image":   func() (*build.Result, error) { return build.Image(t.Context(), o.image()) },
+		"release": func() (*build.Result, error) { return build.Release(t.Context(), o.release()) },
 	}
 	made := func(verb string) map[string]string {
 		t.Helper()
@@ -167,11 +167,11 @@ func TestFlippedBits(t *testing.T) {
 // TestFlippedPackages flips a bit in each Debian package in the cache, and makes the base again.
 func TestFlippedPackages(t *testing.T) {
 	mirror, repo, cache := debiantest.Mirror(t), helloRepo(t), t.TempDir()
-	o := options(t, repo, func(o *build.Options) {
+	o := options(t, repo, func(o *settings) {
 		o.Cache, o.Config.Debian.Mirror, o.Config.Defaults.Base = cache, mirror, plan.BaseStatic
 		o.Config.Release.Key = newKey(t)
 	})
-	locked := must(build.Lock(t.Context(), o)).Lock.Debian[0].Packages
+	locked := must(build.Lock(t.Context(), o.Options)).Lock.Debian[0].Packages
 	git(t, repo, "add", "-A")
 	git(t, repo, "commit", "-q", "-m", "locked")
 	git(t, repo, "tag", "v2.0.0")
@@ -205,7 +205,7 @@ func TestFlippedPackages(t *testing.T) {
 		flip(t, file)
 	}
 	ok(t, os.RemoveAll(filepath.Join(cache, "content")))
-	if got := must(build.Release(t.Context(), o)).Images[0].Digest; got != want {
+	if got := must(build.Release(t.Context(), o.release())).Images[0].Digest; got != want {
 		t.Errorf("the release is %s, and the image was %s", got, want)
 	}
 }
@@ -215,7 +215,7 @@ func TestFlippedPackages(t *testing.T) {
 func TestSymlinkInPlaceOfTheBinary(t *testing.T) {
 	testtool.OnRequest(t, "it builds several times with an empty cache")
 	repo, cache := helloRepo(t), t.TempDir()
-	o := options(t, repo, func(o *build.Options) { o.Cache = cache })
+	o := options(t, repo, func(o *settings) { o.Cache = cache })
 	want := image(t, repo, o).Images[0].Digest
 	linked, err := filepath.Glob(filepath.Join(cache, "bin", "*", "linux_amd64", "hello"))
 	if err != nil || len(linked) != 1 {

@@ -31,11 +31,11 @@ const goldenToolchain = "go1.26.8"
 func TestGolden(t *testing.T) {
 	testtool.OnRequest(t, "minutes: it releases every module of testdata with empty caches")
 	modules := filepath.Join("..", "testdata", "modules")
-	for name, change := range map[string]func(*build.Options){
+	for name, change := range map[string]func(*settings){
 		"bind": nil, "embedded": nil, "hello": nil, "replaced": nil, "tzdata": nil, "vendored": nil, "several": nil,
-		"ticker":    func(o *build.Options) { o.Config.Compression = "zstd" },
-		"subfolder": func(o *build.Options) { o.Config.Dir, o.AllowUntagged = "service", true },
-		"workspace": func(o *build.Options) {
+		"ticker":    func(o *settings) { o.Config.Compression = "zstd" },
+		"subfolder": func(o *settings) { o.Config.Dir, o.AllowUntagged = "service", true },
+		"workspace": func(o *settings) {
 			o.Config.Dir, o.Config.StableDigests, o.AllowUntagged = "service", true, true
 		},
 		"sample-service": nil,
@@ -46,14 +46,14 @@ func TestGolden(t *testing.T) {
 				source = filepath.Join("..", name)
 			}
 			repo := repositoryOf(t, name, source)
-			o := options(t, repo, func(o *build.Options) {
+			o := options(t, repo, func(o *settings) {
 				o.Cache, o.Platforms = t.TempDir(), []string{"linux/amd64", "linux/arm64"}
 				o.Env = append(o.Env, "GOTOOLCHAIN="+goldenToolchain, "SOURCE_DATE_EPOCH=1770091506")
 			})
 			if change != nil {
 				change(&o)
 			}
-			r, err := build.Release(t.Context(), o)
+			r, err := build.Release(t.Context(), o.release())
 			ok(t, err)
 			got := must(json.MarshalIndent(released(t, r), "", "  "))
 			golden := filepath.Join("testdata", "golden", name+".json")

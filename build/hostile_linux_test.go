@@ -203,7 +203,7 @@ func TestSignaturesComeFirst(t *testing.T) {
 	ok(t, remote.Write(must(name.NewTag(ref, name.Insecure)), must(random.Image(1000, 3))))
 	proxy.Forget()
 	o := options(t, module(t, "hello"))
-	_, err := build.Verify(t.Context(), o, ref, build.VerifyOptions{Keys: []string{publicOf(newKey(t))}})
+	_, err := build.Verify(t.Context(), o.Options, ref, build.VerifyOptions{Keys: []string{publicOf(newKey(t))}})
 	refused(t, err, "verification failed")
 	for _, r := range proxy.Requests() {
 		if strings.Contains(r, "/blobs/") {
@@ -230,15 +230,15 @@ func TestVerifyWithin(t *testing.T) {
 	ref, expected := registrytest.Serve(t, slow)+"/x/y@"+subject.Digest.String(), build.VerifyOptions{Keys: []string{publicOf(o.Config.Release.Key)}}
 	for verb, read := range map[string]func() error{
 		"verify": func() error {
-			_, err := build.Verify(t.Context(), o, ref, expected)
+			_, err := build.Verify(t.Context(), o.Options, ref, expected)
 			return err
 		},
 		"reproduce": func() error {
-			_, err := build.Rebuild(t.Context(), o, ref, build.RebuildOptions{VerifyOptions: expected}, nil)
+			_, err := build.Rebuild(t.Context(), o.Options, ref, build.RebuildOptions{VerifyOptions: expected}, nil)
 			return err
 		},
 		"sign": func() error {
-			_, err := build.Sign(t.Context(), o, ref)
+			_, err := build.Sign(t.Context(), o.Options, ref)
 			return err
 		},
 	} {
@@ -256,8 +256,8 @@ func TestMoreReferrersThanAreRead(t *testing.T) {
 	t.Parallel()
 	proxy, host := registrytest.Before(t, registrytest.InProcess(t, true))
 	key := newKey(t)
-	o := options(t, module(t, "hello"), to(host, key), func(o *build.Options) { o.Config.Release.Forms = []string{"bundle"} })
-	_, err := build.Release(t.Context(), o)
+	o := options(t, module(t, "hello"), to(host, key), func(o *settings) { o.Config.Release.Forms = []string{"bundle"} })
+	_, err := build.Release(t.Context(), o.release())
 	ok(t, err)
 	for first, fails := range map[string]bool{"f": false, "0": true} { // digests behind the true ones, and before
 		proxy.Answer(func(resp *http.Response) error {
@@ -281,7 +281,7 @@ func TestMoreReferrersThanAreRead(t *testing.T) {
 			resp.Header.Set("Content-Length", strconv.Itoa(len(raw)))
 			return nil
 		})
-		verified, err := build.Verify(t.Context(), o, host+"/acme/hello:v1.2.3", build.VerifyOptions{Keys: []string{publicOf(key)}})
+		verified, err := build.Verify(t.Context(), o.Options, host+"/acme/hello:v1.2.3", build.VerifyOptions{Keys: []string{publicOf(key)}})
 		if (err != nil) != fails {
 			t.Errorf("with digests that begin with %s, it gives %v", first, err)
 		}

@@ -9,15 +9,20 @@ import (
 )
 
 // Binaries tests and compiles, and puts static binaries and a manifest into the output folder.
-func Binaries(ctx context.Context, o Options) (*Result, error) { return produce(ctx, o, false) }
+func Binaries(ctx context.Context, o BuildOptions) (*Result, error) {
+	return produce(ctx, o.Options, making{skipTests: o.SkipTests}, false)
+}
 
 // Image tests, compiles and assembles the images, describes them in SBOMs, and puts everything
 // into the output folder, which changes only when everything has succeeded.
-func Image(ctx context.Context, o Options) (*Result, error) { return produce(ctx, o, true) }
+func Image(ctx context.Context, o ImageOptions) (*Result, error) {
+	m := making{skipTests: o.SkipTests, load: o.Load, archive: o.Archive, summary: o.Summary}
+	return produce(ctx, o.Options, m, true)
+}
 
 // produce makes images or only binaries, and puts them into the output folder.
-func produce(ctx context.Context, o Options, images bool) (result *Result, err error) {
-	c, err := begin(ctx, o, false)
+func produce(ctx context.Context, o Options, m making, images bool) (result *Result, err error) {
+	c, err := begin(ctx, o, m, false)
 	if err != nil {
 		return nil, err
 	}
@@ -50,8 +55,8 @@ func produce(ctx context.Context, o Options, images bool) (result *Result, err e
 
 // mayArchive refuses a docker archive of more than one image for one platform.
 func (c *call) mayArchive(p *plan.Plan) error {
-	if c.options.Archive != "" && len(p.Images)*len(p.Platforms) > 1 {
-		return fmt.Errorf("write docker archive %s: it holds one image for one platform; choose one with -platform and Config.Images", c.options.Archive)
+	if c.archive != "" && len(p.Images)*len(p.Platforms) > 1 {
+		return fmt.Errorf("write docker archive %s: it holds one image for one platform; choose one with -platform and Config.Images", c.archive)
 	}
 	return nil
 }

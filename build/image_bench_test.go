@@ -15,7 +15,7 @@ import (
 // nothing changed.
 func BenchmarkImage(b *testing.B) {
 	repo := sampleService(b)
-	o := build.Options{Workdir: repo, Cache: filepath.Join(b.TempDir(), "cache"), Env: environment(), SkipTests: true}
+	o := settings{SkipTests: true, Options: build.Options{Workdir: repo, Cache: filepath.Join(b.TempDir(), "cache"), Env: environment()}}
 	edits := 0
 	edit := func() {
 		edits++
@@ -36,7 +36,7 @@ func BenchmarkImage(b *testing.B) {
 		b.Run(c.name, func(b *testing.B) {
 			o.Config.Compression = c.kind
 			image := func() {
-				if _, err := build.Image(b.Context(), o); err != nil {
+				if _, err := build.Image(b.Context(), o.image()); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -25,7 +25,7 @@ import (
 	"github.com/thimble-build/thimble/build/report"
 )
 
-func image(t *testing.T, repo string, o build.Options) *build.Result {
+func image(t *testing.T, repo string, o settings) *build.Result {
 	t.Helper()
 	o.Workdir, o.SkipTests = repo, true
 	if o.Cache == "" {
@@ -34,7 +34,7 @@ func image(t *testing.T, repo string, o build.Options) *build.Result {
 	if o.Env == nil {
 		o.Env = environment()
 	}
-	result, err := build.Image(t.Context(), o)
+	result, err := build.Image(t.Context(), o.image())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +67,7 @@ func index(t *testing.T, r *build.Result, img report.ImageResult) v1.ImageIndex 
 func TestLayout(t *testing.T) {
 	testtool.OnRequest(t, "minutes: it compiles for three platforms")
 	repo := sampleService(t)
-	r := image(t, repo, build.Options{Platforms: []string{"linux/amd64", "linux/arm64", "linux/arm/v7"}})
+	r := image(t, repo, settings{Options: build.Options{Platforms: []string{"linux/amd64", "linux/arm64", "linux/arm/v7"}}})
 	img := r.Images[0]
 	idx := index(t, r, img)
 	if err := validate.Index(idx); err != nil {
@@ -102,7 +102,7 @@ func TestLayout(t *testing.T) {
 		return len(files)
 	}
 	many := blobs()
-	again := image(t, repo, build.Options{Platforms: []string{"linux/amd64"}})
+	again := image(t, repo, settings{Options: build.Options{Platforms: []string{"linux/amd64"}}})
 	if want := 1 + 1 + 1 + len(again.Images[0].Platforms[0].Layers); many <= want || blobs() != want {
 		t.Errorf("there are %d blobs after %d, want %d", blobs(), many, want)
 	}
@@ -194,7 +194,7 @@ func TestOneVersion(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			repo := module(t, "hello")
 			prepare(repo)
-			r := image(t, repo, build.Options{})
+			r := image(t, repo, settings{})
 			p, img := r.Plan, r.Images[0]
 			made := img.Platforms[0]
 
@@ -259,7 +259,7 @@ func TestOneVersion(t *testing.T) {
 // shows, in both directions.
 func TestModulesOfBinaryAreInSBOMs(t *testing.T) {
 	testtool.OnRequest(t, "minutes: it compiles sample-service")
-	r := image(t, sampleService(t), build.Options{})
+	r := image(t, sampleService(t), settings{})
 	made := r.Images[0].Platforms[0]
 	out, err := testtool.Command(t, "go", "version", "-m", filepath.Join(r.Dist, made.Binary.Path)).Output()
 	if err != nil {
@@ -329,10 +329,10 @@ func TestSize(t *testing.T) {
 		r     *build.Result
 		limit int64
 	}{
-		{"sample-service without licence texts", image(t, sampleService(t), build.Options{Config: build.Config{
+		{"sample-service without licence texts", image(t, sampleService(t), settings{Options: build.Options{Config: build.Config{
 			Defaults: build.ImageConfig{OmitLicenseTexts: true, Include: []string{plan.NeedCACertificates, plan.NeedZoneinfo}},
-		}}), 260_000},
-		{"hello", image(t, repo, build.Options{}), 4_000},
+		}}}), 260_000},
+		{"hello", image(t, repo, settings{}), 4_000},
 	} {
 		made := test.r.Images[0].Platforms[0]
 		f, err := os.Open(filepath.Join(test.r.Dist, made.Binary.Path))

@@ -104,18 +104,18 @@ func TestSigners(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			repo := hello(t)
 			host, writes := newRegistry(t, !test.noReferrers)
-			o := build.Options{
+			o := settings{SkipTests: true, Options: build.Options{
 				Config:  build.Config{Repository: host + "/acme", Release: test.config},
-				Workdir: repo, Env: environment(append(test.env, "COSIGN_PASSWORD=secret")...), Cache: cacheFolder(t), SkipTests: true,
-			}
-			r, err := build.Release(t.Context(), o)
+				Workdir: repo, Env: environment(append(test.env, "COSIGN_PASSWORD=secret")...), Cache: cacheFolder(t),
+			}}
+			r, err := build.Release(t.Context(), o.release())
 			if err != nil {
 				t.Fatal(err)
 			}
 			if len(writes()) == 0 {
 				t.Fatal("the release wrote nothing to the registry")
 			}
-			if _, err := build.Release(t.Context(), o); err != nil {
+			if _, err := build.Release(t.Context(), o.release()); err != nil {
 				t.Fatal(err)
 			}
 			if again := writes(); len(again) != 0 {
@@ -123,7 +123,7 @@ func TestSigners(t *testing.T) {
 			}
 
 			// A stranger has a Config of his own, and knows what it says here.
-			stranger := build.Options{Workdir: t.TempDir(), Env: environment()}
+			stranger := settings{Options: build.Options{Workdir: t.TempDir(), Env: environment()}}
 			ref := host + "/acme/hello:" + r.Images[0].Tags[0]
 			keyless := test.config.Keyless != nil
 			want := build.VerifyOptions{Keys: []string{pub}}
@@ -134,14 +134,14 @@ func TestSigners(t *testing.T) {
 					NoTransparencyLog: test.config.Keyless.NoTransparencyLog || slices.Equal(test.config.Forms, []string{"tag"}),
 				}
 			}
-			if report, err := build.Verify(t.Context(), stranger, ref, want); err != nil {
+			if report, err := build.Verify(t.Context(), stranger.Options, ref, want); err != nil {
 				t.Errorf("%v\n%+v", err, report)
 			}
 			refuse := func(reason string, change func(*build.VerifyOptions)) {
 				t.Helper()
 				other := want
 				change(&other)
-				if _, err := build.Verify(t.Context(), stranger, ref, other); err == nil || !strings.Contains(err.Error(), reason) {
+				if _, err := build.Verify(t.Context(), stranger.Options, ref, other); err == nil || !strings.Contains(err.Error(), reason) {
 					t.Errorf("%v, want %q", err, reason)
 				}
 			}
@@ -197,10 +197,10 @@ func TestSigners(t *testing.T) {
 			keyless := build.ReleaseConfig{Keyless: identity(true), Logs: logs, TimestampAuthorities: stamps, TrustedRoot: trusted, TrustKeys: []string{pub}}
 			for i, config := range []build.ReleaseConfig{{Key: key}, keyless, {Key: other, TrustKeys: []string{pub}}, keyless, {Key: key}} {
 				config.Forms = forms
-				r, err := build.Release(t.Context(), build.Options{
+				r, err := build.Release(t.Context(), settings{SkipTests: true, Options: build.Options{
 					Config:  build.Config{Repository: host + "/acme", Release: config},
-					Workdir: repo, Env: environment("COSIGN_PASSWORD=secret"), Cache: cacheFolder(t), SkipTests: true,
-				})
+					Workdir: repo, Env: environment("COSIGN_PASSWORD=secret"), Cache: cacheFolder(t),
+				}}.release())
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -215,13 +215,13 @@ func TestSigners(t *testing.T) {
 	// Without a registry the same is beside the images.
 	for name, forms := range map[string][]string{"both": nil, "bundle": {"bundle"}, "tag": {"tag"}} {
 		t.Run("layout, "+name, func(t *testing.T) {
-			o := build.Options{
+			o := settings{SkipTests: true, Options: build.Options{
 				Config: build.Config{Release: build.ReleaseConfig{
 					Keyless: identity(true), Logs: logs, TimestampAuthorities: stamps, TrustedRoot: trusted, Forms: forms,
 				}},
-				Workdir: hello(t), Env: environment(), Cache: cacheFolder(t), SkipTests: true,
-			}
-			r, err := build.Release(t.Context(), o)
+				Workdir: hello(t), Env: environment(), Cache: cacheFolder(t),
+			}}
+			r, err := build.Release(t.Context(), o.release())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -278,10 +278,10 @@ func TestSigners(t *testing.T) {
 				}
 				repo := hello(t)
 				var stages stages
-				_, err := build.Release(t.Context(), build.Options{
+				_, err := build.Release(t.Context(), settings{Options: build.Options{
 					Config:  build.Config{Repository: host + "/acme", Release: config},
 					Workdir: repo, Env: environment(test.env...), Cache: cacheFolder(t), Progress: &stages,
-				})
+				}}.release())
 				if err == nil || !strings.Contains(err.Error(), test.want) {
 					t.Fatalf("%v, want %q", err, test.want)
 				}
@@ -337,22 +337,22 @@ func hello(t *testing.T) string {
 // refused where it should be another's, both when it is pinned and when it is first used.
 func standsOn(t *testing.T, ref string, signer build.BaseSignature) {
 	t.Helper()
-	o := build.Options{Workdir: hello(t), Env: environment(), Cache: t.TempDir(), SkipTests: true, Platforms: []string{"linux/amd64"}}
+	o := settings{SkipTests: true, Options: build.Options{Workdir: hello(t), Env: environment(), Cache: t.TempDir(), Platforms: []string{"linux/amd64"}}}
 	o.Config.Defaults.Base, o.Config.Defaults.BaseSignature = ref, &signer
 	other := o
 	wrong := signer
 	wrong.Identity = "other@example.com"
 	other.Config.Defaults.BaseSignature = &wrong
-	if _, err := build.Lock(t.Context(), other); err == nil || !strings.Contains(err.Error(), "not by other@example.com") {
+	if _, err := build.Lock(t.Context(), other.Options); err == nil || !strings.Contains(err.Error(), "not by other@example.com") {
 		t.Errorf("a base that somebody else signed is pinned: %v", err)
 	}
-	if _, err := build.Lock(t.Context(), o); err != nil {
+	if _, err := build.Lock(t.Context(), o.Options); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := build.Image(t.Context(), other); err == nil || !strings.Contains(err.Error(), "not by other@example.com") {
+	if _, err := build.Image(t.Context(), other.image()); err == nil || !strings.Contains(err.Error(), "not by other@example.com") {
 		t.Errorf("a base that somebody else signed is used: %v", err)
 	}
-	if _, err := build.Image(t.Context(), o); err != nil {
+	if _, err := build.Image(t.Context(), o.image()); err != nil {
 		t.Errorf("a base with its signer's identity: %v", err)
 	}
 }

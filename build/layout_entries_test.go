@@ -17,7 +17,7 @@ import (
 func TestVerifyLayoutWithGarbage(t *testing.T) {
 	t.Parallel()
 	o := options(t, module(t, "hello"))
-	r, err := build.Release(t.Context(), o)
+	r, err := build.Release(t.Context(), o.release())
 	ok(t, err)
 	expected := build.VerifyOptions{Keys: []string{filepath.Join(r.Dist, "verify", "cosign.pub")}}
 	img := r.Images[0]
@@ -132,7 +132,7 @@ func TestVerifyLayoutWithGarbage(t *testing.T) {
 				all = append(all, string(own))
 			}
 			change(t, filepath.Join(dir, "index.json"), []byte(`{"schemaVersion": 2, "manifests": [`+strings.Join(all, ", ")+`]}`))
-			report, err := build.Verify(t.Context(), o, dir, expected)
+			report, err := build.Verify(t.Context(), o.Options, dir, expected)
 			rebuilding := build.RebuildOptions{VerifyOptions: expected, Mirror: filepath.Join(t.TempDir(), "nowhere")}
 			_, rebuildErr := build.Rebuild(t.Context(), build.Options{Workdir: t.TempDir(), Env: environment()}, "oci:"+dir, rebuilding, nil)
 			if test.refused != "" {

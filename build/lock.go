@@ -30,7 +30,7 @@ type LockResult struct {
 // Options.Platforms. The file is written completely or not at all. No other function pins: a
 // build uses what is pinned. If nothing has changed, the file stays the same, byte for byte.
 func Lock(ctx context.Context, o Options) (*LockResult, error) {
-	c, err := begin(ctx, o, false)
+	c, err := begin(ctx, o, making{}, false)
 	if err != nil {
 		return nil, err
 	}

@@ -45,9 +45,9 @@ func TestChangedModule(t *testing.T) {
 				ok(t, err)
 				versions[name] = m.Version
 			}
-			settings, err := fileproxy.Environment(proxy, modcache)
+			more, err := fileproxy.Environment(proxy, modcache)
 			ok(t, err)
-			env := slices.Concat(environment(), settings)
+			env := slices.Concat(environment(), more)
 			if test.env != "" {
 				env = append(env, test.env)
 			}
@@ -73,18 +73,18 @@ func TestChangedModule(t *testing.T) {
 			git(t, repo, "add", "-A")
 			git(t, repo, "commit", "-q", "-m", "a commit")
 
-			o := build.Options{Workdir: repo, Cache: t.TempDir(), Env: env, SkipTests: true, Platforms: []string{"linux/amd64"}}
-			first, err := build.Image(t.Context(), o)
+			o := settings{SkipTests: true, Options: build.Options{Workdir: repo, Cache: t.TempDir(), Env: env, Platforms: []string{"linux/amd64"}}}
+			first, err := build.Image(t.Context(), o.image())
 			ok(t, err)
 			file := filepath.Join(modcache, "example.com", test.linked+"@"+versions[test.linked], "lib.go")
 			ok(t, os.Chmod(file, 0o644)) // the go command makes it read-only
 			flip(t, file)
-			_, err = build.Image(t.Context(), o)
+			_, err = build.Image(t.Context(), o.image())
 			if err == nil || !strings.Contains(err.Error(), "check module example.com/"+test.linked+" "+versions[test.linked]+": it is not what go.sum says: "+file+" was changed") {
 				t.Errorf("the error is %v", err)
 			}
 			flip(t, file)
-			again, err := build.Image(t.Context(), o)
+			again, err := build.Image(t.Context(), o.image())
 			ok(t, err)
 			if first.Images[0].Digest != again.Images[0].Digest {
 				t.Errorf("the image is %s, and was %s", again.Images[0].Digest, first.Images[0].Digest)
@@ -113,13 +113,13 @@ func TestModuleThatChangesBetweenPlatforms(t *testing.T) {
 	git(t, lib, "init", "-q", "-b", "main")
 	m, err := fileproxy.Publish(proxy, lib)
 	ok(t, err)
-	settings, err := fileproxy.Environment(proxy, modcache)
+	more, err := fileproxy.Environment(proxy, modcache)
 	ok(t, err)
 	r := newSourceRepo(t, map[string]string{
 		"go.mod":  "module example.com/svc\n\ngo 1.26.0\n\nrequire example.com/lib " + m.Version + "\n",
 		"main.go": "package main\n\nimport \"example.com/lib\"\n\nfunc main() { println(lib.Text) }\n",
 	})
-	r.env = append(r.env, settings...)
+	r.env = append(r.env, more...)
 	list := testtool.Command(t, "go", "list", "-mod=mod", "-deps", ".")
 	list.Dir, list.Env = r.dir, r.env
 	if out, err := list.CombinedOutput(); err != nil {
@@ -137,6 +137,6 @@ func TestModuleThatChangesBetweenPlatforms(t *testing.T) {
 		"chmod 644 '" + file + "'; echo '// changed' >>'" + file + "'\nfi\nexec '" + real + "' \"$@\"\n"
 	ok(t, os.WriteFile(filepath.Join(bin, "go"), []byte(script), 0o755))
 	r.env = append(r.env, "PATH="+bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
-	_, err = build.Release(t.Context(), r.options(func(o *build.Options) { o.Platforms = []string{"linux/amd64", "linux/arm64"} }))
+	_, err = build.Release(t.Context(), r.options(func(o *settings) { o.Platforms = []string{"linux/amd64", "linux/arm64"} }).release())
 	refused(t, err, "check module example.com/lib "+m.Version+": it is not what go.sum says")
 }

@@ -28,7 +28,7 @@ type (
 	TransparencyLog = plan.TransparencyLog
 )
 
-// Options are the options of one run, in addition to the Config. The zero value works.
+// Options are the options that all verbs have, in addition to the Config. The zero value works.
 type Options struct {
 	Config Config
 	// Workdir is the repository's root; the current folder if empty.
@@ -44,16 +44,6 @@ type Options struct {
 	// Platforms to build for, such as "linux/arm64". If empty, linux on this machine's
 	// architecture; "all" is the platforms of a release.
 	Platforms []string
-	// SkipTests does not run the tests of Config.Test.
-	SkipTests bool
-	// Load passes the image to the container engine that answers.
-	Load bool
-	// Archive is the path of a docker archive to write, with the image for one platform.
-	Archive string
-
-	// AllowDirty, AllowUntagged and AllowFailingTests allow a release that would otherwise
-	// stop; its provenance records this.
-	AllowDirty, AllowUntagged, AllowFailingTests bool
 	// Password returns the password of the signing key, if the key has one. If nil, it is
 	// COSIGN_PASSWORD of Env.
 	Password func() ([]byte, error)
@@ -67,9 +57,6 @@ type Options struct {
 	// Login shows the user at the terminal how to log in for a keyless signature; nil if there
 	// is no user.
 	Login func(message string)
-
-	// Summary returns the text of Dist/summary.md for images that were made; nil for no file.
-	Summary func(*Result) ([]byte, error)
 
 	// FromPlan says that Config is that of a plan (see [plan.Plan.Config]): templates in its
 	// LDFlags are not expanded.
@@ -85,6 +72,58 @@ type Options struct {
 	reachRegistry func(*distribution.Options)
 	// cleanRoom are the changes that tests make to a clean room.
 	cleanRoom reproduce.Changes
+}
+
+// BuildOptions are the options of Binaries.
+type BuildOptions struct {
+	Options
+	// SkipTests does not run the tests of Config.Test.
+	SkipTests bool
+}
+
+// ImageOptions are the options of Image.
+type ImageOptions struct {
+	Options
+	// SkipTests does not run the tests of Config.Test.
+	SkipTests bool
+	// Load passes the image to the container engine that answers.
+	Load bool
+	// Archive is the path of a docker archive to write, with the image for one platform.
+	Archive string
+	// Summary returns the text of Dist/summary.md; nil for no file.
+	Summary func(*Result) ([]byte, error)
+}
+
+// DebugOptions are the options of Debug.
+type DebugOptions struct {
+	Options
+	// Toolbox makes an image with the symbols of a release, but without the service.
+	Toolbox bool
+	// Load, Archive and Summary are those of ImageOptions.
+	Load    bool
+	Archive string
+	Summary func(*Result) ([]byte, error)
+}
+
+// PushOptions are the options of Push.
+type PushOptions struct {
+	Options
+	// SkipTests does not run the tests of Config.Test.
+	SkipTests bool
+	// Summary returns the text of Dist/summary.md; nil for no file.
+	Summary func(*Result) ([]byte, error)
+}
+
+// ReleaseOptions are the options of Release.
+type ReleaseOptions struct {
+	Options
+	// SkipTests does not run the tests of Config.Test.
+	SkipTests bool
+	// AllowDirty, AllowUntagged and AllowFailingTests allow a release that would otherwise
+	// stop; its provenance records this.
+	AllowDirty, AllowUntagged, AllowFailingTests bool
+	// Summary returns the text of Dist/summary.md; nil for no file.
+	Summary func(*Result) ([]byte, error)
 }
 
 // Progress receives what a run does. Its methods are called from several goroutines at once.

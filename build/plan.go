@@ -12,7 +12,7 @@ import (
 // release. The files that would go into the images are compared with the commit. Values that
 // are read from a binary are not in the plan.
 func Plan(ctx context.Context, o Options) (p *plan.Plan, err error) {
-	c, err := begin(ctx, o, false)
+	c, err := begin(ctx, o, making{}, false)
 	if err != nil {
 		return nil, err
 	}

@@ -30,8 +30,8 @@ func TestPolicyController(t *testing.T) {
 	host := registrytest.InProcess(t, false)
 	key, oldKey := newKey(t), newKey(t)
 	repo := module(t, "hello")
-	o := options(t, repo, to(host, key), func(o *build.Options) { o.Config.Release.TrustKeys = []string{publicOf(oldKey)} })
-	r, err := build.Release(t.Context(), o)
+	o := options(t, repo, to(host, key), func(o *settings) { o.Config.Release.TrustKeys = []string{publicOf(oldKey)} })
+	r, err := build.Release(t.Context(), o.release())
 	ok(t, err)
 	kyvernoTakes(t, filepath.Join(r.Dist, "verify", "kyverno.yaml"))
 	policy := filepath.Join(r.Dist, "verify", "policy-controller.yaml")
@@ -52,9 +52,9 @@ func TestPolicyController(t *testing.T) {
 	own, other := lines(key), lines(newKey(t))
 	notAdmitted(t, tester, image+":v1.2.3", rewritten(t, change(own[0], other[0]), own[1], other[1]), "no matching attestations")
 	for _, signer := range []string{oldKey, newKey(t)} {
-		o := options(t, repo, to(host, signer), func(o *build.Options) { o.Config.Dist = "dist-" + filepath.Base(filepath.Dir(signer)) })
+		o := options(t, repo, to(host, signer), func(o *settings) { o.Config.Dist = "dist-" + filepath.Base(filepath.Dir(signer)) })
 		o.Config.Repository = host + "/" + strings.ToLower(filepath.Base(filepath.Dir(signer)))
-		_, err := build.Release(t.Context(), o)
+		_, err := build.Release(t.Context(), o.release())
 		ok(t, err)
 		elsewhere := change(host+"/acme", o.Config.Repository)
 		if signer == oldKey {
@@ -66,7 +66,7 @@ func TestPolicyController(t *testing.T) {
 
 	// It verifies no bundle of a key, so there is no policy that it could follow.
 	o.Config.Release.Forms = []string{"bundle"}
-	r, err = build.Release(t.Context(), o)
+	r, err = build.Release(t.Context(), o.release())
 	ok(t, err)
 	if left, _ := filepath.Glob(filepath.Join(r.Dist, "verify", "*.yaml")); len(left) > 0 {
 		t.Errorf("there are %q", left)

@@ -18,11 +18,11 @@ func TestPrevious(t *testing.T) {
 	testtool.OnRequest(t, "it releases several times")
 	repo, key, host := module(t, "hello"), newKey(t), registrytest.InProcess(t, true)
 	said := &notices{}
-	o := options(t, repo, to(host, key), func(o *build.Options) {
+	o := options(t, repo, to(host, key), func(o *settings) {
 		o.Progress, o.Platforms = said, []string{"linux/amd64", "linux/arm/v7"}
 		o.Summary = func(r *build.Result) ([]byte, error) { return []byte(r.Images[0].Reference + "\n"), nil }
 	})
-	first, err := build.Release(t.Context(), o)
+	first, err := build.Release(t.Context(), o.release())
 	ok(t, err)
 	if first.Previous != nil {
 		t.Errorf("before the first release there was %v", first.Previous)
@@ -35,7 +35,7 @@ func TestPrevious(t *testing.T) {
 	ok(t, os.WriteFile(filepath.Join(repo, "more.go"), []byte("package main\n\nimport \"net/http\"\n\nvar _ = http.Get\n"), 0o644))
 	git(t, repo, "add", "-A")
 	git(t, repo, "commit", "-q", "-m", "more")
-	second, err := build.Image(t.Context(), o)
+	second, err := build.Image(t.Context(), o.image())
 	ok(t, err)
 	was, is := second.Previous["hello"], first.Images[0]
 	if was.Tag != "v1.2.3" || was.Digest != is.Digest || len(was.Platforms) != 2 {
@@ -50,20 +50,20 @@ func TestPrevious(t *testing.T) {
 	// What cannot be found out stops nothing.
 	forbidden := registrytest.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }))
 	for name, test := range map[string]struct {
-		change  func(*build.Options)
+		change  func(*settings)
 		noticed int
 	}{
-		"no repository":                {func(o *build.Options) { o.Config.Repository = "" }, 0},
-		"another repository":           {func(o *build.Options) { o.Config.Repository = host + "/other" }, 0},
-		"a registry that refuses":      {func(o *build.Options) { o.Config.Repository = forbidden + "/acme" }, 1},
-		"a registry that is not asked": {func(o *build.Options) { o.Config.Repository, o.Offline = "registry.example.com/acme", true }, 0},
-		"no summary":                   {func(o *build.Options) { o.Summary = nil }, 0},
+		"no repository":                {func(o *settings) { o.Config.Repository = "" }, 0},
+		"another repository":           {func(o *settings) { o.Config.Repository = host + "/other" }, 0},
+		"a registry that refuses":      {func(o *settings) { o.Config.Repository = forbidden + "/acme" }, 1},
+		"a registry that is not asked": {func(o *settings) { o.Config.Repository, o.Offline = "registry.example.com/acme", true }, 0},
+		"no summary":                   {func(o *settings) { o.Summary = nil }, 0},
 	} {
 		said := &notices{}
 		o := o
 		o.Progress, o.Platforms = said, []string{"linux/amd64"}
 		test.change(&o)
-		r, err := build.Image(t.Context(), o)
+		r, err := build.Image(t.Context(), o.image())
 		ok(t, err)
 		if found := said.with("does not say how sizes changed since v1.2.3"); r.Previous != nil || len(found) != test.noticed {
 			t.Errorf("%s: %+v, %q", name, r.Previous, found)
@@ -73,7 +73,7 @@ func TestPrevious(t *testing.T) {
 			t.Errorf("%s: the summary: %v", name, err)
 		}
 	}
-	ok(t, build.Clean(t.Context(), o))
+	ok(t, build.Clean(t.Context(), o.Options))
 	if left, _ := filepath.Glob(filepath.Join(repo, "dist", "*")); slices.Contains(left, filepath.Join(repo, "dist", "summary.md")) {
 		t.Errorf("clean leaves %q", left)
 	}

@@ -9,8 +9,8 @@ import (
 
 // Push makes the images for every platform of a release, pushes them by digest, and then points
 // one tag at each, named after the revision. The images are previews and unsigned.
-func Push(ctx context.Context, o Options) (result *Result, err error) {
-	c, err := begin(ctx, o.forAllPlatforms(), true)
+func Push(ctx context.Context, o PushOptions) (result *Result, err error) {
+	c, err := begin(ctx, o.forAllPlatforms(), making{skipTests: o.SkipTests, summary: o.Summary}, true)
 	if err != nil {
 		return nil, err
 	}

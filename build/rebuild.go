@@ -14,7 +14,6 @@ import (
 	"github.com/thimble-build/thimble/build/internal/session"
 	"github.com/thimble-build/thimble/build/internal/signing"
 	"github.com/thimble-build/thimble/build/internal/store"
-	"github.com/thimble-build/thimble/build/plan"
 	"github.com/thimble-build/thimble/build/report"
 )
 
@@ -120,18 +119,8 @@ func rebuild(ctx context.Context, s *session.Session, o Options, image reproduce
 		return nil, err
 	}
 	c.Sandbox, c.Provenance = held.Report(), image.Provenance.Signer
-	c.Notes = slices.Concat(c.Notes, otherKit(source.Plan.Kit), image.Provenance.Notes, notes, uncompared, held.Notes)
+	c.Notes = slices.Concat(c.Notes, image.Provenance.Notes, notes, uncompared, held.Notes)
 	return c, err
-}
-
-// otherKit returns a note if another version of thimble made the image.
-func otherKit(kit plan.Kit) []string {
-	here := session.Kit()
-	if kit == here {
-		return nil
-	}
-	return []string{fmt.Sprintf("the image was made by thimble %s, and this is %s: go get %s@%s in magefiles brings the same",
-		kit.Version, here.Version, kit.Path, kit.Version)}
 }
 
 // findReleased reads an image's manifests and its provenance, which must be signed as expected.

@@ -28,21 +28,21 @@ func TestRebuildOnBases(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			host, key := registrytest.InProcess(t, true), newKey(t)
-			onMirror := func(o *build.Options) { o.Env = append(o.Env, "THIMBLE_DEBIAN_MIRROR="+test.mirror) }
-			o := options(t, module(t, "hello"), to(host, key), onMirror, warm(t), func(o *build.Options) { o.Config.Defaults.Base = test.base })
-			must(build.Lock(t.Context(), o))
+			onMirror := func(o *settings) { o.Env = append(o.Env, "THIMBLE_DEBIAN_MIRROR="+test.mirror) }
+			o := options(t, module(t, "hello"), to(host, key), onMirror, warm(t), func(o *settings) { o.Config.Defaults.Base = test.base })
+			must(build.Lock(t.Context(), o.Options))
 			git(t, o.Workdir, "add", "-A")
 			git(t, o.Workdir, "commit", "-q", "-m", "locked")
 			git(t, o.Workdir, "tag", "-f", "v1.2.3")
-			must(build.Release(t.Context(), o))
+			must(build.Release(t.Context(), o.release()))
 
 			asked := requests.Load()
-			r, err := build.Reproduce(t.Context(), o, self(t))
+			r, err := build.Reproduce(t.Context(), o.Options, self(t))
 			if err != nil || !r.Same || len(r.Compared) != 2 {
 				t.Errorf("from the commit: %v: %+v", err, r)
 			}
 			want := build.RebuildOptions{VerifyOptions: build.VerifyOptions{Keys: []string{publicOf(key)}}, Mirror: o.Workdir}
-			r, err = build.Rebuild(t.Context(), stranger(t, onMirror), host+"/acme/hello:v1.2.3", want, self(t))
+			r, err = build.Rebuild(t.Context(), stranger(t, onMirror).Options, host+"/acme/hello:v1.2.3", want, self(t))
 			if err != nil || !r.Same || len(r.Compared) != 2 || len(r.Notes) > 0 {
 				t.Errorf("from the image: %v: %+v", err, r)
 			}
@@ -50,7 +50,7 @@ func TestRebuildOnBases(t *testing.T) {
 				t.Error("the clean rooms have the base from a cache")
 			}
 			// Nothing of a base is here before it was fetched.
-			if _, err := build.Rebuild(t.Context(), stranger(t, onMirror, func(o *build.Options) { o.Offline = true }), host+"/acme/hello:v1.2.3", want, self(t)); test.mirror != "" &&
+			if _, err := build.Rebuild(t.Context(), stranger(t, onMirror, func(o *settings) { o.Offline = true }).Options, host+"/acme/hello:v1.2.3", want, self(t)); test.mirror != "" &&
 				(err == nil || !strings.Contains(err.Error(), "-offline allows no other")) {
 				t.Errorf("without a network: %v", err)
 			}
@@ -62,19 +62,19 @@ func TestRebuildOnBases(t *testing.T) {
 func TestCauseBase(t *testing.T) {
 	testtool.OnRequest(t, "minutes: it builds again in clean rooms")
 	host, _, _, _ := baseRegistry(t)
-	o := options(t, module(t, "hello"), func(o *build.Options) { o.Config.Defaults.Base = host + "/acme/base:1" })
+	o := options(t, module(t, "hello"), func(o *settings) { o.Config.Defaults.Base = host + "/acme/base:1" })
 	locked := func() {
-		must(build.Lock(t.Context(), o))
+		must(build.Lock(t.Context(), o.Options))
 		git(t, o.Workdir, "add", "-A")
 		git(t, o.Workdir, "commit", "-q", "-m", "locked")
 	}
 	built := func(dist, base string) {
 		o.Config.Dist, o.Config.Defaults.Base = dist, base
-		must(build.Image(t.Context(), o))
+		must(build.Image(t.Context(), o.image()))
 	}
 	differ := func(a, b, words, layer string) {
 		t.Helper()
-		c, err := build.Between(t.Context(), o, a, b)
+		c, err := build.Between(t.Context(), o.Options, a, b)
 		ok(t, err)
 		if !slices.ContainsFunc(c.Causes, func(cause compare.Cause) bool { return cause.Kind == "base" && strings.Contains(cause.Detail, words) }) {
 			t.Errorf("the causes are %+v, want %q", c.Causes, words)

@@ -120,18 +120,18 @@ func TestHostilePlan(t *testing.T) {
 		dir := filepath.Join(clone, filepath.FromSlash(p.Workdir), filepath.FromSlash(p.Module.Dir))
 		return slices.Concat(environment(), []string{"PATH=" + bin, "GOFLAGS=", "GOPROXY=off"}, p.Settings(dir))
 	}
-	of := func(p *plan.Plan) build.Options {
-		o := options(t, filepath.Join(clone, filepath.FromSlash(p.Workdir)), func(o *build.Options) { o.FromPlan = true })
+	of := func(p *plan.Plan) settings {
+		o := options(t, filepath.Join(clone, filepath.FromSlash(p.Workdir)), func(o *settings) { o.FromPlan = true })
 		o.Config, o.Env, o.Platforms = p.Config(), env(p), nil
 		for _, platform := range p.Platforms {
 			o.Platforms = append(o.Platforms, platform.String())
 		}
 		return o
 	}
-	good := must(build.Plan(t.Context(), options(t, clone)))
+	good := must(build.Plan(t.Context(), options(t, clone).Options))
 	good.Platforms = good.Platforms[:1]
 	ok(t, reproduce.CheckPlan(good, nil))
-	_, err := build.Plan(t.Context(), of(good))
+	_, err := build.Plan(t.Context(), of(good).Options)
 	ok(t, err)
 
 	// What a plan can have besides: everything once, to find the fields.
@@ -179,7 +179,7 @@ func TestHostilePlan(t *testing.T) {
 			if i%10 != len(field)%10 && !all {
 				continue
 			}
-			if _, err := build.Plan(t.Context(), o); err == nil {
+			if _, err := build.Plan(t.Context(), o.Options); err == nil {
 				resolved++
 				passed[value] = append(passed[value], field)
 			}
@@ -205,7 +205,7 @@ func TestHostilePlan(t *testing.T) {
 					}
 				})
 				o := of(p)
-				_, err := build.Image(t.Context(), o)
+				_, err := build.Image(t.Context(), o.image())
 				t.Logf("%s = %q: %v", field, value, err)
 				untouched(field)
 			}

@@ -34,7 +34,7 @@ exec GO "$@"
 func TestRebuildSandbox(t *testing.T) {
 	testtool.OnRequest(t, "a minute or two")
 	repo := module(t, "hello")
-	released, err := build.Release(t.Context(), options(t, repo, func(o *build.Options) { o.Platforms = []string{"linux/amd64"} }))
+	released, err := build.Release(t.Context(), options(t, repo, func(o *settings) { o.Platforms = []string{"linux/amd64"} }).release())
 	ok(t, err)
 	ref := "oci:" + filepath.Join(released.Dist, released.Images[0].Layout)
 	want := build.RebuildOptions{VerifyOptions: build.VerifyOptions{Keys: []string{filepath.Join(released.Dist, "verify", "cosign.pub")}}, Mirror: repo}
@@ -63,11 +63,11 @@ func TestRebuildSandbox(t *testing.T) {
 			ok(t, os.Mkdir(bin, 0o755))
 			ok(t, os.WriteFile(filepath.Join(bin, "go"), []byte(strings.NewReplacer("LOG", log, "HOME_OF_USER", home, "PID", fmt.Sprint(os.Getpid()),
 				"ADDRESS", strings.Replace(server.Addr().String(), ":", "/", 1), "GO", must(exec.LookPath("go"))).Replace(standIn)), 0o755))
-			o := stranger(t, func(o *build.Options) {
+			o := stranger(t, func(o *settings) {
 				o.Env = append(o.Env, "PATH="+bin+":"+os.Getenv("PATH"), "TZ=UTC")
-				build.RefuseSandbox(o, test.refused...)
+				build.RefuseSandbox(&o.Options, test.refused...)
 			})
-			r, err := build.Rebuild(t.Context(), o, ref, want, self(t))
+			r, err := build.Rebuild(t.Context(), o.Options, ref, want, self(t))
 			if err != nil || !r.Same {
 				t.Fatalf("%v: %+v", err, r)
 			}
@@ -98,7 +98,7 @@ func TestRebuildSandbox(t *testing.T) {
 	}
 
 	want.RequireSandbox = true
-	_, err = build.Rebuild(t.Context(), stranger(t, func(o *build.Options) { build.RefuseSandbox(o, sandbox.IPC) }), ref, want, self(t))
+	_, err = build.Rebuild(t.Context(), stranger(t, func(o *settings) { build.RefuseSandbox(&o.Options, sandbox.IPC) }).Options, ref, want, self(t))
 	refused(t, err, "the sandbox does not hold on this machine", "ipc namespace: refused by a test", "-requireSandbox")
 }
 
@@ -112,18 +112,18 @@ func TestRebuildBefore(t *testing.T) {
 		"before.sh": "echo 'package main\n\nconst generated = \"x\"' >generated.go\n[ \"$TZ\" != Asia/Kathmandu ] || ! echo x >" + out + "\n",
 	}
 	repo := service(t, files)
-	before := func(o *build.Options) { o.Config.Before = [][]string{{"sh", "before.sh"}} }
-	released, err := build.Release(t.Context(), options(t, repo, before, func(o *build.Options) { o.Platforms, o.AllowDirty = []string{"linux/amd64"}, true }))
+	before := func(o *settings) { o.Config.Before = [][]string{{"sh", "before.sh"}} }
+	released, err := build.Release(t.Context(), options(t, repo, before, func(o *settings) { o.Platforms, o.AllowDirty = []string{"linux/amd64"}, true }).release())
 	ok(t, err)
 	ref := "oci:" + filepath.Join(released.Dist, released.Images[0].Layout)
 	want := build.RebuildOptions{VerifyOptions: build.VerifyOptions{Keys: []string{filepath.Join(released.Dist, "verify", "cosign.pub")}}, Mirror: repo}
-	if _, err := build.Rebuild(t.Context(), stranger(t, before), ref, want, self(t)); err == nil || !strings.Contains(err.Error(), "generated") {
+	if _, err := build.Rebuild(t.Context(), stranger(t, before).Options, ref, want, self(t)); err == nil || !strings.Contains(err.Error(), "generated") {
 		t.Errorf("without -before: %v", err)
 	}
 	want.Before = true
-	_, err = build.Rebuild(t.Context(), stranger(t), ref, want, self(t))
+	_, err = build.Rebuild(t.Context(), stranger(t).Options, ref, want, self(t))
 	refused(t, err, `before the build, ["sh"] ran`, "leave out -before")
-	r, err := build.Rebuild(t.Context(), stranger(t, before), ref, want, self(t))
+	r, err := build.Rebuild(t.Context(), stranger(t, before).Options, ref, want, self(t))
 	if r == nil || err != nil && !errors.Is(err, build.ErrDiffers) {
 		t.Fatalf("with -before: %v", err)
 	}

@@ -30,9 +30,9 @@ import (
 
 // stranger rebuilds from a folder that has nothing of the service, with this machine's build
 // cache.
-func stranger(t testing.TB, change ...func(*build.Options)) build.Options {
+func stranger(t testing.TB, change ...func(*settings)) settings {
 	t.Helper()
-	return options(t, t.TempDir(), append([]func(*build.Options){warm(t), func(o *build.Options) { o.Platforms = nil }}, change...)...)
+	return options(t, t.TempDir(), append([]func(*settings){warm(t), func(o *settings) { o.Platforms = nil }}, change...)...)
 }
 
 // From nothing but an image, its provenance and the signer's public key: the same
@@ -41,15 +41,15 @@ func TestRebuild(t *testing.T) {
 	testtool.OnRequest(t, "cosign")
 	host := registrytest.InProcess(t, true)
 	repo, key := module(t, "hello"), newKey(t)
-	o := options(t, repo, to(host, key), func(o *build.Options) { o.Platforms = []string{"linux/amd64", "linux/arm64"} })
-	released, err := build.Release(t.Context(), o)
+	o := options(t, repo, to(host, key), func(o *settings) { o.Platforms = []string{"linux/amd64", "linux/arm64"} })
+	released, err := build.Release(t.Context(), o.release())
 	ok(t, err)
 	image, repository := released.Images[0], host+"/acme/hello"
 
 	rebuilder := newKey(t)
 	want := build.RebuildOptions{VerifyOptions: build.VerifyOptions{Keys: []string{publicOf(key)}}, Mirror: repo, Attest: true}
-	mine := stranger(t, func(o *build.Options) { o.Config.Release.Key = rebuilder })
-	r, err := build.Rebuild(t.Context(), mine, repository+":v1.2.3", want, self(t))
+	mine := stranger(t, func(o *settings) { o.Config.Release.Key = rebuilder })
+	r, err := build.Rebuild(t.Context(), mine.Options, repository+":v1.2.3", want, self(t))
 	ok(t, err)
 	if !r.Same || len(r.Compared) != 3 || len(r.Differences)+len(r.Causes)+len(r.Notes) > 0 || r.Attested != 3 || !strings.Contains(r.Provenance, "key") {
 		t.Errorf("%+v %+v", r, r.Comparison)
@@ -59,26 +59,26 @@ func TestRebuild(t *testing.T) {
 			t.Errorf("a stock client finds %q about %s", got, d)
 		}
 	}
-	r, err = build.Rebuild(t.Context(), mine, repository+":v1.2.3", want, self(t))
+	r, err = build.Rebuild(t.Context(), mine.Options, repository+":v1.2.3", want, self(t))
 	ok(t, err)
 	if r.Attested != 0 {
 		t.Errorf("the second run makes %d attestations again", r.Attested)
 	}
 	// What somebody else says of the image changes nothing for its publisher.
-	if _, err := build.Verify(t.Context(), o, repository+":v1.2.3", build.VerifyOptions{Keys: []string{publicOf(key)}}); err != nil {
+	if _, err := build.Verify(t.Context(), o.Options, repository+":v1.2.3", build.VerifyOptions{Keys: []string{publicOf(key)}}); err != nil {
 		t.Error(err)
 	}
-	if _, err := build.Release(t.Context(), o); err != nil {
+	if _, err := build.Release(t.Context(), o.release()); err != nil {
 		t.Error(err)
 	}
 
 	want.Attest = false
-	r, err = build.Rebuild(t.Context(), stranger(t), repository+"@"+image.Platforms[1].Digest, want, self(t))
+	r, err = build.Rebuild(t.Context(), stranger(t).Options, repository+"@"+image.Platforms[1].Digest, want, self(t))
 	ok(t, err)
 	if !r.Same || len(r.Compared) != 1 || r.Compared[0].Platform != "linux/arm64" {
 		t.Errorf("one platform: %+v", r.Comparison)
 	}
-	r, err = build.Rebuild(t.Context(), stranger(t), "oci:"+filepath.Join(released.Dist, image.Layout), want, self(t))
+	r, err = build.Rebuild(t.Context(), stranger(t).Options, "oci:"+filepath.Join(released.Dist, image.Layout), want, self(t))
 	refused(t, err, "it has no provenance") // what was released to a registry is signed there
 	if r != nil {
 		t.Errorf("%+v", r)
@@ -87,7 +87,7 @@ func TestRebuild(t *testing.T) {
 	// A source whose tag is gone gives another version, and no attestation of success.
 	git(t, repo, "tag", "-d", "v1.2.3")
 	want.Attest = true
-	r, err = build.Rebuild(t.Context(), mine, repository+":v1.2.3", want, self(t))
+	r, err = build.Rebuild(t.Context(), mine.Options, repository+":v1.2.3", want, self(t))
 	if !errors.Is(err, build.ErrDiffers) {
 		t.Fatalf("without the tag: %v", err)
 	}
@@ -142,7 +142,7 @@ func TestRebuildFromPlan(t *testing.T) {
 		"team/svc/LICENSE":       "not a licence\n",
 	})
 	git(t, repo, "tag", "team/svc/v2.0.0") // no version of this module
-	o := options(t, filepath.Join(repo, "team"), func(o *build.Options) {
+	o := options(t, filepath.Join(repo, "team"), func(o *settings) {
 		o.Platforms = []string{"linux/amd64/v3"}
 		o.Env = append(o.Env, "GOTOOLCHAIN=go1.27.1", "SOURCE_DATE_EPOCH=1234567890", "GOEXPERIMENT=nogreenteagc")
 		o.AllowUntagged = true
@@ -155,13 +155,13 @@ func TestRebuildFromPlan(t *testing.T) {
 			},
 		}
 	})
-	r, err := build.Release(t.Context(), o)
+	r, err := build.Release(t.Context(), o.release())
 	ok(t, err)
 	if r.Plan.Workdir != "team" || r.Plan.Toolchain.Version != "go1.27.1" {
 		t.Fatalf("%+v", r.Plan)
 	}
 	want := build.RebuildOptions{VerifyOptions: build.VerifyOptions{Keys: []string{filepath.Join(r.Dist, "verify", "cosign.pub")}}, Mirror: "file://" + repo}
-	found, err := build.Rebuild(t.Context(), stranger(t), "oci:"+filepath.Join(r.Dist, r.Images[0].Layout), want, self(t))
+	found, err := build.Rebuild(t.Context(), stranger(t).Options, "oci:"+filepath.Join(r.Dist, r.Images[0].Layout), want, self(t))
 	if err != nil || !found.Same || found.Toolchain != "go1.27.1" || len(found.Notes) > 0 {
 		t.Fatalf("%v: %+v", err, found)
 	}
@@ -173,10 +173,10 @@ func TestRebuildLinkerFlags(t *testing.T) {
 	testtool.OnRequest(t, "minutes: it builds again in clean rooms")
 	repo := module(t, "hello")
 	said := &notices{}
-	r, err := build.Release(t.Context(), options(t, repo, func(o *build.Options) {
+	r, err := build.Release(t.Context(), options(t, repo, func(o *settings) {
 		o.Platforms, o.Progress = []string{"linux/amd64"}, said
 		o.Config.LDFlags = []string{"-X=main.version={{.Version}}", "-X", `main.title={{"{{.Tag}}"}}`, "-funcalign=64"}
-	}))
+	}).release())
 	ok(t, err)
 	if len(said.with(`reproduce -from) needs -allowLinkerFlag: linker flag "-funcalign=64"`)) != 1 {
 		t.Errorf("release says %q", said.all)
@@ -186,10 +186,10 @@ func TestRebuildLinkerFlags(t *testing.T) {
 	}
 	want := build.RebuildOptions{VerifyOptions: build.VerifyOptions{Keys: []string{filepath.Join(r.Dist, "verify", "cosign.pub")}}, Mirror: repo}
 	ref := "oci:" + filepath.Join(r.Dist, r.Images[0].Layout)
-	_, err = build.Rebuild(t.Context(), stranger(t), ref, want, self(t))
+	_, err = build.Rebuild(t.Context(), stranger(t).Options, ref, want, self(t))
 	refused(t, err, "-allowLinkerFlag='-funcalign=64' allows it")
 	want.AllowLinkerFlags = []string{"-funcalign"}
-	found, err := build.Rebuild(t.Context(), stranger(t), ref, want, self(t))
+	found, err := build.Rebuild(t.Context(), stranger(t).Options, ref, want, self(t))
 	if err != nil || !found.Same {
 		t.Fatalf("%v: %+v", err, found)
 	}
@@ -199,7 +199,7 @@ func TestRebuildLinkerFlags(t *testing.T) {
 func release1(t testing.TB, host, key string) (repo string, r *build.Result) {
 	t.Helper()
 	repo = module(t, "hello")
-	r, err := build.Release(t.Context(), options(t, repo, to(host, key)))
+	r, err := build.Release(t.Context(), options(t, repo, to(host, key)).release())
 	ok(t, err)
 	return repo, r
 }
@@ -310,7 +310,7 @@ func TestRebuildRefuses(t *testing.T) {
 		name   string
 		ref    func(t testing.TB) string
 		want   build.RebuildOptions
-		change func(*build.Options)
+		change func(*settings)
 		words  []string
 	}{
 		{
@@ -417,7 +417,7 @@ func TestRebuildRefuses(t *testing.T) {
 				}))
 			},
 			want:   build.RebuildOptions{VerifyOptions: trust, Mirror: repo},
-			change: func(o *build.Options) { o.Env = append(o.Env, "GOPROXY=off") },
+			change: func(o *settings) { o.Env = append(o.Env, "GOPROXY=off") },
 			words:  []string{"go1.99.0", "GOPROXY"},
 		},
 		{
@@ -434,7 +434,7 @@ func TestRebuildRefuses(t *testing.T) {
 			if test.change != nil {
 				test.change(&o)
 			}
-			_, err := build.Rebuild(t.Context(), o, test.ref(t), test.want, self(t))
+			_, err := build.Rebuild(t.Context(), o.Options, test.ref(t), test.want, self(t))
 			refused(t, err, test.words...)
 		})
 	}
@@ -443,7 +443,7 @@ func TestRebuildRefuses(t *testing.T) {
 	ref := attested(t, host+"/kit/hello", r.Dist, r, key, provenance(t, func(_, p map[string]any) {
 		p["kit"].(map[string]any)["version"] = "v0.1.0"
 	}))
-	c, err := build.Rebuild(t.Context(), stranger(t), ref, build.RebuildOptions{VerifyOptions: trust, Mirror: repo}, self(t))
+	c, err := build.Rebuild(t.Context(), stranger(t).Options, ref, build.RebuildOptions{VerifyOptions: trust, Mirror: repo}, self(t))
 	ok(t, err) // its digests are the same all the same
 	if len(c.Notes) != 1 || !strings.Contains(c.Notes[0], "made by thimble v0.1.0, and this is (devel): go get github.com/thimble-build/thimble@v0.1.0") {
 		t.Errorf("notes: %q", c.Notes)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/thimble-build/thimble/build/internal/pipeline"
 	"github.com/thimble-build/thimble/build/internal/predicate"
@@ -22,8 +23,9 @@ import (
 //
 // Without a repository, the release is written only to the output folder, signed with
 // Config.Release.Key or a key that is made for it.
-func Release(ctx context.Context, o Options) (result *Result, err error) {
-	c, err := begin(ctx, o.forAllPlatforms(), true)
+func Release(ctx context.Context, o ReleaseOptions) (result *Result, err error) {
+	m := making{skipTests: o.SkipTests, allowFailingTests: o.AllowFailingTests, summary: o.Summary}
+	c, err := begin(ctx, o.forAllPlatforms(), m, true)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +64,7 @@ func Release(ctx context.Context, o Options) (result *Result, err error) {
 	if err != nil {
 		return nil, err
 	}
-	images, err := release.Statements(c.Session, p, c.releaseRun(made.Tests), made.Indexes, described)
+	images, err := release.Statements(c.Session, p, o.run(c.began, made.Tests), made.Indexes, described)
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +124,7 @@ func Release(ctx context.Context, o Options) (result *Result, err error) {
 
 // mayRelease refuses a release that cannot be distinguished from another one. p is the plan of the
 // draft, so far or final.
-func mayRelease(o Options, draft *resolve.Draft, p *plan.Plan) error {
+func mayRelease(o ReleaseOptions, draft *resolve.Draft, p *plan.Plan) error {
 	if p.Dirty && !o.AllowDirty {
 		return fmt.Errorf("release %s: the tree differs from the commit: %s; commit it, or release with -allowDirty", p.Version, pipeline.Dirt(p))
 	}
@@ -132,13 +134,13 @@ func mayRelease(o Options, draft *resolve.Draft, p *plan.Plan) error {
 	return nil
 }
 
-// releaseRun returns what provenance records about this run.
-func (c *call) releaseRun(tests *report.Tests) release.Run {
+// run returns what provenance records about this run.
+func (o ReleaseOptions) run(began time.Time, tests *report.Tests) release.Run {
 	run := release.Run{
-		Started: c.began, TestsSkipped: tests == nil,
+		Started: began, TestsSkipped: tests == nil,
 		Overrides: predicate.Overrides{
-			DirtyTree: c.options.AllowDirty, UntaggedCommit: c.options.AllowUntagged,
-			FailingTests: c.options.AllowFailingTests, SkippedTests: tests == nil,
+			DirtyTree: o.AllowDirty, UntaggedCommit: o.AllowUntagged,
+			FailingTests: o.AllowFailingTests, SkippedTests: tests == nil,
 		},
 	}
 	if tests != nil {

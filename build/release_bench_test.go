@@ -22,21 +22,21 @@ func BenchmarkRelease(b *testing.B) {
 	server := httptest.NewServer(registry.New(registry.WithReferrersSupport(true), registry.Logger(log.New(io.Discard, "", 0))))
 	defer server.Close()
 	repo := sampleService(b)
-	o := build.Options{
+	o := settings{Options: build.Options{
 		Workdir: repo, Cache: filepath.Join(b.TempDir(), "cache"), Env: environment("COSIGN_PASSWORD=bench"),
 		Config: build.Config{
 			Repository: strings.TrimPrefix(server.URL, "http://") + "/acme",
 			Release:    build.ReleaseConfig{Key: "cosign.key"},
 		},
-	}
+	}}
 	if err := os.WriteFile(filepath.Join(repo, ".git", "info", "exclude"), []byte("cosign.*\n"), 0o644); err != nil {
 		b.Fatal(err)
 	}
-	if _, _, err := build.Keys(b.Context(), o, "cosign"); err != nil {
+	if _, _, err := build.Keys(b.Context(), o.Options, "cosign"); err != nil {
 		b.Fatal(err)
 	}
 	release := func() *build.Result {
-		r, err := build.Release(b.Context(), o)
+		r, err := build.Release(b.Context(), o.release())
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -114,7 +114,7 @@ func TestNextRunCompletes(t *testing.T) {
 	key := newServedKey(t)
 	repo := module(t, "hello")
 	o := options(t, repo, to(host, key))
-	r, err := build.Release(t.Context(), o)
+	r, err := build.Release(t.Context(), o.release())
 	ok(t, err)
 	repository := must(name.NewRepository(host+"/acme/hello", name.Insecure))
 	asPlanned(t, "the first run", planned(r), inventory(t, host+"/acme/hello", digestsOf(r)...))
@@ -149,7 +149,7 @@ func TestNextRunCompletes(t *testing.T) {
 		for _, piece := range slices.Sorted(maps.Keys(pieces)) {
 			pieces[piece]()
 			remove("v1.2.3")()
-			again, err := build.Release(t.Context(), o)
+			again, err := build.Release(t.Context(), o.release())
 			ok(t, err)
 			asPlanned(t, "without "+piece+" of "+digest, planned(r), inventory(t, host+"/acme/hello", digestsOf(again)...))
 		}

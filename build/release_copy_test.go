@@ -56,19 +56,19 @@ func TestCopied(t *testing.T) {
 		host := kind.start(t)
 		o := options(t, repo, to(host, key))
 		o.Platforms = nil
-		r, err := build.Release(t.Context(), o)
+		r, err := build.Release(t.Context(), o.release())
 		ok(t, err)
 		for _, c := range copiers {
 			t.Run(kind.name+", "+c.name, func(t *testing.T) {
 				prefix := host + "/" + strings.NewReplacer(" ", "", ".", "").Replace(c.name)
 				c.copy(t, host+"/acme/hello", prefix+"/hello", r)
-				stranger := build.Options{Workdir: t.TempDir(), Env: environment()}
-				if report, err := build.Verify(t.Context(), stranger, prefix+"/hello:v1.2.3", build.VerifyOptions{Keys: []string{publicOf(key)}}); err != nil {
+				stranger := settings{Options: build.Options{Workdir: t.TempDir(), Env: environment()}}
+				if report, err := build.Verify(t.Context(), stranger.Options, prefix+"/hello:v1.2.3", build.VerifyOptions{Keys: []string{publicOf(key)}}); err != nil {
 					t.Errorf("%v %+v", err, report)
 				}
 				there := o
 				there.Config.Repository = prefix
-				again, err := build.Release(t.Context(), there)
+				again, err := build.Release(t.Context(), there.release())
 				if c.name == "skopeo" { // the tag is at another digest than the index's
 					refused(t, err, ":v1.2.3: it points to "+r.Images[0].Platforms[0].Digest)
 					return

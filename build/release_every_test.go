@@ -26,7 +26,7 @@ func TestEveryRequestOfAReleaseFails(t *testing.T) {
 		if requests < 60 {
 			t.Fatalf("a release has %d requests", requests)
 		}
-		build.ReachRegistry(&f.options, func(o *distribution.Options) {
+		build.ReachRegistry(&f.options.Options, func(o *distribution.Options) {
 			o.Backoff.Duration, o.Backoff.Factor, o.Backoff.Steps = 10*time.Millisecond, 1, 5
 			o.Pace = distribution.Pace{Idle: 2 * time.Second, Answer: 2 * time.Second}
 			o.Optional = 2 * time.Second
@@ -37,12 +37,12 @@ func TestEveryRequestOfAReleaseFails(t *testing.T) {
 				ok(t, os.RemoveAll(filepath.Join(f.options.Workdir, "dist")))
 				p.Rest()
 				happened := p.FailAt(k, fault)
-				_, said := build.Release(t.Context(), f.options)
+				_, said := build.Release(t.Context(), f.options.release())
 				p.Rest()
 				if err := f.look(t, said); err != nil {
 					t.Errorf("referrers %t, %s at request %d, and the release said %v: %v", referrers, fault.Name, k, said, err)
 				}
-				if _, err := build.Release(t.Context(), f.options); err != nil {
+				if _, err := build.Release(t.Context(), f.options.release()); err != nil {
 					t.Errorf("referrers %t, %s at request %d: the next run: %v", referrers, fault.Name, k, err)
 				} else if err := f.look(t, nil); err != nil {
 					t.Errorf("referrers %t, %s at request %d, after the next run: %v", referrers, fault.Name, k, err)

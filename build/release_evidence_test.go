@@ -90,7 +90,7 @@ func predicateOf(payload, digest string) (string, error) {
 // faulted is a release whose requests fail, and what one must leave that does not.
 type faulted struct {
 	host, repository string
-	options          build.Options
+	options          settings
 	tags             []string
 	// want is the evidence of a clean release: digests are reproducible.
 	want map[string]map[string]int
@@ -174,7 +174,7 @@ func faultedRelease(t testing.TB, host string) (*faulted, *registrytest.Proxy) {
 	t.Helper()
 	o, p := killable(t, host)
 	f := &faulted{host: host, repository: "acme/hello", options: o, tags: []string{"v1.2.3", "latest"}}
-	r, err := build.Release(t.Context(), o)
+	r, err := build.Release(t.Context(), o.release())
 	ok(t, err)
 	c, err := registrytest.Inspect(host, f.repository)
 	ok(t, err)

@@ -108,7 +108,7 @@ func TestReleaseFaults(t *testing.T) {
 				fault.fault(w)
 				return true
 			})
-			_, err := build.Release(t.Context(), o)
+			_, err := build.Release(t.Context(), o.release())
 			p.Rest()
 			if fault.fault != nil && hit.Load() == 0 {
 				t.Error("the fault did not happen")
@@ -138,7 +138,7 @@ func TestFaultBetweenTags(t *testing.T) {
 		w.WriteHeader(http.StatusForbidden)
 		return true
 	})
-	_, err := build.Release(t.Context(), o)
+	_, err := build.Release(t.Context(), o.release())
 	p.Meddle(nil)
 	refused(t, err, "tag ", ":latest: 403 forbidden", "moved already: v1.2.3")
 	if err != nil && strings.Contains(err.Error(), "no tag was moved") {
@@ -153,10 +153,10 @@ func TestFaultBetweenTags(t *testing.T) {
 // afterwards checks what a release that did not end has left: no tag is there unless
 // everything behind it verifies; the next run completes it, and neither uploads nor
 // signs anything twice.
-func afterwards(t testing.TB, o build.Options, p *registrytest.Proxy, host, when string) {
+func afterwards(t testing.TB, o settings, p *registrytest.Proxy, host, when string) {
 	t.Helper()
 	repository := host + "/acme/hello"
-	stranger := build.Options{Workdir: t.TempDir(), Env: environment()}
+	stranger := settings{Options: build.Options{Workdir: t.TempDir(), Env: environment()}}
 	expected := build.VerifyOptions{Keys: []string{publicOf(o.Config.Release.Key)}}
 	atTag := map[string]int{}
 	for tag, digest := range tagsOf(t, repository) {
@@ -165,12 +165,12 @@ func afterwards(t testing.TB, o build.Options, p *registrytest.Proxy, host, when
 			digests = append(digests, d.Digest.String())
 		}
 		atTag = inventory(t, repository, digests...)
-		if _, err := build.Verify(t.Context(), stranger, repository+":"+tag, expected); err != nil {
+		if _, err := build.Verify(t.Context(), stranger.Options, repository+":"+tag, expected); err != nil {
 			t.Fatalf("%s: %s is there, and %v", when, tag, err)
 		}
 	}
 	before := p.Taken()
-	r, err := build.Release(t.Context(), o)
+	r, err := build.Release(t.Context(), o.release())
 	if err != nil {
 		t.Fatalf("%s: the next run: %v", when, err)
 	}
@@ -187,13 +187,13 @@ func afterwards(t testing.TB, o build.Options, p *registrytest.Proxy, host, when
 	if got := tagsOf(t, repository); len(got) != 2 || got["v1.2.3"] != r.Images[0].Digest || got["latest"] != r.Images[0].Digest {
 		t.Errorf("%s: the tags are %v", when, got)
 	}
-	if _, err := build.Verify(t.Context(), stranger, repository+":v1.2.3", expected); err != nil {
+	if _, err := build.Verify(t.Context(), stranger.Options, repository+":v1.2.3", expected); err != nil {
 		t.Errorf("%s: %v", when, err)
 	}
 }
 
 // killable is a release for one platform to a registry, with a proxy before it.
-func killable(t testing.TB, host string) (build.Options, *registrytest.Proxy) {
+func killable(t testing.TB, host string) (settings, *registrytest.Proxy) {
 	p, through := registrytest.Before(t, host)
 	o := options(t, module(t, "hello"), to(through, newServedKey(t)))
 	o.Config.Release.MovingTags = []string{"latest"}

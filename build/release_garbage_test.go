@@ -66,12 +66,12 @@ func TestGarbageInRegistry(t *testing.T) {
 			}
 			host := registrytest.InProcess(t, referrers)
 			o := options(t, repo, to(host, key))
-			r, err := build.Release(t.Context(), o)
+			r, err := build.Release(t.Context(), o.release())
 			ok(t, err)
 			repository := must(name.NewRepository(host+"/acme/hello", name.Insecure))
 			test.put(t, repository, r.Images[0].Digest)
-			stranger := build.Options{Workdir: t.TempDir(), Env: environment()}
-			verified, err := build.Verify(t.Context(), stranger, host+"/acme/hello:v1.2.3", build.VerifyOptions{Keys: []string{publicOf(key)}})
+			stranger := settings{Options: build.Options{Workdir: t.TempDir(), Env: environment()}}
+			verified, err := build.Verify(t.Context(), stranger.Options, host+"/acme/hello:v1.2.3", build.VerifyOptions{Keys: []string{publicOf(key)}})
 			if err != nil {
 				t.Errorf("%s, referrers %v: %v", test.name, referrers, err)
 				continue
@@ -79,7 +79,7 @@ func TestGarbageInRegistry(t *testing.T) {
 			if !slices.ContainsFunc(verified.Checks, func(c report.Check) bool { return c.Outcome == "ignored" && strings.Contains(c.Detail, test.ignored) }) {
 				t.Errorf("%s, referrers %v: nothing is ignored because of %q: %+v", test.name, referrers, test.ignored, verified.Checks)
 			}
-			_, err = build.Release(t.Context(), o)
+			_, err = build.Release(t.Context(), o.release())
 			if test.refused != "" {
 				refused(t, err, test.refused, "remove the tag if nobody needs it")
 			} else if err != nil {

@@ -65,28 +65,28 @@ func TestReleaseGates(t *testing.T) {
 		name     string
 		prepare  func(t *testing.T, repo string)
 		says     []string
-		allow    func(*build.Options)
+		allow    func(*settings)
 		override string
 	}{
 		{"dirty tree", write("main.go", "package main\n\nfunc main() { println(\"changed\") }\n"),
 			[]string{"the tree differs from the commit", "main.go", "-allowDirty"},
-			func(o *build.Options) { o.AllowDirty = true }, "dirtyTree"},
+			func(o *settings) { o.AllowDirty = true }, "dirtyTree"},
 		{"untagged commit", func(t *testing.T, repo string) { git(t, repo, "tag", "-d", "v1.2.3") },
 			[]string{"the commit has no version tag", "git tag", "-allowUntagged"},
-			func(o *build.Options) { o.AllowUntagged = true }, "untaggedCommit"},
+			func(o *settings) { o.AllowUntagged = true }, "untaggedCommit"},
 		{"failing tests", func(t *testing.T, repo string) {
 			write("main_test.go", "package main\n\nimport \"testing\"\n\nfunc TestBroken(t *testing.T) { t.Fatal(\"it is broken\") }\n")(t, repo)
 			git(t, repo, "commit", "-qam", "a broken test")
 			git(t, repo, "tag", "-f", "v1.2.3")
-		}, []string{"TestBroken"}, func(o *build.Options) { o.AllowFailingTests = true }, "failingTests"},
+		}, []string{"TestBroken"}, func(o *settings) { o.AllowFailingTests = true }, "failingTests"},
 	} {
 		t.Run(gate.name, func(t *testing.T) {
 			t.Parallel()
 			p, host := registrytest.Before(t, registrytest.InProcess(t, true))
 			repo := module(t, "hello")
 			gate.prepare(t, repo)
-			o := options(t, repo, to(host, newKey(t)), func(o *build.Options) { o.SkipTests = false })
-			_, err := build.Release(t.Context(), o)
+			o := options(t, repo, to(host, newKey(t)), func(o *settings) { o.SkipTests = false })
+			_, err := build.Release(t.Context(), o.release())
 			refused(t, err, gate.says...)
 			if got := writes(p); len(got) > 0 {
 				t.Errorf("it wrote %q", got)
@@ -95,7 +95,7 @@ func TestReleaseGates(t *testing.T) {
 				t.Error("dist has changed")
 			}
 			gate.allow(&o)
-			r, err := build.Release(t.Context(), o)
+			r, err := build.Release(t.Context(), o.release())
 			ok(t, err)
 			for _, digest := range []string{r.Images[0].Digest, r.Images[0].Platforms[0].Digest} {
 				definition := provenance(t, host+"/acme/hello", digest)["buildDefinition"].(map[string]any)
@@ -126,8 +126,8 @@ func TestReleaseTags(t *testing.T) {
 	ok(t, remote.Write(repository.Tag("v1.2.3"), other))
 	ok(t, remote.Write(repository.Tag("latest"), other))
 	p.Forget()
-	o := options(t, repo, to(host, newKey(t)), func(o *build.Options) { o.Config.Release.MovingTags = []string{"latest"} })
-	_, err := build.Release(t.Context(), o)
+	o := options(t, repo, to(host, newKey(t)), func(o *settings) { o.Config.Release.MovingTags = []string{"latest"} })
+	_, err := build.Release(t.Context(), o.release())
 	refused(t, err, "v1.2.3", "points to "+must(other.Digest()).String(), "release another version")
 	if got := writes(p); len(got) > 0 {
 		t.Errorf("it wrote %q", got)
@@ -139,7 +139,7 @@ func TestReleaseTags(t *testing.T) {
 	}
 	git(t, repo, "tag", "-d", "v1.2.3")
 	git(t, repo, "tag", "v1.2.4")
-	r, err := build.Release(t.Context(), o)
+	r, err := build.Release(t.Context(), o.release())
 	ok(t, err)
 	got := tagsOf(t, host+"/acme/hello")
 	if digest := r.Images[0].Digest; got["latest"] != digest || got["v1.2.4"] != digest || got["v1.2.3"] != must(other.Digest()).String() {
@@ -154,14 +154,14 @@ func TestReleaseOfAPrerelease(t *testing.T) {
 	host := registrytest.InProcess(t, true)
 	repo := module(t, "hello")
 	said := &notices{}
-	o := options(t, repo, to(host, newKey(t)), func(o *build.Options) {
+	o := options(t, repo, to(host, newKey(t)), func(o *settings) {
 		o.Config.Release.MovingTags, o.Progress = []string{"latest"}, said
 	})
-	final, err := build.Release(t.Context(), o)
+	final, err := build.Release(t.Context(), o.release())
 	ok(t, err)
 	git(t, repo, "commit", "-q", "--allow-empty", "-m", "second")
 	git(t, repo, "tag", "v1.3.0-rc.1")
-	r, err := build.Release(t.Context(), o)
+	r, err := build.Release(t.Context(), o.release())
 	ok(t, err)
 	if got := tagsOf(t, host+"/acme/hello"); got["latest"] != final.Images[0].Digest || got["v1.3.0-rc.1"] != r.Images[0].Digest {
 		t.Errorf("the tags are %v", got)
@@ -173,7 +173,7 @@ func TestReleaseOfAPrerelease(t *testing.T) {
 		t.Errorf("it said %q", said.with("latest"))
 	}
 	o.Config.Release.MoveTagsForPrereleases = true
-	r, err = build.Release(t.Context(), o)
+	r, err = build.Release(t.Context(), o.release())
 	ok(t, err)
 	if got := tagsOf(t, host+"/acme/hello"); got["latest"] != r.Images[0].Digest || !slices.Contains(r.Images[0].Tags, "latest") {
 		t.Errorf("the tags are %v, in the manifest %q", got, r.Images[0].Tags)
@@ -200,15 +200,15 @@ func TestReleaseRefuses(t *testing.T) {
 		return front
 	}
 	for what, test := range map[string]struct {
-		change func(*build.Options)
+		change func(*settings)
 		says   []string
 	}{
 		"no key and no identity": {to(host, ""), []string{"there is no key and no identity", "mage keys", "THIMBLE_KEY"}},
-		"wrong password": {func(o *build.Options) {
+		"wrong password": {func(o *settings) {
 			to(host, key)(o)
 			o.Env = environment("COSIGN_PASSWORD=another")
 		}, []string{"password"}},
-		"no password": {func(o *build.Options) {
+		"no password": {func(o *settings) {
 			to(host, key)(o)
 			o.Env = environment()
 		}, []string{"COSIGN_PASSWORD"}},
@@ -220,15 +220,15 @@ func TestReleaseRefuses(t *testing.T) {
 		"401":                   {to(status(http.StatusUnauthorized), key), []string{"docker login"}},
 		"403":                   {to(status(http.StatusForbidden), key), []string{"acme/hello"}},
 		"no such registry":      {to("127.0.0.1:1", key), []string{"127.0.0.1:1"}},
-		"unknown form": {func(o *build.Options) {
+		"unknown form": {func(o *settings) {
 			to(host, key)(o)
 			o.Config.Release.Forms = []string{"wax"}
 		}, []string{"wax", "bundle"}},
-		"unknown log version": {func(o *build.Options) {
+		"unknown log version": {func(o *settings) {
 			to(host, key)(o)
 			o.Config.Release.Logs = []build.TransparencyLog{{URL: "http://127.0.0.1:1", Version: 3}}
 		}, []string{"version 3", "1 or 2"}},
-		"malformed moving tag": {func(o *build.Options) {
+		"malformed moving tag": {func(o *settings) {
 			to(host, key)(o)
 			o.Config.Release.MovingTags = []string{"so ist es"}
 		}, []string{"so ist es", "is no tag"}},
@@ -236,7 +236,7 @@ func TestReleaseRefuses(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
 			repo := module(t, "hello")
-			_, err := build.Release(t.Context(), options(t, repo, test.change))
+			_, err := build.Release(t.Context(), options(t, repo, test.change).release())
 			refused(t, err, test.says...)
 			if err != nil && strings.Contains(err.Error(), "\n") {
 				t.Errorf("the error has several lines: %q", err)
@@ -259,24 +259,24 @@ func TestSign(t *testing.T) {
 	img := must(random.Image(100, 1))
 	ok(t, remote.Write(repository.Tag("v1"), img))
 	key := newKey(t)
-	o := options(t, t.TempDir(), func(o *build.Options) { o.Config.Release.Key = key })
+	o := options(t, t.TempDir(), func(o *settings) { o.Config.Release.Key = key })
 	p.Forget()
-	_, err := build.Sign(t.Context(), o, host+"/acme/other:v1")
+	_, err := build.Sign(t.Context(), o.Options, host+"/acme/other:v1")
 	refused(t, err, "is a tag", "give the digest")
-	_, err = build.Sign(t.Context(), o, host+"/acme/other")
+	_, err = build.Sign(t.Context(), o.Options, host+"/acme/other")
 	refused(t, err, "is a tag")
-	_, err = build.Sign(t.Context(), o, "oci:dist/oci/hello")
+	_, err = build.Sign(t.Context(), o.Options, "oci:dist/oci/hello")
 	refused(t, err, "it is an OCI layout", "mage release")
-	_, err = build.Sign(t.Context(), o, host+"/acme/other@sha256:"+strings.Repeat("ab", 32))
+	_, err = build.Sign(t.Context(), o.Options, host+"/acme/other@sha256:"+strings.Repeat("ab", 32))
 	refused(t, err, "there is no such image")
 	if got := writes(p); len(got) > 0 {
 		t.Errorf("it wrote %q", got)
 	}
 	ref := host + "/acme/other@" + must(img.Digest()).String()
-	if n, err := build.Sign(t.Context(), o, ref); err != nil || n == 0 {
+	if n, err := build.Sign(t.Context(), o.Options, ref); err != nil || n == 0 {
 		t.Errorf("Sign = %d, %v", n, err)
 	}
-	if n, err := build.Sign(t.Context(), o, ref); err != nil || n != 0 {
+	if n, err := build.Sign(t.Context(), o.Options, ref); err != nil || n != 0 {
 		t.Errorf("Sign again = %d, %v", n, err)
 	}
 }
@@ -288,32 +288,32 @@ func TestVerifyRefuses(t *testing.T) {
 	key := newKey(t)
 	repo := module(t, "hello")
 	o := options(t, repo, to(host, key))
-	r, err := build.Release(t.Context(), o)
+	r, err := build.Release(t.Context(), o.release())
 	ok(t, err)
 	o.Config = build.Config{} // a stranger has none of it
 	ref := host + "/acme/hello:v1.2.3"
 	expected := build.VerifyOptions{Keys: []string{publicOf(key)}}
-	_, err = build.Verify(t.Context(), o, host+"/acme/hello:v9", expected)
+	_, err = build.Verify(t.Context(), o.Options, host+"/acme/hello:v9", expected)
 	refused(t, err, "there is no such image")
-	_, err = build.Verify(t.Context(), o, host+"/acme/hello@sha256:"+strings.Repeat("ab", 32), expected)
+	_, err = build.Verify(t.Context(), o.Options, host+"/acme/hello@sha256:"+strings.Repeat("ab", 32), expected)
 	refused(t, err, "there is no such image")
-	_, err = build.Verify(t.Context(), o, "Not A Reference", expected)
+	_, err = build.Verify(t.Context(), o.Options, "Not A Reference", expected)
 	refused(t, err, "it is no reference")
-	_, err = build.Verify(t.Context(), o, ref, build.VerifyOptions{})
+	_, err = build.Verify(t.Context(), o.Options, ref, build.VerifyOptions{})
 	refused(t, err, "whose signature is expected", "-key")
 	for says, want := range map[string]build.VerifyOptions{
 		"with -trustedRoot": {Identity: "a@example.com", Issuer: "https://issuer.example.com"},
 		"with -issuer":      {Identity: "a@example.com"},
 		"with -identity":    {Issuer: "https://issuer.example.com"},
 	} {
-		report, err := build.Verify(t.Context(), o, ref, want)
+		report, err := build.Verify(t.Context(), o.Options, ref, want)
 		refused(t, err, says)
 		if report != nil {
 			t.Errorf("nothing was checked, and the report is %+v", report)
 		}
 	}
 	for _, url := range []string{"https://me:s3cret@" + ref, "me:s3cret@" + ref, "me:s3cret@" + ref + "@sha256:" + strings.Repeat("ab", 32)} {
-		_, err = build.Verify(t.Context(), o, url, expected)
+		_, err = build.Verify(t.Context(), o.Options, url, expected)
 		refused(t, err, "it is no reference")
 		if err != nil && strings.Contains(err.Error(), "s3cret") {
 			t.Errorf("the error has the password: %v", err)
@@ -322,7 +322,7 @@ func TestVerifyRefuses(t *testing.T) {
 
 	check := func(want build.VerifyOptions, outcomes map[string]string) {
 		t.Helper()
-		report, err := build.Verify(t.Context(), o, ref, want)
+		report, err := build.Verify(t.Context(), o.Options, ref, want)
 		refused(t, err, "verification failed")
 		if report == nil || report.Digest != r.Images[0].Digest {
 			t.Fatalf("the report is %+v", report)
@@ -342,12 +342,12 @@ func TestVerifyRefuses(t *testing.T) {
 	check(build.VerifyOptions{Keys: []string{publicOf(newKey(t))}}, map[string]string{"signature": "failed", "provenance": "failed", "spdx": "failed", "cyclonedx": "failed"})
 	check(build.VerifyOptions{Keys: []string{publicOf(key)}, Source: "https://git.example.com/acme/other"}, map[string]string{"source": "failed", "signature": ""})
 	// While keys are rotated, any of them counts.
-	_, err = build.Verify(t.Context(), o, ref, build.VerifyOptions{Keys: []string{publicOf(newKey(t)), publicOf(key)}})
+	_, err = build.Verify(t.Context(), o.Options, ref, build.VerifyOptions{Keys: []string{publicOf(newKey(t)), publicOf(key)}})
 	ok(t, err)
 
 	// An image under the tag that was never released.
 	repository := must(name.NewRepository(host+"/acme/hello", name.Insecure))
 	ok(t, remote.Write(repository.Tag("v1.2.3"), must(random.Image(100, 1))))
-	_, err = build.Verify(t.Context(), o, ref, expected)
+	_, err = build.Verify(t.Context(), o.Options, ref, expected)
 	refused(t, err, "verification failed", "signature")
 }

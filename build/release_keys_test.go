@@ -24,17 +24,17 @@ func TestAnotherKey(t *testing.T) {
 	all := testtool.Part(t, "it releases several times")
 	old, key := newServedKey(t), newServedKey(t)
 	repo := module(t, "hello")
-	stranger := build.Options{Workdir: t.TempDir(), Env: environment()}
+	stranger := settings{Options: build.Options{Workdir: t.TempDir(), Env: environment()}}
 	for name, forms := range map[string][]string{"both": nil, "bundle": {"bundle"}, "tag": {"tag"}} {
 		if name != "both" && !all {
 			continue
 		}
 		host := registrytest.InProcess(t, false)
-		o := options(t, repo, to(host, old), func(o *build.Options) { o.Config.Release.Forms = forms })
-		_, err := build.Release(t.Context(), o)
+		o := options(t, repo, to(host, old), func(o *settings) { o.Config.Release.Forms = forms })
+		_, err := build.Release(t.Context(), o.release())
 		ok(t, err)
 		o.Config.Release.Key, o.Config.Release.TrustKeys = key, []string{publicOf(old)}
-		r, err := build.Release(t.Context(), o)
+		r, err := build.Release(t.Context(), o.release())
 		ok(t, err)
 		found := inventory(t, host+"/acme/hello", digestsOf(r)...)
 		for what, n := range planned(r) {
@@ -52,7 +52,7 @@ func TestAnotherKey(t *testing.T) {
 			t.Errorf("%s: the checksums are not signed by the new key: %v", name, err)
 		}
 		for _, k := range []string{old, key} {
-			if report, err := build.Verify(t.Context(), stranger, host+"/acme/hello:v1.2.3", build.VerifyOptions{Keys: []string{publicOf(k)}}); err != nil {
+			if report, err := build.Verify(t.Context(), stranger.Options, host+"/acme/hello:v1.2.3", build.VerifyOptions{Keys: []string{publicOf(k)}}); err != nil {
 				t.Errorf("%s: %v %+v", name, err, report)
 			}
 		}
@@ -68,14 +68,14 @@ func TestKeysThatNobodyVerifies(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "p384.key")
 	ok(t, os.WriteFile(file, must(cryptoutils.MarshalPrivateKeyToPEM(p384)), 0o600))
 	ok(t, os.WriteFile(publicOf(file), must(cryptoutils.MarshalPublicKeyToPEM(p384.Public())), 0o600))
-	for what, change := range map[string]func(*build.Options){
-		"a service's key": func(o *build.Options) { o.Config.Release.Key = keyService + file },
-		"a trusted key":   func(o *build.Options) { o.Config.Release.TrustKeys = []string{publicOf(file)} },
+	for what, change := range map[string]func(*settings){
+		"a service's key": func(o *settings) { o.Config.Release.Key = keyService + file },
+		"a trusted key":   func(o *settings) { o.Config.Release.TrustKeys = []string{publicOf(file)} },
 	} {
 		said := &notices{}
 		o := options(t, module(t, "hello"), to(host, newServedKey(t)), change)
 		o.Progress = said
-		_, err := build.Release(t.Context(), o)
+		_, err := build.Release(t.Context(), o.release())
 		refused(t, err, "of the kind ECDSA P-384", `"mage keys"`)
 		if made := append(said.with("stage compile"), said.with("stage push")...); len(made) > 0 {
 			t.Errorf("%s: it is refused after %q", what, made)

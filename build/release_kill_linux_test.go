@@ -34,7 +34,7 @@ func init() {
 	var p processOptions
 	err := json.Unmarshal([]byte(text), &p)
 	if err == nil {
-		_, err = build.Release(context.Background(), build.Options{Config: p.Config, Workdir: p.Workdir, Cache: p.Cache, Platforms: p.Platforms, SkipTests: p.SkipTests})
+		_, err = build.Release(context.Background(), settings{SkipTests: p.SkipTests, Options: build.Options{Config: p.Config, Workdir: p.Workdir, Cache: p.Cache, Platforms: p.Platforms}}.release())
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -52,7 +52,7 @@ type processOptions struct {
 }
 
 // releaseProcess is a release in a process of its own.
-func releaseProcess(t testing.TB, o build.Options) *exec.Cmd {
+func releaseProcess(t testing.TB, o settings) *exec.Cmd {
 	t.Helper()
 	cmd := testtool.Command(t, must(os.Executable()))
 	p := processOptions{Config: o.Config, Workdir: o.Workdir, Cache: o.Cache, Platforms: o.Platforms, SkipTests: o.SkipTests}
@@ -62,7 +62,7 @@ func releaseProcess(t testing.TB, o build.Options) *exec.Cmd {
 
 // killed starts a release in another process and kills it when kill says so, before
 // that request reaches the registry. It says whether the release ended by itself.
-func killed(t testing.TB, o build.Options, p *registrytest.Proxy, kill func(n int, r *http.Request) bool) (ended bool) {
+func killed(t testing.TB, o settings, p *registrytest.Proxy, kill func(n int, r *http.Request) bool) (ended bool) {
 	t.Helper()
 	cmd := releaseProcess(t, o)
 	var said bytes.Buffer
@@ -188,7 +188,7 @@ func TestKilledAtRandom(t *testing.T) {
 				}
 			}
 		}
-		if _, err := build.Release(t.Context(), f.options); err != nil {
+		if _, err := build.Release(t.Context(), f.options.release()); err != nil {
 			t.Errorf("killed after %d %%: the next run: %v", n, err)
 		} else if err := f.look(t, nil); err != nil {
 			t.Errorf("killed after %d %%, after the next run: %v", n, err)

@@ -26,10 +26,10 @@ func TestReleaseToLayout(t *testing.T) {
 	testtool.OnRequest(t, "cosign")
 	repo := module(t, "hello")
 	said := &notices{}
-	o := options(t, repo, func(o *build.Options) {
+	o := options(t, repo, func(o *settings) {
 		o.Platforms, o.SkipTests, o.Progress = nil, false, said
 	})
-	r, err := build.Release(t.Context(), o)
+	r, err := build.Release(t.Context(), o.release())
 	ok(t, err)
 	if got := said.with("notice"); len(got) != 1 || !strings.Contains(got[0], "no repository and no key: the release stays in dist") {
 		t.Errorf("notices: %q", got)
@@ -38,11 +38,11 @@ func TestReleaseToLayout(t *testing.T) {
 	ok(t, verifyScript(t, r.Dist))
 	dir := filepath.Join(r.Dist, r.Images[0].Layout)
 	public := filepath.Join(r.Dist, "verify", "cosign.pub")
-	report, err := build.Verify(t.Context(), o, dir, build.VerifyOptions{Keys: []string{public}})
+	report, err := build.Verify(t.Context(), o.Options, dir, build.VerifyOptions{Keys: []string{public}})
 	if err != nil || report.Digest != r.Images[0].Digest {
 		t.Errorf("Verify: %v %+v", err, report)
 	}
-	_, err = build.Verify(t.Context(), o, dir, build.VerifyOptions{Keys: []string{publicOf(newKey(t))}})
+	_, err = build.Verify(t.Context(), o.Options, dir, build.VerifyOptions{Keys: []string{publicOf(newKey(t))}})
 	refused(t, err, "verification failed", "it does not verify with the expected key")
 	sameBinaries(t, r)
 
@@ -66,7 +66,7 @@ func TestReleaseToLayout(t *testing.T) {
 	content[len(content)/2] ^= 1
 	ok(t, os.Remove(blob))
 	ok(t, os.WriteFile(blob, content, 0o644))
-	if _, err := build.Verify(t.Context(), o, dir, build.VerifyOptions{Keys: []string{public}}); err == nil {
+	if _, err := build.Verify(t.Context(), o.Options, dir, build.VerifyOptions{Keys: []string{public}}); err == nil {
 		t.Error("Verify takes a layer that was tampered with")
 	}
 

@@ -35,11 +35,11 @@ esac
 exit 0
 `
 		ok(t, os.WriteFile(filepath.Join(bin, "docker"), []byte(script), 0o755))
-		o := options(t, repo, func(o *build.Options) {
+		o := options(t, repo, func(o *settings) {
 			o.Env = append(environment("COSIGN_PASSWORD="+password), "PATH="+bin+":"+os.Getenv("PATH"))
 			o.Load, o.Config.Release.Key = true, newServedKey(t)
 		})
-		_, err := build.Release(t.Context(), o)
+		_, err := build.Release(t.Context(), o.release())
 		if test.damage == "" {
 			ok(t, err)
 			continue

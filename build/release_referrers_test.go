@@ -47,15 +47,15 @@ func TestReferrersOfOthers(t *testing.T) {
 			t.Parallel()
 			host := registrytest.InProcess(t, test.referrers)
 			o := options(t, module(t, "hello"), to(host, key))
-			r, err := build.Release(t.Context(), o)
+			r, err := build.Release(t.Context(), o.release())
 			ok(t, err)
 			repository := must(name.NewRepository(host+"/acme/hello", name.Insecure))
 			test.change(t, repository, r.Images[0].Digest)
 			// The other form has all that a stranger wants.
-			stranger := build.Options{Workdir: t.TempDir(), Env: environment()}
-			_, err = build.Verify(t.Context(), stranger, host+"/acme/hello:v1.2.3", build.VerifyOptions{Keys: []string{publicOf(key)}})
+			stranger := settings{Options: build.Options{Workdir: t.TempDir(), Env: environment()}}
+			_, err = build.Verify(t.Context(), stranger.Options, host+"/acme/hello:v1.2.3", build.VerifyOptions{Keys: []string{publicOf(key)}})
 			ok(t, err)
-			_, err = build.Release(t.Context(), o)
+			_, err = build.Release(t.Context(), o.release())
 			ok(t, err)
 			there := 0
 			for _, d := range must(must(remote.Referrers(repository.Digest(r.Images[0].Digest))).IndexManifest()).Manifests {
@@ -88,9 +88,9 @@ func TestMediaTypeOfProxies(t *testing.T) {
 			}
 			return nil
 		})
-		_, err := build.Release(t.Context(), options(t, repo, to(host, key)))
+		_, err := build.Release(t.Context(), options(t, repo, to(host, key)).release())
 		ok(t, err)
-		verified, err := build.Verify(t.Context(), options(t, t.TempDir()), host+"/acme/hello:v1.2.3", build.VerifyOptions{Keys: []string{publicOf(key)}})
+		verified, err := build.Verify(t.Context(), options(t, t.TempDir()).Options, host+"/acme/hello:v1.2.3", build.VerifyOptions{Keys: []string{publicOf(key)}})
 		ok(t, err)
 		if !slices.ContainsFunc(verified.Checks, func(c report.Check) bool { return c.Platform == "linux/amd64" && c.Check == "signature" }) {
 			t.Errorf("the platforms were not looked at: %+v", verified)

@@ -25,14 +25,14 @@ func TestReplay(t *testing.T) {
 	host := registrytest.InProcess(t, false)
 	key := newServedKey(t)
 	repo := module(t, "several")
-	o := options(t, repo, to(host, key), func(o *build.Options) {
+	o := options(t, repo, to(host, key), func(o *settings) {
 		o.Config.Release.MovingTags = []string{"latest"}
 	})
-	first, err := build.Release(t.Context(), o)
+	first, err := build.Release(t.Context(), o.release())
 	ok(t, err)
 	git(t, repo, "commit", "-q", "--allow-empty", "-m", "next")
 	git(t, repo, "tag", "v1.3.0")
-	second, err := build.Release(t.Context(), o)
+	second, err := build.Release(t.Context(), o.release())
 	ok(t, err)
 	api, other := first.Images[0], first.Images[1]
 	repository := host + "/acme/" + api.Name

@@ -24,7 +24,7 @@ func TestReleaseRequests(t *testing.T) {
 				most int
 			}{{"first", 510}, {"repeated", 115}} {
 				p.Forget()
-				_, err := build.Release(t.Context(), o)
+				_, err := build.Release(t.Context(), o.release())
 				ok(t, err)
 				all := p.Requests()
 				by := map[string]int{}

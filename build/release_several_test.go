@@ -33,22 +33,22 @@ func TestReleaseSeveral(t *testing.T) {
 	})
 	second := registrytest.InProcess(t, true)
 	key := newKey(t)
-	o := options(t, module(t, "several"), to(first, key), func(o *build.Options) {
+	o := options(t, module(t, "several"), to(first, key), func(o *settings) {
 		o.Config.Release.Repositories = []string{first + "/mirror", second + "/acme"}
 	})
-	r, err := build.Release(t.Context(), o)
+	r, err := build.Release(t.Context(), o.release())
 	ok(t, err)
 	if len(r.Images) < 2 {
 		t.Fatalf("the module has %d images", len(r.Images))
 	}
-	stranger := build.Options{Workdir: t.TempDir(), Env: environment()}
+	stranger := settings{Options: build.Options{Workdir: t.TempDir(), Env: environment()}}
 	expected := build.VerifyOptions{Keys: []string{publicOf(key)}}
 	var repositories []string
 	for _, img := range r.Images {
 		for _, prefix := range []string{first + "/acme", first + "/mirror", second + "/acme"} {
 			repository := prefix + "/" + img.Name
 			repositories = append(repositories, repository)
-			report, err := build.Verify(t.Context(), stranger, repository+":v1.2.3", expected)
+			report, err := build.Verify(t.Context(), stranger.Options, repository+":v1.2.3", expected)
 			if err != nil || report.Digest != img.Digest {
 				t.Errorf("%s: %v", repository, err)
 			}
@@ -111,7 +111,7 @@ func TestReleaseSeveral(t *testing.T) {
 		w.WriteHeader(http.StatusForbidden)
 		return true
 	})
-	_, err = build.Release(t.Context(), o)
+	_, err = build.Release(t.Context(), o.release())
 	refused(t, err, "403 forbidden", "no tag was moved")
 	untagged()
 
@@ -124,12 +124,12 @@ func TestReleaseSeveral(t *testing.T) {
 		}
 		return false
 	})
-	_, err = build.Release(t.Context(), o)
+	_, err = build.Release(t.Context(), o.release())
 	refused(t, err, taken.String()+": it points to ", "no tag was moved")
 	ok(t, remote.Delete(taken))
 	untagged()
 	p.Meddle(nil)
-	r, err = build.Release(t.Context(), o)
+	r, err = build.Release(t.Context(), o.release())
 	ok(t, err)
 	for i, repository := range repositories {
 		if got := tagsOf(t, repository); len(got) != 2 || got["v1.2.4"] != r.Images[i/3].Digest {

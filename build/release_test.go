@@ -89,12 +89,12 @@ func publicOf(key string) string {
 }
 
 // options release a module from its folder for one platform, without its tests.
-func options(t testing.TB, repo string, change ...func(*build.Options)) build.Options {
+func options(t testing.TB, repo string, change ...func(*settings)) settings {
 	t.Helper()
-	o := build.Options{
+	o := settings{SkipTests: true, Options: build.Options{
 		Workdir: repo, Cache: cacheFolder(t), Env: environment("COSIGN_PASSWORD=" + password),
-		Platforms: []string{"linux/amd64"}, SkipTests: true,
-	}
+		Platforms: []string{"linux/amd64"},
+	}}
 	for _, c := range change {
 		c(&o)
 	}
@@ -102,8 +102,8 @@ func options(t testing.TB, repo string, change ...func(*build.Options)) build.Op
 }
 
 // to releases to a registry with a key.
-func to(host, key string) func(*build.Options) {
-	return func(o *build.Options) {
+func to(host, key string) func(*settings) {
+	return func(o *settings) {
 		o.Config.Repository, o.Config.Release.Key = host+"/acme", key
 	}
 }
@@ -194,11 +194,11 @@ func TestReleaseToRegistry(t *testing.T) {
 			host := kind.start(t)
 			p, through := registrytest.Before(t, host)
 			repo, key := module(t, "hello"), newKey(t)
-			o := options(t, repo, to(through, key), func(o *build.Options) {
+			o := options(t, repo, to(through, key), func(o *settings) {
 				o.Platforms, o.SkipTests = nil, false
 				o.Config.Release.MovingTags = []string{"latest"}
 			})
-			r, err := build.Release(t.Context(), o)
+			r, err := build.Release(t.Context(), o.release())
 			ok(t, err)
 			complete(t, r, through+"/acme/hello")
 			digest := r.Images[0].Digest
@@ -206,7 +206,7 @@ func TestReleaseToRegistry(t *testing.T) {
 				t.Errorf("the tags are %v, want v1.2.3 and latest at %s", got, digest)
 			}
 			ok(t, verifyScript(t, r.Dist))
-			report, err := build.Verify(t.Context(), o, through+"/acme/hello:v1.2.3", build.VerifyOptions{Keys: []string{publicOf(key)}, Source: "https://git.example.com/acme/hello"})
+			report, err := build.Verify(t.Context(), o.Options, through+"/acme/hello:v1.2.3", build.VerifyOptions{Keys: []string{publicOf(key)}, Source: "https://git.example.com/acme/hello"})
 			if err != nil || report.Digest != digest {
 				t.Errorf("Verify: %v, %+v", err, report)
 			}
@@ -216,7 +216,7 @@ func TestReleaseToRegistry(t *testing.T) {
 			p.Forget()
 			said := &notices{}
 			o.Progress = said
-			again, err := build.Release(t.Context(), o)
+			again, err := build.Release(t.Context(), o.release())
 			ok(t, err)
 			complete(t, again, through+"/acme/hello")
 			if len(said.with("stage sign "+through+"/acme/hello: up to date")) != 1 {
@@ -240,21 +240,21 @@ func TestReleaseToRegistry(t *testing.T) {
 
 			// Whoever can write to the registry replaces the signatures by his own.
 			evil, evilKey := host+"/evil/hello", newKey(t)
-			_, err = build.Release(t.Context(), options(t, repo, to(host, evilKey), func(o *build.Options) {
+			_, err = build.Release(t.Context(), options(t, repo, to(host, evilKey), func(o *settings) {
 				o.Platforms, o.Config.Repository, o.Config.Dist = nil, host+"/evil", "evil"
-			}))
+			}).release())
 			ok(t, err)
 			replaceSignatures(t, evil, host+"/acme/hello", r)
 			if err := verifyScript(t, r.Dist); !allRefuse(err) {
 				t.Errorf("verify.sh takes signatures by another key: %v", err)
 			}
-			report, err = build.Verify(t.Context(), o, through+"/acme/hello@"+digest, build.VerifyOptions{Keys: []string{publicOf(key)}})
+			report, err = build.Verify(t.Context(), o.Options, through+"/acme/hello@"+digest, build.VerifyOptions{Keys: []string{publicOf(key)}})
 			refused(t, err, "verification failed", "it does not verify with the expected key")
 			if report == nil || len(report.Checks) == 0 {
 				t.Error("Verify gives no report")
 			}
 			// The next release repairs it.
-			_, err = build.Release(t.Context(), o)
+			_, err = build.Release(t.Context(), o.release())
 			ok(t, err)
 			ok(t, verifyScript(t, r.Dist))
 			other := filepath.Join(r.Dist, "verify", "cosign.pub")

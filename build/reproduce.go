@@ -36,8 +36,7 @@ func Reproduce(ctx context.Context, o Options, self []string) (c *report.Reprodu
 	}
 	if _, err := os.Stat(filepath.Join(s.Dist, distfolder.ManifestName)); errors.Is(err, fs.ErrNotExist) {
 		s.Progress.Notice(s.Config.Dist + " has no manifest.json; building the tree first")
-		o.SkipTests = true
-		if _, err := Image(ctx, o); err != nil {
+		if _, err := Image(ctx, ImageOptions{Options: o, SkipTests: true}); err != nil {
 			return nil, err
 		}
 	}

@@ -38,10 +38,10 @@ func TestRoomVaries(t *testing.T) {
 	testtool.Program(t, "faketime")
 	found := filepath.Join(t.TempDir(), "found")
 	repo := service(t, map[string]string{"go.mod": plain["go.mod"], "main.go": plain["main.go"], "probe.sh": strings.ReplaceAll(probe, "FOUND", found)})
-	r, err := build.Reproduce(t.Context(), options(t, repo, func(o *build.Options) {
+	r, err := build.Reproduce(t.Context(), options(t, repo, func(o *settings) {
 		o.Env = append(o.Env, "SETTING=x", "TZ=UTC", "LANG=C", "LC_ALL=C", "GOMAXPROCS=1")
 		o.Config.Before = [][]string{{"sh", "probe.sh"}}
-	}), self(t))
+	}).Options, self(t))
 	if err != nil || !r.Same {
 		t.Fatalf("%v: %+v", err, r)
 	}

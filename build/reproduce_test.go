@@ -34,11 +34,11 @@ func self(t testing.TB) []string {
 
 // warm lets clean rooms use this machine's build cache: compiling the standard library
 // again shows nothing that one test does not show already.
-func warm(t testing.TB) func(*build.Options) {
+func warm(t testing.TB) func(*settings) {
 	t.Helper()
 	out, err := testtool.Command(t, "go", "env", "GOCACHE").Output()
 	ok(t, err)
-	return func(o *build.Options) { build.SetRoom(o, "GOCACHE="+strings.TrimSpace(string(out))) }
+	return func(o *settings) { build.SetRoom(&o.Options, "GOCACHE="+strings.TrimSpace(string(out))) }
 }
 
 // service is a small service of these files in a repository of its own, at v1.2.3.
@@ -120,48 +120,48 @@ func at(c *report.Comparison, depth string) string {
 // Causes injected one by one: what the report of two builds names.
 func TestCauses(t *testing.T) {
 	testtool.OnRequest(t, "minutes, and another version of Go")
-	asset := func(mode uint32) func(*build.Options) {
-		return func(o *build.Options) {
+	asset := func(mode uint32) func(*settings) {
+		return func(o *settings) {
 			o.Config.Defaults.Assets = []build.Asset{{Source: "conf/a.conf", Target: "/etc/a.conf", Mode: mode}}
 		}
 	}
-	nothing := func(*build.Options) {}
+	nothing := func(*settings) {}
 	for _, test := range []struct {
 		name        string
 		files       map[string]string
-		one, other  func(*build.Options)
+		one, other  func(*settings)
 		between     func(repo string)
 		kind, words string
 		depths      map[string]string
 	}{
 		{
 			name: "a time by go:generate", files: byTime,
-			one: func(o *build.Options) { o.Config.Before = generate }, other: func(o *build.Options) { o.Config.Before = generate },
+			one: func(o *settings) { o.Config.Before = generate }, other: func(o *settings) { o.Config.Before = generate },
 			kind: "time", words: "a time was compiled into /app/service: 20",
 			depths: map[string]string{"layer": "binary|digest|", "file": "/app/service|content|", "section": "|byte 0x", "plan": "/generated/generated.go/sha256|"},
 		},
 		{
 			name: "-X with the date", files: plain,
-			one:   func(o *build.Options) { o.Config.LDFlags = []string{"-X", "main.date=2026-11-25T10:00:00Z"} },
-			other: func(o *build.Options) { o.Config.LDFlags = []string{"-X", "main.date=2026-11-25T10:00:07Z"} },
+			one:   func(o *settings) { o.Config.LDFlags = []string{"-X", "main.date=2026-11-25T10:00:00Z"} },
+			other: func(o *settings) { o.Config.LDFlags = []string{"-X", "main.date=2026-11-25T10:00:07Z"} },
 			kind:  "flag", words: "it holds a time, which no two builds share: 2026-11-25T10:00:00 / 2026-11-25T10:00:07",
 			depths: map[string]string{"plan": "/build/ldflags|", "section": ".rodata|byte"},
 		},
 		{
 			name: "the order of a map", files: byMap,
-			one: func(o *build.Options) { o.Config.Before = generate }, other: func(o *build.Options) { o.Config.Before = generate },
+			one: func(o *settings) { o.Config.Before = generate }, other: func(o *settings) { o.Config.Before = generate },
 			kind: "source", words: "what Config.Before made, by its SHA-256, is ",
 			depths: map[string]string{"section": ".rodata|byte", "build info": ""},
 		},
 		{
 			name: "another toolchain", files: plain, one: nothing,
-			other: func(o *build.Options) { o.Env = append(o.Env, "GOTOOLCHAIN=go1.27.1") },
+			other: func(o *settings) { o.Env = append(o.Env, "GOTOOLCHAIN=go1.27.1") },
 			kind:  "toolchain", words: "/ go1.27.1",
 			depths: map[string]string{"plan": "/toolchain/version|", "build info": "go|", "section": "|"},
 		},
 		{
 			name: "another build tag", files: plain, one: nothing,
-			other: func(o *build.Options) { o.Config.BuildTags = []string{"netgo"} },
+			other: func(o *settings) { o.Config.BuildTags = []string{"netgo"} },
 			kind:  "flag", words: `the build tags is - / ["netgo"]`,
 			depths: map[string]string{"plan": "/build/tags|", "build info": "-tags|"},
 		},
@@ -178,7 +178,7 @@ func TestCauses(t *testing.T) {
 		},
 		{
 			name: "another base", files: plain, one: nothing,
-			other: func(o *build.Options) { o.Config.Defaults.Include = []string{"zoneinfo"} },
+			other: func(o *settings) { o.Config.Defaults.Include = []string{"zoneinfo"} },
 			kind:  "base", words: `what the root file system must hold is - / ["zoneinfo"]`,
 			depths: map[string]string{"plan": "/images/service/include|", "layer": "rootfs||-|sha256:"},
 		},
@@ -200,19 +200,19 @@ func TestCauses(t *testing.T) {
 		},
 		{
 			name: "another compression", files: plain, one: nothing,
-			other: func(o *build.Options) { o.Config.Compression = "zstd" },
+			other: func(o *settings) { o.Config.Compression = "zstd" },
 			kind:  "compressor", words: "the compression is gzip / zstd",
 			depths: map[string]string{"layer": "binary|digest|", "file": "", "manifest": "/layers/0/digest|"},
 		},
 		{
 			name: "another epoch", files: plain, one: nothing,
-			other: func(o *build.Options) { o.Env = append(o.Env, "SOURCE_DATE_EPOCH=1") },
+			other: func(o *settings) { o.Env = append(o.Env, "SOURCE_DATE_EPOCH=1") },
 			kind:  "epoch", words: "/ 1",
 			depths: map[string]string{"layer": "", "config": "/config/Labels/org.opencontainers.image.created|"},
 		},
 		{
 			name: "a label", files: plain, one: nothing,
-			other: func(o *build.Options) { o.Config.Defaults.Runtime.Labels = map[string]string{"a": "b"} },
+			other: func(o *settings) { o.Config.Defaults.Runtime.Labels = map[string]string{"a": "b"} },
 			kind:  "config", words: `runtime/labels of service is - / {"a":"b"}`,
 		},
 	} {
@@ -221,14 +221,14 @@ func TestCauses(t *testing.T) {
 			repo := service(t, test.files)
 			o, p := options(t, repo, test.one), options(t, repo, test.other)
 			o.Config.Dist, p.Config.Dist = "dist-a", "dist-b"
-			_, err := build.Image(t.Context(), o)
+			_, err := build.Image(t.Context(), o.image())
 			ok(t, err)
 			if test.between != nil {
 				test.between(repo)
 			}
-			_, err = build.Image(t.Context(), p)
+			_, err = build.Image(t.Context(), p.image())
 			ok(t, err)
-			c, err := build.Between(t.Context(), o, "dist-a", "dist-b/manifest.json")
+			c, err := build.Between(t.Context(), o.Options, "dist-a", "dist-b/manifest.json")
 			ok(t, err)
 			causes(t, c, test.kind, test.words)
 			for depth, want := range test.depths {
@@ -245,7 +245,7 @@ func TestCauses(t *testing.T) {
 					ok(t, os.RemoveAll(filepath.Join(repo, dist, folder)))
 				}
 			}
-			c, err = build.Between(t.Context(), o, "dist-a", "dist-b/manifest.json")
+			c, err = build.Between(t.Context(), o.Options, "dist-a", "dist-b/manifest.json")
 			ok(t, err)
 			if c.Same {
 				t.Error("without the layouts, the builds are equal")
@@ -265,12 +265,12 @@ func TestCauseCompressorLevel(t *testing.T) {
 	t.Parallel()
 	repo := service(t, plain)
 	o := options(t, repo)
-	r, err := build.Image(t.Context(), o)
+	r, err := build.Image(t.Context(), o.image())
 	ok(t, err)
 	other := filepath.Join(repo, "other")
 	ok(t, os.CopyFS(other, os.DirFS(r.Dist)))
 	recompress(t, other, r, gzip.BestSpeed)
-	c, err := build.Between(t.Context(), o, "dist", "other")
+	c, err := build.Between(t.Context(), o.Options, "dist", "other")
 	ok(t, err)
 	causes(t, c, "compressor", "layer binary holds the same files, and its gzip header is another one: flags 0, time 0, extra flags 0, system 255 / ")
 	if got := at(c, "layer"); !strings.HasPrefix(got, "binary|digest|") || at(c, "file") != "" {
@@ -315,32 +315,32 @@ func TestReproduceCauses(t *testing.T) {
 	for _, test := range []struct {
 		name        string
 		files       map[string]string
-		change      func(*build.Options)
+		change      func(*settings)
 		repo        func(repo string)
 		kind, words string
 	}{
 		{
-			name: "a time by go:generate", files: byTime, change: func(o *build.Options) { o.Config.Before = generate },
+			name: "a time by go:generate", files: byTime, change: func(o *settings) { o.Config.Before = generate },
 			kind: "time", words: "generated.go, which the commit does not have, holds a time: 20",
 		},
 		{
-			name: "the order of a map", files: byMap, change: func(o *build.Options) { o.Config.Before = generate },
+			name: "the order of a map", files: byMap, change: func(o *settings) { o.Config.Before = generate },
 			kind: "source", words: "generated.go, which the commit does not have, has the same lines in another order, as a map's are",
 		},
 		{
-			name: "another toolchain", files: plain, change: func(o *build.Options) { o.Env = append(o.Env, "GOTOOLCHAIN=go1.27.1") },
+			name: "another toolchain", files: plain, change: func(o *settings) { o.Env = append(o.Env, "GOTOOLCHAIN=go1.27.1") },
 			kind: "toolchain", words: "the Go toolchain is go1.27.1 / go1.26",
 		},
 		{
-			name: "a flag in the environment", files: plain, change: func(o *build.Options) { o.Env = append(o.Env, "GOFLAGS=-tags=netgo") },
+			name: "a flag in the environment", files: plain, change: func(o *settings) { o.Env = append(o.Env, "GOFLAGS=-tags=netgo") },
 			kind: "flag", words: `the build tags is ["netgo"] / -`,
 		},
 		{
-			name: "no stamp", files: plain, change: func(o *build.Options) { o.Env = append(o.Env, "GOFLAGS=-buildvcs=false") },
+			name: "no stamp", files: plain, change: func(o *settings) { o.Env = append(o.Env, "GOFLAGS=-buildvcs=false") },
 			kind: "VCS state", words: "the commit's stamp in the binary (no Unstamped, no GOFLAGS=-buildvcs=false, no linked worktree) is false / true",
 		},
 		{
-			name: "a dirty file", files: plain, change: func(*build.Options) {},
+			name: "a dirty file", files: plain, change: func(*settings) {},
 			repo: func(repo string) { ok(t, os.WriteFile(filepath.Join(repo, "notes.txt"), nil, 0o644)) },
 			kind: "VCS state", words: "the first file that differs from the commit is notes.txt / -",
 		},
@@ -350,7 +350,7 @@ func TestReproduceCauses(t *testing.T) {
 			if test.repo != nil {
 				test.repo(repo)
 			}
-			r, err := build.Reproduce(t.Context(), options(t, repo, test.change, warm(t)), self(t))
+			r, err := build.Reproduce(t.Context(), options(t, repo, test.change, warm(t)).Options, self(t))
 			if !errors.Is(err, build.ErrDiffers) || !strings.Contains(err.Error(), "the cause: "+test.kind+": ") {
 				t.Fatalf("the error is %v", err)
 			}
@@ -363,14 +363,14 @@ func TestReproduceCauses(t *testing.T) {
 func TestReproduce(t *testing.T) {
 	testtool.OnRequest(t, "minutes: it builds again in clean rooms")
 	repo := module(t, "subfolder")
-	o := options(t, repo, func(o *build.Options) {
+	o := options(t, repo, func(o *settings) {
 		o.Config.Dir, o.Platforms = "service", []string{"linux/amd64", "linux/arm64"}
 	})
 	said := &notices{}
 	o.Progress = said
 	before, err := filepath.Glob(filepath.Join(os.TempDir(), "thimble-reproduce-*"))
 	ok(t, err)
-	r, err := build.Reproduce(t.Context(), o, self(t))
+	r, err := build.Reproduce(t.Context(), o.Options, self(t))
 	ok(t, err)
 	if !r.Same || len(r.Compared) != 3 || len(r.Differences)+len(r.Causes) > 0 {
 		t.Errorf("%+v", r.Comparison)
@@ -394,7 +394,7 @@ func TestReproduce(t *testing.T) {
 	ok(t, os.WriteFile(filepath.Join(repo, "README.md"), []byte("changed since"), 0o644))
 	git(t, repo, "commit", "-q", "-am", "later")
 	warm(t)(&o)
-	r, err = build.Reproduce(t.Context(), o, self(t))
+	r, err = build.Reproduce(t.Context(), o.Options, self(t))
 	ok(t, err)
 	if r.Revision != m.Plan.Revision {
 		t.Errorf("it builds %s again, want %s", r.Revision, m.Plan.Revision)
@@ -405,17 +405,17 @@ func TestReproduceRefuses(t *testing.T) {
 	t.Parallel()
 	repo := filepath.Join(t.TempDir(), "hello")
 	ok(t, os.CopyFS(repo, os.DirFS("../testdata/modules/hello")))
-	_, err := build.Reproduce(t.Context(), options(t, repo), self(t))
+	_, err := build.Reproduce(t.Context(), options(t, repo).Options, self(t))
 	refused(t, err, "the build has no commit", "commit the tree")
 
 	repo = module(t, "hello")
 	ok(t, os.MkdirAll(filepath.Join(repo, "dist"), 0o755))
 	ok(t, os.WriteFile(filepath.Join(repo, "dist", "manifest.json"), []byte("{}"), 0o644))
-	_, err = build.Reproduce(t.Context(), options(t, repo), self(t))
+	_, err = build.Reproduce(t.Context(), options(t, repo).Options, self(t))
 	refused(t, err, "manifest.json", "it has no plan and no images")
-	_, err = build.Between(t.Context(), options(t, repo), "dist", "nowhere.json")
+	_, err = build.Between(t.Context(), options(t, repo).Options, "dist", "nowhere.json")
 	refused(t, err, "manifest.json")
 	ok(t, os.WriteFile(filepath.Join(repo, "dist", "manifest.json"), bytes.Repeat([]byte("["), 100), 0o644))
-	_, err = build.Between(t.Context(), options(t, repo), "dist", "dist")
+	_, err = build.Between(t.Context(), options(t, repo).Options, "dist", "dist")
 	refused(t, err, "read manifest")
 }

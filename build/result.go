@@ -23,17 +23,11 @@ type Result struct {
 	// standard clients.
 	VerifyCommands []string
 	// Previous are the images of the previous release that are still in the registry, by name.
-	// It is set only with Options.Summary.
+	// It is set only if a Summary was requested.
 	Previous map[string]report.PreviousImage
 	// Stages are the times of the stages, in the order in which they ended. Several run at
 	// once.
-	Stages []Stage
+	Stages []report.Stage
 	// Elapsed is the time of the whole run.
 	Elapsed time.Duration
-}
-
-// Stage is a stage of a run and its duration.
-type Stage struct {
-	Name    string        `json:"name"`
-	Elapsed time.Duration `json:"elapsed"`
 }

@@ -27,8 +27,8 @@ func TestSBOMsOfAManifest(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	o := build.Options{Workdir: dir, Cache: dir, Env: []string{"A=1"}}
-	if all, err := build.SBOMs(t.Context(), o); err != nil || len(all) != 1 || len(all[0].Components) != 1 {
+	o := settings{Options: build.Options{Workdir: dir, Cache: dir, Env: []string{"A=1"}}}
+	if all, err := build.SBOMs(t.Context(), o.Options); err != nil || len(all) != 1 || len(all[0].Components) != 1 {
 		t.Errorf("%+v, %v", all, err)
 	}
 	manifest := filepath.Join(dir, "dist", "manifest.json")
@@ -40,14 +40,14 @@ func TestSBOMsOfAManifest(t *testing.T) {
 		if err := os.WriteFile(manifest, bytes.ReplaceAll(b, []byte(`"sbom"}`), []byte(`"`+outside+`"}`)), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := build.SBOMs(t.Context(), o); err == nil || !strings.Contains(err.Error(), "is not in the output folder") {
+		if _, err := build.SBOMs(t.Context(), o.Options); err == nil || !strings.Contains(err.Error(), "is not in the output folder") {
 			t.Errorf("%s: %v", outside, err)
 		}
 	}
 	if err := os.Remove(manifest); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := build.SBOMs(t.Context(), o); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := build.SBOMs(t.Context(), o.Options); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("without a manifest: %v", err)
 	}
 }

@@ -138,9 +138,8 @@ func requireDocker(t *testing.T) {
 // loadImage makes the image, loads it into Docker and returns its reference.
 func loadImage(t *testing.T, repo string, config build.Config) string {
 	t.Helper()
-	result, err := build.Image(t.Context(), build.Options{
-		Config: config, Workdir: repo, Env: environment(), Cache: cacheFolder(t), SkipTests: true, Load: true,
-	})
+	result, err := build.Image(t.Context(), settings{SkipTests: true, Load: true, Options: build.Options{
+		Config: config, Workdir: repo, Env: environment(), Cache: cacheFolder(t)}}.image())
 	if err != nil {
 		t.Fatal(err)
 	}

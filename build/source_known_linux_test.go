@@ -24,7 +24,7 @@ func TestReleaseReadsEveryAsset(t *testing.T) {
 	r := newSourceRepo(t, map[string]string{"data.bin": string(content)})
 	r.run("git", "update-index", "--assume-unchanged", "data.bin")
 	dir := t.TempDir()
-	asset := func(o *build.Options) {
+	asset := func(o *settings) {
 		o.Cache = dir
 		o.Config.Defaults.Assets = []plan.Asset{{Source: "data.bin", Target: "/data.bin"}}
 		o.Config.Release.Key = newKey(t)
@@ -54,7 +54,7 @@ func TestReleaseReadsEveryAsset(t *testing.T) {
 	if p, _ := r.image(asset); p.Dirty {
 		t.Errorf("an image: dirty (%s)", p.DirtyFile)
 	}
-	if _, err := build.Release(t.Context(), r.options(asset)); err == nil || !strings.Contains(err.Error(), "data.bin") {
+	if _, err := build.Release(t.Context(), r.options(asset).release()); err == nil || !strings.Contains(err.Error(), "data.bin") {
 		t.Errorf("a release: %v", err)
 	}
 }

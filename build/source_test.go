@@ -39,14 +39,14 @@ func newSourceRepo(t testing.TB, files map[string]string) *sourceRepo {
 	return r
 }
 
-func (r *sourceRepo) options(change ...func(*build.Options)) build.Options {
-	return options(r.TB, r.dir, append([]func(*build.Options){func(o *build.Options) { o.Env = r.env }}, change...)...)
+func (r *sourceRepo) options(change ...func(*settings)) settings {
+	return options(r.TB, r.dir, append([]func(*settings){func(o *settings) { o.Env = r.env }}, change...)...)
 }
 
 // image makes the image, and returns the plan and what its program prints.
-func (r *sourceRepo) image(change ...func(*build.Options)) (*plan.Plan, string) {
+func (r *sourceRepo) image(change ...func(*settings)) (*plan.Plan, string) {
 	r.TB.Helper()
-	result, err := build.Image(r.TB.Context(), r.options(change...))
+	result, err := build.Image(r.TB.Context(), r.options(change...).image())
 	ok(r.TB, err)
 	printed := ""
 	if runtime.GOOS == "linux" {
@@ -59,7 +59,7 @@ func (r *sourceRepo) image(change ...func(*build.Options)) (*plan.Plan, string) 
 // beside the compiler.
 func TestFlagsSayThatTheTreeIsDirty(t *testing.T) {
 	r := newSourceRepo(t, nil)
-	flags := func(o *build.Options) { o.Config.LDFlags = []string{"-X=main.version={{.Tag}}"} }
+	flags := func(o *settings) { o.Config.LDFlags = []string{"-X=main.version={{.Tag}}"} }
 	if p, printed := r.image(flags); p.Dirty || p.Version != "v1.0.0" || printed != "" && printed != "v1.0.0" {
 		t.Errorf("clean: %t, %s, it prints %q", p.Dirty, p.Version, printed)
 	}
@@ -102,7 +102,7 @@ func TestEdit(t *testing.T) {
 	}
 }
 `})
-	tested := func(o *build.Options) { o.SkipTests, o.Config.Test.Args = false, []string{"-count=1"} }
+	tested := func(o *settings) { o.SkipTests, o.Config.Test.Args = false, []string{"-count=1"} }
 	for range 2 { // without a list of an earlier run, and with it
 		if p, printed := r.image(tested); p.Dirty || printed != "" {
 			t.Errorf("dirty: %t (%s), it prints %q", p.Dirty, p.DirtyFile, printed)
@@ -153,15 +153,15 @@ func TestAdd(t *testing.T) {
 }
 `})
 	r.write(".git/info/exclude", "/static/added.txt\n")
-	o := r.options(func(o *build.Options) {
+	o := r.options(func(o *settings) {
 		o.SkipTests = false
 		o.Config.Defaults.Assets = []build.Asset{{Source: "static", Target: "/static"}}
 	})
-	_, err := build.Image(t.Context(), o)
+	_, err := build.Image(t.Context(), o.image())
 	refused(t, err, "static/added.txt changed meanwhile")
 	// Now it is there from the beginning, and is compared.
 	o.SkipTests = true
-	result, err := build.Image(t.Context(), o)
+	result, err := build.Image(t.Context(), o.image())
 	if ok(t, err); result.Plan.DirtyFile != "static/added.txt" {
 		t.Errorf("dirty %t (%s)", result.Plan.Dirty, result.Plan.DirtyFile)
 	}
@@ -194,11 +194,11 @@ func TestGenerated(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("needs a shell")
 	}
-	script := func(text string) func(*build.Options) {
-		return func(o *build.Options) { o.Config.Before = [][]string{{"sh", "-c", text}} }
+	script := func(text string) func(*settings) {
+		return func(o *settings) { o.Config.Before = [][]string{{"sh", "-c", text}} }
 	}
 	const makes = "echo 'package main' >gen.go; mkdir -p ignored; echo made >ignored/file.txt"
-	assets := func(o *build.Options) {
+	assets := func(o *settings) {
 		o.Config.Defaults.Assets = []build.Asset{{Source: "ignored", Target: "/srv"}}
 	}
 	r := newSourceRepo(t, nil)
@@ -218,7 +218,7 @@ func TestGenerated(t *testing.T) {
 			t.Errorf("%s: dirty %t (%s: %s), %s, generated %q", again, p.Dirty, p.DirtyFile, p.DirtyCause, p.ModuleVersion, names(p))
 		}
 	}
-	if _, err := build.Image(t.Context(), r.options(script(makes), assets, func(o *build.Options) { o.Config.RefuseGenerated = true })); err == nil || !strings.Contains(err.Error(), "Config.RefuseGenerated") {
+	if _, err := build.Image(t.Context(), r.options(script(makes), assets, func(o *settings) { o.Config.RefuseGenerated = true }).image()); err == nil || !strings.Contains(err.Error(), "Config.RefuseGenerated") {
 		t.Errorf("refused: %v", err)
 	}
 	// Somebody's own file in the same place.
@@ -236,7 +236,7 @@ func TestGenerated(t *testing.T) {
 	// A release removes what an earlier run made, and nothing else.
 	r.image(script(makes), assets)
 	r.write("ignored/own.txt", "by hand")
-	_, err := build.Release(t.Context(), r.options(script("test -e ignored/own.txt && ! test -e gen.go && ! test -e ignored/file.txt && exit 3"), func(o *build.Options) { o.Platforms = nil }))
+	_, err := build.Release(t.Context(), r.options(script("test -e ignored/own.txt && ! test -e gen.go && ! test -e ignored/file.txt && exit 3"), func(o *settings) { o.Platforms = nil }).release())
 	if err == nil || !strings.Contains(err.Error(), "exit status 3") {
 		t.Errorf("a release begins with %v", err)
 	}
@@ -248,16 +248,16 @@ func TestDirtyReleaseSaysSo(t *testing.T) {
 	r := newSourceRepo(t, nil)
 	r.run("git", "update-index", "--skip-worktree", "main.go")
 	r.write("main.go", "package main\n\nfunc main() {}\n")
-	_, err := build.Release(t.Context(), r.options())
+	_, err := build.Release(t.Context(), r.options().release())
 	if err == nil || !strings.Contains(err.Error(), "the tree differs from the commit: main.go") {
 		t.Errorf("without -allowDirty: %v", err)
 	}
-	result, err := build.Release(t.Context(), r.options(func(o *build.Options) { o.AllowDirty = true }))
+	result, err := build.Release(t.Context(), r.options(func(o *settings) { o.AllowDirty = true }).release())
 	if err != nil || !slices.Equal(result.Images[0].Tags, []string{"v1.0.0-dirty"}) {
 		t.Errorf("with -allowDirty: %v, %v", result, err)
 	}
 	host := registrytest.InProcess(t, true)
-	_, err = build.Release(t.Context(), r.options(func(o *build.Options) { o.AllowDirty = true }, to(host, newKey(t))))
+	_, err = build.Release(t.Context(), r.options(func(o *settings) { o.AllowDirty = true }, to(host, newKey(t))).release())
 	ok(t, err)
 	tags := must(remote.List(must(name.NewRepository(host + "/acme/svc"))))
 	if !slices.Contains(tags, "v1.0.0-dirty") || slices.Contains(tags, "v1.0.0") {

@@ -45,10 +45,10 @@ func TestInputsOfShapes(t *testing.T) {
 			// of is the revision of the image's inputs.
 			of := func() string {
 				t.Helper()
-				p, err := build.Plan(t.Context(), options(t, m.dir, func(o *build.Options) {
+				p, err := build.Plan(t.Context(), options(t, m.dir, func(o *settings) {
 					o.Env, o.Config = m.env, shape.config
 					o.Config.StableDigests = true
-				}))
+				}).Options)
 				ok(t, err)
 				return inputsOf(p).Revision
 			}
@@ -100,7 +100,7 @@ func TestInputsOfMerges(t *testing.T) {
 	m := &monorepo{TB: t, dir: module(t, "hello"), env: environment(), day: 1}
 	of := func() string {
 		t.Helper()
-		p, err := build.Plan(t.Context(), options(t, m.dir, func(o *build.Options) { o.Config.StableDigests = true }))
+		p, err := build.Plan(t.Context(), options(t, m.dir, func(o *settings) { o.Config.StableDigests = true }).Options)
 		ok(t, err)
 		return inputsOf(p).Revision
 	}

@@ -95,8 +95,8 @@ func (m *monorepo) commit(subject string) string {
 	return m.run("git", "rev-parse", "HEAD")
 }
 
-func (m *monorepo) options(change ...func(*build.Options)) build.Options {
-	o := options(m, m.dir, func(o *build.Options) {
+func (m *monorepo) options(change ...func(*settings)) settings {
+	o := options(m, m.dir, func(o *settings) {
 		o.Env = m.env
 		o.Config.StableDigests = true
 		o.Config.Images = []build.ImageConfig{
@@ -111,9 +111,9 @@ func (m *monorepo) options(change ...func(*build.Options)) build.Options {
 }
 
 // images are the images by name, of the tree as it is.
-func (m *monorepo) images(change ...func(*build.Options)) (map[string]report.ImageResult, *build.Result) {
+func (m *monorepo) images(change ...func(*settings)) (map[string]report.ImageResult, *build.Result) {
 	m.Helper()
-	r, err := build.Image(m.Context(), m.options(change...))
+	r, err := build.Image(m.Context(), m.options(change...).image())
 	ok(m, err)
 	all := map[string]report.ImageResult{}
 	for _, img := range r.Images {
@@ -195,7 +195,7 @@ func TestStableDigests(t *testing.T) {
 			}
 		}
 		if change.name == "one service" { // why did a digest change? one cause, and not the commit
-			c, err := build.Between(t.Context(), m.options(), was, manifestIn(t, r))
+			c, err := build.Between(t.Context(), m.options().Options, was, manifestIn(t, r))
 			ok(t, err)
 			if c.Same || len(c.Causes) != 1 || c.Causes[0].Kind != "VCS state" || !strings.HasPrefix(c.Causes[0].Detail, "the last commit that touched its inputs is "+first) {
 				t.Errorf("%s: the causes are %q", change.name, c.Causes)
@@ -211,7 +211,7 @@ func TestStableDigests(t *testing.T) {
 	m.run("git", "clone", "-q", "file://"+m.dir, clone.dir)
 	clone.run("git", "remote", "set-url", "origin", "https://git.example.com/acme/mono.git")
 	elsewhere, _ := clone.images()
-	both, _ := clone.images(func(o *build.Options) { o.Platforms = []string{"linux/arm64", "linux/amd64"} })
+	both, _ := clone.images(func(o *settings) { o.Platforms = []string{"linux/arm64", "linux/amd64"} })
 	for name, img := range before {
 		if elsewhere[name].Digest != img.Digest || both[name].Platforms[1].Digest != img.Platforms[0].Digest {
 			t.Errorf("a fresh clone gives another %s: %s, %+v", name, elsewhere[name].Digest, both[name].Platforms)
@@ -247,26 +247,26 @@ func TestStableDigestsRefuses(t *testing.T) {
 	m.write("README.md", "x\n")
 	head := m.commit("the second")
 	for _, flag := range []string{"-X=main.version={{.Version}}", "-X=main.commit=" + head[:7], "-X=main.date={{.Date}}"} {
-		_, err := build.Plan(t.Context(), m.options(func(o *build.Options) { o.Config.LDFlags = []string{flag} }))
+		_, err := build.Plan(t.Context(), m.options(func(o *settings) { o.Config.LDFlags = []string{flag} }).Options)
 		refused(t, err, flag, "Config.LDFlags follows from the commit", "StableDigests")
 	}
-	if _, err := build.Plan(t.Context(), m.options(func(o *build.Options) { o.Config.LDFlags = []string{"-X=main.name=x"} })); err != nil {
+	if _, err := build.Plan(t.Context(), m.options(func(o *settings) { o.Config.LDFlags = []string{"-X=main.name=x"} }).Options); err != nil {
 		t.Error(err)
 	}
 	shallow := *m
 	shallow.dir = filepath.Join(t.TempDir(), "shallow")
 	m.run("git", "clone", "-q", "--depth=1", "file://"+m.dir, shallow.dir)
-	_, err := build.Plan(t.Context(), shallow.options())
+	_, err := build.Plan(t.Context(), shallow.options().Options)
 	refused(t, err, "the clone is shallow", "git fetch --unshallow")
 	shallow.run("git", "fetch", "-q", "--unshallow")
-	if _, err := build.Plan(t.Context(), shallow.options()); err != nil {
+	if _, err := build.Plan(t.Context(), shallow.options().Options); err != nil {
 		t.Error(err)
 	}
 	ok(t, os.RemoveAll(filepath.Join(shallow.dir, ".git")))
-	_, err = build.Plan(t.Context(), shallow.options())
+	_, err = build.Plan(t.Context(), shallow.options().Options)
 	refused(t, err, "Config.StableDigests", "no git repository")
 	shallow.run("git", "init", "-q")
-	_, err = build.Plan(t.Context(), shallow.options())
+	_, err = build.Plan(t.Context(), shallow.options().Options)
 	refused(t, err, "has no commit yet")
 
 	outside := filepath.Join(filepath.Dir(m.dir), "words")
@@ -275,7 +275,7 @@ func TestStableDigestsRefuses(t *testing.T) {
 	ok(t, os.WriteFile(filepath.Join(outside, "words.go"), []byte("package words\n\nconst Hello = \"hello\"\n"), 0o644))
 	m.run("go", "mod", "edit", "-replace=example.com/words=../words")
 	m.commit("a neighbour")
-	_, err = build.Plan(t.Context(), m.options())
+	_, err = build.Plan(t.Context(), m.options().Options)
 	refused(t, err, "image api", outside, "outside of the repository")
 }
 
@@ -285,10 +285,10 @@ func TestReleaseStable(t *testing.T) {
 	testtool.OnRequest(t, "minutes: it releases many commits")
 	m, key := newMonorepo(t), newKey(t)
 	seen, host := registrytest.Before(t, registries[0].start(t))
-	o := m.options(to(host, key), warm(t), func(o *build.Options) { o.Config.Release.MovingTags = []string{"latest"} })
+	o := m.options(to(host, key), warm(t), func(o *settings) { o.Config.Release.MovingTags = []string{"latest"} })
 	first := m.run("git", "rev-parse", "HEAD")
 	m.run("git", "tag", "v1.0.0")
-	r1, err := build.Release(t.Context(), o)
+	r1, err := build.Release(t.Context(), o.release())
 	ok(t, err)
 
 	m.write("cmd/job/more.go", "package main\n\nfunc init() { println(\"other\") }\n")
@@ -296,7 +296,7 @@ func TestReleaseStable(t *testing.T) {
 	second := m.commit("one service")
 	m.run("git", "tag", "v1.1.0")
 	seen.Forget()
-	r2, err := build.Release(t.Context(), o)
+	r2, err := build.Release(t.Context(), o.release())
 	ok(t, err)
 	if r1.Images[0].Digest != r2.Images[0].Digest || r1.Images[1].Digest == r2.Images[1].Digest {
 		t.Fatalf("from %s, %s to %s, %s", r1.Images[0].Digest, r1.Images[1].Digest, r2.Images[0].Digest, r2.Images[1].Digest)
@@ -337,13 +337,13 @@ func TestReleaseStable(t *testing.T) {
 	}
 	expected := build.VerifyOptions{Keys: []string{publicOf(key)}}
 	for _, img := range []string{"api", "job"} {
-		if _, err := build.Verify(t.Context(), o, host+"/acme/"+img+":v1.1.0", expected); err != nil {
+		if _, err := build.Verify(t.Context(), o.Options, host+"/acme/"+img+":v1.1.0", expected); err != nil {
 			t.Error(err)
 		}
 	}
 
 	seen.Forget()
-	_, err = build.Push(t.Context(), o)
+	_, err = build.Push(t.Context(), o.push())
 	ok(t, err)
 	for _, img := range []string{"api", "job"} {
 		if got, want := writes(img), []string{"PUT /v2/acme/" + img + "/manifests/" + second}; !slices.Equal(got, want) {
@@ -354,14 +354,14 @@ func TestReleaseStable(t *testing.T) {
 	// The commit is in the provenance: of the unchanged image the one that it was first
 	// built from; and from there it can be built again.
 	for img, commit := range map[string]string{"api": first, "job": second} {
-		c, err := build.Rebuild(t.Context(), stranger(t, func(o *build.Options) { o.Env = m.env }), host+"/acme/"+img+":v1.1.0", build.RebuildOptions{VerifyOptions: expected, Mirror: m.dir}, self(t))
+		c, err := build.Rebuild(t.Context(), stranger(t, func(o *settings) { o.Env = m.env }).Options, host+"/acme/"+img+":v1.1.0", build.RebuildOptions{VerifyOptions: expected, Mirror: m.dir}, self(t))
 		ok(t, err)
 		if !c.Same || c.Revision != commit || len(c.Causes)+len(c.Notes) > 0 {
 			b, _ := json.Marshal(c)
 			t.Errorf("%s is built again from %s: %s", img, c.Revision, b)
 		}
 	}
-	c, err := build.Reproduce(t.Context(), o, self(t))
+	c, err := build.Reproduce(t.Context(), o.Options, self(t))
 	ok(t, err)
 	if !c.Same || len(c.Compared) != 4 {
 		t.Errorf("%+v", c.Comparison)

@@ -16,7 +16,7 @@ import (
 // everything for the output folder. suffix and layouts are those of output.Stage.
 func (c *call) stage(ctx context.Context, draft *resolve.Draft, to *target, made *pipeline.Built, suffix string, layouts []release.Layout) (result *Result, err error) {
 	result = c.result(made.Plan, made.Tests)
-	if version := draft.Previous(); c.options.Summary != nil && len(made.Indexes) > 0 && suffix == "" && version != "" {
+	if version := draft.Previous(); c.summary != nil && len(made.Indexes) > 0 && suffix == "" && version != "" {
 		result.Previous = release.FindPrevious(ctx, c.Session, made.Plan, version)
 	}
 	if len(made.Indexes) > 0 {
@@ -33,7 +33,7 @@ func (c *call) handOver(ctx context.Context, draft *resolve.Draft, made *pipelin
 	_, arch := draft.Go.Host()
 	for _, img := range made.Plan.Images {
 		reference := []string{img.Reference()}
-		if c.options.Load {
+		if c.load {
 			one, err := output.Native(made.Of(img.Name), arch)
 			if err != nil {
 				return err
@@ -44,9 +44,9 @@ func (c *call) handOver(ctx context.Context, draft *resolve.Draft, made *pipelin
 			}
 			result.Loaded = append(result.Loaded, loaded)
 		}
-		if c.options.Archive != "" { // there is only one image
-			result.Archive = c.options.Archive
-			err := atomicfile.WriteFunc(c.Path(c.options.Archive), 0o644, func(w io.Writer) error {
+		if c.archive != "" { // there is only one image
+			result.Archive = c.archive
+			err := atomicfile.WriteFunc(c.Path(c.archive), 0o644, func(w io.Writer) error {
 				return publish.Archive(ctx, w, reference, made.Images[0].V1)
 			})
 			if err != nil {
@@ -59,8 +59,8 @@ func (c *call) handOver(ctx context.Context, draft *resolve.Draft, made *pipelin
 
 // commit writes the summary and moves everything into place, the manifest last.
 func (c *call) commit(ctx context.Context, to *target, made *pipeline.Built, result *Result) error {
-	if c.options.Summary != nil && len(made.Indexes) > 0 {
-		text, err := c.options.Summary(result)
+	if c.summary != nil && len(made.Indexes) > 0 {
+		text, err := c.summary(result)
 		if err != nil {
 			return err
 		}

@@ -8,7 +8,7 @@ import (
 
 // Test vets and tests the service's module.
 func Test(ctx context.Context, o Options) (result *Result, err error) {
-	c, err := begin(ctx, o, false)
+	c, err := begin(ctx, o, making{}, false)
 	if err != nil {
 		return nil, err
 	}

@@ -3,7 +3,6 @@ package build
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -111,18 +110,5 @@ func expected(s *session.Session, want VerifyOptions) (attest.Trust, error) {
 			Subject: want.Identity, SubjectRegexp: want.IdentityRegexp, Issuer: want.Issuer, IssuerRegexp: want.IssuerRegexp,
 		}}
 	}
-	for _, i := range t.Identities {
-		switch {
-		case i.Subject == "" && i.SubjectRegexp == "":
-			return t, errors.New("verify: an issuer is expected, and no identity; name it with -identity or -identityRegexp")
-		case i.Issuer == "" && i.IssuerRegexp == "":
-			return t, errors.New("verify: an identity needs its issuer, since another one may give out the same; name it with -issuer or -issuerRegexp")
-		case t.TrustedRoot == nil:
-			return t, errors.New("verify: an identity can be verified only with a trusted root; name Sigstore's trusted_root.json with -trustedRoot")
-		}
-	}
-	if len(t.Keys) == 0 && len(t.Identities) == 0 {
-		return t, errors.New("verify: whose signature is expected? name a public key with -key=cosign.pub, or -identity, -issuer and -trustedRoot")
-	}
-	return t, nil
+	return t, signing.CheckExpected(t)
 }

@@ -27,7 +27,7 @@ func TestVerifyLayoutContent(t *testing.T) {
 	t.Parallel()
 	repo := module(t, "hello")
 	o := options(t, repo)
-	r, err := build.Release(t.Context(), o)
+	r, err := build.Release(t.Context(), o.release())
 	ok(t, err)
 	expected := build.VerifyOptions{Keys: []string{filepath.Join(r.Dist, "verify", "cosign.pub")}}
 	img := r.Images[0]
@@ -69,7 +69,7 @@ func TestVerifyLayoutContent(t *testing.T) {
 			test.tamper(t, dir, func(digest string) string {
 				return filepath.Join(dir, "blobs", "sha256", strings.TrimPrefix(digest, "sha256:"))
 			})
-			_, err := build.Verify(t.Context(), o, dir, expected)
+			_, err := build.Verify(t.Context(), o.Options, dir, expected)
 			if len(test.says) == 0 {
 				ok(t, err)
 			} else {
@@ -118,30 +118,30 @@ func TestVerifyMeansWhatIsNamed(t *testing.T) {
 	key, old := newKey(t), newKey(t)
 	repo := module(t, "hello")
 	o := options(t, repo, to(host, old))
-	r, err := build.Release(t.Context(), o)
+	r, err := build.Release(t.Context(), o.release())
 	ok(t, err)
 	o.Config = build.Config{Release: build.ReleaseConfig{TrustKeys: []string{publicOf(old)}}}
 	ref := host + "/acme/hello:v1.2.3"
-	_, err = build.Verify(t.Context(), o, ref, build.VerifyOptions{})
+	_, err = build.Verify(t.Context(), o.Options, ref, build.VerifyOptions{})
 	ok(t, err)
-	_, err = build.Verify(t.Context(), o, ref, build.VerifyOptions{Keys: []string{publicOf(key)}})
+	_, err = build.Verify(t.Context(), o.Options, ref, build.VerifyOptions{Keys: []string{publicOf(key)}})
 	refused(t, err, "does not verify with the expected key")
 
 	ok(t, remote.Write(must(name.NewTag(ref, name.Insecure)), must(random.Image(100, 1))))
 	lure := filepath.Join(o.Workdir, filepath.FromSlash(ref))
-	local := options(t, module(t, "hello"), func(o *build.Options) { o.Config.Release.Key = old })
-	signed, err := build.Release(t.Context(), local)
+	local := options(t, module(t, "hello"), func(o *settings) { o.Config.Release.Key = old })
+	signed, err := build.Release(t.Context(), local.release())
 	ok(t, err)
 	ok(t, os.CopyFS(lure, os.DirFS(filepath.Join(signed.Dist, signed.Images[0].Layout))))
-	_, err = build.Verify(t.Context(), o, ref, build.VerifyOptions{Keys: []string{publicOf(old)}})
+	_, err = build.Verify(t.Context(), o.Options, ref, build.VerifyOptions{Keys: []string{publicOf(old)}})
 	refused(t, err, "signature of", "there is none")
 	for _, layout := range []string{"oci:" + ref, "./" + ref, lure} {
-		report, err := build.Verify(t.Context(), o, layout, build.VerifyOptions{Keys: []string{publicOf(old)}})
+		report, err := build.Verify(t.Context(), o.Options, layout, build.VerifyOptions{Keys: []string{publicOf(old)}})
 		ok(t, err)
 		if report.Digest != r.Images[0].Digest {
 			t.Errorf("%s is %s", layout, report.Digest)
 		}
 	}
-	_, err = build.Verify(t.Context(), o, "oci:"+t.TempDir(), build.VerifyOptions{Keys: []string{publicOf(old)}})
+	_, err = build.Verify(t.Context(), o.Options, "oci:"+t.TempDir(), build.VerifyOptions{Keys: []string{publicOf(old)}})
 	refused(t, err, "read layout")
 }

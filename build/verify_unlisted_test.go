@@ -16,7 +16,7 @@ func TestVerifyWithoutAListOfReferrers(t *testing.T) {
 	o, p := killable(t, host)
 	through := o.Config.Repository
 	o.Config.Release.Forms = []string{"bundle"}
-	_, err := build.Release(t.Context(), o)
+	_, err := build.Release(t.Context(), o.release())
 	ok(t, err)
 	p.Meddle(func(_ int, w http.ResponseWriter, r *http.Request) bool {
 		if !strings.Contains(r.URL.Path, "/referrers/") {

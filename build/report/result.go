@@ -1,5 +1,7 @@
 package report
 
+import "time"
+
 // Loaded is an image in an engine.
 type Loaded struct {
 	Engine, Version string
@@ -30,4 +32,10 @@ type Instruction struct {
 	Image   string `json:"image"`
 	Purpose string `json:"purpose"`
 	Command string `json:"command"`
+}
+
+// Stage is a stage of a run and its duration.
+type Stage struct {
+	Name    string        `json:"name"`
+	Elapsed time.Duration `json:"elapsed"`
 }

@@ -26,9 +26,11 @@ func Release(ctx context.Context,
 	offline *bool, // connects to no other machine
 ) error {
 	return run(ctx, json, offline, func(ctx context.Context, s *session) error {
-		s.choose(platform, test)
-		s.options.AllowDirty, s.options.AllowUntagged, s.options.AllowFailingTests = is(allowDirty), is(allowUntagged), is(allowFailingTests)
-		s.result(build.Release(ctx, s.options))
+		s.choose(platform)
+		s.result(build.Release(ctx, build.ReleaseOptions{
+			Options: s.options, SkipTests: isFalse(test), Summary: s.summary,
+			AllowDirty: is(allowDirty), AllowUntagged: is(allowUntagged), AllowFailingTests: is(allowFailingTests),
+		}))
 		return s.err
 	})
 }
@@ -41,8 +43,8 @@ func Push(ctx context.Context,
 	offline *bool, // connects to no other machine
 ) error {
 	return run(ctx, json, offline, func(ctx context.Context, s *session) error {
-		s.choose(platform, test)
-		s.result(build.Push(ctx, s.options))
+		s.choose(platform)
+		s.result(build.Push(ctx, build.PushOptions{Options: s.options, SkipTests: isFalse(test), Summary: s.summary}))
 		return s.err
 	})
 }
@@ -121,8 +123,10 @@ func Keys(ctx context.Context,
 	})
 }
 
-// is reports whether a flag is true.
+// is reports whether a flag is true, isFalse whether it is set to false.
 func is(flag *bool) bool { return flag != nil && *flag }
+
+func isFalse(flag *bool) bool { return flag != nil && !*flag }
 
 // report prints what was verified, as a table or as JSON.
 func (s *session) report(r *report.Verification) error {

@@ -24,6 +24,7 @@ import (
 // session is one call of a target.
 type session struct {
 	options  build.Options
+	summary  func(*build.Result) ([]byte, error) // nil outside of CI
 	progress *progress.Reporter
 	json     bool
 	err      error
@@ -60,7 +61,7 @@ func run(ctx context.Context, json, noNetwork *bool, work func(context.Context, 
 		offline.Process()
 	}
 	if inCI(os.Getenv) {
-		s.options.Summary = markdown
+		s.summary = markdown
 	}
 	if term.IsTerminal(int(os.Stderr.Fd())) {
 		s.options.Login = s.progress.Notice
@@ -91,12 +92,11 @@ func endedByMage(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// choose reads the flags that several targets have.
-func (s *session) choose(platform *string, test *bool) {
+// choose reads the flag platform.
+func (s *session) choose(platform *string) {
 	if platform != nil {
 		s.options.Platforms = strings.Split(*platform, ",")
 	}
-	s.options.SkipTests = test != nil && !*test
 }
 
 // result prints what a run made.

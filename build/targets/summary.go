@@ -55,7 +55,7 @@ func summarize(out io.Writer, r *build.Result) error {
 	released(w, dist, r)
 	fmt.Fprintln(w)
 	plaintext.Fprintf(w, "%s in all", progress.Duration(r.Elapsed))
-	stages := slices.SortedFunc(slices.Values(r.Stages), func(a, b build.Stage) int { return int(b.Elapsed - a.Elapsed) })
+	stages := slices.SortedFunc(slices.Values(r.Stages), func(a, b report.Stage) int { return int(b.Elapsed - a.Elapsed) })
 	for i, s := range stages {
 		if i == 3 || s.Elapsed < 10*time.Millisecond {
 			break

@@ -35,8 +35,8 @@ func Build(ctx context.Context,
 	offline *bool, // connects to no other machine
 ) error {
 	return run(ctx, json, offline, func(ctx context.Context, s *session) error {
-		s.choose(platform, test)
-		s.result(build.Binaries(ctx, s.options))
+		s.choose(platform)
+		s.result(build.Binaries(ctx, build.BuildOptions{Options: s.options, SkipTests: isFalse(test)}))
 		return s.err
 	})
 }
@@ -51,12 +51,10 @@ func Image(ctx context.Context,
 	offline *bool, // connects to no other machine
 ) error {
 	return run(ctx, json, offline, func(ctx context.Context, s *session) error {
-		s.choose(platform, test)
-		s.options.Load = load != nil && *load
-		if archive != nil {
-			s.options.Archive = *archive
-		}
-		s.result(build.Image(ctx, s.options))
+		s.choose(platform)
+		s.result(build.Image(ctx, build.ImageOptions{
+			Options: s.options, SkipTests: isFalse(test), Load: is(load), Archive: value(archive), Summary: s.summary,
+		}))
 		return s.err
 	})
 }
@@ -71,9 +69,10 @@ func Debug(ctx context.Context,
 	offline *bool, // connects to no other machine
 ) error {
 	return run(ctx, json, offline, func(ctx context.Context, s *session) error {
-		s.choose(platform, nil)
-		s.options.Load, s.options.Archive = is(load), value(archive)
-		s.result(build.Debug(ctx, s.options, is(toolbox)))
+		s.choose(platform)
+		s.result(build.Debug(ctx, build.DebugOptions{
+			Options: s.options, Toolbox: is(toolbox), Load: is(load), Archive: value(archive), Summary: s.summary,
+		}))
 		return s.err
 	})
 }
@@ -95,7 +94,7 @@ func Plan(ctx context.Context,
 	offline *bool, // connects to no other machine
 ) error {
 	return run(ctx, nil, offline, func(ctx context.Context, s *session) error {
-		s.choose(platform, nil)
+		s.choose(platform)
 		p, err := build.Plan(ctx, s.options)
 		if err != nil {
 			return err
@@ -116,7 +115,7 @@ func Lock(ctx context.Context,
 	offline *bool, // connects to no other machine
 ) error {
 	return run(ctx, json, offline, func(ctx context.Context, s *session) error {
-		s.choose(platform, nil)
+		s.choose(platform)
 		l, err := build.Lock(ctx, s.options)
 		if err != nil {
 			return err

@@ -64,7 +64,7 @@ func Examine(ctx context.Context, s *session.Session) ([]Finding, error) {
 // examination has the results of earlier checks that later ones need.
 type examination struct {
 	*session.Session
-	gocmd    *gocmd.Go         // nil without one
+	gocmd    *gocmd.Go      // nil without one
 	resolved *resolve.Draft // nil without a module that can be built
 }
 

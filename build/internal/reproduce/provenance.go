@@ -42,7 +42,7 @@ func ReadProvenance(all []attest.Attested) (*Provenance, error) {
 			return nil, err
 		}
 		if p == nil {
-			p = &Provenance{Build: found, Signer: a.Signer}
+			p = &Provenance{Build: found, Signer: a.Signer, Notes: otherKit(found.Plan.Kit)}
 		} else if same, err := samePlan(p.Plan, found.Plan); err != nil {
 			return nil, err
 		} else if !same {
@@ -54,6 +54,16 @@ func ReadProvenance(all []attest.Attested) (*Provenance, error) {
 		}
 	}
 	return p, nil
+}
+
+// otherKit returns a note if another version of thimble made the image.
+func otherKit(kit plan.Kit) []string {
+	here := session.Kit()
+	if kit == here {
+		return nil
+	}
+	return []string{fmt.Sprintf("the image was made by thimble %s, and this is %s: go get %s@%s in magefiles brings the same",
+		kit.Version, here.Version, kit.Path, kit.Version)}
 }
 
 func samePlan(a, b *plan.Plan) (bool, error) {
