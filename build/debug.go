@@ -27,7 +27,8 @@ func Debug(ctx context.Context, o DebugOptions) (result *Result, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = c.Unfetched(draft.Go, err) }()
+	g := draft.Go
+	defer func() { err = c.Unfetched(g, err) }()
 	if err := c.mayArchive(draft.Plan); err != nil {
 		return nil, err
 	}

@@ -75,11 +75,12 @@ func TestSource(t *testing.T) {
 	}
 }
 
-// Where an image has provenance of several builds, the first counts, and the report says so.
+// Where an image has provenance of several builds, the first counts, and the report says so. It
+// also says that another thimble made the image.
 func TestReadProvenance(t *testing.T) {
 	attested := func(version, digest string) attest.Attested {
 		p := told()
-		p.Plan.Version = version
+		p.Plan.Version, p.Plan.Kit = version, plan.Kit{Path: "kit", Version: "v0.0.1"}
 		b, err := json.Marshal(map[string]any{"buildDefinition": map[string]any{
 			"buildType":          predicate.BuildType,
 			"internalParameters": map[string]any{"plan": p.Plan, "image": "api", "platforms": p.Platforms},
@@ -90,7 +91,8 @@ func TestReadProvenance(t *testing.T) {
 		return attest.Attested{Predicate: b, Signer: "signer of " + version, Digest: v1.Hash{Hex: digest}}
 	}
 	p, err := ReadProvenance([]attest.Attested{attested("v1", "a"), attested("v1", "a"), attested("v2", "b"), attested("v1", "c")})
-	if err != nil || p.Plan.Version != "v1" || p.Signer != "signer of v1" || len(p.Inputs) != 2 || p.Inputs[1].Hex != "c" || len(p.Notes) != 1 {
+	if err != nil || p.Plan.Version != "v1" || p.Signer != "signer of v1" || len(p.Inputs) != 2 || p.Inputs[1].Hex != "c" ||
+		len(p.Notes) != 2 || !strings.HasSuffix(p.Notes[0], "go get kit@v0.0.1 in magefiles brings the same") {
 		t.Errorf("%+v, %v", p, err)
 	}
 	if _, err := ReadProvenance([]attest.Attested{{Predicate: []byte(`{"buildDefinition": {"buildType": "x"}}`)}}); err == nil || !strings.HasSuffix(err.Error(), "build it again with the tool that made it") {
