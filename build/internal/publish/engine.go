@@ -79,7 +79,7 @@ func FindEngine(ctx context.Context, named string, env []string) (Engine, error)
 	if tried == nil {
 		return Engine{}, fmt.Errorf("find the container engine %q: the known ones are docker, podman and nerdctl", named)
 	}
-	return Engine{}, fmt.Errorf("find a container engine: %s; start Docker or Podman, or leave -load out", strings.Join(tried, "; "))
+	return Engine{}, fmt.Errorf("find a container engine: %s; start Docker or Podman", strings.Join(tried, "; "))
 }
 
 // EngineHosts returns the addresses of the engines that the clients on the PATH of env would

@@ -47,11 +47,11 @@ func TestFindEngine(t *testing.T) {
 		"last":            {map[string]string{"nerdctl": answers + "esac"}, "", "nerdctl", nil},
 		"named":           {map[string]string{"docker": answers + "esac", "podman": answers + "esac"}, "podman", "podman", nil},
 		"named and silent": {map[string]string{"docker": answers + "esac", "podman": silent}, "podman", "", []string{
-			"podman does not answer (Cannot connect to the daemon)", "start Docker or Podman, or leave -load out"}},
+			"podman does not answer (Cannot connect to the daemon)", "start Docker or Podman"}},
 		"no version": {map[string]string{"docker": "exit 0"}, "", "", []string{"docker does not answer (no version)"}},
 		"none": {map[string]string{"docker": silent}, "", "", []string{
 			"docker does not answer (Cannot connect to the daemon)", "podman is not installed", "nerdctl is not installed",
-			"start Docker or Podman, or leave -load out"}},
+			"start Docker or Podman"}},
 		"unknown": {nil, "rkt", "", []string{`"rkt"`, "docker, podman and nerdctl"}},
 	} {
 		t.Run(name, func(t *testing.T) {
