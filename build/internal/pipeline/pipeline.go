@@ -21,6 +21,7 @@ import (
 	"github.com/thimble-build/thimble/build/internal/generated"
 	"github.com/thimble-build/thimble/build/internal/image"
 	"github.com/thimble-build/thimble/build/internal/lock"
+	"github.com/thimble-build/thimble/build/internal/materials"
 	"github.com/thimble-build/thimble/build/internal/resolve"
 	"github.com/thimble-build/thimble/build/internal/session"
 	"github.com/thimble-build/thimble/build/plan"
@@ -66,6 +67,9 @@ type Built struct {
 	Archived []archive.Entry
 	// Tests are the results of the tests; nil if none ran.
 	Tests *report.Tests
+	// Lists and Files are what the images were made of.
+	Lists materials.Lists
+	Files materials.Files
 
 	bases *base.Set
 }
@@ -149,6 +153,7 @@ func Build(ctx context.Context, req Request) (built *Built, err error) {
 			return err
 		}
 		built.Plan, built.Archived = c.plan, c.found.archived
+		built.Lists, built.Files = c.found.lists, c.found.files
 		b.notice(c)
 		made, err := b.assemble(gctx, c, bases)
 		if err != nil {
