@@ -3,6 +3,7 @@ package build
 import (
 	"time"
 
+	"github.com/thimble-build/thimble/build/internal/materials"
 	"github.com/thimble-build/thimble/build/report"
 )
 
@@ -30,4 +31,8 @@ type Result struct {
 	Stages []report.Stage
 	// Elapsed is the time of the whole run.
 	Elapsed time.Duration
+
+	// lists and files are what the images were made of, for Run.
+	lists materials.Lists
+	files materials.Files
 }
