@@ -10,21 +10,35 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// The types of a Config, under the names that a magefile uses.
+// The types of a Config, under the names that a magefile uses. Their fields are documented in
+// package plan: "go doc github.com/thimble-build/thimble/build/plan.Config" shows them.
 type (
-	Config      = plan.Config
+	// Config says what a repository's images are, and how they are tested, built and released:
+	// see [plan.Config].
+	Config = plan.Config
+	// ImageConfig is one image, or the defaults of all: see [plan.ImageConfig].
 	ImageConfig = plan.ImageConfig
-	Asset       = plan.Asset
-	User        = plan.User
-	Runtime     = plan.Runtime
+	// Asset is a file or a folder to copy into an image: see [plan.Asset].
+	Asset = plan.Asset
+	// User is an additional user of an image: see [plan.User].
+	User = plan.User
+	// Runtime is how an image runs: user, arguments, environment, ports and so on: see
+	// [plan.Runtime].
+	Runtime = plan.Runtime
+	// Healthcheck is the command that tells an engine whether a service is well: see
+	// [plan.Healthcheck].
 	Healthcheck = plan.Healthcheck
-	TestConfig  = plan.TestConfig
-
-	DebianConfig  = plan.DebianConfig
+	// TestConfig says how tests run: see [plan.TestConfig].
+	TestConfig = plan.TestConfig
+	// DebianConfig says where Debian packages come from: see [plan.DebianConfig].
+	DebianConfig = plan.DebianConfig
+	// BaseSignature says who must have signed a base: see [plan.BaseSignature].
 	BaseSignature = plan.BaseSignature
-
-	ReleaseConfig   = plan.ReleaseConfig
-	Keyless         = plan.Keyless
+	// ReleaseConfig says how releases are signed and tagged: see [plan.ReleaseConfig].
+	ReleaseConfig = plan.ReleaseConfig
+	// Keyless signs with an identity instead of a key: see [plan.Keyless].
+	Keyless = plan.Keyless
+	// TransparencyLog is where signatures are recorded: see [plan.TransparencyLog].
 	TransparencyLog = plan.TransparencyLog
 )
 
