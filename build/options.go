@@ -79,6 +79,10 @@ type Options struct {
 	// If nil, it is the limit of the control group.
 	Memory *int64
 
+	// Heap is called before work that needs a Go heap of this many bytes, more than usual. A
+	// program that limits its heap raises the limit then. It may be nil.
+	Heap func(bytes int64)
+
 	// Progress receives what the run does; it may be nil.
 	Progress Progress
 
@@ -153,7 +157,7 @@ type Progress interface {
 func (o Options) session(ctx context.Context) (*session.Session, error) {
 	return session.Open(ctx, session.Settings{
 		Config: o.Config, Workdir: o.Workdir, Env: o.Env, Cache: o.Cache, Platforms: o.Platforms, Offline: o.Offline,
-		Password: o.Password, Login: o.Login, Progress: o.Progress, Memory: o.Memory, Registries: o.reachRegistry,
+		Password: o.Password, Login: o.Login, Progress: o.Progress, Memory: o.Memory, Heap: o.Heap, Registries: o.reachRegistry,
 	})
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"syscall"
@@ -34,9 +33,8 @@ type session struct {
 // parent mage or go command ends. (Mage ends the context on SIGINT.) Many targets have the flag
 // json, all have noNetwork.
 func run(ctx context.Context, json, noNetwork *bool, work func(context.Context, *session) error) error {
-	// The Go heap of a run is a few megabytes. Collecting earlier than after doubling it keeps
-	// the peak small and costs nothing measurable.
-	debug.SetMemoryLimit(38 << 20)
+	raise, restore := limitHeap(os.Getenv)
+	defer restore()
 
 	fromMage := ctx
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
@@ -56,7 +54,7 @@ func run(ctx context.Context, json, noNetwork *bool, work func(context.Context, 
 	}()
 
 	s := &session{json: json != nil && *json, progress: progress.New(os.Stderr, os.Getenv)}
-	s.options = build.Options{Config: Config, Env: Environ(), Progress: s.progress, Password: password, Offline: is(noNetwork)}
+	s.options = build.Options{Config: Config, Env: Environ(), Progress: s.progress, Password: password, Offline: is(noNetwork), Heap: raise}
 	if on, err := strconv.ParseBool(os.Getenv("THIMBLE_OFFLINE")); s.options.Offline || err == nil && on {
 		offline.Process()
 	}

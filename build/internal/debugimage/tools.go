@@ -51,7 +51,7 @@ func (s Source) Extras(ctx context.Context, sess *session.Session, p *plan.Plan,
 	for _, platform := range p.Platforms {
 		var t *tools
 		err := sess.Stage("delve "+platform.String(), func() (_ string, err error) {
-			t, err = s.build(ctx, platform, w, outputs, pipeline.DebianMirror(sess))
+			t, err = s.build(ctx, sess, platform, w, outputs)
 			return s.Delve.Version, err
 		})
 		if err != nil {
@@ -67,8 +67,8 @@ func (s Source) Extras(ctx context.Context, sess *session.Session, p *plan.Plan,
 }
 
 // build makes dlv for a platform, and finds its modules and licences.
-func (s Source) build(ctx context.Context, platform plan.Platform, w pipeline.Workspace, outputs *compile.Outputs, mirror debian.Mirror) (*tools, error) {
-	t := &tools{kind: s.Kind, busybox: s.busybox[platform], mirror: mirror}
+func (s Source) build(ctx context.Context, sess *session.Session, platform plan.Platform, w pipeline.Workspace, outputs *compile.Outputs) (*tools, error) {
+	t := &tools{kind: s.Kind, busybox: s.busybox[platform], mirror: pipeline.DebianMirror(sess)}
 	dir := filepath.Join(w.Folder, "tools")
 	var err error
 	t.dlv, err = outputs.Make(ctx, s.Delve.Path(platform, dir), func() (err error) {
@@ -91,7 +91,7 @@ func (s Source) build(ctx context.Context, platform plan.Platform, w pipeline.Wo
 	if t.file, err = tree.Describe(ctx, content, dlv); err != nil {
 		return nil, err
 	}
-	licenses, err := materials.ScanLicenses(ctx, license.Standard(s.Delve.Go.Root, s.Delve.Go.Version), t.modules, w.Modules, w.Memo)
+	licenses, err := materials.ScanLicenses(ctx, license.Standard(s.Delve.Go.Root, s.Delve.Go.Version), t.modules, w.Modules, w.LicenseMemo(sess))
 	if err != nil {
 		return nil, err
 	}

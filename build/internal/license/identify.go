@@ -3,10 +3,8 @@ package license
 import (
 	"bytes"
 	"regexp"
-	"runtime/debug"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/google/licensecheck"
 )
@@ -31,18 +29,8 @@ var (
 	choice       = regexp.MustCompile(`under (?:the terms of )?either\b|\beither of the (?:following|two)\b|\bat your (?:option|choice)\b|\bdual[- ]licen[sc]ed under (?:\S+ ){1,20}?or\b|\byou (?:may|can) choose\b|\byour choice of\b`)
 )
 
-// makeRoom raises the memory limit for the first scan of licensecheck, which prepares its data
-// then: with a lower limit, garbage collection would take most of the time.
-var makeRoom = sync.OnceFunc(func() {
-	const enough = 160 << 20
-	if debug.SetMemoryLimit(-1) < enough {
-		debug.SetMemoryLimit(enough)
-	}
-})
-
 // identify reads a licence text.
 func identify(text []byte) finding {
-	makeRoom()
 	cov := licensecheck.Scan(text)
 	f := finding{Copyrights: copyrights(text)}
 

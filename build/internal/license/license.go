@@ -72,6 +72,10 @@ type File struct {
 	Notice bool `json:"notice,omitempty"`
 }
 
+// Heap is the size of the heap in bytes when the first text is read: licensecheck prepares its data
+// then. With a lower memory limit (runtime/debug), garbage collection takes most of the time.
+const Heap = 160 << 20
+
 // Memo returns the cached value for the key, otherwise it calls make and caches the result. While
 // make runs, Memo may be called again with another key. Keys are letters, digits and hyphens. A
 // nil Memo caches nothing.

@@ -66,7 +66,7 @@ func (b *builder) materials() materials.Source {
 func (b *builder) list(ctx context.Context, targets []artifact.Target, earlier materials.Lists) (*findings, error) {
 	found := &findings{lists: materials.Lists{}, licenses: make([]materials.Licenses, len(targets))}
 	err := b.Session.Stage("compare sources", func() (string, error) {
-		from := b.materials()
+		from, memo := b.materials(), b.Workspace.LicenseMemo(b.Session)
 		var mu sync.Mutex
 		g, gctx := errgroup.WithContext(ctx)
 		for _, platform := range from.Platforms() {
@@ -96,7 +96,7 @@ func (b *builder) list(ctx context.Context, targets []artifact.Target, earlier m
 			return err
 		})
 		g.Go(func() (err error) {
-			found.license, err = from.OwnLicense(gctx, b.Workspace.Memo)
+			found.license, err = from.OwnLicense(gctx, memo)
 			return err
 		})
 		g.Go(func() (err error) {
@@ -108,7 +108,7 @@ func (b *builder) list(ctx context.Context, targets []artifact.Target, earlier m
 			g.Go(func() (err error) {
 				for _, i := range on(targets, platform) {
 					modules := list.Modules[targets[i].Image.Package]
-					if found.licenses[i], err = materials.ScanLicenses(gctx, std, modules, b.Workspace.Modules, b.Workspace.Memo); err != nil {
+					if found.licenses[i], err = materials.ScanLicenses(gctx, std, modules, b.Workspace.Modules, memo); err != nil {
 						return err
 					}
 				}

@@ -10,6 +10,7 @@ import (
 	"github.com/thimble-build/thimble/build/internal/cache"
 	"github.com/thimble-build/thimble/build/internal/compile"
 	"github.com/thimble-build/thimble/build/internal/debian"
+	"github.com/thimble-build/thimble/build/internal/license"
 	"github.com/thimble-build/thimble/build/internal/modsum"
 	"github.com/thimble-build/thimble/build/internal/registry"
 	"github.com/thimble-build/thimble/build/internal/resolve"
@@ -51,6 +52,17 @@ func (w Workspace) Trim(s *session.Session) error {
 // Memo caches a value for this build of thimble.
 func (w Workspace) Memo(key string, make func() ([]byte, error)) ([]byte, error) {
 	return w.Cache.Value(w.CacheVersion+key, make)
+}
+
+// LicenseMemo is Memo for the licences of modules. Reading a licence that is not cached needs more
+// heap than all else.
+func (w Workspace) LicenseMemo(s *session.Session) license.Memo {
+	return func(key string, make func() ([]byte, error)) ([]byte, error) {
+		return w.Memo(key, func() ([]byte, error) {
+			s.NeedHeap(license.Heap)
+			return make()
+		})
+	}
 }
 
 // BaseSources returns where bases come from, by a session's settings. Only base.Lock works with an

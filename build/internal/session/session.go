@@ -41,6 +41,8 @@ type Settings struct {
 	Progress Progress
 	// Memory is the memory limit in bytes, 0 for none. If nil, this process reads its limit.
 	Memory *int64
+	// Heap raises the limit of the Go heap to this many bytes; it may be nil.
+	Heap func(bytes int64)
 	// Registries changes how registries are reached, for tests; it may be nil.
 	Registries func(*distribution.Options)
 }
@@ -79,6 +81,7 @@ type Session struct {
 
 	password func() ([]byte, error)
 	memory   *int64
+	heap     func(bytes int64)
 	client   *http.Client
 }
 
@@ -88,7 +91,7 @@ type Session struct {
 func Open(ctx context.Context, in Settings) (*Session, error) {
 	s := &Session{
 		Config: in.Config, Workdir: in.Workdir, Cache: in.Cache, Env: in.Env, Platforms: in.Platforms, Offline: in.Offline,
-		Login: in.Login, Progress: in.Progress, Registries: in.Registries, password: in.Password, memory: in.Memory,
+		Login: in.Login, Progress: in.Progress, Registries: in.Registries, password: in.Password, memory: in.Memory, heap: in.Heap,
 	}
 	if s.Env == nil {
 		s.Env = os.Environ()
@@ -231,6 +234,13 @@ func (s *Session) MemoryLimit() (int64, error) {
 		return *s.memory, nil
 	}
 	return cgroup.MemoryLimit(os.DirFS("/"))
+}
+
+// NeedHeap says that the next work needs a Go heap of this many bytes, more than usual.
+func (s *Session) NeedHeap(bytes int64) {
+	if s.heap != nil {
+		s.heap(bytes)
+	}
 }
 
 // Stage runs one stage and reports its progress. f returns a short description of the outcome.
