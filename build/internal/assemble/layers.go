@@ -2,8 +2,6 @@ package assemble
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"io"
 	"path"
 	"slices"
@@ -11,7 +9,6 @@ import (
 
 	"github.com/thimble-build/thimble/build/internal/cache"
 	"github.com/thimble-build/thimble/build/internal/image"
-	"github.com/thimble-build/thimble/build/internal/limit"
 	"github.com/thimble-build/thimble/build/internal/tree"
 	"github.com/thimble-build/thimble/build/plan"
 )
@@ -58,11 +55,10 @@ func (in Input) layers(ctx context.Context, img *Image) (l layers, err error) {
 		return l, err
 	}
 	if !l.assets.Empty() {
-		h := sha256.New()
-		if err := l.assets.WriteTar(limit.Writer(ctx, h)); err != nil {
+		// The layer and the SBOM are cached under this key, also if the files change meanwhile.
+		if l.assets, l.keys.assets, err = l.assets.Pinned(ctx); err != nil {
 			return l, err
 		}
-		l.keys.assets = hex.EncodeToString(h.Sum(nil))
 		l.make = append(l.make, in.layer("assets", l.keys.assets, func() (*tree.Tree, error) { return l.assets, nil }))
 	}
 	var tools func() (*tree.Tree, error)
