@@ -303,7 +303,8 @@ func TestReadingEndsWithTheContext(t *testing.T) {
 		},
 		"embedded names": func(ctx context.Context) error {
 			<-ctx.Done()
-			return embeddable(ctx, io.Discard, folder, entries[0])
+			_, err := embeddable(ctx, io.Discard, folder, entries[0])
+			return err
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

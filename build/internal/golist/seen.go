@@ -38,15 +38,15 @@ type Seen struct {
 // Same reports whether the list of c, which depends on s, is still valid. It reads every file,
 // and does not use git.
 func (s Seen) Same(ctx context.Context, c Compiled) (bool, error) {
-	names, files, err := c.names(ctx)
-	if err != nil || hex.EncodeToString(names) != s.Names || len(files) != len(s.Content) {
+	now, err := c.names(ctx)
+	if err != nil || now.hash != s.Names || len(now.files) != len(s.Content) {
 		return false, err
 	}
-	content, err := hashAll(ctx, files, false)
+	content, err := hashAll(ctx, now.files, false)
 	if err != nil {
 		return false, err
 	}
-	for _, file := range files {
+	for _, file := range now.files {
 		if before, ok := s.Content[file]; ok && before == content[file] {
 			continue
 		}
@@ -60,73 +60,94 @@ func (s Seen) Same(ctx context.Context, c Compiled) (bool, error) {
 // SameNames reports whether the names that the list of c depends on are still the same: whether no
 // file was added or removed.
 func (s Seen) SameNames(ctx context.Context, c Compiled) (bool, error) {
-	names, _, err := c.names(ctx)
-	return err == nil && hex.EncodeToString(names) == s.Names, err
+	now, err := c.names(ctx)
+	return err == nil && now.hash == s.Names, err
+}
+
+// DependsOn returns the absolute paths of everything that the list depends on: files whose content
+// or whose name matters.
+func (c Compiled) DependsOn(ctx context.Context) ([]string, error) {
+	now, err := c.names(ctx)
+	return slices.Concat(now.files, now.others), err
 }
 
 // See reads everything that the list depends on.
 func (c Compiled) See(ctx context.Context) (Seen, error) {
 	var s Seen
-	names, files, err := c.names(ctx)
+	now, err := c.names(ctx)
 	if err != nil {
 		return s, err
 	}
-	s.Names = hex.EncodeToString(names)
-	if s.Content, err = hashAll(ctx, files, false); err != nil {
+	s.Names = now.hash
+	if s.Content, err = hashAll(ctx, now.files, false); err != nil {
 		return s, err
 	}
-	s.Headers, err = hashAll(ctx, slices.DeleteFunc(slices.Clone(files), func(f string) bool { return path.Ext(f) != ".go" }), true)
+	s.Headers, err = hashAll(ctx, slices.DeleteFunc(slices.Clone(now.files), func(f string) bool { return path.Ext(f) != ".go" }), true)
 	return s, err
 }
 
-// names returns a hash of the names in the folders and of names that may be embedded, and the
-// files whose content matters.
-func (c Compiled) names(ctx context.Context) (hash []byte, files []string, err error) {
+// names are what a list depends on, now.
+type names struct {
+	// hash is that of the names in the folders and of the names that may be embedded, in hex.
+	hash string
+	// files are those whose content matters, others those of which only the name matters.
+	files, others []string
+}
+
+// names looks at what the list depends on.
+func (c Compiled) names(ctx context.Context) (now names, err error) {
 	h := sha256.New()
-	files = slices.Concat(c.Modules, c.Included)
+	now.files = slices.Concat(c.Modules, c.Included)
 	for _, folder := range c.Folders {
 		fmt.Fprintf(h, "%q %q\n", folder.Dir, folder.Patterns)
 		entries, err := os.ReadDir(folder.Dir)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, nil, fmt.Errorf("look at the sources: %w", err)
+			return now, fmt.Errorf("look at the sources: %w", err)
 		}
 		for _, e := range entries {
 			ext := path.Ext(e.Name())
 			if !e.IsDir() && (slices.Contains(sourceEndings, ext) || ext == ".syso") && !strings.HasSuffix(e.Name(), "_test.go") {
 				fmt.Fprintf(h, "%q\n", e.Name())
-				if ext != ".syso" {
-					files = append(files, filepath.Join(folder.Dir, e.Name()))
+				if file := filepath.Join(folder.Dir, e.Name()); ext != ".syso" {
+					now.files = append(now.files, file)
+				} else {
+					now.others = append(now.others, file)
 				}
 			}
-			if err := embeddable(ctx, h, folder, e); err != nil {
-				return nil, nil, err
+			embedded, err := embeddable(ctx, h, folder, e)
+			if err != nil {
+				return now, err
 			}
+			now.others = append(now.others, embedded...)
 		}
 	}
-	slices.Sort(files)
-	return h.Sum(nil), slices.Compact(files), nil
+	slices.Sort(now.files)
+	now.hash, now.files = hex.EncodeToString(h.Sum(nil)), slices.Compact(now.files)
+	return now, nil
 }
 
-// embeddable writes the names below one entry of a package's folder that a pattern may match.
-func embeddable(ctx context.Context, w io.Writer, folder Folder, e fs.DirEntry) error {
+// embeddable returns the names below one entry of a package's folder that a pattern may match, and
+// writes them to w.
+func embeddable(ctx context.Context, w io.Writer, folder Folder, e fs.DirEntry) (found []string, err error) {
 	matches := func(pattern string) bool {
 		first, _, _ := strings.Cut(strings.TrimPrefix(pattern, "all:"), "/")
 		ok, err := path.Match(first, e.Name())
 		return ok || err != nil || first == "."
 	}
 	if !slices.ContainsFunc(folder.Patterns, matches) {
-		return nil
+		return nil, nil
 	}
-	err := filepath.WalkDir(filepath.Join(folder.Dir, e.Name()), func(name string, d fs.DirEntry, err error) error {
+	err = filepath.WalkDir(filepath.Join(folder.Dir, e.Name()), func(name string, d fs.DirEntry, err error) error {
 		if err == nil {
 			_, err = fmt.Fprintf(w, "%q %s\n", name, d.Type())
+			found = append(found, name)
 		}
 		return cmp.Or(err, context.Cause(ctx))
 	})
 	if err != nil {
-		return fmt.Errorf("look at what is embedded: %w", err)
+		return nil, fmt.Errorf("look at what is embedded: %w", err)
 	}
-	return nil
+	return found, nil
 }
 
 // hashAll hashes files, or their headers, by path. The hash of a missing file is "".

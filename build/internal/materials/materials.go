@@ -6,11 +6,15 @@ package materials
 
 import (
 	"context"
+	"errors"
+	"maps"
 	"slices"
+	"time"
 
 	"github.com/thimble-build/thimble/build/internal/filesum"
 	"github.com/thimble-build/thimble/build/internal/golist"
 	"github.com/thimble-build/thimble/build/internal/resolve"
+	"github.com/thimble-build/thimble/build/internal/source"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
@@ -66,10 +70,43 @@ func (s Source) List(ctx context.Context, platform plan.Platform, l *List) (*Lis
 			return l, err
 		}
 	}
-	if l, err = s.ask(ctx, platform); err != nil {
+	if l, err = settled(ctx, func() (*List, error) { return s.ask(ctx, platform) }); err != nil {
 		return nil, err
 	}
 	return l, s.keep(platform, l)
+}
+
+// maxAsked limits how often the go command is asked because the source changes meanwhile.
+const maxAsked = 5
+
+// settled returns a list from ask, which was made while nothing changed on which it depends. What
+// changes after the go command has read it, and before it is recorded in Seen, would otherwise be
+// missing in the list for ever, and would not be compared with the commit.
+func settled(ctx context.Context, ask func() (*List, error)) (*List, error) {
+	var before source.Snapshot
+	for range maxAsked {
+		began := time.Now()
+		l, err := ask()
+		if err != nil {
+			return nil, err
+		}
+		names, err := l.Compiled.DependsOn(ctx)
+		if err != nil {
+			return nil, err
+		}
+		now, err := source.Take(names)
+		// The file system may have another clock; then nothing has changed since the last try.
+		if err != nil || now.Settled(began) || maps.Equal(before, now) {
+			return l, err
+		}
+		before = now
+		select {
+		case <-time.After(source.Tick):
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+	return nil, errors.New("list the sources: they change meanwhile; stop what writes them, and run it again")
 }
 
 func (s Source) ask(ctx context.Context, platform plan.Platform) (*List, error) {

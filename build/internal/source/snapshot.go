@@ -86,3 +86,18 @@ func (s Snapshot) Newest() time.Time {
 	}
 	return time.Unix(0, newest)
 }
+
+// Settled reports whether all files have last changed before a time, by so much that the clock of
+// the file system shows it. Folders do not count.
+func (s Snapshot) Settled(before time.Time) bool {
+	for _, of := range s {
+		last := max(of.modified, int64(of.changed), int64(of.linkedChanged))
+		if last >= before.Add(-Tick).UnixNano() {
+			return false
+		}
+	}
+	return true
+}
+
+// Tick is longer than the resolution of the times of a usual file system.
+const Tick = 20 * time.Millisecond
