@@ -147,7 +147,7 @@ func (b *Binary) calculateHash() error {
 }
 
 // calculateDigests reads the binary once. It sets sum only for a new binary: that of an old one is
-// set, and others read it.
+// set, and others read it. The documents that have the digests are cached under sum.
 func (b *Binary) calculateDigests() (filesum.Digests, error) {
 	d, _, err := filesum.ReadDigests(b.content())
 	if err != nil {
@@ -155,6 +155,8 @@ func (b *Binary) calculateDigests() (filesum.Digests, error) {
 	}
 	if !b.Old {
 		b.sum = d.SHA256
+	} else if d.SHA256 != b.sum {
+		return d, fmt.Errorf("read the binary of %s: %w", b.Target, filesum.ErrChanged)
 	}
 	return d, nil
 }

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/thimble-build/thimble/build/internal/filesum"
 )
 
 // A binary that takes long to read is read until the run ends, by whoever reads it.
@@ -35,5 +37,32 @@ func TestBinaryIsReadUntilTheRunEnds(t *testing.T) {
 		if took := time.Since(began); !errors.Is(err, why) || took > 5*time.Second {
 			t.Errorf("%s, after %s: %v", name, took, err)
 		}
+	}
+}
+
+// The digests of an old binary are those of the content that was hashed first.
+func TestDigestsOfAnOldBinary(t *testing.T) {
+	f, err := os.Create(filepath.Join(t.TempDir(), "old"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close() // the test has ended
+	write := func(content string) {
+		t.Helper()
+		if _, err := f.WriteAt([]byte(content), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("first")
+	b := &Binary{file: f, ends: t.Context(), Size: 5, Old: true}
+	if err := b.calculateHash(); err != nil {
+		t.Fatal(err)
+	}
+	if d, err := b.calculateDigests(); err != nil || d.SHA256 != b.sum || d.SHA512 == "" {
+		t.Errorf("%+v, %v", d, err)
+	}
+	write("other")
+	if _, err := b.calculateDigests(); !errors.Is(err, filesum.ErrChanged) {
+		t.Errorf("after a change: %v", err)
 	}
 }
