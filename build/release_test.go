@@ -302,7 +302,7 @@ func complete(t testing.TB, r *build.Result, repositories ...string) {
 	}
 	got := map[string]int{}
 	for _, s := range slices.Concat(m.Signatures, m.Attestations) {
-		got[strings.Join([]string{s.Repository, s.Subject, s.Form, s.Type}, " ")]++
+		got[strings.Join([]string{s.Repository, s.Subject, string(s.Form), s.Type}, " ")]++
 	}
 	for s, n := range want {
 		if got[s] != n {

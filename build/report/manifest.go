@@ -20,7 +20,7 @@ type Manifest struct {
 	Attestations []Signature     `json:"attestations,omitempty"`
 }
 
-// ArchiveResult is a release archive, or another file in the folder of the archives.
+// ArchiveResult is a release archive.
 type ArchiveResult struct {
 	Path   string `json:"path"`
 	SHA256 string `json:"sha256"`
@@ -36,11 +36,11 @@ type ArchiveResult struct {
 type Signature struct {
 	// Repository is where the signature is; empty for the output folder.
 	Repository string `json:"repository,omitempty"`
-	// Subject is the digest of what is signed, Type is the predicate type, Form is "bundle" or
-	// "tag", Signer is who signed.
+	// Subject is the digest of what is signed. Type is "signature", or the predicate type of an
+	// attestation as in Check. Signer is who signed.
 	Subject string `json:"subject"`
 	Type    string `json:"type"`
-	Form    string `json:"form"`
+	Form    Form   `json:"form"`
 	Signer  string `json:"signer"`
 }
 
@@ -76,7 +76,7 @@ type PlatformResult struct {
 
 // Layer is a compressed layer.
 type Layer struct {
-	// Name is "base", "rootfs", "assets" or "binary".
+	// Name is "base", "rootfs", "assets" or "binary", in debug images also "debug" or "symbols".
 	Name   string `json:"name"`
 	Digest string `json:"digest"`
 	Size   int64  `json:"size"`

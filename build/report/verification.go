@@ -13,6 +13,7 @@ var ErrRefused = errors.New("verification failed")
 // Outcome is the result of a check.
 type Outcome string
 
+// The outcomes of a check.
 const (
 	Passed Outcome = "passed"
 	Failed Outcome = "failed"
@@ -24,6 +25,7 @@ const (
 // Form is a way in which signatures are stored with an image.
 type Form string
 
+// The forms of a signature.
 const (
 	// Bundles are Sigstore bundles in OCI 1.1 referrers.
 	Bundles Form = "bundle"

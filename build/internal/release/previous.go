@@ -23,8 +23,8 @@ import (
 const patience = 10 * time.Second
 
 // FindPrevious finds the images of an earlier version: under its tag, in the repository of the
-// present images. It returns those that exist, by image name; nil if there is none. If the registry does not answer,
-// a notice says so.
+// present images. It returns those that exist, by image name; nil if there is none. If the registry
+// does not answer, a notice says so.
 func FindPrevious(ctx context.Context, s *session.Session, p *plan.Plan, version string) map[string]report.PreviousImage {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

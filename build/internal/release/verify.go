@@ -108,7 +108,7 @@ func (r Receipt) with(repository string, verified attest.Report) Receipt {
 		if c.Outcome != attest.Passed || c.Form == "" {
 			continue
 		}
-		s := report.Signature{Repository: repository, Subject: c.Subject, Type: c.Check, Form: string(c.Form), Signer: c.Detail}
+		s := report.Signature{Repository: repository, Subject: c.Subject, Type: c.Check, Form: c.Form, Signer: c.Detail}
 		switch {
 		case c.Check == "signature":
 			r.Signatures = append(r.Signatures, s)
