@@ -6,7 +6,6 @@ import (
 
 	"github.com/thimble-build/thimble/build/internal/debugimage"
 	"github.com/thimble-build/thimble/build/internal/resolve"
-	"github.com/thimble-build/thimble/build/report"
 )
 
 // Debug makes images of the same services with a debugger. They are compiled without
@@ -54,12 +53,8 @@ func Debug(ctx context.Context, o DebugOptions) (result *Result, err error) {
 		if result, err = c.stage(ctx, draft, to, made, kind.Suffix(), nil); err != nil {
 			return "", err
 		}
-		instructions, err := kind.Instructions(to.dist, c.Config.Dist, made)
-		if err != nil {
+		if result.Instructions, err = kind.Instructions(to.dist, c.Config.Dist, made); err != nil {
 			return "", err
-		}
-		for _, i := range instructions {
-			result.Instructions = append(result.Instructions, report.Instruction(i))
 		}
 		return "", c.commit(ctx, to, made, result)
 	})

@@ -10,14 +10,12 @@ import (
 
 	"github.com/thimble-build/thimble/build/internal/pipeline"
 	"github.com/thimble-build/thimble/build/internal/publish"
+	"github.com/thimble-build/thimble/build/report"
 )
-
-// Instruction is a command that uses a debug image, and its purpose.
-type Instruction struct{ Image, Purpose, Command string }
 
 // Instructions returns how to use the images, and stages the files that the commands need. folder is
 // the output folder, relative to the working folder.
-func (k Kind) Instructions(dist *publish.Dist, folder string, made *pipeline.Built) (instructions []Instruction, err error) {
+func (k Kind) Instructions(dist *publish.Dist, folder string, made *pipeline.Built) (instructions []report.Instruction, err error) {
 	shown := func(below string) string { return path.Join(filepath.ToSlash(folder), below) }
 	if k.Toolbox {
 		err := writeSecurityContext(dist, toolboxSpec, map[string]any{
@@ -34,7 +32,7 @@ func (k Kind) Instructions(dist *publish.Dist, folder string, made *pipeline.Bui
 			return nil, fmt.Errorf("read the settings of %s: %w", img.Name, err)
 		}
 		add := func(purpose, command string) {
-			instructions = append(instructions, Instruction{img.Name, purpose, command})
+			instructions = append(instructions, report.Instruction{Image: img.Name, Purpose: purpose, Command: command})
 		}
 		ref, user := img.Reference(), config.Config.User
 		publish := "-p 127.0.0.1:" + Port + ":" + Port
