@@ -16,8 +16,9 @@ import (
 
 // Files are the files that the images and archives are made of.
 type Files struct {
-	// Compiled are the absolute paths of compiled and embedded files, Copied those of copied
-	// files. CopiedBefore is the stat data of Copied.
+	// Compiled are the absolute paths of compiled and embedded files, Copied those of all other
+	// files: assets, certificates, the lock file, licences, and what archives contain, sorted.
+	// CopiedBefore is the stat data of Copied.
 	Compiled, Copied []string
 	CopiedBefore     source.Snapshot
 	// Executable are the copied files that are executable in the commit, by their paths

@@ -1,7 +1,7 @@
 // Package materials finds out what the images of a plan are made of: what is compiled for each
 // platform, what is copied, and the licences of both. It compares all of that with the commit,
 // and detects changes. It asks the go command only when something has changed that affects the
-// answer. It writes only into Source.Folder.
+// answer. It writes only into the folder "sources" of Source.Folder.
 package materials
 
 import (
@@ -21,7 +21,8 @@ import (
 // Source is a working tree and what is made from it.
 type Source struct {
 	Draft *resolve.Draft
-	// Folder keeps the lists of earlier runs. Lists of another Version are not used.
+	// Folder is the compiler's folder, which keeps the lists of earlier runs. Lists of another
+	// Version are not used.
 	Folder, Version string
 	// Sums remembers the hashes of files that are only copied; if nil, every file is hashed.
 	Sums filesum.Store

@@ -10,8 +10,10 @@ import (
 // compared with the commit.
 func TestListOfAChangingSource(t *testing.T) {
 	for name, add := range map[string]func(repo){
-		"a file":          func(r repo) { r.write("svc/more.go", "package main\n") },
-		"an import":       func(r repo) { r.write("svc/main.go", "package main\n\nimport _ \"example.com/svc/more\"\n\nfunc main() {}\n") },
+		"a file": func(r repo) { r.write("svc/more.go", "package main\n") },
+		"an import": func(r repo) {
+			r.write("svc/main.go", "package main\n\nimport _ \"example.com/svc/more\"\n\nfunc main() {}\n")
+		},
 		"an embedded one": func(r repo) { r.write("svc/page/more.txt", "more") },
 	} {
 		t.Run(name, func(t *testing.T) {

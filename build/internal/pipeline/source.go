@@ -3,7 +3,6 @@ package pipeline
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -47,7 +46,7 @@ func (f *findings) with(stamp *compile.Stamp) resolve.Findings {
 // materials returns the source that the images are made of.
 func (b *builder) materials() materials.Source {
 	s := materials.Source{
-		Draft: b.Draft, Folder: filepath.Join(b.Workspace.Folder, "sources"), Version: b.Workspace.CacheVersion,
+		Draft: b.Draft, Folder: b.Workspace.Folder, Version: b.Workspace.CacheVersion,
 		Locked: b.Extras != nil,
 	}
 	if !b.Workspace.HashAll {
