@@ -9,7 +9,10 @@
 // one function of this package, and print the result.
 //
 // A run writes only to Config.Dist and to its cache folder. The output folder changes only when
-// everything has succeeded.
+// everything has succeeded. Functions that build wait for another run with the same output folder.
+//
+// Every function ends soon after its context, with an error. Only Verify, Reproduce and Rebuild
+// return a report together with an error; they say when.
 package build
 
 import "github.com/thimble-build/thimble/build/internal/offline"

@@ -8,10 +8,12 @@ import (
 )
 
 // Doctor checks everything that the targets use: Go, git, the module, the container engine, the
-// registries, the signing key or identity, clock, caches, disk and memory. It writes only a
-// file in each cache folder, which it removes, and what registry.Capabilities says. A feature
-// that is not configured is not a failure. The only error is that of ctx; everything else is a
-// finding.
+// registries, the signing key or identity, clock, caches, disk and memory. A feature that is not
+// configured is not a failure. The only error is that of ctx; everything else is a finding.
+//
+// It writes a file in each cache folder, which it removes. In each repository of a release it
+// starts an upload that it cancels, and puts an index whose only manifest does not exist. If the
+// registry accepts that index, Doctor asks it to delete the index.
 func Doctor(ctx context.Context, o Options) (*report.Diagnosis, error) {
 	s, err := o.session(ctx)
 	if err != nil {

@@ -8,13 +8,15 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// Binaries tests and compiles, and puts static binaries and a manifest into the output folder.
+// Binaries tests and compiles, and puts the binaries and a manifest into the output folder. The
+// Result has no digests, layers and SBOMs.
 func Binaries(ctx context.Context, o BuildOptions) (*Result, error) {
 	return produce(ctx, o.Options, making{skipTests: o.SkipTests}, false)
 }
 
 // Image tests, compiles and assembles the images, describes them in SBOMs, and puts everything
-// into the output folder, which changes only when everything has succeeded.
+// into the output folder, which changes only when everything has succeeded. The Result lists what
+// is in the folder now; its Manifest is manifest.json.
 func Image(ctx context.Context, o ImageOptions) (*Result, error) {
 	m := making{skipTests: o.SkipTests, load: o.Load, archive: o.Archive, summary: o.Summary}
 	return produce(ctx, o.Options, m, true)

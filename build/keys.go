@@ -15,7 +15,8 @@ import (
 )
 
 // Keys makes a key pair in cosign's format, encrypted with the password: prefix.key and
-// prefix.pub, which must not exist yet. It returns the two paths.
+// prefix.pub, relative to Options.Workdir. It returns the two paths as given. If one of the files
+// exists, that is an error, and nothing is written.
 func Keys(ctx context.Context, o Options, prefix string) (private, public string, err error) {
 	s, err := o.session(ctx)
 	if err != nil {
@@ -41,7 +42,7 @@ func Keys(ctx context.Context, o Options, prefix string) (private, public string
 
 // Sign signs an image in a registry, named by its digest, and attaches the signatures. For an
 // index it also signs each platform's image. It returns how many signatures were made: 0 if all
-// existed.
+// existed. A tag and an OCI layout are errors.
 func Sign(ctx context.Context, o Options, ref string) (int, error) {
 	s, err := o.session(ctx)
 	if err != nil {

@@ -28,7 +28,8 @@ type LockResult struct {
 // Lock finds the current content of the images' bases and pins it in thimble.lock.json at the
 // module's root. It covers the platforms of a release and of this machine, or
 // Options.Platforms. The file is written completely or not at all. No other function pins: a
-// build uses what is pinned. If nothing has changed, the file stays the same, byte for byte.
+// build uses what is pinned. If nothing has changed, the file stays the same, byte for byte, and
+// there are no Changes. Without a file, it is an error if there is nothing to pin.
 func Lock(ctx context.Context, o Options) (*LockResult, error) {
 	c, err := begin(ctx, o, making{}, false)
 	if err != nil {

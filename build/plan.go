@@ -10,7 +10,7 @@ import (
 
 // Plan resolves the Config without compiling. With the platforms "all" it returns the plan of a
 // release. The files that would go into the images are compared with the commit. Values that
-// are read from a binary are not in the plan.
+// are read from a binary are not in the plan: ModuleVersion and Build.VCSModified.
 func Plan(ctx context.Context, o Options) (p *plan.Plan, err error) {
 	c, err := begin(ctx, o, making{}, false)
 	if err != nil {

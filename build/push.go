@@ -8,7 +8,8 @@ import (
 )
 
 // Push makes the images for every platform of a release, pushes them by digest, and then points
-// one tag at each, named after the revision. The images are previews and unsigned.
+// one tag at each, named after the revision and, if the tree differs from it, "-dirty". The images
+// are previews and unsigned. A tree without a commit is an error.
 func Push(ctx context.Context, o PushOptions) (result *Result, err error) {
 	c, err := begin(ctx, o.forAllPlatforms(), making{skipTests: o.SkipTests, summary: o.Summary}, true)
 	if err != nil {

@@ -42,7 +42,9 @@ type RebuildOptions struct {
 
 // Rebuild needs only an image. It verifies the image's provenance, fetches the source and the
 // toolchain that the provenance names, builds again in a clean room (see Reproduce), and
-// compares. ref is a tag or digest in a registry, or an OCI layout.
+// compares. ref is a tag or digest in a registry, or the folder of an OCI layout. self is that of
+// Reproduce, and the reproduction is also returned with ErrDiffers. If the provenance is not by the
+// expected signer, nothing is fetched and there is only an error.
 func Rebuild(ctx context.Context, o Options, ref string, want RebuildOptions, self []string) (*report.Reproduction, error) {
 	began := time.Now()
 	s, err := o.session(ctx)

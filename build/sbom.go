@@ -10,7 +10,8 @@ import (
 	"github.com/thimble-build/thimble/build/report"
 )
 
-// SBOMs reads the SBOMs in the output folder. The error is fs.ErrNotExist when no image was
+// SBOMs reads the SBOMs that manifest.json in the output folder lists, in its order: one for each
+// image and platform, without those of archives. The error wraps [fs.ErrNotExist] if no image was
 // made yet.
 func SBOMs(ctx context.Context, o Options) (documents []report.Document, err error) {
 	s, err := o.session(ctx)

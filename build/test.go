@@ -6,7 +6,9 @@ import (
 	"github.com/thimble-build/thimble/build/internal/pipeline"
 )
 
-// Test vets and tests the service's module.
+// Test vets and tests the packages of Config.Test. The Result has only the Plan, as it is before the
+// compilation, the Tests and the times. If tests fail, there is only the error: it names the
+// packages and has the output of the failed tests.
 func Test(ctx context.Context, o Options) (result *Result, err error) {
 	c, err := begin(ctx, o, making{}, false)
 	if err != nil {

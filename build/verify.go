@@ -34,8 +34,8 @@ type VerifyOptions struct {
 
 // Verify checks an image as a deployer would: the signature is from the expected signer, SBOMs
 // and provenance are bound to this digest, every platform is covered. ref is a tag or digest in
-// a registry, or the folder of an OCI layout. If a check failed, the report is returned with
-// the error.
+// a registry, or the folder of an OCI layout. If a check failed, the error wraps
+// [report.ErrRefused], and is returned with the report; any other error may come without one.
 func Verify(ctx context.Context, o Options, ref string, want VerifyOptions) (*report.Verification, error) {
 	s, err := o.session(ctx)
 	if err != nil {
