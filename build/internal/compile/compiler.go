@@ -229,11 +229,11 @@ type Symbols struct {
 // look for it.
 func (s *Symbols) Path() string { return path.Join(".build-id", s.BuildID[:2], s.BuildID[2:]+".debug") }
 
-// Symbols returns the symbols of a binary of this compiler (see WriteSymbols).
+// Symbols returns the symbols of a binary of this compiler (see writeSymbols).
 func (c *Compiler) Symbols(ctx context.Context, b *Binary) (*Symbols, error) {
 	var id string
-	out, err := c.Outputs.Make(ctx, SymbolsPath(b.Path), func() (err error) {
-		id, err = WriteSymbols(ctx, c.Go, c.Plan, b.Target.Platform, b.Target.Image, b.file)
+	out, err := c.Outputs.Make(ctx, symbolsPath(b.Path), func() (err error) {
+		id, err = writeSymbols(ctx, c.Go, c.Plan, b.Target.Platform, b.Target.Image, b.file)
 		return err
 	})
 	if err != nil {

@@ -18,19 +18,19 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// ErrNoBuildID is the cause of an error of WriteSymbols when the binary has no GNU build id, by
+// ErrNoBuildID is the cause of an error of writeSymbols when the binary has no GNU build id, by
 // which a debugger finds its symbols.
 var ErrNoBuildID = errors.New("the binary has no GNU build id")
 
-// ErrOtherCode is the cause of an error of WriteSymbols when the linker wrote other code or data
+// ErrOtherCode is the cause of an error of writeSymbols when the linker wrote other code or data
 // while it kept the symbols. The symbols would be wrong.
 var ErrOtherCode = errors.New("the symbols do not fit the binary")
 
-// SymbolsPath returns where WriteSymbols writes the symbols of a binary.
-func SymbolsPath(binary string) string { return binary + ".debug" }
+// symbolsPath returns where writeSymbols writes the symbols of a binary.
+func symbolsPath(binary string) string { return binary + ".debug" }
 
-// WriteSymbols writes what -s -w removed from a binary of Build (its symbol table and DWARF) into
-// the file of SymbolsPath, and returns the binary's GNU build id in hex.
+// writeSymbols writes what -s -w removed from a binary of Build (its symbol table and DWARF) into
+// the file of symbolsPath, and returns the binary's GNU build id in hex.
 //
 // The image is linked a second time, from the same compiled packages, with the symbols and with
 // the two build ids of the first binary. (By default the linker would derive these from its
@@ -40,7 +40,7 @@ func SymbolsPath(binary string) string { return binary + ".debug" }
 //
 // A file with the same build ids is not changed, because the Go build id contains a hash of the
 // binary. The caller must check whether the rest of it was changed.
-func WriteSymbols(ctx context.Context, g *gocmd.Go, p *plan.Plan, platform plan.Platform, img plan.Image, binary *os.File) (buildID string, err error) {
+func writeSymbols(ctx context.Context, g *gocmd.Go, p *plan.Plan, platform plan.Platform, img plan.Image, binary *os.File) (buildID string, err error) {
 	fail := func(err error) (string, error) {
 		return "", fmt.Errorf("keep the symbols of %s for %s: %w", img.Package, platform, err)
 	}
@@ -55,7 +55,7 @@ func WriteSymbols(ctx context.Context, g *gocmd.Go, p *plan.Plan, platform plan.
 	if ids.gnu == "" || ids.golang == "" {
 		return fail(fmt.Errorf("%w; take -B and -buildid out of Config.LDFlags (Go 1.24 or later writes it by itself)", ErrNoBuildID))
 	}
-	file := SymbolsPath(binary.Name())
+	file := symbolsPath(binary.Name())
 	if kept, err := elf.Open(file); err == nil {
 		old, err := buildIDs(kept)
 		kept.Close() // only read

@@ -30,8 +30,8 @@ func symbols(t *testing.T, p *plan.Plan, name, dir string) (binary, file, id str
 		t.Fatal(err)
 	}
 	defer f.Close()
-	id, err = WriteSymbols(t.Context(), g, p, platform, p.Images[0], f)
-	return binary, SymbolsPath(binary), id, err
+	id, err = writeSymbols(t.Context(), g, p, platform, p.Images[0], f)
+	return binary, symbolsPath(binary), id, err
 }
 
 // TestSymbols keeps the symbols of binaries of both ELF classes and both byte orders, and

@@ -25,9 +25,9 @@ type Image struct {
 	close func()
 }
 
-// FindImage finds an image by a tag or digest in a registry, or in an OCI layout. Close closes
+// findImage finds an image by a tag or digest in a registry, or in an OCI layout. Close closes
 // its connections.
-func FindImage(ctx context.Context, s *session.Session, ref string) (*Image, error) {
+func findImage(ctx context.Context, s *session.Session, ref string) (*Image, error) {
 	if dir, ok := store.LayoutOf(s, ref); ok {
 		from := ociread.Layout(dir)
 		m, err := store.LayoutEvidence(ctx, dir, from)
@@ -51,9 +51,9 @@ func FindImage(ctx context.Context, s *session.Session, ref string) (*Image, err
 // Close closes the image's connections.
 func (i *Image) Close() { i.close() }
 
-// Provenances returns the image's provenance attestations that are signed by a trusted signer;
+// provenances returns the image's provenance attestations that are signed by a trusted signer;
 // at least one.
-func (i *Image) Provenances(ctx context.Context, trust attest.Trust) ([]attest.Attested, error) {
+func (i *Image) provenances(ctx context.Context, trust attest.Trust) ([]attest.Attested, error) {
 	root := i.Evidence.Root
 	all, reasons, err := root.Stored.Attested(ctx, root.Descriptor.Digest, trust, attest.ProvenanceType)
 	if err != nil {

@@ -24,7 +24,7 @@ type Released struct {
 // name; any if empty.
 func FindReleased(ctx context.Context, s *session.Session, ref string, trust attest.Trust, source string) (out Released, err error) {
 	out.Trust = trust
-	if out.Image, err = FindImage(ctx, s, ref); err != nil {
+	if out.Image, err = findImage(ctx, s, ref); err != nil {
 		return out, err
 	}
 	if out.Provenance, err = verifiedProvenance(ctx, out.Image, trust, source); err != nil {
@@ -34,7 +34,7 @@ func FindReleased(ctx context.Context, s *session.Session, ref string, trust att
 }
 
 func verifiedProvenance(ctx context.Context, image *Image, trust attest.Trust, source string) (*Provenance, error) {
-	all, err := image.Provenances(ctx, trust)
+	all, err := image.provenances(ctx, trust)
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +55,7 @@ func verifiedProvenance(ctx context.Context, image *Image, trust attest.Trust, s
 // It skips attestations that already exist, and returns how many it made.
 func (r Released) Attest(ctx context.Context, s *session.Session, signer signing.Signer, c *report.Comparison) (made int, err error) {
 	err = s.Stage("attest", func() (string, error) {
-		subjects, err := r.Summaries(s, r.Provenance, c)
+		subjects, err := r.summaries(s, r.Provenance, c)
 		if err != nil {
 			return "", err
 		}

@@ -11,9 +11,9 @@ import (
 	"github.com/thimble-build/thimble/build/internal/session"
 )
 
-// Summaries returns the image, and that of each platform, with a statement to sign about each:
+// summaries returns the image, and that of each platform, with a statement to sign about each:
 // whether it was reproduced, and from which provenance.
-func (i *Image) Summaries(s *session.Session, p *Provenance, report *compare.Report) ([]attest.Subject, error) {
+func (i *Image) summaries(s *session.Session, p *Provenance, report *compare.Report) ([]attest.Subject, error) {
 	var subjects []attest.Subject
 	for _, m := range append([]attest.Manifest{i.Evidence.Root}, i.Evidence.Children...) {
 		summary, err := predicate.VerificationSummary(predicate.SummaryInput{

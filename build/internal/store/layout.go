@@ -35,11 +35,11 @@ func LayoutOf(s *session.Session, ref string) (dir string, ok bool) {
 	if registry && !filepath.IsAbs(ref) {
 		return "", false
 	}
-	return s.Path(ref), IsLayout(s.Path(ref))
+	return s.Path(ref), isLayout(s.Path(ref))
 }
 
-// IsLayout reports whether a folder is an OCI layout.
-func IsLayout(dir string) bool {
+// isLayout reports whether a folder is an OCI layout.
+func isLayout(dir string) bool {
 	_, err := os.Stat(filepath.Join(dir, "oci-layout"))
 	return err == nil
 }
