@@ -79,8 +79,8 @@ func (c *Compiler) Earlier(ctx context.Context, targets []artifact.Target, edite
 }
 
 // Compile compiles the targets of one platform and examines the binaries, which it returns in the
-// order of the targets. It checks the linked modules. unchanged says that all binaries are those
-// of earlier.
+// order of the targets. It checks the linked modules, unless CheckModules does that later. unchanged
+// says that the go command has left all binaries as they were.
 func (c *Compiler) Compile(ctx context.Context, platform plan.Platform, targets []artifact.Target, earlier Earlier) (binaries []*Binary, unchanged bool, err error) {
 	binaries, unchanged = make([]*Binary, len(targets)), true
 	todo := make([]int, len(targets)) // indexes of targets

@@ -9,10 +9,11 @@ import (
 // What is added while the go command is asked is in the list: the compiler reads it, so it must be
 // compared with the commit.
 func TestListOfAChangingSource(t *testing.T) {
+	const importing = "package main\n\nimport _ \"example.com/svc/more\"\n\nfunc main() {}\n"
 	for name, add := range map[string]func(repo){
 		"a file": func(r repo) { r.write("svc/more.go", "package main\n") },
 		"an import": func(r repo) {
-			r.write("svc/main.go", "package main\n\nimport _ \"example.com/svc/more\"\n\nfunc main() {}\n")
+			r.write("svc/main.go", importing)
 		},
 		"an embedded one": func(r repo) { r.write("svc/page/more.txt", "more") },
 	} {
