@@ -35,6 +35,8 @@ type making struct {
 	skipTests, allowFailingTests, load bool
 	archive                            string
 	summary                            func(*Result) ([]byte, error)
+	// unpublished leaves what was built in the compiler's folder.
+	unpublished bool
 }
 
 // begin applies the options and runs Config.Before. With fresh, it first removes the files that

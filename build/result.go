@@ -3,7 +3,6 @@ package build
 import (
 	"time"
 
-	"github.com/thimble-build/thimble/build/internal/materials"
 	"github.com/thimble-build/thimble/build/report"
 )
 
@@ -31,8 +30,4 @@ type Result struct {
 	Stages []report.Stage
 	// Elapsed is the time of the whole run.
 	Elapsed time.Duration
-
-	// lists and files are what the images were made of, for Run.
-	lists materials.Lists
-	files materials.Files
 }

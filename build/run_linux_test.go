@@ -58,7 +58,8 @@ func main() {
 				return
 			}
 			asset, _ := os.ReadFile("/asset.txt")
-			fmt.Fprintln(conn, "text", strings.TrimSpace(embedded), strings.TrimSpace(string(asset)), os.Getenv("LEVEL"), extra())
+			fmt.Fprintln(conn, "text", strings.TrimSpace(embedded), strings.TrimSpace(string(asset)),
+				os.Getenv("LEVEL"), extra())
 			conn.Close()
 		}
 	}()
@@ -74,7 +75,8 @@ func runRepo(t testing.TB) (string, build.Config) {
 	t.Helper()
 	repo := filepath.Join(t.TempDir(), "repo")
 	for name, content := range map[string]string{
-		"go.mod": "module example.com/served\n\ngo 1.26\n", "main.go": runService, "embedded.txt": "embedded\n", "asset.txt": "asset\n",
+		"go.mod": "module example.com/served\n\ngo 1.26\n", "main.go": runService,
+		"embedded.txt": "embedded\n", "asset.txt": "asset\n",
 	} {
 		save(t, filepath.Join(repo, name), content)
 	}
@@ -208,11 +210,13 @@ func freePort(t testing.TB) int {
 // containers returns the containers of served, in whatever state.
 func containers(t testing.TB) string {
 	t.Helper()
-	out, err := testtool.Command(t, "docker", "ps", "-a", "--no-trunc", "--format={{.Names}} {{.Image}} {{.Status}}").Output()
+	format := "--format={{.Names}} {{.Image}} {{.Status}}"
+	out, err := testtool.Command(t, "docker", "ps", "-a", "--no-trunc", format).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return strings.Join(regexp.MustCompile(`(?m)^thimble-run-\S+ served:.*$`).FindAllString(string(out), -1), "\n")
+	mine := regexp.MustCompile(`(?m)^thimble-run-\S+ served:.*$`)
+	return strings.Join(mine.FindAllString(string(out), -1), "\n")
 }
 
 func runOptions(t testing.TB) build.RunOptions {
@@ -224,7 +228,9 @@ func runOptions(t testing.TB) build.RunOptions {
 			_ = exec.Command("docker", append([]string{"image", "rm", "-f"}, ids...)...).Run()
 		}
 	})
-	return build.RunOptions{Options: build.Options{Config: config, Workdir: repo, Env: environment("LEVEL=debug"), Cache: cacheFolder(t)}}
+	return build.RunOptions{Options: build.Options{
+		Config: config, Workdir: repo, Env: environment("LEVEL=debug"), Cache: cacheFolder(t),
+	}}
 }
 
 // TestRunInDocker runs a service, stops it, and lets it fail.
@@ -244,7 +250,8 @@ func TestRunInDocker(t *testing.T) {
 	o.Args = []string{"one", "two"} // it ends with 3
 	r = start(t, o)
 	var exit interface{ ExitStatus() int }
-	if err := r.wait(t, testtool.Limit()); !errors.As(err, &exit) || exit.ExitStatus() != 3 || err.Error() != "run served: it ended with status 3" {
+	err := r.wait(t, testtool.Limit())
+	if !errors.As(err, &exit) || exit.ExitStatus() != 3 || err.Error() != "run served: it ended with status 3" {
 		t.Errorf("a service that fails: %v", err)
 	}
 	if left := containers(t); left != "" {
@@ -263,7 +270,8 @@ func TestRerunInDocker(t *testing.T) {
 	image := func() string {
 		t.Helper()
 		id := strings.Fields(containers(t))[0]
-		return docker(t, "inspect", "--format", "{{.Image}} {{range .Mounts}}{{.Destination}} {{.RW}}{{end}} {{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}} {{.HostConfig.SecurityOpt}}", id)
+		return docker(t, "inspect", "--format", "{{.Image}} {{range .Mounts}}{{.Destination}} {{.RW}}{{end}} "+
+			"{{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}} {{.HostConfig.SecurityOpt}}", id)
 	}
 	first := image()
 	id, rest, _ := strings.Cut(first, " ")
@@ -369,7 +377,8 @@ func TestRunStops(t *testing.T) {
 	for after := 100 * time.Millisecond; after < 1600*time.Millisecond; after += 150 * time.Millisecond {
 		r := start(t, o)
 		time.Sleep(after)
-		if err := r.stop(t); err != nil && !errors.Is(err, context.Canceled) && !strings.Contains(err.Error(), "ended with status 2") {
+		err := r.stop(t)
+		if err != nil && !errors.Is(err, context.Canceled) && !strings.Contains(err.Error(), "ended with status 2") {
 			t.Errorf("stopped %v after the start: %v\n%s", after, err, r)
 		}
 		if left := containers(t); left != "" {
@@ -379,7 +388,8 @@ func TestRunStops(t *testing.T) {
 	for after := time.Duration(0); after < 1500*time.Millisecond; after += 150 * time.Millisecond {
 		r := start(t, o)
 		r.ask(t)
-		save(t, filepath.Join(o.Workdir, "main.go"), strings.Replace(runService, `"text"`, fmt.Sprintf(`"%v"`, after), 1))
+		edited := strings.Replace(runService, `"text"`, fmt.Sprintf(`"%v"`, after), 1)
+		save(t, filepath.Join(o.Workdir, "main.go"), edited)
 		time.Sleep(after)
 		if err := r.stop(t); err != nil && !strings.Contains(err.Error(), "ended with status 2") {
 			t.Errorf("stopped %v after an edit: %v\n%s", after, err, r)
@@ -400,21 +410,26 @@ func BenchmarkRerun(b *testing.B) {
 	repo := sampleService(b)
 	o := build.RunOptions{Watch: true, Options: build.Options{
 		Workdir: repo, Cache: filepath.Join(b.TempDir(), "cache"), Env: environment(),
-		Config: build.Config{Defaults: build.ImageConfig{Runtime: build.Runtime{Args: []string{"serve"}, Ports: []string{"8080"}}}},
+		Config: build.Config{Defaults: build.ImageConfig{
+			Runtime: build.Runtime{Args: []string{"serve"}, Ports: []string{"8080"}},
+		}},
 	}}
 	file := filepath.Join(repo, "cmd", "sample-service", "edit.go")
 	edit := func(text string) {
 		// By a rename, as editors do.
-		save(b, file+"~", "package main\n\nimport \"time\"\n\nfunc init() { println(\""+text+"\", time.Now().UnixMilli()) }\n")
+		save(b, file+"~", "package main\n\nimport \"time\"\n\n"+
+			"func init() { println(\""+text+"\", time.Now().UnixMilli()) }\n")
 		if err := os.Rename(file+"~", file); err != nil {
 			b.Fatal(err)
 		}
 	}
 	other := sampleService(b)
 	goBuild := func(text string) time.Duration {
-		save(b, filepath.Join(other, "cmd", "sample-service", "edit.go"), "package main\n\nfunc init() { println(\""+text+"\") }\n")
+		source := "package main\n\nfunc init() { println(\"" + text + "\") }\n"
+		save(b, filepath.Join(other, "cmd", "sample-service", "edit.go"), source)
 		began := time.Now()
-		cmd := testtool.Command(b, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", filepath.Join(b.TempDir(), "x"), "./cmd/sample-service")
+		cmd := testtool.Command(b, "go", "build", "-trimpath", "-ldflags=-s -w",
+			"-o", filepath.Join(b.TempDir(), "x"), "./cmd/sample-service")
 		cmd.Dir, cmd.Env = other, environment("CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			b.Fatalf("%v\n%s", err, out)

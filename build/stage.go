@@ -16,7 +16,6 @@ import (
 // everything for the output folder. suffix and layouts are those of output.Stage.
 func (c *call) stage(ctx context.Context, draft *resolve.Draft, to *target, made *pipeline.Built, suffix string, layouts []release.Layout) (result *Result, err error) {
 	result = c.result(made.Plan, made.Tests)
-	result.lists, result.files = made.Lists, made.Files
 	if version := draft.Previous(); c.summary != nil && len(made.Indexes) > 0 && suffix == "" && version != "" {
 		result.Previous = release.FindPrevious(ctx, c.Session, made.Plan, version)
 	}

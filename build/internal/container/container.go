@@ -141,6 +141,16 @@ func (c *Container) HasEnded() bool {
 // any other, else what the engine says.
 func (c *Container) Err() error { return c.running.err }
 
+// Wait waits for the end of the container, or stops it when ctx ends, and returns how it ended.
+func (c *Container) Wait(ctx context.Context, grace time.Duration) error {
+	select {
+	case <-c.Done():
+		return c.Err()
+	case <-ctx.Done():
+		return c.Stop(grace)
+	}
+}
+
 // Stop sends the image's stop signal, kills the container if it still runs after grace (at least
 // a second), and returns how it ended.
 func (c *Container) Stop(grace time.Duration) error {

@@ -70,7 +70,8 @@ func main() {
 func build(t *testing.T, greeting string) string {
 	t.Helper()
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte(strings.ReplaceAll(program, "GREETING", greeting)), 0o600); err != nil {
+	source := []byte(strings.ReplaceAll(program, "GREETING", greeting))
+	if err := os.WriteFile(filepath.Join(dir, "main.go"), source, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	cmd := testtool.Command(t, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", "api", "main.go")
@@ -106,7 +107,8 @@ func image(t *testing.T, program string) string {
 		t.Fatal(err)
 	}
 	ref := "thimble-test/container:" + strconv.FormatInt(time.Now().UnixNano(), 36)
-	cmd := testtool.Command(t, "docker", "import", "--change=USER 65532:65532", `--change=ENTRYPOINT ["/app/api"]`, `--change=CMD ["serve"]`, "-", ref)
+	cmd := testtool.Command(t, "docker", "import", "--change=USER 65532:65532",
+		`--change=ENTRYPOINT ["/app/api"]`, `--change=CMD ["serve"]`, "-", ref)
 	cmd.Stdin = &layer
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("docker import: %v\n%s", err, out)
@@ -196,7 +198,9 @@ func freePort(t *testing.T) uint16 {
 func TestContainerInDocker(t *testing.T) {
 	engine := docker(t)
 	ref := image(t, build(t, "one"))
-	spec := container.Spec{Image: ref, Tmp: true, Env: []string{"LEVEL=debug"}, Secrets: []string{"TOKEN=secret"}}
+	spec := container.Spec{
+		Image: ref, Tmp: true, Env: []string{"LEVEL=debug"}, Secrets: []string{"TOKEN=secret"},
+	}
 	port := freePort(t)
 	front, err := container.Publish([]container.Port{{Host: port, Container: 8080, Protocol: "tcp"}}, true)
 	if err != nil {
@@ -217,7 +221,8 @@ func TestContainerInDocker(t *testing.T) {
 	front.Start(c, &said, io.Discard)
 	said.await(t, "listens: <nil>")
 	for _, want := range []string{
-		"CapEff:\t0000000000000000", "CapPrm:\t0000000000000000", "CapBnd:\t0000000000000000", "NoNewPrivs:\t1", "Uid:\t65532",
+		"CapEff:\t0000000000000000", "CapPrm:\t0000000000000000", "CapBnd:\t0000000000000000",
+		"NoNewPrivs:\t1", "Uid:\t65532",
 		"root: open /file: read-only file system", "tmp: <nil>", "args: [serve] env: debug secret",
 	} {
 		if !strings.Contains(said.String(), want) {
@@ -249,7 +254,8 @@ func TestContainerInDocker(t *testing.T) {
 	if got := answer(t, port); got != "two" {
 		t.Errorf("the answer is %q", got)
 	}
-	if err := c2.Stop(time.Second); err == nil || !strings.Contains(err.Error(), "did not stop within 1 s and was killed") {
+	err = c2.Stop(time.Second)
+	if err == nil || !strings.Contains(err.Error(), "did not stop within 1 s and was killed") {
 		t.Errorf("a service that does not stop: %v", err)
 	}
 	if err := c2.Remove(); err != nil {
@@ -283,7 +289,8 @@ func TestContainerInDocker(t *testing.T) {
 		t.Errorf("create after the end: %v", err)
 	}
 	spec.Image = "thimble-test/container:none"
-	if _, err := container.Create(t.Context(), engine, spec); err == nil || !strings.Contains(err.Error(), "create a container of thimble-test/container:none: ") {
+	_, err = container.Create(t.Context(), engine, spec)
+	if err == nil || !strings.Contains(err.Error(), "create a container of thimble-test/container:none: ") {
 		t.Errorf("an image that is not there: %v", err)
 	}
 	nothingLeft(t, ref)

@@ -22,7 +22,9 @@ func TestParsePort(t *testing.T) {
 			t.Errorf("%s: %s, %v, want %s", text, got, err, want)
 		}
 	}
-	for _, text := range []string{"", "0", "65536", "x", "8080:", ":8080", "1:2:3", "127.0.0.1:80:80", "80/icmp", "80/", "-1"} {
+	for _, text := range []string{
+		"", "0", "65536", "x", "8080:", ":8080", "1:2:3", "127.0.0.1:80:80", "80/icmp", "80/", "-1",
+	} {
 		if p, err := ParsePort(text); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("%q", text)) {
 			t.Errorf("%q is %v, %v", text, p, err)
 		}
@@ -31,23 +33,29 @@ func TestParsePort(t *testing.T) {
 
 func TestCreateArgs(t *testing.T) {
 	strict := "create --rm --pull=never --name=n --read-only --cap-drop=ALL "
+	unprivileged := "--security-opt=no-new-privileges "
 	for _, test := range []struct {
 		engine, want string
 		spec         Spec
 	}{
-		{"docker", strict + "--security-opt=no-new-privileges api:v1", Spec{Image: "api:v1"}},
-		{"podman", strict + "--read-only-tmpfs=false --security-opt=no-new-privileges api:v1", Spec{Image: "api:v1"}},
-		{"docker", strict + "--cap-add=NET_BIND_SERVICE api:v1", Spec{Image: "api:v1", Capabilities: []string{"cap_net_bind_service"}}},
+		{"docker", strict + unprivileged + "api:v1", Spec{Image: "api:v1"}},
+		{"podman", strict + "--read-only-tmpfs=false " + unprivileged + "api:v1", Spec{Image: "api:v1"}},
 		{
-			"docker", strict + "--security-opt=no-new-privileges --tmpfs=/tmp:rw,noexec,nosuid,nodev,mode=1777 " +
-				"--publish=127.0.0.1:18080:8080/tcp --env=A=b,c --env=TOKEN --mount=type=bind,source=/dist/api,target=/app/api,readonly api:v1 serve -v",
+			"docker", strict + "--cap-add=NET_BIND_SERVICE api:v1",
+			Spec{Image: "api:v1", Capabilities: []string{"cap_net_bind_service"}},
+		},
+		{
+			"docker", strict + unprivileged + "--tmpfs=/tmp:rw,noexec,nosuid,nodev,mode=1777 " +
+				"--publish=127.0.0.1:18080:8080/tcp --env=A=b,c --env=TOKEN " +
+				"--mount=type=bind,source=/dist/api,target=/app/api,readonly api:v1 serve -v",
 			Spec{
 				Image: "api:v1", Args: []string{"serve", "-v"}, Tmp: true, Ports: []Port{{18080, 8080, "tcp"}},
-				Env: []string{"A=b,c"}, Secrets: []string{"TOKEN=secret"}, Program: &Program{"/dist/api", "/app/api"},
+				Env: []string{"A=b,c"}, Secrets: []string{"TOKEN=secret"},
+				Program: &Program{"/dist/api", "/app/api"},
 			},
 		},
 		{
-			"docker", strict + `--security-opt=no-new-privileges --mount=type=bind,"source=/a,""b/api",target=/app/api,readonly api:v1`,
+			"docker", strict + unprivileged + `--mount=type=bind,"source=/a,""b/api",target=/app/api,readonly api:v1`,
 			Spec{Image: "api:v1", Program: &Program{`/a,"b/api`, "/app/api"}},
 		},
 	} {
@@ -69,10 +77,20 @@ func TestOutcome(t *testing.T) {
 		{"docker", "", "", nil, 0, false},
 		{"docker", "panic: x", "it ended with status 2", exit("exit 2"), 2, false},
 		{"docker", "a\nError: my own", "it ended with status 1", exit("exit 1"), 1, false},
-		{"docker", "WARNING\nError response from daemon: port is already allocated\n", "docker start: Error response from daemon: port is already allocated", exit("exit 1"), 0, false},
+		{
+			"docker", "WARNING\nError response from daemon: port is already allocated\n",
+			"docker start: Error response from daemon: port is already allocated", exit("exit 1"), 0, false,
+		},
 		{"podman", "Error: no crun", "podman start: Error: no crun", exit("exit 125"), 0, false},
-		{"nerdctl", `time="x" level=fatal msg="no"`, `nerdctl start: time="x" level=fatal msg="no"`, exit("exit 1"), 0, false},
-		{"docker", "exec /app/api: exec format error", "it ended with status 255: the image is not for the architecture of docker's machine", exit("exit 255"), 255, false},
+		{
+			"nerdctl", `time="x" level=fatal msg="no"`, `nerdctl start: time="x" level=fatal msg="no"`,
+			exit("exit 1"), 0, false,
+		},
+		{
+			"docker", "exec /app/api: exec format error",
+			"it ended with status 255: the image is not for the architecture of docker's machine",
+			exit("exit 255"), 255, false,
+		},
 		{"docker", "", "docker start: signal: killed", exit("kill -9 $$"), 0, true},
 	} {
 		err, lost := Engine{Name: test.engine}.outcome(test.err, test.said)
@@ -85,7 +103,8 @@ func TestOutcome(t *testing.T) {
 			status = ended.ExitStatus()
 		}
 		if got != test.want || status != test.status || lost != test.lost {
-			t.Errorf("%q after %v: %q, status %d, lost %v; want %q, %d, %v", test.said, test.err, got, status, lost, test.want, test.status, test.lost)
+			t.Errorf("%q after %v: %q, status %d, lost %v; want %q, %d, %v",
+				test.said, test.err, got, status, lost, test.want, test.status, test.lost)
 		}
 	}
 }
@@ -105,7 +124,8 @@ func TestPortInUse(t *testing.T) {
 	l, taken := listen(t)
 	for _, several := range []bool{false, true} {
 		_, err := Publish([]Port{taken}, several)
-		want := fmt.Sprintf("port %d of 127.0.0.1 is in use; end what uses it, or choose another port: -port=%d:8080", taken.Host, otherPort(taken.Host))
+		want := fmt.Sprintf("port %d of 127.0.0.1 is in use; end what uses it, "+
+			"or choose another port: -port=%d:8080", taken.Host, otherPort(taken.Host))
 		if err == nil || err.Error() != want {
 			t.Errorf("the error is %v, want %s", err, want)
 		}

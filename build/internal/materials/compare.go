@@ -21,6 +21,8 @@ type Files struct {
 	// CopiedBefore is the stat data of Copied.
 	Compiled, Copied []string
 	CopiedBefore     source.Snapshot
+	// Modules are the folders of the modules that are compiled from working trees, sorted.
+	Modules []string
 	// Executable are the copied files that are executable in the commit, by their paths
 	// relative to the module's folder.
 	Executable map[string]bool
@@ -59,11 +61,25 @@ func (s Source) Files(ctx context.Context, lists Lists, commit *source.Commit) (
 		copied = append(copied, source.File{Path: file, Link: true})
 	}
 	f.all = slices.Concat(compiled, copied)
-	f.Compiled, f.Copied = paths(compiled), paths(copied)
+	f.Compiled, f.Copied, f.Modules = paths(compiled), paths(copied), lists.modules()
 	if f.CopiedBefore, err = source.Take(f.Copied); err != nil {
 		return f, err
 	}
 	return f, s.Draft.CheckLock() // the plan was made from it before that
+}
+
+// modules returns the folders of the modules in working trees, sorted.
+func (l Lists) modules() []string {
+	var folders []string
+	for _, list := range l {
+		for _, file := range list.Compiled.Modules {
+			if filepath.Base(file) == "go.mod" {
+				folders = append(folders, filepath.Dir(file))
+			}
+		}
+	}
+	slices.Sort(folders)
+	return slices.Compact(folders)
 }
 
 // SameNames reports whether no file was added to or removed from what was listed. An added file may

@@ -21,10 +21,9 @@ import (
 // Stage stages everything that was built. suffix is added to the names of debug images. layouts are
 // those of images that are signed in the output folder.
 func Stage(ctx context.Context, dist *publish.Dist, made *pipeline.Built, suffix string, layouts []release.Layout) ([]report.ImageResult, error) {
-	var images []report.ImageResult
-	for i, img := range made.Plan.Images {
-		shown := report.ImageResult{Name: img.Name, Package: img.Package, Reference: img.Reference(), Tags: img.Tags}
-		mine := made.Of(img.Name)
+	images := Images(made, suffix)
+	for i, shown := range images {
+		mine := made.Of(shown.Name)
 		for _, one := range mine {
 			if err := dist.Copy(ctx, binaryPath(one), one.Binary.File(), one.SHA256); err != nil {
 				return nil, err
@@ -34,18 +33,31 @@ func Stage(ctx context.Context, dist *publish.Dist, made *pipeline.Built, suffix
 					return nil, err
 				}
 			}
-			shown.Platforms = append(shown.Platforms, platform(one, suffix))
 		}
 		if len(made.Indexes) > 0 {
-			index := made.Indexes[i]
-			shown.Digest, shown.Layout = index.Descriptor.Digest.String(), path.Join("oci", img.Name+suffix)
-			if err := stageImage(ctx, dist, shown, index, mine, layouts); err != nil {
+			if err := stageImage(ctx, dist, shown, made.Indexes[i], mine, layouts); err != nil {
 				return nil, err
 			}
 		}
-		images = append(images, shown)
 	}
 	return images, nil
+}
+
+// Images returns what was built in the form of the manifest. It writes nothing. suffix is that of
+// Stage.
+func Images(made *pipeline.Built, suffix string) []report.ImageResult {
+	var images []report.ImageResult
+	for i, img := range made.Plan.Images {
+		shown := report.ImageResult{Name: img.Name, Package: img.Package, Reference: img.Reference(), Tags: img.Tags}
+		for _, one := range made.Of(img.Name) {
+			shown.Platforms = append(shown.Platforms, platform(one, suffix))
+		}
+		if len(made.Indexes) > 0 {
+			shown.Digest, shown.Layout = made.Indexes[i].Descriptor.Digest.String(), path.Join("oci", img.Name+suffix)
+		}
+		images = append(images, shown)
+	}
+	return images
 }
 
 // stageImage stages the layout and the SBOMs of one image.

@@ -67,8 +67,7 @@ type Built struct {
 	Archived []archive.Entry
 	// Tests are the results of the tests; nil if none ran.
 	Tests *report.Tests
-	// Lists and Files are what the images were made of.
-	Lists materials.Lists
+	// Files are what the images were made of.
 	Files materials.Files
 
 	bases *base.Set
@@ -152,8 +151,7 @@ func Build(ctx context.Context, req Request) (built *Built, err error) {
 		if err != nil {
 			return err
 		}
-		built.Plan, built.Archived = c.plan, c.found.archived
-		built.Lists, built.Files = c.found.lists, c.found.files
+		built.Plan, built.Archived, built.Files = c.plan, c.found.archived, c.found.files
 		b.notice(c)
 		made, err := b.assemble(gctx, c, bases)
 		if err != nil {

@@ -1,4 +1,4 @@
-package build
+package rerun
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/thimble-build/thimble/build/internal/materials"
 	"github.com/thimble-build/thimble/build/internal/session"
 )
 
@@ -60,42 +61,35 @@ type folderState struct {
 }
 
 // watch returns the sources of a build that began at a time.
-func watch(s *session.Session, r *Result, began time.Time) *sources {
+func watch(s *session.Session, b Build, began time.Time) *sources {
 	w := &sources{
-		listed: map[string]bool{}, parents: map[string]bool{}, skipped: map[string]bool{r.Dist: true},
+		listed: map[string]bool{}, parents: map[string]bool{}, skipped: map[string]bool{s.Dist: true},
 		all: len(s.Config.Before) > 0, built: map[string]fileState{}, folders: map[string]folderState{},
 	}
 	root := s.Workdir // of the repository
-	for range strings.FieldsFuncSeq(r.Plan.Workdir, func(c rune) bool { return c == '/' }) {
+	for range strings.FieldsFuncSeq(b.Plan.Workdir, func(c rune) bool { return c == '/' }) {
 		root = filepath.Dir(root)
 	}
-	for _, g := range r.Plan.Generated { // every build writes them
+	for _, g := range b.Plan.Generated { // every build writes them
 		w.skipped[filepath.Join(root, filepath.FromSlash(g.Name))] = true
 	}
-	w.add(r, began)
+	w.add(b.Files, began)
 	return w
 }
 
 // add replaces the list of files by that of a build. A file that is new in the list, and was
 // changed after the build began, counts as changed.
-func (w *sources) add(r *Result, began time.Time) {
+func (w *sources) add(files materials.Files, began time.Time) {
 	clear(w.listed)
 	clear(w.parents)
 	clear(w.folders)
-	for _, name := range slices.Concat(r.files.Compiled, r.files.Copied) {
+	for _, name := range slices.Concat(files.Compiled, files.Copied) {
 		w.listed[name] = true
 		for dir := filepath.Dir(name); !w.parents[dir]; dir = filepath.Dir(dir) {
 			w.parents[dir] = true
 		}
 	}
-	w.roots = nil
-	for _, list := range r.lists {
-		for _, name := range list.Compiled.Modules {
-			if dir := filepath.Dir(name); filepath.Base(name) == "go.mod" && !slices.Contains(w.roots, dir) {
-				w.roots = append(w.roots, dir)
-			}
-		}
-	}
+	w.roots = files.Modules
 	for name, now := range w.look() {
 		if _, known := w.built[name]; known {
 			continue

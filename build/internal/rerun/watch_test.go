@@ -1,4 +1,4 @@
-package build
+package rerun
 
 import (
 	"context"
@@ -11,34 +11,34 @@ import (
 	"testing"
 	"time"
 
-	"github.com/thimble-build/thimble/build/internal/golist"
 	"github.com/thimble-build/thimble/build/internal/materials"
 	"github.com/thimble-build/thimble/build/internal/session"
 	"github.com/thimble-build/thimble/build/plan"
+	"github.com/thimble-build/thimble/build/report"
 )
 
 // watched is a module in a folder, and its sources as a build has listed them.
-func watched(t testing.TB, config Config, compiled ...string) (string, *sources) {
+func watched(t testing.TB, config plan.Config, compiled ...string) (string, *sources) {
 	t.Helper()
 	dir := t.TempDir()
 	files := map[string]string{
-		"go.mod": "module m\n", "main.go": "package main\n", "main_test.go": "package main\n", "README.md": "read me\n",
-		"static/index.html": "<p>\n", "asset.txt": "asset\n", "internal/lib/lib.go": "package lib\n", "testdata/x.go": "package x\n",
-		"other/go.mod": "module other\n", "other/other.go": "package other\n", "dist/bin/m": "binary\n", ".git/index": "index\n",
+		"go.mod": "module m\n", "main.go": "package main\n", "main_test.go": "package main\n",
+		"README.md": "read me\n", "static/index.html": "<p>\n", "asset.txt": "asset\n",
+		"internal/lib/lib.go": "package lib\n", "testdata/x.go": "package x\n",
+		"other/go.mod": "module other\n", "other/other.go": "package other\n",
+		"dist/bin/m": "binary\n", ".git/index": "index\n",
 		"vendor/v/v.go": "package v\n", "generated.go": "package main\n",
 	}
 	for name, content := range files {
 		write(t, filepath.Join(dir, name), content)
 	}
-	r := &Result{Dist: filepath.Join(dir, "dist"), lists: materials.Lists{}}
 	inRepository := strings.Trim(filepath.ToSlash(dir), "/") // its root is that of the file system
-	r.Plan = &plan.Plan{Workdir: inRepository, Generated: []plan.GeneratedFile{{Name: inRepository + "/generated.go"}}}
-	for _, name := range append(compiled, "go.mod", "main.go", "internal/lib/lib.go", "static/index.html", "generated.go", "vendor/v/v.go", "default.pgo") {
-		r.files.Compiled = append(r.files.Compiled, filepath.Join(dir, name))
-	}
-	r.files.Copied = []string{filepath.Join(dir, "asset.txt")}
-	r.lists[plan.Platform{OS: "linux", Architecture: "amd64"}] = &materials.List{
-		Compiled: golist.Compiled{Modules: []string{filepath.Join(dir, "go.mod"), filepath.Join(dir, "go.sum")}},
+	generated := []plan.GeneratedFile{{Name: inRepository + "/generated.go"}}
+	b := Build{Manifest: report.Manifest{Plan: &plan.Plan{Workdir: inRepository, Generated: generated}}}
+	b.Files.Modules, b.Files.Copied = []string{dir}, []string{filepath.Join(dir, "asset.txt")}
+	for _, name := range append(compiled, "go.mod", "main.go", "internal/lib/lib.go", "static/index.html",
+		"generated.go", "vendor/v/v.go", "default.pgo") {
+		b.Files.Compiled = append(b.Files.Compiled, filepath.Join(dir, name))
 	}
 	old := time.Now().Add(-time.Hour)
 	err := filepath.WalkDir(dir, func(name string, _ os.DirEntry, err error) error {
@@ -47,7 +47,8 @@ func watched(t testing.TB, config Config, compiled ...string) (string, *sources)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return dir, watch(&session.Session{Workdir: dir, Config: config}, r, time.Now())
+	s := &session.Session{Workdir: dir, Dist: filepath.Join(dir, "dist"), Config: config}
+	return dir, watch(s, b, time.Now())
 }
 
 func write(t testing.TB, name, content string) {
@@ -61,18 +62,21 @@ func write(t testing.TB, name, content string) {
 }
 
 func TestWatch(t *testing.T) {
+	edit := func(name, content string) func(*testing.T, string) {
+		return func(t *testing.T, dir string) { write(t, filepath.Join(dir, name), content) }
+	}
 	for _, test := range []struct {
 		name   string
 		change func(t *testing.T, dir string)
 		want   string // the changed files
 	}{
 		{"nothing", func(t *testing.T, dir string) {}, ""},
-		{"a compiled file", func(t *testing.T, dir string) { write(t, filepath.Join(dir, "main.go"), "package main // \n") }, "main.go"},
+		{"a compiled file", edit("main.go", "package main // \n"), "main.go"},
 		{"two", func(t *testing.T, dir string) {
 			write(t, filepath.Join(dir, "main.go"), "package main // \n")
 			write(t, filepath.Join(dir, "asset.txt"), "other\n")
 		}, "asset.txt main.go"},
-		{"the same content", func(t *testing.T, dir string) { write(t, filepath.Join(dir, "main.go"), "package main\n") }, ""},
+		{"the same content", edit("main.go", "package main\n"), ""},
 		{"the same size and time", func(t *testing.T, dir string) {
 			write(t, filepath.Join(dir, "asset.txt"), "ASSET\n")
 		}, "asset.txt"},
@@ -80,26 +84,31 @@ func TestWatch(t *testing.T) {
 			write(t, filepath.Join(dir, ".main.go.tmp"), "package main // renamed\n")
 			check(t, os.Rename(filepath.Join(dir, ".main.go.tmp"), filepath.Join(dir, "main.go")))
 		}, "main.go"},
-		{"another mode", func(t *testing.T, dir string) { check(t, os.Chmod(filepath.Join(dir, "asset.txt"), 0o755)) }, "asset.txt"},
-		{"a file that is gone", func(t *testing.T, dir string) { check(t, os.Remove(filepath.Join(dir, "main.go"))) }, "main.go"},
-		{"a file that was missing", func(t *testing.T, dir string) { write(t, filepath.Join(dir, "default.pgo"), "x") }, "default.pgo"},
-		{"a new source file", func(t *testing.T, dir string) { write(t, filepath.Join(dir, "internal/lib/b.go"), "package lib\n") }, "internal/lib/b.go"},
-		{"in a new package", func(t *testing.T, dir string) { write(t, filepath.Join(dir, "internal/x/y/y.go"), "package y\n") }, "internal/x/y/y.go"},
-		{"a new file to embed", func(t *testing.T, dir string) { write(t, filepath.Join(dir, "static/new.css"), "p {}\n") }, "static/new.css"},
-		{"a file that nothing reads", func(t *testing.T, dir string) { write(t, filepath.Join(dir, "README.md"), "do read me\n") }, ""},
-		{"what Before reads", func(t *testing.T, dir string) { write(t, filepath.Join(dir, "README.md"), "do read me\n") }, "README.md"},
-		{"a vendored file", func(t *testing.T, dir string) { write(t, filepath.Join(dir, "vendor/v/v.go"), "package v // \n") }, "vendor/v/v.go"},
+		{"another mode", func(t *testing.T, dir string) {
+			check(t, os.Chmod(filepath.Join(dir, "asset.txt"), 0o755))
+		}, "asset.txt"},
+		{"a file that is gone", func(t *testing.T, dir string) {
+			check(t, os.Remove(filepath.Join(dir, "main.go")))
+		}, "main.go"},
+		{"a file that was missing", edit("default.pgo", "x"), "default.pgo"},
+		{"a new source file", edit("internal/lib/b.go", "package lib\n"), "internal/lib/b.go"},
+		{"in a new package", edit("internal/x/y/y.go", "package y\n"), "internal/x/y/y.go"},
+		{"a new file to embed", edit("static/new.css", "p {}\n"), "static/new.css"},
+		{"a file that nothing reads", edit("README.md", "do read me\n"), ""},
+		{"what Before reads", edit("README.md", "do read me\n"), "README.md"},
+		{"a vendored file", edit("vendor/v/v.go", "package v // \n"), "vendor/v/v.go"},
 		{"tests, output, another module, git, editors, a generated file", func(t *testing.T, dir string) {
 			for _, name := range []string{
-				"main_test.go", "new_test.go", "testdata/y.go", "dist/bin/m", "dist/new", "other/other.go", "other/new.go", ".git/new", ".main.go.swp",
-				"main.go~", "#main.go#", "node_modules/x/x.js", "generated.go",
+				"main_test.go", "new_test.go", "testdata/y.go", "dist/bin/m", "dist/new", "other/other.go",
+				"other/new.go", ".git/new", ".main.go.swp", "main.go~", "#main.go#",
+				"node_modules/x/x.js", "generated.go",
 			} {
 				write(t, filepath.Join(dir, name), "package main // "+name+"\n")
 			}
 		}, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			var config Config
+			var config plan.Config
 			if test.name == "what Before reads" {
 				config.Before = [][]string{{"true"}}
 			}
@@ -108,7 +117,8 @@ func TestWatch(t *testing.T) {
 			if test.name == "the same size and time" {
 				info, err := os.Stat(filepath.Join(dir, "main.go"))
 				check(t, err)
-				check(t, os.Chtimes(filepath.Join(dir, "asset.txt"), info.ModTime(), info.ModTime().Add(time.Nanosecond)))
+				modified := info.ModTime().Add(time.Nanosecond)
+				check(t, os.Chtimes(filepath.Join(dir, "asset.txt"), info.ModTime(), modified))
 			}
 			var got []string
 			for _, name := range w.changed(w.look()) {
@@ -133,7 +143,7 @@ func check(t testing.TB, err error) {
 // TestWatchWaits wants one answer for saves that follow each other, and none for a file that is
 // there only for a moment.
 func TestWatchWaits(t *testing.T) {
-	dir, w := watched(t, Config{})
+	dir, w := watched(t, plan.Config{})
 	saved := make(chan struct{})
 	go func() {
 		defer close(saved)
@@ -165,11 +175,11 @@ func TestWatchWaits(t *testing.T) {
 
 // TestWatchAdds has a file that was edited while a build ran that found it.
 func TestWatchAdds(t *testing.T) {
-	dir, w := watched(t, Config{})
+	dir, w := watched(t, plan.Config{})
 	began := time.Now().Add(-time.Minute)
-	next := &Result{lists: materials.Lists{}}
+	var next materials.Files
 	for _, name := range []string{"main.go", "edited.txt", "old.txt"} {
-		next.files.Compiled = append(next.files.Compiled, filepath.Join(dir, name))
+		next.Compiled = append(next.Compiled, filepath.Join(dir, name))
 	}
 	write(t, filepath.Join(dir, "main.go"), "package main // built\n")
 	if got := w.changed(w.look()); len(got) != 1 {
@@ -181,7 +191,9 @@ func TestWatchAdds(t *testing.T) {
 	old := began.Add(-time.Minute)
 	check(t, os.Chtimes(filepath.Join(dir, "old.txt"), old, old))
 	w.add(next, began)
-	if got := w.changed(w.look()); !slices.Contains(got, filepath.Join(dir, "edited.txt")) || slices.Contains(got, filepath.Join(dir, "old.txt")) {
+	got := w.changed(w.look())
+	unedited := slices.Contains(got, filepath.Join(dir, "old.txt"))
+	if unedited || !slices.Contains(got, filepath.Join(dir, "edited.txt")) {
 		t.Errorf("%q changed", got)
 	}
 }
@@ -192,7 +204,7 @@ func BenchmarkWatch(b *testing.B) {
 	for i := range 3000 {
 		names = append(names, fmt.Sprintf("p%d/f%d.go", i/10, i))
 	}
-	dir, w := watched(b, Config{}, names...)
+	dir, w := watched(b, plan.Config{}, names...)
 	for _, name := range names {
 		write(b, filepath.Join(dir, name), "package p\n")
 	}
