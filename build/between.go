@@ -2,13 +2,7 @@ package build
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"os"
-	"path/filepath"
-	"strings"
 
-	"github.com/thimble-build/thimble/build/internal/compare"
 	"github.com/thimble-build/thimble/build/internal/distfolder"
 	"github.com/thimble-build/thimble/build/report"
 )
@@ -22,29 +16,5 @@ func Between(ctx context.Context, o Options, a, b string) (*report.Comparison, e
 	if err != nil {
 		return nil, err
 	}
-	var builds [2]compare.Build
-	for i, name := range []string{a, b} {
-		file := s.Path(name)
-		if info, err := os.Stat(file); err == nil && info.IsDir() {
-			file = filepath.Join(file, distfolder.ManifestName)
-		}
-		dir, err := distfolder.Open(filepath.Dir(file), ".")
-		if err != nil {
-			return nil, fmt.Errorf("read %s: %w", name, err)
-		}
-		defer dir.Close() // only read
-		m, err := dir.Manifest(filepath.Base(file))
-		if err != nil {
-			return nil, fmt.Errorf("compare %s: %w", name, err)
-		}
-		if builds[i], err = dir.Build(ctx, name, m); err != nil {
-			return nil, err
-		}
-	}
-	tmp, err := os.MkdirTemp("", "thimble-compare-")
-	if err != nil {
-		return nil, fmt.Errorf("compare %s: %w", strings.Join([]string{a, b}, " and "), err)
-	}
-	c, err := compare.Compare(ctx, builds[0], builds[1], tmp)
-	return c, errors.Join(err, os.RemoveAll(tmp))
+	return distfolder.Compare(ctx, s.Path, a, b)
 }

@@ -3,10 +3,6 @@ package build
 import (
 	"cmp"
 	"context"
-	"errors"
-	"fmt"
-	"io/fs"
-	"os"
 	"time"
 
 	"github.com/thimble-build/thimble/build/internal/attest"
@@ -22,22 +18,7 @@ func Keys(ctx context.Context, o Options, prefix string) (private, public string
 	if err != nil {
 		return "", "", err
 	}
-	private, public = prefix+".key", prefix+".pub"
-	for _, file := range []string{private, public} {
-		if _, err := os.Lstat(s.Path(file)); err == nil {
-			return "", "", fmt.Errorf("make a key pair: %s is there already, and is never overwritten; move it away, or choose another name with -name", file)
-		} else if !errors.Is(err, fs.ErrNotExist) {
-			return "", "", fmt.Errorf("make a key pair: %w", err)
-		}
-	}
-	password, err := s.Password()
-	if err != nil {
-		return "", "", err
-	}
-	if err := signing.WriteKeyPair(s.Path(private), s.Path(public), password); err != nil {
-		return "", "", fmt.Errorf("make a key pair: %w", err)
-	}
-	return private, public, nil
+	return signing.NewKeyPair(s, prefix)
 }
 
 // Sign signs an image in a registry, named by its digest, and attaches the signatures. For an
@@ -63,12 +44,9 @@ func Sign(ctx context.Context, o Options, ref string) (int, error) {
 	if err != nil {
 		return 0, cmp.Or(context.Cause(reading), err)
 	}
-	var subjects []attest.Subject
-	for _, of := range append([]attest.Manifest{m.Root}, m.Children...) {
-		subjects = append(subjects, attest.Subject{Name: m.Name, Descriptor: of.Descriptor, Stored: of.Stored})
-	}
 	options := signer.Options(time.Unix(0, 0).UTC())
-	if subjects, err = attest.Look(reading, signer.Signer, subjects, options.Trust); err != nil {
+	subjects, err := attest.Look(reading, signer.Signer, m.Subjects(), options.Trust)
+	if err != nil {
 		return 0, err
 	}
 	read()

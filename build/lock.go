@@ -3,7 +3,6 @@ package build
 import (
 	"context"
 	"errors"
-	"fmt"
 	"path/filepath"
 	"slices"
 	"time"
@@ -50,13 +49,12 @@ func Lock(ctx context.Context, o Options) (*LockResult, error) {
 		platforms = append(platforms, here)
 	}
 	file := filepath.Join(draft.Dir, lock.File)
-	before, err := lock.ReadIfThere(file)
-	if errors.Is(err, lock.ErrNewer) {
-		return nil, err // a malformed one is replaced
-	}
+	before, malformed, err := lock.Previous(file)
 	if err != nil {
-		c.Progress.Notice(fmt.Sprintf("%v: it is made anew", err))
-		before = nil
+		return nil, err
+	}
+	if malformed != nil {
+		c.Progress.Notice(malformed.Error() + ": it is made anew")
 	}
 	uses := lock.Uses(draft.Plan.Images, platforms)
 	more, err := debugimage.Uses(ctx, c.Session, platforms)

@@ -65,7 +65,7 @@ func Rebuild(ctx context.Context, o Options, ref string, want RebuildOptions, se
 	// existing ones.
 	reading, read, done := store.Reading(ctx, "reproduce "+ref, o.VerifyWithin)
 	defer done()
-	image, err := want.findReleased(reading, s, ref)
+	image, err := reproduce.FindReleased(reading, s, ref, want.expectation(), want.Source)
 	if err != nil {
 		return nil, cmp.Or(context.Cause(reading), err)
 	}
@@ -123,19 +123,4 @@ func rebuild(ctx context.Context, s *session.Session, o Options, image reproduce
 	c.Sandbox, c.Provenance = held.Report(), image.Provenance.Signer
 	c.Notes = slices.Concat(c.Notes, image.Provenance.Notes, notes, uncompared, held.Notes)
 	return c, err
-}
-
-// findReleased reads an image's manifests and its provenance, which must be signed as expected.
-func (want RebuildOptions) findReleased(ctx context.Context, s *session.Session, ref string) (image reproduce.Released, err error) {
-	err = s.Stage("verify the provenance", func() (string, error) {
-		trust, err := expected(s, want.VerifyOptions)
-		if err != nil {
-			return "", err
-		}
-		if image, err = reproduce.FindReleased(ctx, s, ref, trust, want.Source); err != nil {
-			return "", err
-		}
-		return "by " + image.Provenance.Signer, nil
-	})
-	return image, err
 }

@@ -3,16 +3,10 @@ package build
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
-	"time"
 
-	"github.com/thimble-build/thimble/build/internal/pipeline"
 	"github.com/thimble-build/thimble/build/internal/predicate"
 	"github.com/thimble-build/thimble/build/internal/release"
-	"github.com/thimble-build/thimble/build/internal/resolve"
-	"github.com/thimble-build/thimble/build/plan"
-	"github.com/thimble-build/thimble/build/report"
 )
 
 // Release makes the images for every platform of a release, pushes them by digest, describes
@@ -34,7 +28,10 @@ func Release(ctx context.Context, o ReleaseOptions) (result *Result, err error) 
 		return nil, err
 	}
 	defer func() { err = c.Unfetched(draft.Go, err) }()
-	if err := mayRelease(o, draft, draft.Plan); err != nil {
+	run := release.Run{Started: c.began, Overrides: predicate.Overrides{
+		DirtyTree: o.AllowDirty, UntaggedCommit: o.AllowUntagged, FailingTests: o.AllowFailingTests,
+	}}
+	if err := run.MayRelease(draft, draft.Plan); err != nil {
 		return nil, err
 	}
 	to, signer, err := release.Preflight(ctx, c.Session, draft.Plan)
@@ -53,7 +50,7 @@ func Release(ctx context.Context, o ReleaseOptions) (result *Result, err error) 
 	}
 	defer c.done(made)
 	p := made.Plan
-	if err := mayRelease(o, draft, p); err != nil { // the compiler may have found another file
+	if err := run.MayRelease(draft, p); err != nil { // the compiler may have found another file
 		return nil, err
 	}
 	uploads, err := to.Uploads(ctx, made.Indexes)
@@ -64,7 +61,7 @@ func Release(ctx context.Context, o ReleaseOptions) (result *Result, err error) 
 	if err != nil {
 		return nil, err
 	}
-	images, err := release.Statements(c.Session, p, o.run(c.began, made.Tests), made.Indexes, described)
+	images, err := release.Statements(c.Session, p, run.WithTests(made.Tests), made.Indexes, described)
 	if err != nil {
 		return nil, err
 	}
@@ -120,33 +117,6 @@ func Release(ctx context.Context, o ReleaseOptions) (result *Result, err error) 
 		return "", c.commit(ctx, dest, made, result)
 	})
 	return c.finished(dest, result, err)
-}
-
-// mayRelease refuses a release that cannot be distinguished from another one. p is the plan of the
-// draft, so far or final.
-func mayRelease(o ReleaseOptions, draft *resolve.Draft, p *plan.Plan) error {
-	if p.Dirty && !o.AllowDirty {
-		return fmt.Errorf("release %s: the tree differs from the commit: %s; commit it, or release with -allowDirty", p.Version, pipeline.Dirt(p))
-	}
-	if !draft.Tagged && !o.AllowUntagged {
-		return fmt.Errorf("release %s: the commit has no version tag; tag it (git tag %sv1.2.3), or release with -allowUntagged", p.Version, draft.TagPrefix())
-	}
-	return nil
-}
-
-// run returns what provenance records about this run.
-func (o ReleaseOptions) run(began time.Time, tests *report.Tests) release.Run {
-	run := release.Run{
-		Started: began, TestsSkipped: tests == nil,
-		Overrides: predicate.Overrides{
-			DirtyTree: o.AllowDirty, UntaggedCommit: o.AllowUntagged,
-			FailingTests: o.AllowFailingTests, SkippedTests: tests == nil,
-		},
-	}
-	if tests != nil {
-		run.PassedTests, run.FailedTests = tests.Passed, tests.Failed
-	}
-	return run
 }
 
 // tagged adds the tags that the images have in registries.

@@ -10,7 +10,6 @@ import (
 	"github.com/thimble-build/thimble/build/internal/attest"
 	"github.com/thimble-build/thimble/build/internal/ociread"
 	"github.com/thimble-build/thimble/build/internal/registry"
-	"github.com/thimble-build/thimble/build/internal/session"
 	"github.com/thimble-build/thimble/build/internal/signing"
 	"github.com/thimble-build/thimble/build/internal/store"
 	"github.com/thimble-build/thimble/build/report"
@@ -41,7 +40,7 @@ func Verify(ctx context.Context, o Options, ref string, want VerifyOptions) (*re
 	if err != nil {
 		return nil, err
 	}
-	trust, err := expected(s, want)
+	trust, err := signing.Expected(s, want.expectation())
 	if err != nil {
 		return nil, err
 	}
@@ -90,25 +89,14 @@ func Verify(ctx context.Context, o Options, ref string, want VerifyOptions) (*re
 	return &report, err
 }
 
-// expected returns what the options and Config trust.
-func expected(s *session.Session, want VerifyOptions) (attest.Trust, error) {
-	cfg := s.Config
-	if want.TrustedRoot != "" {
-		cfg.Release.TrustedRoot = want.TrustedRoot
+// expectation returns whose signatures are accepted.
+func (want VerifyOptions) expectation() signing.Expectation {
+	return signing.Expectation{
+		Keys: want.Keys, TrustedRoot: want.TrustedRoot,
+		Identity: attest.Identity{
+			Subject: want.Identity, SubjectRegexp: want.IdentityRegexp,
+			Issuer: want.Issuer, IssuerRegexp: want.IssuerRegexp,
+		},
+		NoTransparencyLog: want.NoTransparencyLog, NoCertificateLog: want.NoCertificateLog,
 	}
-	if len(want.Keys) > 0 || want.Identity != "" || want.IdentityRegexp != "" {
-		cfg.Release.TrustKeys = want.Keys // only the named keys are accepted
-	}
-	t, err := signing.Trust(s.WithConfig(cfg))
-	if err != nil {
-		return t, err
-	}
-	t.AllowUnlogged = t.AllowUnlogged || want.NoTransparencyLog
-	t.AllowNoSCT = t.AllowNoSCT || want.NoCertificateLog
-	if want.Identity != "" || want.IdentityRegexp != "" || want.Issuer != "" || want.IssuerRegexp != "" {
-		t.Identities = []attest.Identity{{
-			Subject: want.Identity, SubjectRegexp: want.IdentityRegexp, Issuer: want.Issuer, IssuerRegexp: want.IssuerRegexp,
-		}}
-	}
-	return t, signing.CheckExpected(t)
 }

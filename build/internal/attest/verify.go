@@ -33,6 +33,15 @@ type Evidence struct {
 	Children []Manifest
 }
 
+// Subjects returns the image or index, and the images of the index, without statements.
+func (m Evidence) Subjects() []Subject {
+	var subjects []Subject
+	for _, of := range append([]Manifest{m.Root}, m.Children...) {
+		subjects = append(subjects, Subject{Name: m.Name, Descriptor: of.Descriptor, Stored: of.Stored})
+	}
+	return subjects
+}
+
 // Find returns the manifest with a digest; nil if it was not read.
 func (m Evidence) Find(digest v1.Hash) []byte {
 	for _, of := range append([]Manifest{m.Root}, m.Children...) {

@@ -1,6 +1,6 @@
 // Package distfolder reads the output folder of a build that need not be trusted: its files are
 // regular, in the folder, and not larger than allowed. It reads the manifest.json, and the layouts,
-// binaries and documents that it lists.
+// binaries and documents that it lists, and compares two such folders.
 package distfolder
 
 import (

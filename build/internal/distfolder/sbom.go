@@ -2,12 +2,44 @@ package distfolder
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 
 	cyclonedx "github.com/CycloneDX/cyclonedx-go"
 
 	"github.com/thimble-build/thimble/build/report"
 )
+
+// ReadSBOMs reads the SBOMs of an output folder. The error is fs.ErrNotExist if no image was made
+// yet. shown is the folder's name for a reader.
+func ReadSBOMs(path, shown string) ([]report.Document, error) {
+	none := fmt.Errorf("read the SBOMs: %s has no image yet; make one with \"mage image\": %w",
+		shown, fs.ErrNotExist)
+	dist, err := Open(path, ".")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, none
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the SBOMs: %w", err)
+	}
+	defer dist.Close() // only read
+	m, err := dist.Manifest(ManifestName)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, none
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the SBOMs: %w", err)
+	}
+	documents, err := dist.SBOMs(m)
+	if err != nil {
+		return nil, fmt.Errorf("read the SBOMs: %w", err)
+	}
+	if len(documents) == 0 {
+		return nil, none
+	}
+	return documents, nil
+}
 
 // SBOMs reads the SBOMs that a manifest.json lists.
 func (f *Folder) SBOMs(m *report.Manifest) ([]report.Document, error) {

@@ -63,6 +63,18 @@ func ReadIfThere(path string) (*plan.Lock, error) {
 	return l, err
 }
 
+// Previous is ReadIfThere for a caller that replaces a malformed file: it returns what is malformed.
+// A file of a newer thimble is an error.
+func Previous(path string) (l *plan.Lock, malformed, err error) {
+	switch l, err = ReadIfThere(path); {
+	case errors.Is(err, ErrNewer):
+		return nil, nil, err
+	case err != nil:
+		return nil, err, nil
+	}
+	return l, nil, nil
+}
+
 // Parse parses the bytes of a file. Its result cannot name a file outside of a mirror, and every
 // digest is complete.
 func Parse(b []byte) (*plan.Lock, error) {

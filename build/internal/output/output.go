@@ -4,7 +4,6 @@ package output
 
 import (
 	"context"
-	"fmt"
 	"path"
 	"slices"
 
@@ -117,18 +116,4 @@ func platform(i *assemble.Image, suffix string) report.PlatformResult {
 		shown.Needs = append(shown.Needs, need)
 	}
 	return shown
-}
-
-// Native returns the image that this machine's engine can run: the only one, or that of this
-// machine's architecture.
-func Native(images []*assemble.Image, arch string) (*assemble.Image, error) {
-	if len(images) == 1 {
-		return images[0], nil
-	}
-	for _, i := range images {
-		if i.Platform.Architecture == arch {
-			return i, nil
-		}
-	}
-	return nil, fmt.Errorf("load %s: none of the platforms is this machine's; choose one with -platform", images[0].Image.Name)
 }

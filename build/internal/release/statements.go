@@ -18,16 +18,6 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// Run is the part of provenance that describes the run that made the images.
-type Run struct {
-	Started time.Time
-	// Overrides are the disabled checks that would stop a release.
-	Overrides predicate.Overrides
-	// PassedTests and FailedTests are import paths. TestsSkipped says that no test ran.
-	PassedTests, FailedTests []string
-	TestsSkipped             bool
-}
-
 // Image is an image of a release, with the statements about it.
 type Image struct {
 	// Name is the image's name, Tags are those of the plan.

@@ -22,14 +22,22 @@ type Released struct {
 // FindReleased reads an image's manifests and its provenance. It verifies that the image, with its
 // signatures, is as a trusted signer released it. source is the repository that the provenance must
 // name; any if empty.
-func FindReleased(ctx context.Context, s *session.Session, ref string, trust attest.Trust, source string) (out Released, err error) {
-	out.Trust = trust
-	if out.Image, err = findImage(ctx, s, ref); err != nil {
-		return out, err
-	}
-	if out.Provenance, err = verifiedProvenance(ctx, out.Image, trust, source); err != nil {
-		out.Close()
-	}
+func FindReleased(ctx context.Context, s *session.Session, ref string, want signing.Expectation, source string) (
+	out Released, err error,
+) {
+	err = s.Stage("verify the provenance", func() (string, error) {
+		if out.Trust, err = signing.Expected(s, want); err != nil {
+			return "", err
+		}
+		if out.Image, err = findImage(ctx, s, ref); err != nil {
+			return "", err
+		}
+		if out.Provenance, err = verifiedProvenance(ctx, out.Image, out.Trust, source); err != nil {
+			out.Close()
+			return "", err
+		}
+		return "by " + out.Provenance.Signer, nil
+	})
 	return out, err
 }
 

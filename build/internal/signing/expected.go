@@ -4,11 +4,44 @@ import (
 	"errors"
 
 	"github.com/thimble-build/thimble/build/internal/attest"
+	"github.com/thimble-build/thimble/build/internal/session"
 )
 
-// CheckExpected returns an error if a trust does not say whose signature is expected, or not
+// Expectation is whose signature a deployer expects. Config.Release gives the values for empty
+// fields.
+type Expectation struct {
+	// Keys are files with public keys, TrustedRoot is Sigstore's trusted_root.json.
+	Keys        []string
+	TrustedRoot string
+	Identity    attest.Identity
+	// NoTransparencyLog and NoCertificateLog accept signatures without entries in such logs.
+	NoTransparencyLog, NoCertificateLog bool
+}
+
+// Expected returns what an expectation and Config trust. It returns an error if that is nobody.
+func Expected(s *session.Session, want Expectation) (attest.Trust, error) {
+	cfg, identity := s.Config, want.Identity
+	if want.TrustedRoot != "" {
+		cfg.Release.TrustedRoot = want.TrustedRoot
+	}
+	if len(want.Keys) > 0 || identity.Subject != "" || identity.SubjectRegexp != "" {
+		cfg.Release.TrustKeys = want.Keys // only the named keys are accepted
+	}
+	t, err := Trust(s.WithConfig(cfg))
+	if err != nil {
+		return t, err
+	}
+	t.AllowUnlogged = t.AllowUnlogged || want.NoTransparencyLog
+	t.AllowNoSCT = t.AllowNoSCT || want.NoCertificateLog
+	if identity != (attest.Identity{}) {
+		t.Identities = []attest.Identity{identity}
+	}
+	return t, checkExpected(t)
+}
+
+// checkExpected returns an error if a trust does not say whose signature is expected, or not
 // enough of it.
-func CheckExpected(t attest.Trust) error {
+func checkExpected(t attest.Trust) error {
 	for _, i := range t.Identities {
 		switch {
 		case i.Subject == "" && i.SubjectRegexp == "":

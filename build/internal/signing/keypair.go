@@ -2,13 +2,37 @@ package signing
 
 import (
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 
 	"github.com/thimble-build/thimble/build/internal/attest"
+	"github.com/thimble-build/thimble/build/internal/session"
 )
 
-// WriteKeyPair makes a key pair in cosign's format, encrypted with the password, in two new files.
-func WriteKeyPair(private, public string, password []byte) error {
+// NewKeyPair makes a key pair in cosign's format, encrypted with the password, in two new files:
+// prefix.key and prefix.pub, which must not exist yet. It returns the two paths.
+func NewKeyPair(s *session.Session, prefix string) (private, public string, err error) {
+	private, public = prefix+".key", prefix+".pub"
+	for _, file := range []string{private, public} {
+		if _, err := os.Lstat(s.Path(file)); err == nil {
+			return "", "", fmt.Errorf("make a key pair: %s is there already, and is never overwritten; "+
+				"move it away, or choose another name with -name", file)
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return "", "", fmt.Errorf("make a key pair: %w", err)
+		}
+	}
+	password, err := s.Password()
+	if err != nil {
+		return "", "", err
+	}
+	if err := writeKeyPair(s.Path(private), s.Path(public), password); err != nil {
+		return "", "", fmt.Errorf("make a key pair: %w", err)
+	}
+	return private, public, nil
+}
+
+func writeKeyPair(private, public string, password []byte) error {
 	key, pub, err := attest.GenerateKey(password)
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package build
+package signing
 
 import (
 	"slices"
@@ -11,12 +11,13 @@ import (
 // What one verification expects does not change the session, which others use.
 func TestExpectedLeavesTheSession(t *testing.T) {
 	s, err := session.Open(t.Context(), session.Settings{
-		Config: plan.Config{Release: plan.ReleaseConfig{TrustKeys: []string{"ours.pub"}, TrustedRoot: "ours.json"}}, Cache: t.TempDir(), Env: []string{"A=1"},
+		Config: plan.Config{Release: plan.ReleaseConfig{TrustKeys: []string{"ours.pub"}, TrustedRoot: "ours.json"}},
+		Cache:  t.TempDir(), Env: []string{"A=1"},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := expected(s, VerifyOptions{Keys: []string{"theirs.pub"}, TrustedRoot: "theirs.json"}); err == nil {
+	if _, err := Expected(s, Expectation{Keys: []string{"theirs.pub"}, TrustedRoot: "theirs.json"}); err == nil {
 		t.Error("a missing key is read")
 	}
 	if r := s.Config.Release; !slices.Equal(r.TrustKeys, []string{"ours.pub"}) || r.TrustedRoot != "ours.json" {
