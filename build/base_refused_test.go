@@ -67,7 +67,7 @@ func TestBaseWithWrongDiffID(t *testing.T) {
 	o := options(t, repo, func(o *settings) { o.Config.Defaults.Base = "oci:base" })
 	must(build.Lock(t.Context(), o.Options))
 	_, err = build.Image(t.Context(), o.image())
-	refused(t, err, "base oci:base: layer sha256:", "its content is "+right.String()+", and the configuration says sha256:0000")
+	refused(t, err, "base oci:base: layer sha256:", "its content is "+right.String()+", but the configuration says sha256:0000")
 	if _, err := os.Stat(filepath.Join(repo, "dist")); err == nil {
 		t.Error("there is an output folder")
 	}

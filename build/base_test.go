@@ -244,7 +244,7 @@ func TestImageBaseIsRefused(t *testing.T) {
 	for what, path := range map[string]string{
 		"a layer": "/blobs/" + manifest.Layers[0].Digest.String(), "a configuration": "/blobs/" + manifest.Config.Digest.String(),
 	} {
-		refuse(what+" of other content", "changed on the way or where it came from", func(*settings) { tamper.Store(path) })
+		refuse(what+" of other content", "changed during the download or at its source", func(*settings) { tamper.Store(path) })
 	}
 	tamper.Store("")
 
@@ -273,7 +273,7 @@ func TestImageBaseIsRefused(t *testing.T) {
 	if _, err := build.Sign(t.Context(), signer.Options, host+"/acme/base@"+locked.Lock.Images[0].Digest); err != nil {
 		t.Fatal(err)
 	}
-	refuse("a base that somebody else signed", "the signature that Config.BaseSignature asks for", func(o *settings) { sign(o, other) })
+	refuse("a base that somebody else signed", "the signature that Config.BaseSignature requires", func(o *settings) { sign(o, other) })
 	signed := o
 	sign(&signed, public)
 	if _, err := build.Lock(t.Context(), signed.Options); err != nil {
@@ -290,7 +290,7 @@ func TestImageBaseIsRefused(t *testing.T) {
 	pinned := locked.Lock.Images[0].Platforms[0].Digest
 	ok(t, os.WriteFile(lockFile, bytes.ReplaceAll(text, []byte(pinned), []byte(must(unsigned.Digest()).String())), 0o644))
 	_, err = build.Image(t.Context(), signed.image())
-	if want := "which is not what " + locked.Lock.Images[0].Digest + ` has for it; run "mage lock"`; err == nil || !strings.Contains(err.Error(), want) {
+	if want := "but " + locked.Lock.Images[0].Digest + ` has another digest for it; run "mage lock"`; err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("another image under a signed index: error %v, want %q", err, want)
 	}
 }

@@ -104,7 +104,7 @@ func TestCgoInDocker(t *testing.T) {
 	// A library that the base lacks, until its package is added.
 	o.Config.BuildTags = []string{"threads"}
 	_, err := build.Image(t.Context(), o.image())
-	if err == nil || !strings.Contains(err.Error(), `/app/resolver needs libgomp.so.1, and there is none; add libgomp1 `) || !strings.Contains(err.Error(), `to Packages and run "mage lock"`) {
+	if err == nil || !strings.Contains(err.Error(), `/app/resolver needs libgomp.so.1, but there is none; add libgomp1 `) || !strings.Contains(err.Error(), `to Packages and run "mage lock"`) {
 		t.Errorf("without libgomp: %v", err)
 	}
 	o.Config.Defaults.Packages = []string{"libgomp1"}
@@ -160,10 +160,10 @@ func TestCgoOnImages(t *testing.T) {
 		change func(*build.Config)
 		want   string
 	}{
-		"no C library": {map[string][]byte{"etc/os-release": nil}, nil, "needs /lib64/ld-linux-x86-64.so.2, and there is none: the base has no C library, or another one than the C compiler's"},
-		"half of one":  {map[string][]byte{"lib64/ld-linux-x86-64.so.2": loader}, nil, "needs libc.so.6, and there is none; choose a base that has it, or bring it with Assets"},
+		"no C library": {map[string][]byte{"etc/os-release": nil}, nil, "needs /lib64/ld-linux-x86-64.so.2, but there is none: the base has no C library, or another one than the C compiler's"},
+		"half of one":  {map[string][]byte{"lib64/ld-linux-x86-64.so.2": loader}, nil, "needs libc.so.6, but there is none; choose a base that has it, or add it with Assets"},
 		"an older one": {map[string][]byte{lib + "ld-linux-x86-64.so.2": loader, lib + "libc.so.6": oldLibc(t)}, nil,
-			"of libc.so.6, and the newest that /" + lib + "libc.so.6 has is GLIBC_2.2.5: the program was compiled for a newer system than the base"},
+			"of libc.so.6, but the newest that /" + lib + "libc.so.6 has is GLIBC_2.2.5: the program was compiled for a newer system than the base"},
 		"this one": {map[string][]byte{lib + "ld-linux-x86-64.so.2": loader, lib + "libc.so.6": libc}, nil, ""},
 		"one of Assets": {map[string][]byte{lib + "ld-linux-x86-64.so.2": loader}, func(c *build.Config) {
 			c.Defaults.Assets = []build.Asset{{Source: "libc.so.6", Target: "/opt/libc.so.6"}}
@@ -173,9 +173,9 @@ func TestCgoOnImages(t *testing.T) {
 			c.Defaults.Assets = []build.Asset{{Source: "libc.so.6", Target: "/opt/libc.so.6"}}
 			c.Defaults.Runtime.Env = []string{"LD_LIBRARY_PATH=/x:/opt"}
 			c.Defaults.Capabilities = []string{"cap_net_bind_service"}
-		}, "needs libc.so.6, and for a program with capabilities that of /opt/libc.so.6 does not count, since neither LD_LIBRARY_PATH nor $ORIGIN does; link with an absolute folder (-Wl,-rpath=/opt)"},
+		}, "needs libc.so.6, but a program with capabilities does not load /opt/libc.so.6, because LD_LIBRARY_PATH and $ORIGIN are ignored; link with an absolute folder (-Wl,-rpath=/opt)"},
 		"without any cgo":  {map[string][]byte{"etc/os-release": nil}, func(c *build.Config) { c.BuildTags = []string{"pure"} }, ""},
-		"nothing asked of": {map[string][]byte{"etc/os-release": nil}, func(c *build.Config) { c.Defaults.Cgo = false }, "example.com/resolver/native is written with cgo, and image resolver is compiled without it; choose a base with a C library, such as distroless/base, and set Cgo"},
+		"nothing asked of": {map[string][]byte{"etc/os-release": nil}, func(c *build.Config) { c.Defaults.Cgo = false }, "example.com/resolver/native uses cgo, but image resolver is compiled without it; choose a base with a C library, such as distroless/base, and set Cgo"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ok(t, os.WriteFile(filepath.Join(repo, "libc.so.6"), libc, 0o755))

@@ -76,7 +76,7 @@ func TestDoctorRegistry(t *testing.T) {
 				w.WriteHeader(http.StatusForbidden)
 			}
 			return r.Method == http.MethodPost
-		}, "registry", report.Problem, []string{"403 forbidden", "ask for the right"}},
+		}, "registry", report.Problem, []string{"403 forbidden", "ask for the permission"}},
 		"no indexes": {func(w http.ResponseWriter, r *http.Request) bool {
 			if r.Method == http.MethodPut {
 				w.WriteHeader(http.StatusUnsupportedMediaType)

@@ -108,7 +108,7 @@ func TestVerifyLayoutWithGarbage(t *testing.T) {
 		"no image": {func(t *testing.T, dir string) []string {
 			ok(t, os.Remove(blob(t, dir, img.Digest)))
 			return []string{entry("text/plain", nowhere, 1)}
-		}, "", "it holds no image that can be read: " + img.Digest + ": " + img.Digest + " is not in the layout; 1 of other types"},
+		}, "", "it contains no image that can be read: " + img.Digest + ": " + img.Digest + " is not in the layout; 1 of other types"},
 		"no platform": {func(t *testing.T, dir string) []string {
 			ok(t, os.Remove(blob(t, dir, img.Platforms[0].Digest)))
 			return nil

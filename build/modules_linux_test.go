@@ -80,7 +80,7 @@ func TestChangedModule(t *testing.T) {
 			ok(t, os.Chmod(file, 0o644)) // the go command makes it read-only
 			flip(t, file)
 			_, err = build.Image(t.Context(), o.image())
-			if err == nil || !strings.Contains(err.Error(), "check module example.com/"+test.linked+" "+versions[test.linked]+": it is not what go.sum says: "+file+" was changed") {
+			if err == nil || !strings.Contains(err.Error(), "check module example.com/"+test.linked+" "+versions[test.linked]+": it does not match go.sum: "+file+" was changed") {
 				t.Errorf("the error is %v", err)
 			}
 			flip(t, file)
@@ -138,5 +138,5 @@ func TestModuleThatChangesBetweenPlatforms(t *testing.T) {
 	ok(t, os.WriteFile(filepath.Join(bin, "go"), []byte(script), 0o755))
 	r.env = append(r.env, "PATH="+bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
 	_, err = build.Release(t.Context(), r.options(func(o *settings) { o.Platforms = []string{"linux/amd64", "linux/arm64"} }).release())
-	refused(t, err, "check module example.com/lib "+m.Version+": it is not what go.sum says")
+	refused(t, err, "check module example.com/lib "+m.Version+": it does not match go.sum")
 }

@@ -51,7 +51,7 @@ func TestRebuildOnBases(t *testing.T) {
 			}
 			// Nothing of a base is here before it was fetched.
 			if _, err := build.Rebuild(t.Context(), stranger(t, onMirror, func(o *settings) { o.Offline = true }).Options, host+"/acme/hello:v1.2.3", want, self(t)); test.mirror != "" &&
-				(err == nil || !strings.Contains(err.Error(), "-offline allows no other")) {
+				(err == nil || !strings.Contains(err.Error(), "-offline does not allow it")) {
 				t.Errorf("without a network: %v", err)
 			}
 		})

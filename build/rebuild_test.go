@@ -378,7 +378,7 @@ func TestRebuildRefuses(t *testing.T) {
 					p["build"].(map[string]any)["ldflags"] = []any{"-s", "-w", `{{""}}-o=/tmp/x`}
 				}))
 			},
-			want: build.RebuildOptions{VerifyOptions: trust, Mirror: repo}, words: []string{`{{\"\"}}-o=/tmp/x`, "it is no flag"},
+			want: build.RebuildOptions{VerifyOptions: trust, Mirror: repo}, words: []string{`{{\"\"}}-o=/tmp/x`, "it is not a flag"},
 		},
 		{
 			name: "a response file", ref: func(t testing.TB) string {

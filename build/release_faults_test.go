@@ -40,7 +40,7 @@ func TestReleaseFaults(t *testing.T) {
 	manifest := func(r *http.Request) bool {
 		return r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/manifests/")
 	}
-	public := []string{"no tag was moved", "may be there by digest; run it again to go on"}
+	public := []string{"no tag was moved", "may be there by digest; run it again to continue"}
 	for _, fault := range []struct {
 		name string
 		// at are the requests that get the fault: the first of them, or all.
@@ -70,7 +70,7 @@ func TestReleaseFaults(t *testing.T) {
 				resp.Body = changed{resp.Body}
 			}
 			return nil
-		}, says: append(public, "read back ", ": the registry gives sha256:")},
+		}, says: append(public, "read back ", ": the registry returned sha256:")},
 		{name: "attestations gone on read-back", answer: func() func(*http.Response) error {
 			var seen sync.Map // once it was written, it is there for the first who looks
 			return func(resp *http.Response) error {

@@ -47,12 +47,12 @@ func TestGarbageInRegistry(t *testing.T) {
 			}, map[bool]string{true: "1 are no bundles", false: "1 of other types, such as application/x-scan"}[referrers], ""},
 			{"an index under .sig", func(t *testing.T, repository name.Repository, digest string) {
 				retag(t, repository.Name(), digest, strings.Replace(digest, ":", "-", 1)+".sig")
-			}, "it is no image", ".sig points to something else"},
-			{"a manifest under .sig that is no JSON", under(".sig", "garbage"), "it is no image", ".sig points to something else"},
-			{"a list under .att", under(".att", "[]"), "it is no image", ".att points to something else"},
-			{"a manifest under .att whose parts have no digests", under(".att", `{"schemaVersion":2,"layers":[{"digest":"x"}]}`), "it is no image", ".att points to something else"},
-			{"a manifest of nothing under .sig", under(".sig", "{}"), "does not say what it consists of", ".sig points to something else"},
-			{"a layer that is null under .sig", under(".sig", `{"layers":[null]}`), "does not say what it consists of", ".sig points to something else"},
+			}, "it is not an image", ".sig points to something else"},
+			{"a manifest under .sig that is no JSON", under(".sig", "garbage"), "it is not an image", ".sig points to something else"},
+			{"a list under .att", under(".att", "[]"), "it is not an image", ".att points to something else"},
+			{"a manifest under .att whose parts have no digests", under(".att", `{"schemaVersion":2,"layers":[{"digest":"x"}]}`), "it is not an image", ".att points to something else"},
+			{"a manifest of nothing under .sig", under(".sig", "{}"), "its configuration or a layer has no digest", ".sig points to something else"},
+			{"a layer that is null under .sig", under(".sig", `{"layers":[null]}`), "its configuration or a layer has no digest", ".sig points to something else"},
 			{"a huge manifest under .att", under(".att", `{"a":"`+strings.Repeat("a", 5<<20)+`"}`), "larger", ".att points to something else"},
 			{"layers of something else under .att", func(t *testing.T, repository name.Repository, digest string) {
 				ref := repository.Tag(strings.Replace(digest, ":", "-", 1) + ".att")

@@ -169,7 +169,7 @@ func TestReleaseOfAPrerelease(t *testing.T) {
 	if slices.Contains(r.Images[0].Tags, "latest") {
 		t.Errorf("the manifest has the tags %q", r.Images[0].Tags)
 	}
-	if len(said.with("latest stays where it is: v1.3.0-rc.1 is a pre-release; Config.Release.MoveTagsForPrereleases")) != 1 {
+	if len(said.with("latest is not moved: v1.3.0-rc.1 is a pre-release; set Config.Release.MoveTagsForPrereleases")) != 1 {
 		t.Errorf("it said %q", said.with("latest"))
 	}
 	o.Config.Release.MoveTagsForPrereleases = true
@@ -298,7 +298,7 @@ func TestVerifyRefuses(t *testing.T) {
 	_, err = build.Verify(t.Context(), o.Options, host+"/acme/hello@sha256:"+strings.Repeat("ab", 32), expected)
 	refused(t, err, "there is no such image")
 	_, err = build.Verify(t.Context(), o.Options, "Not A Reference", expected)
-	refused(t, err, "it is no reference")
+	refused(t, err, "it is not a reference")
 	_, err = build.Verify(t.Context(), o.Options, ref, build.VerifyOptions{})
 	refused(t, err, "whose signature is expected", "-key")
 	for says, want := range map[string]build.VerifyOptions{
@@ -314,7 +314,7 @@ func TestVerifyRefuses(t *testing.T) {
 	}
 	for _, url := range []string{"https://me:s3cret@" + ref, "me:s3cret@" + ref, "me:s3cret@" + ref + "@sha256:" + strings.Repeat("ab", 32)} {
 		_, err = build.Verify(t.Context(), o.Options, url, expected)
-		refused(t, err, "it is no reference")
+		refused(t, err, "it is not a reference")
 		if err != nil && strings.Contains(err.Error(), "s3cret") {
 			t.Errorf("the error has the password: %v", err)
 		}

@@ -21,9 +21,9 @@ func TestLocalReleaseIsReadBack(t *testing.T) {
 		says   []string
 	}{
 		"nothing":       {},
-		"every blob":    {`for f in "$D"/.stage/oci/*/blobs/sha256/*; do [ -f "$f" ] && printf x >>"$f"; done`, []string{"/dist/oci/", "it holds no image that can be read", "its content is sha256:"}},
+		"every blob":    {`for f in "$D"/.stage/oci/*/blobs/sha256/*; do [ -f "$f" ] && printf x >>"$f"; done`, []string{"/dist/oci/", "it contains no image that can be read", "its content is sha256:"}},
 		"the documents": {`for f in "$D"/.stage/oci/*/blobs/sha256/*; do grep -lq payloadType "$f" 2>/dev/null && rm "$f"; done`, []string{"verification failed", "none is valid", "is not in the layout"}},
-		"the list":      {`for f in "$D"/.stage/oci/*/index.json; do [ -f "$f" ] && echo '{"schemaVersion":2,"manifests":[]}' >"$f"; done`, []string{"/dist/oci/", "it holds no image"}},
+		"the list":      {`for f in "$D"/.stage/oci/*/index.json; do [ -f "$f" ] && echo '{"schemaVersion":2,"manifests":[]}' >"$f"; done`, []string{"/dist/oci/", "it contains no image"}},
 	} {
 		repo, bin := module(t, "several"), t.TempDir()
 		script := "#!/bin/sh\nD='" + filepath.Join(repo, "dist") + "'\nI='" + filepath.Join(bin, "id") + "'\n" + `case $1 in

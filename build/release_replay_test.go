@@ -56,7 +56,7 @@ func TestReplay(t *testing.T) {
 		repository + ":latest":               "", // that it went back cannot be seen
 		repository + "@" + api.Digest:        "",
 		repository + ":v1.2.3@" + api.Digest: "",
-		repository + ":v1.4.0":               "the tag v1.4.0 is a version, and this digest was released as " + api.Name + " v1.2.3",
+		repository + ":v1.4.0":               "the tag v1.4.0 is a version, but this digest was released as " + api.Name + " v1.2.3",
 		repository + ":1.4.0":                "the tag 1.4.0 is a version",
 		repository + ":v1.4.0@" + api.Digest: "the tag v1.4.0 is a version",
 		copied + ":v7.0.0":                   "the tag v7.0.0 is a version",

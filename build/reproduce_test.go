@@ -144,7 +144,7 @@ func TestCauses(t *testing.T) {
 			name: "-X with the date", files: plain,
 			one:   func(o *settings) { o.Config.LDFlags = []string{"-X", "main.date=2026-11-25T10:00:00Z"} },
 			other: func(o *settings) { o.Config.LDFlags = []string{"-X", "main.date=2026-11-25T10:00:07Z"} },
-			kind:  "flag", words: "it holds a time, which no two builds share: 2026-11-25T10:00:00 / 2026-11-25T10:00:07",
+			kind:  "flag", words: "it contains a time, which differs in every build: 2026-11-25T10:00:00 / 2026-11-25T10:00:07",
 			depths: map[string]string{"plan": "/build/ldflags|", "section": ".rodata|byte"},
 		},
 		{
@@ -179,7 +179,7 @@ func TestCauses(t *testing.T) {
 		{
 			name: "another base", files: plain, one: nothing,
 			other: func(o *settings) { o.Config.Defaults.Include = []string{"zoneinfo"} },
-			kind:  "base", words: `what the root file system must hold is - / ["zoneinfo"]`,
+			kind:  "base", words: `what the root file system must contain is - / ["zoneinfo"]`,
 			depths: map[string]string{"plan": "/images/service/include|", "layer": "rootfs||-|sha256:"},
 		},
 		{
@@ -272,7 +272,7 @@ func TestCauseCompressorLevel(t *testing.T) {
 	recompress(t, other, r, gzip.BestSpeed)
 	c, err := build.Between(t.Context(), o.Options, "dist", "other")
 	ok(t, err)
-	causes(t, c, "compressor", "layer binary holds the same files, and its gzip header is another one: flags 0, time 0, extra flags 0, system 255 / ")
+	causes(t, c, "compressor", "layer binary contains the same files, but its gzip header differs: flags 0, time 0, extra flags 0, system 255 / ")
 	if got := at(c, "layer"); !strings.HasPrefix(got, "binary|digest|") || at(c, "file") != "" {
 		t.Errorf("%+v", c.Differences)
 	}
@@ -321,11 +321,11 @@ func TestReproduceCauses(t *testing.T) {
 	}{
 		{
 			name: "a time by go:generate", files: byTime, change: func(o *settings) { o.Config.Before = generate },
-			kind: "time", words: "generated.go, which the commit does not have, holds a time: 20",
+			kind: "time", words: "generated.go, which is not in the commit, contains a time: 20",
 		},
 		{
 			name: "the order of a map", files: byMap, change: func(o *settings) { o.Config.Before = generate },
-			kind: "source", words: "generated.go, which the commit does not have, has the same lines in another order, as a map's are",
+			kind: "source", words: "generated.go, which is not in the commit, has the same lines in another order, for example because a map was written",
 		},
 		{
 			name: "another toolchain", files: plain, change: func(o *settings) { o.Env = append(o.Env, "GOTOOLCHAIN=go1.27.1") },

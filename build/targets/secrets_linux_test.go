@@ -143,7 +143,7 @@ func TestSecrets(t *testing.T) {
 		{[]string{"GOFLAGS=-ldflags=-X main.token=" + planted["GOFLAGS"]}, "GOFLAGS has -ldflags, which"},
 		{[]string{"GOFLAGS='-ldflags=-X main.token=" + planted["GOFLAGS"] + "'"}, "GOFLAGS has -ldflags, which"},
 		{[]string{"COSIGN_PASSWORD=" + plant("wrong password")}, "password"},
-		{[]string{"THIMBLE_KEY=" + string(key)}, "the reference is a key's own text"},
+		{[]string{"THIMBLE_KEY=" + string(key)}, "this is the text of a key"},
 		{[]string{"THIMBLE_REPOSITORY=https://me:" + plant("the repository's URL") + "@" + host + "/acme"}, "the repository is a URL, or has credentials"},
 		{[]string{"DOCKER_CONFIG=" + repo}, "401 unauthorized; log in"},
 	} {

@@ -108,7 +108,7 @@ func readReferrer(img v1.Image) (*bundle.Bundle, error) {
 		return nil, fmt.Errorf("read referrer: %w", err)
 	}
 	if len(layers) != 1 {
-		return nil, fmt.Errorf("read referrer: it has %d layers, a bundle's has one", len(layers))
+		return nil, fmt.Errorf("read referrer: it has %d layers, but a bundle has one", len(layers))
 	}
 	b, err := readLayer(layers[0])
 	if err != nil {
@@ -122,9 +122,9 @@ func envelopeOf(b *bundle.Bundle) (*inToto, error) {
 	env := b.GetDsseEnvelope()
 	switch {
 	case env == nil:
-		return nil, errors.New("the bundle holds no DSSE envelope, so it says nothing about an image")
+		return nil, errors.New("the bundle contains no DSSE envelope, so it says nothing about an image")
 	case env.GetPayloadType() != payloadType:
-		return nil, fmt.Errorf("the envelope holds %q, not an in-toto statement", env.GetPayloadType())
+		return nil, fmt.Errorf("the envelope contains %q, not an in-toto statement", env.GetPayloadType())
 	}
 	return decodeStatement(env.GetPayload())
 }

@@ -27,7 +27,7 @@ func sbomHashes(predicateType string, predicate json.RawMessage) ([]string, erro
 		return nil, fmt.Errorf("the SBOM cannot be read: %w", err)
 	}
 	if len(hashes) == 0 {
-		return nil, errors.New("the SBOM names no file by its sha256")
+		return nil, errors.New("the SBOM contains no file with a sha256")
 	}
 	return hashes, nil
 }
@@ -110,7 +110,7 @@ func sources(predicate json.RawMessage) ([]string, error) {
 		}
 	}
 	if len(out) == 0 {
-		return nil, errors.New("the provenance names no source commit")
+		return nil, errors.New("the provenance contains no source commit")
 	}
 	slices.Sort(out)
 	return slices.Compact(out), nil

@@ -78,8 +78,8 @@ func TestBombsOfJSON(t *testing.T) {
 		"many":        {"[" + many("{}") + "]", "more than 1000 subjects"},
 		"a large one": {`[{"name":"` + strings.Repeat("a", 2<<20) + `"}]`, "larger than 1 MiB"},
 		"none":        {"[]", "no subject"},
-		"not a list":  {"{}", "no list"},
-		"null":        {"null", "no list"},
+		"not a list":  {"{}", "not a list"},
+		"null":        {"null", "not a list"},
 		"no subjects": {"[1]", "cannot unmarshal"},
 	} {
 		_, err := decodeStatement([]byte(`{"_type":"` + statementType + `","predicateType":"x","subject":` + c.subjects + `}`))

@@ -74,8 +74,8 @@ func TestGarbageIsIgnored(t *testing.T) {
 			s.Bundles = append(s.Bundles, must(random.Image(10, 2)))
 		}, "it has 2 layers"},
 		{"referrer that was not read", func(t *testing.T, r *release, at int, s *attest.Stored) {
-			s.Ignored = append(s.Ignored, attest.Ignore{Source: "sha256:00", Reason: "it is no image"})
-		}, "sha256:00: it is no image"},
+			s.Ignored = append(s.Ignored, attest.Ignore{Source: "sha256:00", Reason: "it is not an image"})
+		}, "sha256:00: it is not an image"},
 		{"other predicate by another key", func(t *testing.T, r *release, at int, s *attest.Stored) {
 			subject := r.subjects[at]
 			subject.Stored = *s
@@ -103,7 +103,7 @@ func TestGarbageIsIgnored(t *testing.T) {
 		}, "not a DSSE envelope"},
 		{".att layer of another payload", func(t *testing.T, r *release, at int, s *attest.Stored) {
 			s.Attestations = must(mutate.Append(s.Attestations, layer(envelope("text/plain", "hello"), envelopeType, nil)))
-		}, `the envelope holds "text/plain"`},
+		}, `the envelope contains "text/plain"`},
 		{".att layer without a subject", func(t *testing.T, r *release, at int, s *attest.Stored) {
 			s.Attestations = must(mutate.Append(s.Attestations, layer(envelope("application/vnd.in-toto+json", `{"_type":"https://in-toto.io/Statement/v1"}`), envelopeType, nil)))
 		}, "the statement has no subject"},

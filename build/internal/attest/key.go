@@ -64,7 +64,7 @@ type PublicKey struct {
 // ParsePublicKey reads a public key in PEM (PKIX), as written by [GenerateKey] and cosign.
 func ParsePublicKey(pemBytes []byte) (*PublicKey, error) {
 	if block, _ := pem.Decode(pemBytes); block != nil && strings.Contains(block.Type, "PRIVATE KEY") {
-		return nil, errors.New("parse public key: this is a private key; name its public half, such as cosign.pub")
+		return nil, errors.New("parse public key: this is a private key; give its public half, such as cosign.pub")
 	}
 	key, err := cryptoutils.UnmarshalPEMToPublicKey(pemBytes)
 	if err != nil {
@@ -80,7 +80,7 @@ func newPublicKey(key crypto.PublicKey) (*PublicKey, error) {
 	}
 	verifier, err := signature.LoadDefaultVerifier(key, options.WithED25519ph())
 	if err != nil {
-		return nil, fmt.Errorf("parse public key: nothing verifies with a key of the kind %s: %w", kind(key), err)
+		return nil, fmt.Errorf("parse public key: keys of the kind %s are not supported: %w", kind(key), err)
 	}
 	return &PublicKey{key: key, der: der, verifier: verifier}, nil
 }
@@ -130,7 +130,7 @@ var providers = map[string]string{
 func OpenKey(ctx context.Context, ref string, o KeyOptions) (*Key, error) {
 	if strings.Contains(ref, "-----BEGIN") {
 		// The key must not appear in a log.
-		return nil, errors.New("open key: the reference is a key's own text; name its file, or env://NAME for the variable that holds it")
+		return nil, errors.New("open key: this is the text of a key; give the path of its file, or env://NAME for the variable that contains it")
 	}
 	key, err := openKey(ctx, ref, o)
 	if err != nil {
@@ -143,7 +143,7 @@ func openKey(ctx context.Context, ref string, o KeyOptions) (*Key, error) {
 	scheme, rest, isURI := strings.Cut(ref, "://")
 	switch {
 	case ref == "":
-		return nil, errors.New("no key is named")
+		return nil, errors.New("no key is given")
 	case !isURI || scheme == "file":
 		path := ref
 		if isURI {
@@ -179,7 +179,7 @@ func openKMS(ctx context.Context, ref, scheme string) (*Key, error) {
 	switch {
 	// kms.Get would run a program named after an unknown scheme.
 	case !known && !linked:
-		return nil, fmt.Errorf("unknown scheme %q; known are a file's path, env://, awskms://, azurekms://, gcpkms:// and hashivault://", scheme)
+		return nil, fmt.Errorf("unknown scheme %q; supported are a file's path, env://, awskms://, azurekms://, gcpkms:// and hashivault://", scheme)
 	case !linked:
 		return nil, fmt.Errorf("the provider of %s:// is not linked; add this import to the magefile: import _ %q", scheme, pkg)
 	}
@@ -248,7 +248,7 @@ func anyKey(sv signature.SignerVerifier) (*Key, error) {
 	}
 	details, err := signature.GetDefaultAlgorithmDetails(pub, options.WithED25519ph())
 	if err != nil {
-		return nil, fmt.Errorf("this kind of key does not sign here: %w", err)
+		return nil, fmt.Errorf("this kind of key cannot sign here: %w", err)
 	}
 	return &Key{signer: sv, public: public, details: details}, nil
 }

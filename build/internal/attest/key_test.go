@@ -52,7 +52,7 @@ func TestOpenKeyErrors(t *testing.T) {
 	block.Bytes = block.Bytes[:len(block.Bytes)/2]
 
 	tests := []struct{ name, ref, want string }{
-		{"no key", "", "no key is named"},
+		{"no key", "", "no key is given"},
 		{"missing", filepath.Join(dir, "absent.key"), "no such file"},
 		{"a folder", dir, "is a directory"},
 		{"no PEM", write("text", []byte("hello")), "not a PEM file"},

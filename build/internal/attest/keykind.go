@@ -31,7 +31,7 @@ func (k *PublicKey) Verifiable() error {
 			return nil
 		}
 	}
-	return fmt.Errorf(`the key is of the kind %s, whose signatures cosign 2 and policies for clusters do not verify with a public key; use ECDSA P-256, which "mage keys" makes, or RSA with 2048, 3072 or 4096 bits`, kind(k.key))
+	return fmt.Errorf(`the key is of the kind %s: cosign 2 and policies for clusters cannot verify its signatures with a public key; use ECDSA P-256, which "mage keys" makes, or RSA with 2048, 3072 or 4096 bits`, kind(k.key))
 }
 
 // kind returns a key's algorithm and size.
@@ -60,7 +60,7 @@ func probe(ctx context.Context, sv signature.Signer, public crypto.PublicKey) er
 		return err
 	}
 	if verifier.VerifySignature(bytes.NewReader(sig), bytes.NewReader([]byte(message))) != nil {
-		return errors.New("what it signs does not verify with its public half, SHA-256 and, for RSA, PKCS #1 v1.5, as cosign verifies it; use a key for that algorithm")
+		return errors.New("its signature does not verify as in cosign, with its public half, SHA-256 and, for RSA, PKCS #1 v1.5; use a key for that algorithm")
 	}
 	return nil
 }

@@ -109,7 +109,7 @@ func TestServiceSignsInItsOwnWay(t *testing.T) {
 		"another public half": twoKeys{load(other, crypto.SHA256), p256.(*ecdsa.PrivateKey).Public()},
 	} {
 		_, err := attest.OpenKey(t.Context(), served(t, sv), attest.KeyOptions{})
-		if err == nil || !strings.Contains(err.Error(), "does not verify with its public half") {
+		if err == nil || !strings.Contains(err.Error(), "does not verify as in cosign, with its public half") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

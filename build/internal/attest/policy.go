@@ -83,13 +83,13 @@ func (t Trust) Of(signer *Signer) Trust {
 func (t Trust) check() error {
 	switch {
 	case len(t.Keys) == 0 && len(t.Identities) == 0:
-		return errors.New("no key and no identity is expected; name a public key, or an identity with its issuer")
+		return errors.New("no key and no identity is expected; give a public key, or an identity with its issuer")
 	case t.TrustedRoot == nil && (len(t.Identities) > 0 || t.RequireLog || t.RequireTimestamp):
-		return errors.New("an identity, a log entry or a timestamp can be verified only with a trusted root; name its file")
+		return errors.New("an identity, a log entry or a timestamp can be verified only with a trusted root; give its file")
 	}
 	for _, i := range t.Identities {
 		if i.Subject == "" && i.SubjectRegexp == "" || i.Issuer == "" && i.IssuerRegexp == "" {
-			return errors.New("an identity needs its subject and its issuer: whoever gets a certificate of the same authority would pass")
+			return errors.New("an identity needs its subject and its issuer: otherwise any certificate of the same authority passes")
 		}
 	}
 	return nil
@@ -232,7 +232,7 @@ func (t Trust) oldSigner(ctx context.Context, sig oci.Signature, check func(cont
 			case entry == nil && !t.AllowUnlogged:
 				return errors.New("it has no entry of a transparency log")
 			case entry == nil && stamp == nil:
-				return errors.New("nobody vouches for its time: it has no log entry and no timestamp")
+				return errors.New("its time cannot be verified: it has no log entry and no timestamp")
 			case stamp != nil:
 				if err := stamped(); err != nil {
 					return err
@@ -288,7 +288,7 @@ func (t Trust) stamped(sig oci.Signature, stamp []byte) error {
 // keySigner tries each key.
 func (t Trust) keySigner(check func(*PublicKey) error) (string, error) {
 	if len(t.Keys) == 0 {
-		return "", errors.New("it is signed with a key, and an identity is expected")
+		return "", errors.New("it is signed with a key, but an identity is expected")
 	}
 	var errs []string
 	for _, key := range t.Keys {
@@ -309,7 +309,7 @@ func (t Trust) certificateSigner(cert *x509.Certificate, check func(verify.Certi
 	}
 	is := Identity{Subject: summary.SubjectAlternativeName, Issuer: summary.Issuer}
 	if len(t.Identities) == 0 {
-		return "", fmt.Errorf("it is signed by %s, and a key is expected", is)
+		return "", fmt.Errorf("it is signed by %s, but a key is expected", is)
 	}
 	var errs []string
 	for _, want := range t.Identities {

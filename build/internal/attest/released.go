@@ -48,7 +48,7 @@ func readReleased(predicate json.RawMessage) (Released, error) {
 		return r, fmt.Errorf("the release statement cannot be read: %w", err)
 	}
 	if r.Image == "" || r.Version == "" {
-		return r, errors.New("the release statement names no image, or no version")
+		return r, errors.New("the release statement has no image or no version")
 	}
 	return r, nil
 }
@@ -79,16 +79,16 @@ type Reference struct {
 func (r Reference) Check(releases []Released, signedFor []string) error {
 	if r.Tag != "" && isVersion(r.Tag) && !slices.ContainsFunc(releases, func(s Released) bool { return s.names(r.Tag) }) {
 		if len(releases) == 0 {
-			return fmt.Errorf("the tag %s is a version, and no release by whom you expect names it for this digest", r.Tag)
+			return fmt.Errorf("the tag %s is a version, but no release of this digest by an expected signer has that version", r.Tag)
 		}
-		return fmt.Errorf("the tag %s is a version, and this digest was released as %s", r.Tag, describe(releases))
+		return fmt.Errorf("the tag %s is a version, but this digest was released as %s", r.Tag, describe(releases))
 	}
 	last := path.Base(r.Repository)
 	own := func(s Released) bool { return s.Image == last }
 	another := func(s Released) bool { return slices.Contains(s.Images, last) }
 	configured := func(name string) bool { return path.Base(name) == last }
 	if r.Repository != "" && !slices.ContainsFunc(releases, own) && !slices.ContainsFunc(signedFor, configured) && slices.ContainsFunc(releases, another) {
-		return fmt.Errorf("the repository has the name of the image %s, and this digest was released as %s", last, describe(releases))
+		return fmt.Errorf("the repository has the name of the image %s, but this digest was released as %s", last, describe(releases))
 	}
 	return nil
 }
@@ -131,7 +131,7 @@ func (v *verification) released(root subject, found []*finding) {
 	} else if len(releases) > 0 {
 		v.add(root.check("release", "", Passed, describe(releases)+", by "+joinDistinct(signers)))
 	} else if v.policy.Reference.Tag != "" {
-		v.add(root.check("release", "", Ignored, "no statement of whom you expect says which version this is"))
+		v.add(root.check("release", "", Ignored, "no statement by an expected signer says which version this is"))
 	}
 }
 

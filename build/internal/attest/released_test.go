@@ -22,10 +22,10 @@ func TestReference(t *testing.T) {
 	}{
 		{"acme/api", "v1.2.3", []attest.Released{one}, "", ""},
 		{"acme/api", "1.2.3", []attest.Released{one}, "", ""},
-		{"acme/api", "v1.2.4", []attest.Released{one}, "", "the tag v1.2.4 is a version, and this digest was released as api v1.2.3"},
+		{"acme/api", "v1.2.4", []attest.Released{one}, "", "the tag v1.2.4 is a version, but this digest was released as api v1.2.3"},
 		{"acme/api", "1.2.4", []attest.Released{one}, "", "released as api v1.2.3"},
 		{"acme/api", "v1.2.3-rc.1", []attest.Released{one}, "", "released as api v1.2.3"},
-		{"acme/api", "v1.2.3", nil, "", "no release by whom you expect names it"},
+		{"acme/api", "v1.2.3", nil, "", "no release of this digest by an expected signer has that version"},
 		{"acme/api", "v1.3.0", []attest.Released{two, one}, "", ""},
 		{"acme/api", "v1.4.0", []attest.Released{two, one}, "", "released as api v1.2.3, api v1.3.0"},
 		{"acme/api", "6.14.1", []attest.Released{bare}, "", ""},
@@ -45,7 +45,7 @@ func TestReference(t *testing.T) {
 		{"acme/api", "1.2.4.5", []attest.Released{one}, "", ""},
 		{"acme/api", "stable-v1.2.4", []attest.Released{one}, "", ""},
 		// Repositories.
-		{"acme/worker", "v1.2.3", []attest.Released{one}, "", "the repository has the name of the image worker, and this digest was released as api v1.2.3"},
+		{"acme/worker", "v1.2.3", []attest.Released{one}, "", "the repository has the name of the image worker, but this digest was released as api v1.2.3"},
 		{"acme/worker", "latest", []attest.Released{one}, "", "the name of the image worker"},
 		{"acme/worker", "", []attest.Released{one}, "", "the name of the image worker"},
 		{"worker", "", []attest.Released{one}, "", "the name of the image worker"},

@@ -99,7 +99,7 @@ func TestRequiredSubjectIsUnknown(t *testing.T) {
 	p := policy(public)
 	p.Required = attest.Require(append(r.subjects, newRelease(t, r.name).subjects[1]), nil)
 	report, err := attest.Verify(t.Context(), r.material(), p)
-	if !errors.Is(err, attest.ErrRefused) || len(report.Checks) == 0 || report.Checks[len(report.Checks)-1].Detail != "it is part of the release, and was not found" {
+	if !errors.Is(err, attest.ErrRefused) || len(report.Checks) == 0 || report.Checks[len(report.Checks)-1].Detail != "it is part of the release, but it was not found" {
 		t.Errorf("%v, %+v", err, report.Checks)
 	}
 }

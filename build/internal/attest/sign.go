@@ -77,7 +77,7 @@ func Sign(ctx context.Context, signer *Signer, subjects []Subject, o Options) ([
 	forms := written(o.Forms)
 	for _, f := range forms {
 		if f != Bundles && f != Tags {
-			return nil, fmt.Errorf("sign: unknown form %q; known are %q and %q", f, Bundles, Tags)
+			return nil, fmt.Errorf("sign: unknown form %q; use %q or %q", f, Bundles, Tags)
 		}
 	}
 	trust := o.Trust.Of(signer)
@@ -97,7 +97,7 @@ func Sign(ctx context.Context, signer *Signer, subjects []Subject, o Options) ([
 		// A subject that is named twice would get its signature twice.
 		for _, other := range subjects[:i] {
 			if other.Descriptor.Digest == s.Descriptor.Digest && other.Name == s.Name {
-				return nil, fmt.Errorf("sign %s: %s is named twice", s.Name, s.Descriptor.Digest)
+				return nil, fmt.Errorf("sign %s: %s is listed twice", s.Name, s.Descriptor.Digest)
 			}
 		}
 		parts[i] = subjects[i].parts(ctx, trust, signer.oldTrust(trust))
@@ -131,11 +131,11 @@ func (s Subject) check() error {
 	case s.Descriptor.MediaType == "" || s.Descriptor.Size <= 0:
 		return errors.New("the descriptor lacks the manifest's media type or size")
 	case s.Stored.Unread != nil: // it may be what would be signed again
-		return fmt.Errorf("find what is signed already: %w", s.Stored.Unread)
+		return fmt.Errorf("find the signatures that exist already: %w", s.Stored.Unread)
 	}
 	for _, st := range s.Statements {
 		if st.PredicateType == "" || st.PredicateType == SignatureType {
-			return fmt.Errorf("predicate type %q is not an attestation's", st.PredicateType)
+			return fmt.Errorf("predicate type %q is not the type of an attestation", st.PredicateType)
 		}
 	}
 	return nil
@@ -332,7 +332,7 @@ func VerifyBlob(blob, bundleJSON []byte, trust Trust) (signer string, err error)
 		return "", fmt.Errorf("verify blob: %w", err)
 	}
 	if b.GetMessageSignature() == nil {
-		return "", errors.New("verify blob: the bundle is not of a blob's signature")
+		return "", errors.New("verify blob: the bundle is not the signature of a blob")
 	}
 	signer, err = trust.bundleSigner(b, func() verify.ArtifactPolicyOption { return verify.WithArtifact(bytes.NewReader(blob)) })
 	if err != nil {

@@ -72,7 +72,7 @@ func NewKeylessSigner(k Keyless, services Services) (*Signer, error) {
 		timed = timed || l.Version == 1
 	}
 	if !timed {
-		return nil, errors.New("make keyless signer: without a timestamp authority or a Rekor log of version 1, signatures are worthless once the certificate expires; name one")
+		return nil, errors.New("make keyless signer: without a timestamp authority or a Rekor log of version 1, signatures cannot be verified after the certificate expires; set one")
 	}
 	pair, err := sign.NewEphemeralKeypair(nil)
 	if err != nil {
@@ -88,7 +88,7 @@ func NewKeylessSigner(k Keyless, services Services) (*Signer, error) {
 func (s Services) check() error {
 	for _, l := range s.Logs {
 		if l.URL == "" || l.Version != 1 && l.Version != 2 {
-			return fmt.Errorf("make signer: transparency log %q has version %d; known are 1 and 2", l.URL, l.Version)
+			return fmt.Errorf("make signer: transparency log %q has version %d; supported are 1 and 2", l.URL, l.Version)
 		}
 	}
 	return nil

@@ -59,7 +59,7 @@ func (r *resources) UnmarshalJSON(b []byte) error {
 	}
 	d := json.NewDecoder(bytes.NewReader(b))
 	if open, err := d.Token(); err != nil || open != json.Delim('[') {
-		return errors.New("its subjects are no list")
+		return errors.New("its subjects are not a list")
 	}
 	for *r = nil; d.More(); {
 		if len(*r) == maxSubjects {

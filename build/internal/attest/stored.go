@@ -184,7 +184,7 @@ func attestationFinding(ctx context.Context, old oldLayer, digest v1.Hash, trust
 		return f
 	}
 	if env.PayloadType != payloadType {
-		f.damaged = fmt.Errorf("the envelope holds %q, not an in-toto statement", env.PayloadType)
+		f.damaged = fmt.Errorf("the envelope contains %q, not an in-toto statement", env.PayloadType)
 		return f
 	}
 	if f.statement, err = decodeStatement(env.Payload); err != nil {

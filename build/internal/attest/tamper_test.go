@@ -109,10 +109,10 @@ func TestTampering(t *testing.T) {
 		}, []string{"manifest of linux/arm64: its content is sha256:"}},
 		{"an index given as an image", func(t *testing.T, r *release, m *attest.Evidence, f []attest.Form) {
 			m.Root.Descriptor.MediaType = types.OCIManifestSchema1
-		}, []string{"manifest of sha256:", "it is given as application/vnd.oci.image.manifest.v1+json, and says that it is application/vnd.oci.image.index.v1+json"}},
+		}, []string{"manifest of sha256:", "its descriptor says application/vnd.oci.image.manifest.v1+json, but its content says application/vnd.oci.image.index.v1+json"}},
 		{"an index given as nothing", func(t *testing.T, r *release, m *attest.Evidence, f []attest.Form) {
 			m.Root.Descriptor.MediaType, m.Children = "", nil
-		}, []string{"manifest of sha256:", "it is an index, and what names it does not say so"}},
+		}, []string{"manifest of sha256:", "it is an index, but its descriptor has no media type"}},
 		{"an index that is an image too", func(t *testing.T, r *release, m *attest.Evidence, f []attest.Form) {
 			m.Root.Raw = append([]byte(`{"layers":[],`), m.Root.Raw[1:]...)
 			m.Root.Descriptor.Digest, _, _ = v1.SHA256(bytes.NewReader(m.Root.Raw))
@@ -135,7 +135,7 @@ func TestTampering(t *testing.T) {
 			r.subjects[1].Statements = []attest.Statement{{PredicateType: attest.CycloneDXType, Predicate: cycloneDXOf(strings.Repeat("0", 64))}}
 			r.sign(t, signer, attest.Options{Forms: f})
 			*m = r.material()
-		}, []string{"cyclonedx content of linux/amd64: it does not name the image's executable"}},
+		}, []string{"cyclonedx content of linux/amd64: it does not contain the image's executable"}},
 		{"SBOM that is none", func(t *testing.T, r *release, m *attest.Evidence, f []attest.Form) {
 			r.subjects[1].Stored = without(r.subjects[1].Stored, attest.SPDXType)
 			r.subjects[1].Statements = []attest.Statement{{PredicateType: attest.SPDXType, Predicate: []byte(`{"spdxVersion":"LOL"}`)}}
@@ -160,7 +160,7 @@ func TestTampering(t *testing.T) {
 			r.subjects[0].Stored = attest.Stored{}
 			r.sign(t, signer, attest.Options{Forms: f})
 			*m = r.material()
-		}, []string{"platforms of linux/riscv64: the index has this image, and it was not found"}},
+		}, []string{"platforms of linux/riscv64: the index lists this image, but it was not found"}},
 		{"provenance of another repository", func(t *testing.T, r *release, m *attest.Evidence, f []attest.Form) {
 			r.subjects[2].Stored = without(r.subjects[2].Stored, attest.ProvenanceType)
 			r.subjects[2].Statements = []attest.Statement{{PredicateType: attest.ProvenanceType, Predicate: provenanceOf("https://github.com/evil/api", "1")}}

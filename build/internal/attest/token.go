@@ -116,7 +116,7 @@ func (s TokenSource) github(ctx context.Context, address, bearer string) (string
 	}
 	var answer struct{ Value string }
 	if err := json.NewDecoder(io.LimitReader(res.Body, 1<<20)).Decode(&answer); err != nil || answer.Value == "" {
-		return "", errors.New("ask GitHub for an identity token: the answer holds none")
+		return "", errors.New("ask GitHub for an identity token: the answer contains no token")
 	}
 	return answer.Value, nil
 }
@@ -126,7 +126,7 @@ func (s TokenSource) github(ctx context.Context, address, bearer string) (string
 func (i *Interactive) login(ctx context.Context) (string, error) {
 	prompt := i.Prompt
 	if prompt == nil {
-		return "", fmt.Errorf("log in at %s: there is nobody to tell the address", i.Issuer)
+		return "", fmt.Errorf("log in at %s: there is no terminal to show the address on", i.Issuer)
 	}
 	var getter oauthflow.TokenGetter
 	if i.Device {

@@ -124,7 +124,7 @@ func TestNewSignerErrors(t *testing.T) {
 			_, err := attest.NewKeylessSigner(attest.Keyless{Fulcio: "https://f.example", Token: token}, attest.Services{Logs: []attest.Log{{URL: "https://r.example", Version: 2}}})
 			return err
 		},
-		"known are 1 and 2": func() error {
+		"supported are 1 and 2": func() error {
 			_, err := attest.NewSigner(&attest.Key{}, attest.Services{Logs: []attest.Log{{URL: "https://r.example", Version: 3}}})
 			return err
 		},

@@ -186,7 +186,7 @@ func (v *verification) all(ctx context.Context, m Evidence) error {
 		s := subject{Manifest: Manifest{Descriptor: d}, required: v.policy.Image}
 		at := slices.IndexFunc(m.Children, func(c Manifest) bool { return c.Descriptor.Digest == d.Digest })
 		if at < 0 {
-			v.add(s.check("platforms", "", Failed, "the index has this image, and it was not found"))
+			v.add(s.check("platforms", "", Failed, "the index lists this image, but it was not found"))
 			continue
 		}
 		s.Raw, s.Stored = m.Children[at].Raw, m.Children[at].Stored
@@ -282,15 +282,15 @@ func (v *verification) manifest(s subject) bool {
 		Manifests, Layers json.RawMessage
 	}
 	if err := json.Unmarshal(s.Raw, &is); err != nil {
-		v.add(s.check("manifest", "", Failed, "it is no manifest: "+oneLine(err)))
+		v.add(s.check("manifest", "", Failed, "it is not a manifest: "+oneLine(err)))
 		return false
 	}
 	given := s.Descriptor.MediaType
 	switch {
 	case given != "" && is.MediaType != "" && is.MediaType != given:
-		v.add(s.check("manifest", "", Failed, fmt.Sprintf("it is given as %s, and says that it is %s", given, is.MediaType)))
+		v.add(s.check("manifest", "", Failed, fmt.Sprintf("its descriptor says %s, but its content says %s", given, is.MediaType)))
 	case given == "" && is.Manifests != nil:
-		v.add(s.check("manifest", "", Failed, "it is an index, and what names it does not say so"))
+		v.add(s.check("manifest", "", Failed, "it is an index, but its descriptor has no media type"))
 	case is.Manifests != nil && is.Layers != nil, is.Manifests != nil && !given.IsIndex():
 		v.add(s.check("manifest", "", Failed, "it can be read as an index and as an image"))
 	default:
@@ -356,7 +356,7 @@ func (v *verification) unread(m Evidence) {
 		has := func(of Manifest) bool { return of.Descriptor.Digest == r.Subject }
 		if !has(m.Root) && !slices.ContainsFunc(m.Children, has) && !slices.Contains(missing, r.Subject) {
 			missing = append(missing, r.Subject)
-			v.add(Check{Check: "manifest", Subject: r.Subject.String(), Outcome: Failed, Detail: "it is part of the release, and was not found"})
+			v.add(Check{Check: "manifest", Subject: r.Subject.String(), Outcome: Failed, Detail: "it is part of the release, but it was not found"})
 		}
 	}
 }
@@ -386,7 +386,7 @@ func absent(form Form, predicateType string, found []*finding) string {
 		case f.misplaced != nil:
 			reasons = append(reasons, oneLine(f.misplaced))
 		case f.ok():
-			reasons = append(reasons, "what is there says something else")
+			reasons = append(reasons, "the statement has different content")
 		}
 	}
 	if len(reasons) > 0 {
@@ -449,11 +449,11 @@ func (v *verification) content(s subject, f *finding) Check {
 	case err != nil:
 		return s.check(name, f.form, Failed, oneLine(err))
 	case v.policy.Binary == nil:
-		return s.check(name, f.form, Passed, fmt.Sprintf("readable, with %d files by sha256", len(hashes)))
+		return s.check(name, f.form, Passed, fmt.Sprintf("readable, with the sha256 of %d files", len(hashes)))
 	case s.unread:
 		return s.check(name, f.form, Failed, "the image was not read, because it has no valid signature")
 	case len(s.binaries) == 0:
-		return s.check(name, f.form, Failed, "the image starts no executable that it could name")
+		return s.check(name, f.form, Failed, "the image has no executable to look for in it")
 	}
 	var platforms, wanted []string
 	for _, b := range s.binaries {
@@ -464,11 +464,11 @@ func (v *verification) content(s subject, f *finding) Check {
 	}
 	switch {
 	case len(platforms) == 0:
-		return s.check(name, f.form, Failed, "it does not name the image's executable, "+strings.Join(wanted, " or "))
+		return s.check(name, f.form, Failed, "it does not contain the image's executable, "+strings.Join(wanted, " or "))
 	case !s.Descriptor.MediaType.IsIndex():
-		return s.check(name, f.form, Passed, "names the image's executable")
+		return s.check(name, f.form, Passed, "contains the image's executable")
 	}
-	c := s.check(name, f.form, Passed, "names the executable of "+strings.Join(platforms, " and "))
+	c := s.check(name, f.form, Passed, "contains the executable of "+strings.Join(platforms, " and "))
 	c.Executables = platforms
 	return c
 }

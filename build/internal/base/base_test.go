@@ -113,7 +113,7 @@ func TestScratch(t *testing.T) {
 func TestImage(t *testing.T) {
 	s, stages, notices := sources(t)
 	pinned := pin(t, s, amd64, plan.Platform{OS: "linux", Architecture: "arm64"})
-	missing := []string{"base oci:image has no image for linux/arm64; it has linux/amd64: it is pinned without"}
+	missing := []string{"base oci:image has no image for linux/arm64; it has linux/amd64; it is pinned without the missing platforms"}
 	if !slices.Equal(*notices, missing) {
 		t.Errorf("the notices of the lock are %q", *notices)
 	}
@@ -189,7 +189,7 @@ func TestSignatures(t *testing.T) {
 		t.Errorf("without a requirement: %v", err)
 	}
 	for want, signature := range map[string]*plan.BaseSignature{
-		"Config.BaseSignature names nobody":                    nobody,
+		"Config.BaseSignature has no signer":                   nobody,
 		"an identity can be verified only with a trusted root": {Identity: "a", Issuer: "b"},
 		"missing.pub": {Key: "missing.pub"},
 	} {

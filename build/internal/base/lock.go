@@ -91,7 +91,7 @@ func lockImage(ctx context.Context, s Sources, ref string, platforms []plan.Plat
 ) {
 	l, err = s.images().Lock(ctx, ref, platforms)
 	if missing := new(baseimage.MissingError); errors.As(err, &missing) && len(l.Platforms) > 0 {
-		s.Notice(missing.Error() + ": it is pinned without")
+		s.Notice(missing.Error() + "; it is pinned without the missing platforms")
 	} else if err != nil {
 		return l, err
 	}

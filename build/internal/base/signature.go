@@ -127,7 +127,7 @@ func checkSignature(
 	var stored attest.Stored
 	switch ref.Kind {
 	case baseimage.Archive:
-		return fail(errors.New("Config.BaseSignature asks for a signature, and a docker archive has no place for one"))
+		return fail(errors.New("Config.BaseSignature requires a signature, but a docker archive cannot contain one"))
 	case baseimage.Layout:
 		var layout *store.LayoutReferrers
 		if layout, err = store.OpenReferrers(ctx, s.Path(ref.Path)); err == nil {
@@ -145,7 +145,7 @@ func checkSignature(
 		return fail(cmp.Or(context.Cause(ctx), err))
 	}
 	if _, err := attest.FindSignature(ctx, stored, digest, trust); err != nil {
-		return fail(fmt.Errorf("the signature that Config.BaseSignature asks for: %w", err))
+		return fail(fmt.Errorf("the signature that Config.BaseSignature requires: %w", err))
 	}
 	return nil
 }
@@ -165,14 +165,14 @@ func signer(s Sources, want *plan.BaseSignature, trustedRoot string) (attest.Tru
 	}
 	if identity == (attest.Identity{}) {
 		if len(t.Keys) == 0 {
-			return t, errors.New("Config.BaseSignature names nobody; set Key, or Identity and Issuer")
+			return t, errors.New("Config.BaseSignature has no signer; set Key, or Identity and Issuer")
 		}
 		return t, nil
 	}
 	t.Identities = []attest.Identity{identity}
 	file := cmp.Or(want.TrustedRoot, trustedRoot)
 	if file == "" {
-		return t, errors.New("an identity can be verified only with a trusted root; name its file in Config.BaseSignature.TrustedRoot")
+		return t, errors.New("an identity can be verified only with a trusted root; set its file in Config.BaseSignature.TrustedRoot")
 	}
 	var err error
 	t.TrustedRoot, err = signing.ReadTrustedRoot(s.Path(file))

@@ -105,7 +105,7 @@ func scan(ctx context.Context, l v1.Layer, diffID *v1.Hash) (layerfs.Layer, erro
 		return layerfs.Layer{}, err
 	}
 	if got := hex.EncodeToString(h.Sum(nil)); diffID != nil && got != diffID.Hex {
-		err := fmt.Errorf("%w: its content is sha256:%s, and the configuration says %s", cache.ErrCorrupt, got, *diffID)
+		err := fmt.Errorf("%w: its content is sha256:%s, but the configuration says %s", cache.ErrCorrupt, got, *diffID)
 		return layerfs.Layer{}, err
 	}
 	return files, nil

@@ -88,7 +88,7 @@ func (s *Store) archived(ctx context.Context, parsed Reference, digest v1.Hash) 
 				return err
 			}
 			if i >= len(a.layers) {
-				return fmt.Errorf("it has %d layers, and its configuration names more", len(a.layers))
+				return fmt.Errorf("it has %d layers, but its configuration lists more", len(a.layers))
 			}
 			return copyLayer(ctx, w, a, a.layers[i], diffID)
 		})

@@ -141,7 +141,7 @@ func (s *Store) Member(ctx context.Context, l plan.ImageLock, platform plan.Plat
 	}
 	has, err := s.member(ctx, l, platform)
 	if err == nil && has.Digest.String() != digest {
-		err = fmt.Errorf("the lock has %s, which is not what %s has for it; run \"mage lock\"", digest, l.Digest)
+		err = fmt.Errorf("the lock has %s, but %s has another digest for it; run \"mage lock\"", digest, l.Digest)
 	}
 	if err != nil {
 		return fmt.Errorf("base %s for %s: %w", l.Reference, platform, err)
@@ -235,7 +235,7 @@ func candidates(ctx context.Context, from source, raw []byte, mediaType types.Me
 			Digest: hashOf(raw), MediaType: mediaType, Size: int64(len(raw)), Platform: config.Platform(),
 		}}, nil
 	}
-	return nil, fmt.Errorf("it is a %q, and neither an image nor an index of OCI or Docker (schema 2)", mediaType)
+	return nil, fmt.Errorf("it is a %q, but must be an image or an index of OCI or Docker (schema 2)", mediaType)
 }
 
 // choose returns the image for a platform: of several variants that run there, the last one. A
@@ -329,7 +329,7 @@ func (s *Store) image(ctx context.Context, l plan.ImageLock, platform plan.Platf
 		return nil, err
 	}
 	if len(img.Config.RootFS.DiffIDs) != len(m.Layers) {
-		return nil, fmt.Errorf("it has %d layers, and its configuration names %d", len(m.Layers), len(img.Config.RootFS.DiffIDs))
+		return nil, fmt.Errorf("it has %d layers, but its configuration lists %d", len(m.Layers), len(img.Config.RootFS.DiffIDs))
 	}
 	for i, d := range m.Layers {
 		if d.Size > maxLayer {
@@ -363,7 +363,7 @@ func layerType(t types.MediaType) (types.MediaType, error) {
 	case types.OCILayerZStd:
 		return imagespec.MediaTypeImageLayerZstd, nil
 	}
-	return t, fmt.Errorf("it has a layer of type %q, which cannot be put below another", t)
+	return t, fmt.Errorf("it has a layer of type %q, which is not supported in a base", t)
 }
 
 // document returns a manifest or configuration from the cache, otherwise from get, and checks it

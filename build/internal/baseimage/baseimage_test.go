@@ -239,15 +239,15 @@ func TestMalformedImage(t *testing.T) {
 	for name, tc := range map[string]struct{ ref, want string }{
 		"no folder":                   {"oci:" + noFolder, "file does not exist"},
 		"a folder that is no layout":  {"oci:" + t.TempDir(), "read layout"},
-		"an empty layout":             {"oci:" + folderOf(t), "it holds no image"},
+		"an empty layout":             {"oci:" + folderOf(t), "it contains no image"},
 		"a manifest that is no JSON":  {document(types.OCIManifestSchema1, []byte("{")), "read the manifest"},
 		"an index that is no JSON":    {document(types.OCIImageIndex, []byte("[]")), "read the index"},
 		"an index without a platform": {document(types.OCIImageIndex, v1.IndexManifest{SchemaVersion: 2}), "its index has no image with a platform"},
 		"schema 1":                    {document(types.DockerManifestSchema1, []byte("{}")), "read layout"},
-		"more layers than hashes":     {changed(func(m *v1.Manifest) { m.Layers = append(m.Layers, m.Layers[0]) }), "it has 3 layers, and its configuration names 2"},
-		"fewer layers than hashes":    {changed(func(m *v1.Manifest) { m.Layers = m.Layers[:1] }), "it has 1 layers, and its configuration names 2"},
+		"more layers than hashes":     {changed(func(m *v1.Manifest) { m.Layers = append(m.Layers, m.Layers[0]) }), "it has 3 layers, but its configuration lists 2"},
+		"fewer layers than hashes":    {changed(func(m *v1.Manifest) { m.Layers = m.Layers[:1] }), "it has 1 layers, but its configuration lists 2"},
 		"a foreign layer": {changed(func(m *v1.Manifest) { m.Layers[0].MediaType = types.DockerForeignLayer }),
-			`it has a layer of type "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", which cannot be put below another`},
+			`it has a layer of type "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", which is not supported in a base`},
 		"a layer of another size":    {changed(func(m *v1.Manifest) { m.Layers[0].Size++ }), "bytes instead of"},
 		"a layer of no size":         {changed(func(m *v1.Manifest) { m.Layers[0].Size = 0 }), "it has more than 0 bytes"},
 		"a layer by another hash":    {changed(func(m *v1.Manifest) { m.Layers[0].Digest.Algorithm = "sha512" }), "read the manifest"},
@@ -268,7 +268,7 @@ func TestMalformedImage(t *testing.T) {
 	if err := must[layout.Path](t)(layout.FromPath(dir)).AppendImage(imageFor(t, "linux/arm64")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := storeIn(t).Lock(t.Context(), "oci:"+dir, amd64); err == nil || !strings.Contains(err.Error(), "it holds 2 images; put one into a layout of its own") {
+	if _, err := storeIn(t).Lock(t.Context(), "oci:"+dir, amd64); err == nil || !strings.Contains(err.Error(), "it contains 2 images; put one of them into a separate layout") {
 		t.Errorf("of two images without platforms, Lock gives %v", err)
 	}
 	// Nor is one of two indexes taken, unless they are one under two names.
@@ -286,7 +286,7 @@ func TestMalformedImage(t *testing.T) {
 	if err := path.AppendIndex(mutate.Annotations(index, map[string]string{"a": "b"}).(v1.ImageIndex)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := storeIn(t).Lock(t.Context(), "oci:"+two, amd64); err == nil || !strings.Contains(err.Error(), "it holds 2 images; put one into a layout of its own") {
+	if _, err := storeIn(t).Lock(t.Context(), "oci:"+two, amd64); err == nil || !strings.Contains(err.Error(), "it contains 2 images; put one of them into a separate layout") {
 		t.Errorf("of two indexes, Lock gives %v", err)
 	}
 }
@@ -381,18 +381,18 @@ func TestParse(t *testing.T) {
 		"localhost:5000/a/b:1":              "localhost:5000/a/b 1",
 		"oci:base/layout":                   "base/layout",
 		"docker-archive:base.tar":           "base.tar",
-		"oci:":                              "error: base oci: names no folder",
-		"docker-archive:":                   "error: base docker-archive: names no file",
-		"alpine:3":                          "error: it names no registry",
-		"library/alpine:3":                  "error: it names no registry",
+		"oci:":                              "error: base oci: has no folder",
+		"docker-archive:":                   "error: base docker-archive: has no file",
+		"alpine:3":                          "error: it has no registry",
+		"library/alpine:3":                  "error: it has no registry",
 		"https://ghcr.io/acme/base:1":       "error: ",
 		"ghcr.io/acme/base":                 "error: it has no tag and no digest",
-		"ghcr.io/acme/base@sha256:ab":       "error: its digest is none",
-		"ghcr.io/acme/Base:1":               "error: it has no tag and no digest, or is no reference",
+		"ghcr.io/acme/base@sha256:ab":       "error: its digest is not valid",
+		"ghcr.io/acme/Base:1":               "error: it has no tag and no digest, or is not a reference",
 		"ghcr.io/acme/base:1 2":             "error: it has no tag",
-		"ghcr.io/../base@" + digest + "x":   "error: its digest is none",
-		"ghcr.io/acme/b$se@" + digest:       "error: it is no reference",
-		"distroless/static@sha256:whatever": "error: it names no registry",
+		"ghcr.io/../base@" + digest + "x":   "error: its digest is not valid",
+		"ghcr.io/acme/b$se@" + digest:       "error: it is not a reference",
+		"distroless/static@sha256:whatever": "error: it has no registry",
 	} {
 		r, err := Parse(ref)
 		var got []string
@@ -452,7 +452,7 @@ func TestMember(t *testing.T) {
 			}
 		}
 		l.Platforms[0].Digest, l.Platforms[1].Digest = l.Platforms[1].Digest, l.Platforms[0].Digest
-		if err := s.Member(t.Context(), l, wanted[0]); err == nil || !strings.Contains(err.Error(), "which is not what "+l.Digest+" has for it") {
+		if err := s.Member(t.Context(), l, wanted[0]); err == nil || !strings.Contains(err.Error(), "but "+l.Digest+" has another digest for it") {
 			t.Errorf("%s, another platform's image: %v", name, err)
 		}
 		l.Digest = "sha256:" + strings.Repeat("0", 64)

@@ -55,7 +55,7 @@ func openArchive(ctx context.Context, path string) (*dockerArchive, error) {
 		return nil, fmt.Errorf("manifest.json: %w", err)
 	}
 	if len(images) != 1 {
-		return nil, fmt.Errorf("it holds %d images; save one alone", len(images))
+		return nil, fmt.Errorf("it contains %d images; save only one", len(images))
 	}
 	if a.config, a.layers = images[0].Config, images[0].Layers; len(a.layers) > ociread.MaxEntries {
 		return nil, fmt.Errorf("it has more than %d layers", ociread.MaxEntries)
@@ -70,7 +70,7 @@ func (a *dockerArchive) tar(ctx context.Context) (*os.File, *tar.Reader, int64, 
 		return nil, nil, 0, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, nil, 0, errors.New("it is no regular file")
+		return nil, nil, 0, errors.New("it is not a regular file")
 	}
 	f, err := os.Open(a.path)
 	if err != nil {
@@ -104,7 +104,7 @@ func (a *dockerArchive) list(ctx context.Context) error {
 			return fmt.Errorf("it has more than %d files, or too long names", maxMembers)
 		}
 		if h.Size > size {
-			return fmt.Errorf("%.100q has %d bytes, more than the archive: sparse files are not read", h.Name, h.Size)
+			return fmt.Errorf("%.100q has %d bytes, more than the archive: sparse files are not supported", h.Name, h.Size)
 		}
 		m := member{size: h.Size}
 		if h.Typeflag == tar.TypeSymlink || h.Typeflag == tar.TypeLink {
@@ -134,7 +134,7 @@ func (a *dockerArchive) find(name string) (string, int64, error) {
 		}
 		at = m.link
 	}
-	return "", 0, fmt.Errorf("%.100q is a link that leads to no file", name)
+	return "", 0, fmt.Errorf("%.100q is a broken link", name)
 }
 
 // open opens a file of the archive.

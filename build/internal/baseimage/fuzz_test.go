@@ -47,12 +47,12 @@ func TestHostileArchive(t *testing.T) {
 		archive []byte
 		want    string
 	}{
-		"links in a circle":     {saved(t, "manifest.json -> a", "a -> b", "b -> a"), "leads to no file"},
+		"links in a circle":     {saved(t, "manifest.json -> a", "a -> b", "b -> a"), "is a broken link"},
 		"a link out of it":      {saved(t, "manifest.json -> ../../etc/passwd"), "it has no"},
 		"a large manifest":      {saved(t, "manifest.json "+strings.Repeat(" ", maxArchiveManifest+1)), "too large: more than 1 MiB"},
 		"a large configuration": {saved(t, `manifest.json [{"Config":"c"}]`, "c "+strings.Repeat(" ", 4<<20+1)), "too large: more than 4 MiB"},
 		"no configuration":      {saved(t, `manifest.json [{"Config":"c"}]`), `it has no "c"`},
-		"two images":            {saved(t, `manifest.json [{},{}]`), "it holds 2 images"},
+		"two images":            {saved(t, `manifest.json [{},{}]`), "it contains 2 images"},
 		"many layers":           {saved(t, `manifest.json [{"Layers":[`+strings.Repeat(`"a",`, 600)+`"a"]}]`), "more than 500 layers"},
 		"many files":            {saved(t, many...), "more than 10000 files"},
 	} {
@@ -65,7 +65,7 @@ func TestHostileArchive(t *testing.T) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
 	}
-	if _, err := storeIn(t).Lock(t.Context(), "docker-archive:"+t.TempDir(), platforms(t, "linux/amd64")); err == nil || !strings.Contains(err.Error(), "no regular file") {
+	if _, err := storeIn(t).Lock(t.Context(), "docker-archive:"+t.TempDir(), platforms(t, "linux/amd64")); err == nil || !strings.Contains(err.Error(), "not a regular file") {
 		t.Errorf("a folder: %v", err)
 	}
 }

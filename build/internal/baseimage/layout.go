@@ -71,7 +71,7 @@ func (f *folder) root(context.Context) ([]byte, types.MediaType, error) {
 	}
 	switch {
 	case len(own) == 0:
-		return fail(errors.New("it holds no image"))
+		return fail(errors.New("it contains no image"))
 	case own[0].MediaType.IsIndex() && indexes == 1 || len(own) == 1:
 		raw, err := f.path.Manifest(own[0].Digest)
 		if err == nil && hashOf(raw) != own[0].Digest {
@@ -84,7 +84,7 @@ func (f *folder) root(context.Context) ([]byte, types.MediaType, error) {
 	case platforms == len(own) && indexes == 0:
 		return top, types.OCIImageIndex, nil
 	}
-	return fail(fmt.Errorf("it holds %d images; put one into a layout of its own", len(own)))
+	return fail(fmt.Errorf("it contains %d images; put one of them into a separate layout", len(own)))
 }
 
 func (f *folder) manifest(_ context.Context, digest v1.Hash) ([]byte, error) {

@@ -35,13 +35,13 @@ type Reference struct {
 func Parse(ref string) (Reference, error) {
 	if path, ok := strings.CutPrefix(ref, "oci:"); ok {
 		if path == "" {
-			return Reference{}, errors.New("base oci: names no folder; write it as oci:FOLDER")
+			return Reference{}, errors.New("base oci: has no folder; write it as oci:FOLDER")
 		}
 		return Reference{Kind: Layout, Path: path}, nil
 	}
 	if path, ok := strings.CutPrefix(ref, "docker-archive:"); ok {
 		if path == "" {
-			return Reference{}, errors.New("base docker-archive: names no file; write it as docker-archive:FILE")
+			return Reference{}, errors.New("base docker-archive: has no file; write it as docker-archive:FILE")
 		}
 		return Reference{Kind: Archive, Path: path}, nil
 	}
@@ -50,7 +50,7 @@ func Parse(ref string) (Reference, error) {
 			strings.Join([]string{plan.BaseScratch, plan.BaseStatic, plan.BaseBase, plan.BaseCC, plan.BaseDebian}, ", "))
 	}
 	if host, _, ok := strings.Cut(ref, "/"); !ok || !strings.ContainsAny(host, ".:") && host != "localhost" {
-		return fail("it names no registry")
+		return fail("it has no registry")
 	}
 	if strings.Contains(ref, "://") {
 		return fail("it is a URL")
@@ -59,19 +59,19 @@ func Parse(ref string) (Reference, error) {
 	if isDigest {
 		h, err := v1.NewHash(digest)
 		if err != nil || h.Algorithm != "sha256" {
-			return fail("its digest is none")
+			return fail("its digest is not valid")
 		}
 		if tag, err := name.NewTag(repository, name.StrictValidation); err == nil {
 			repository = strings.TrimSuffix(repository, ":"+tag.TagStr())
 		}
 		if _, err := name.NewRepository(repository, name.StrictValidation); err != nil {
-			return fail("it is no reference")
+			return fail("it is not a reference")
 		}
 		return Reference{Repository: repository, Digest: h}, nil
 	}
 	tag, err := name.NewTag(ref, name.StrictValidation)
 	if err != nil {
-		return fail("it has no tag and no digest, or is no reference")
+		return fail("it has no tag and no digest, or is not a reference")
 	}
 	return Reference{Repository: strings.TrimSuffix(ref, ":"+tag.TagStr()), Tag: tag.TagStr()}, nil
 }

@@ -25,7 +25,7 @@ func Applets(executable []byte) ([]string, error) {
 	start := []byte("[\x00[[\x00")
 	at := bytes.Index(executable, start)
 	if at < 0 || bytes.Contains(executable[at+1:], start) {
-		return fail("%w", errors.New("it has no table of names, or several"))
+		return fail("%w", errors.New("it has no table of names, or more than one"))
 	}
 	names := []string{"[", "[["}
 	for rest := executable[at+len(start):]; ; {
@@ -37,7 +37,7 @@ func Applets(executable []byte) ([]string, error) {
 			break
 		}
 		if !name.Match(found) {
-			return fail("%q is no name", found[:min(len(found), 40)])
+			return fail("%q is not a name", found[:min(len(found), 40)])
 		}
 		names = append(names, string(found))
 		rest = after

@@ -13,9 +13,9 @@ func TestApplets(t *testing.T) {
 	}
 	for content, want := range map[string]string{
 		"":                                 "no table of names",
-		"[\x00[[\x00sh\x00\x00[\x00[[\x00": "or several",
+		"[\x00[[\x00sh\x00\x00[\x00[[\x00": "or more than one",
 		"[\x00[[\x00sh":                    "no end",
-		"[\x00[[\x00sh\x00a b\x00\x00":     `"a b" is no name`,
+		"[\x00[[\x00sh\x00a b\x00\x00":     `"a b" is not a name`,
 		"[\x00[[\x00sh\x00cat\x00\x00":     "not sorted",
 		"[\x00[[\x00cat\x00\x00":           "has no sh",
 	} {

@@ -15,7 +15,7 @@ import (
 )
 
 // ErrCorrupt is the cause of an error of Blob if the fetched content does not match the digest.
-var ErrCorrupt = errors.New("it was changed on the way or where it came from")
+var ErrCorrupt = errors.New("it was changed during the download or at its source")
 
 // Sink is the destination of a blob. Reset drops what was written, for another attempt.
 type Sink interface {
@@ -30,7 +30,7 @@ type Sink interface {
 func (c *Cache) Blob(ctx context.Context, d v1.Descriptor, diffID v1.Hash, fetch func(context.Context, Sink) error) (*Layer, error) {
 	a := about{Digest: d.Digest, DiffID: diffID, Size: d.Size, MediaType: d.MediaType}
 	if a.Digest.Algorithm != "sha256" {
-		return nil, fmt.Errorf("layer %s: only sha256 is known", d.Digest)
+		return nil, fmt.Errorf("layer %s: only sha256 is supported", d.Digest)
 	}
 	v, err, _ := c.flight.Do("blob "+a.Digest.String()+" "+string(a.MediaType), func() (any, error) {
 		if l, ok := c.open(ctx, a); ok {

@@ -107,7 +107,7 @@ func TestBlobIsRefused(t *testing.T) {
 		"a broken connection":    {fetch: func(context.Context, cache.Sink) error { return broken }, want: broken.Error()},
 		"an error is not hidden": {fetch: func(_ context.Context, to cache.Sink) error { _, _ = to.Write(bytes.Repeat(content, 2)); return nil }, corrupt: true, want: "it has more than"},
 		"the run has ended":      {ctx: ended, fetch: writes(content), want: "the run has ended"},
-		"another algorithm":      {digest: v1.Hash{Algorithm: "sha512", Hex: strings.Repeat("0", 128)}, fetch: writes(content), want: "only sha256 is known"},
+		"another algorithm":      {digest: v1.Hash{Algorithm: "sha512", Hex: strings.Repeat("0", 128)}, fetch: writes(content), want: "only sha256 is supported"},
 	} {
 		dir := t.TempDir()
 		asked := d

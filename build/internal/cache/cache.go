@@ -69,7 +69,7 @@ func Open(dir string, o Options) (*Cache, error) {
 	c := &Cache{dir: dir, options: o}
 	for _, sub := range []string{"blobs", "layers", "values", "tmp"} {
 		if err := os.MkdirAll(c.path(sub), 0o755); err != nil {
-			return nil, fmt.Errorf("open the cache: %w; set XDG_CACHE_HOME to a folder that can be written", err)
+			return nil, fmt.Errorf("open the cache: %w; set XDG_CACHE_HOME to a writable folder", err)
 		}
 	}
 	return c, nil

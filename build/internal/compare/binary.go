@@ -59,10 +59,10 @@ func (p *pair) contents(ctx context.Context, a, b *os.File, name, layer string) 
 	}
 	p.differ(report.DepthFile, name, l.where(), l.a, l.b)
 	if when, ok := times(l.a, l.b); ok {
-		p.cause(report.CauseTime, "%s holds a time: %s", name, when)
+		p.cause(report.CauseTime, "%s contains a time: %s", name, when)
 		return nil
 	}
-	p.cause(kind, "%s has another content", name)
+	p.cause(kind, "%s has different content", name)
 	return nil
 }
 
@@ -117,7 +117,7 @@ func (p *pair) sections(ctx context.Context, a, b *elf.File, left uint64, name s
 	case mine != "" && theirs != "":
 		p.cause(report.CauseTime, "a time was compiled into %s: %s / %s", name, mine, theirs)
 	case noted:
-		p.cause(report.CauseSource, "the build info of both binaries is the same and their code is not, so that another source was compiled: generated code is the first suspect")
+		p.cause(report.CauseSource, "the build info of both binaries is the same but their code differs, so different source was compiled; check generated code first")
 	default:
 		p.cause(report.CauseSource, "%s differs outside of its sections", name)
 	}

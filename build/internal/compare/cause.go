@@ -36,7 +36,7 @@ func (c *comparison) causes() []Cause {
 		return cmp.Compare(slices.Index(kinds, a.Kind), slices.Index(kinds, b.Kind))
 	})
 	if len(out) == 0 {
-		out = []Cause{{Kind: report.CauseSource, Detail: "nothing that was compared tells it; compare again with both layouts at hand"}}
+		out = []Cause{{Kind: report.CauseSource, Detail: "the compared files do not show the cause; compare again with the layouts of both builds"}}
 	}
 	return out
 }

@@ -107,7 +107,7 @@ func (c *comparison) platform(ctx context.Context, image string, p, q Platform) 
 // listed compares two manifest.json files, with the binaries if available.
 func (p *pair) listed(ctx context.Context, x, y Platform) error {
 	if x.Digest != "" && y.Digest != "" {
-		p.note("the layouts of both builds are not at hand, so that the layers and the files in them were not compared")
+		p.note("the layouts of both builds are not available, so the layers and their files were not compared")
 	}
 	names := map[string]bool{}
 	for _, l := range slices.Concat(x.Layers, y.Layers) {

@@ -21,8 +21,8 @@ type comparison struct {
 // only records that one build has an image, or a platform, that the other lacks.
 func (c *comparison) only(what, has, lacks string) {
 	c.report.Same = false
-	c.note("%s is in %s and not in %s", what, has, lacks)
-	c.cause(report.CausePlatforms, "%s was made for %s alone", what, has)
+	c.note("%s is in %s but not in %s", what, has, lacks)
+	c.cause(report.CausePlatforms, "%s was made only for %s", what, has)
 }
 
 func (c *comparison) note(format string, args ...any) {

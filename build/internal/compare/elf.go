@@ -38,7 +38,7 @@ func checkHeaders(r io.ReaderAt) error {
 		return err
 	}
 	if string(h[:4]) != elf.ELFMAG {
-		return errors.New("it is no ELF file")
+		return errors.New("it is not an ELF file")
 	}
 	var order binary.ByteOrder = binary.LittleEndian
 	if elf.Data(h[elf.EI_DATA]) == elf.ELFDATA2MSB {

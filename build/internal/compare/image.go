@@ -174,7 +174,7 @@ func (p *pair) layers(ctx context.Context, a, b []imageLayer) error {
 // compressed says why the same content has two different blobs.
 func (p *pair) compressed(x, y imageLayer) error {
 	if x.media != y.media {
-		p.cause(report.CauseCompressor, "layer %s holds the same files, as %s / %s", x.name, x.media, y.media)
+		p.cause(report.CauseCompressor, "layer %s contains the same files, as %s / %s", x.name, x.media, y.media)
 		return nil
 	}
 	a, err := head(x)
@@ -186,7 +186,7 @@ func (p *pair) compressed(x, y imageLayer) error {
 		return err
 	}
 	if gzipped(a) && gzipped(b) && !bytes.Equal(a, b) {
-		p.cause(report.CauseCompressor, "layer %s holds the same files, and its gzip header is another one: %s / %s", x.name, gzipHeader(a), gzipHeader(b))
+		p.cause(report.CauseCompressor, "layer %s contains the same files, but its gzip header differs: %s / %s", x.name, gzipHeader(a), gzipHeader(b))
 		return nil
 	}
 	sizeX, err := x.Size()
@@ -197,7 +197,7 @@ func (p *pair) compressed(x, y imageLayer) error {
 	if err != nil {
 		return err
 	}
-	p.cause(report.CauseCompressor, "layer %s holds the same files, compressed by another library or at another level: %d / %d bytes", x.name, sizeX, sizeY)
+	p.cause(report.CauseCompressor, "layer %s contains the same files, compressed by another library or at another level: %d / %d bytes", x.name, sizeX, sizeY)
 	return nil
 }
 

@@ -47,7 +47,7 @@ func decode(document []byte) (any, error) {
 		return nil, fmt.Errorf("not JSON: %w", err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("not JSON: there is something behind the value")
+		return nil, errors.New("not JSON: there is data after the value")
 	}
 	return v, nil
 }

@@ -121,7 +121,7 @@ func (p *pair) files(ctx context.Context, x, y imageLayer) error {
 	}
 	d, ok := firstFile(a, b)
 	if !ok {
-		p.cause(report.CauseMode, "layer %s has the same files, and its tar is written otherwise", x.name)
+		p.cause(report.CauseMode, "layer %s has the same files, but its tar is written in another way", x.name)
 		return nil
 	}
 	p.differ(report.DepthFile, d.Where, d.What, d.A, d.B)

@@ -59,8 +59,8 @@ var ofImages = []reason{
 	{"base", report.CauseBase, "the base"},
 	{"packages", report.CauseBase, "the packages of the base"},
 	{"cgo", report.CauseFlag, "cgo"},
-	{"include", report.CauseBase, "what the root file system must hold"},
-	{"exclude", report.CauseBase, "what the root file system must not hold"},
+	{"include", report.CauseBase, "what the root file system must contain"},
+	{"exclude", report.CauseBase, "what the root file system must not contain"},
 	{"caCertificates", report.CauseBase, "the certificates"},
 	{"assets", report.CauseConfig, "the assets"},
 	{"inputs/revision", report.CauseVCS, "the last commit that touched its inputs"},
@@ -75,7 +75,7 @@ var ofImages = []reason{
 func (c *comparison) plans() error {
 	if c.a.Plan == nil || c.b.Plan == nil {
 		if c.a.Plan != nil || c.b.Plan != nil {
-			c.note("only one of the builds says what it was planned to be")
+			c.note("only one of the builds contains its plan")
 		}
 		return nil
 	}
@@ -105,7 +105,7 @@ func (c *comparison) plans() error {
 			detail = fmt.Sprintf("%s is %s / %s", what, octal(f.a), octal(f.b))
 		}
 		if when, ok := times(f.a, f.b); ok && kind == report.CauseFlag {
-			detail += fmt.Sprintf("; it holds a time, which no two builds share: %s", when)
+			detail += fmt.Sprintf("; it contains a time, which differs in every build: %s", when)
 		}
 		c.cause(kind, "%s", detail)
 	}

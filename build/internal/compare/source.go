@@ -33,7 +33,7 @@ func (c *comparison) sources() {
 			if d.A = fmt.Sprintf("%d bytes", len(x)); !inA {
 				has, d.A, d.B = c.b.Name, "", fmt.Sprintf("%d bytes", len(y))
 			}
-			c.cause(report.CauseSource, "%s, which the commit does not have, is in %s alone", name, has)
+			c.cause(report.CauseSource, "%s, which is not in the commit, is only in %s", name, has)
 			c.differ(d)
 			return
 		}
@@ -51,13 +51,13 @@ func (c *comparison) sources() {
 // generated records the cause of a file that differs.
 func (c *comparison) generated(name, x, y string, l line) {
 	if when, ok := times(l.a, l.b); ok {
-		c.cause(report.CauseTime, "%s, which the commit does not have, holds a time: %s", name, when)
+		c.cause(report.CauseTime, "%s, which is not in the commit, contains a time: %s", name, when)
 		return
 	}
 	sorted := func(s string) []string { return slices.Sorted(strings.Lines(s + "\n")) }
 	if slices.Equal(sorted(x), sorted(y)) {
-		c.cause(report.CauseSource, "%s, which the commit does not have, has the same lines in another order, as a map's are", name)
+		c.cause(report.CauseSource, "%s, which is not in the commit, has the same lines in another order, for example because a map was written", name)
 		return
 	}
-	c.cause(report.CauseSource, "%s, which the commit does not have, has another %s", name, l.where())
+	c.cause(report.CauseSource, "%s, which is not in the commit, has another %s", name, l.where())
 }

@@ -154,7 +154,7 @@ func (c *Compiler) run(ctx context.Context, platform plan.Platform, images []pla
 		file := Path(c.Folder, img, platform)
 		info, err := os.Lstat(file)
 		if err == nil && !info.Mode().IsRegular() {
-			err = fmt.Errorf("%s is no regular file any more", file)
+			err = fmt.Errorf("%s is not a regular file any more", file)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("read the binary: %w", err)

@@ -100,7 +100,7 @@ func (o *Outputs) Make(ctx context.Context, path string, make func() error) (*Ou
 		return nil, err
 	}
 	if after == nil {
-		return nil, fmt.Errorf("read %s: nothing has made it", path)
+		return nil, fmt.Errorf("read %s: the go command did not write it", path)
 	}
 	if before != nil && os.SameFile(before.info, after.info) && before.SHA256 != after.SHA256 {
 		return nil, fmt.Errorf("%s was changed while it was used; run it again", path)

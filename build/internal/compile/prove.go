@@ -19,7 +19,7 @@ var ErrDynamic = errors.New("not static")
 
 // ErrStamp is the cause of an error of Prove when the version control information in the binary
 // is not that of the plan's revision.
-var ErrStamp = errors.New("stamped otherwise than planned")
+var ErrStamp = errors.New("its stamp differs from the plan")
 
 // machines are the ELF machine, class and byte order of Go's linux ports.
 var machines = map[string]struct {
@@ -83,11 +83,11 @@ func static(r io.ReaderAt, info *debug.BuildInfo, p *plan.Plan, img plan.Image, 
 		return fmt.Errorf("read its libraries: %w", err)
 	}
 	if len(libs) > 0 {
-		return fmt.Errorf("%w: it asks for %s; %s", ErrDynamic, strings.Join(libs, ", "), culprit(info, p))
+		return fmt.Errorf("%w: it requires %s; %s", ErrDynamic, strings.Join(libs, ", "), culprit(info, p))
 	}
 	for _, prog := range f.Progs {
 		if prog.Type == elf.PT_INTERP {
-			return fmt.Errorf("%w: it asks for the interpreter %s; %s", ErrDynamic, interpreter(prog), culprit(info, p))
+			return fmt.Errorf("%w: it requires the interpreter %s; %s", ErrDynamic, interpreter(prog), culprit(info, p))
 		}
 	}
 	return nil
@@ -96,7 +96,7 @@ func static(r io.ReaderAt, info *debug.BuildInfo, p *plan.Plan, img plan.Image, 
 func interpreter(prog *elf.Prog) string {
 	b := make([]byte, min(prog.Filesz, 256))
 	if _, err := prog.ReadAt(b, 0); err != nil {
-		return "of an unreadable name"
+		return "with an unreadable name"
 	}
 	return strings.TrimRight(string(b), "\x00")
 }
@@ -104,19 +104,19 @@ func interpreter(prog *elf.Prog) string {
 // culprit returns the setting that makes the linker require a dynamic linker.
 func culprit(info *debug.BuildInfo, p *plan.Plan) string {
 	if mode := setting(info, "-buildmode"); mode != "exe" {
-		return "-buildmode=" + mode + " did it: leave it out"
+		return "-buildmode=" + mode + " causes this; remove it"
 	}
 	for _, flag := range p.Build.LDFlags {
 		for _, dynamic := range []string{"-linkmode", "-buildmode", "-I", "-r", "-extld"} {
 			if strings.HasPrefix("-"+strings.TrimLeft(flag, "-"), dynamic) {
-				return "the linker flag " + flag + " did it: take it out of Config.LDFlags"
+				return "the linker flag " + flag + " causes this; remove it from Config.LDFlags"
 			}
 		}
 	}
 	if setting(info, "CGO_ENABLED") == "1" {
-		return "CGO_ENABLED=1 did it"
+		return "CGO_ENABLED=1 causes this"
 	}
-	return "a //go:cgo_import_dynamic in one of its packages did it"
+	return "a //go:cgo_import_dynamic in one of its packages causes this"
 }
 
 func setting(info *debug.BuildInfo, key string) string {
@@ -163,7 +163,7 @@ func compare(info *debug.BuildInfo, p *plan.Plan, img plan.Image, platform plan.
 	}
 	for _, x := range pairs {
 		if x.got != x.want {
-			return fmt.Errorf("%w: its %s is %q, the plan's %q; did the tree change meanwhile? run it again", ErrStamp, x.name, x.got, x.want)
+			return fmt.Errorf("%w: its %s is %q, the plan's %q; did the tree change during the build? run it again", ErrStamp, x.name, x.got, x.want)
 		}
 	}
 	return nil

@@ -24,7 +24,7 @@ var ErrNoBuildID = errors.New("the binary has no GNU build id")
 
 // ErrOtherCode is the cause of an error of writeSymbols when the linker wrote other code or data
 // while it kept the symbols. The symbols would be wrong.
-var ErrOtherCode = errors.New("the symbols do not fit the binary")
+var ErrOtherCode = errors.New("the symbols do not match the binary")
 
 // symbolsPath returns where writeSymbols writes the symbols of a binary.
 func symbolsPath(binary string) string { return binary + ".debug" }
@@ -53,7 +53,7 @@ func writeSymbols(ctx context.Context, g *gocmd.Go, p *plan.Plan, platform plan.
 		return fail(err)
 	}
 	if ids.gnu == "" || ids.golang == "" {
-		return fail(fmt.Errorf("%w; take -B and -buildid out of Config.LDFlags (Go 1.24 or later writes it by itself)", ErrNoBuildID))
+		return fail(fmt.Errorf("%w; remove -B and -buildid from Config.LDFlags (Go 1.24 or later writes the build id itself)", ErrNoBuildID))
 	}
 	file := symbolsPath(binary.Name())
 	if kept, err := elf.Open(file); err == nil {
@@ -132,7 +132,7 @@ func buildIDs(f *elf.File) (found ids, err error) {
 // sameImage checks that two files give a process the same memory.
 func sameImage(ctx context.Context, a, b *elf.File) error {
 	if a.Machine != b.Machine || a.Entry != b.Entry || a.Class != b.Class {
-		return fmt.Errorf("%w: it is for another machine, or starts elsewhere", ErrOtherCode)
+		return fmt.Errorf("%w: it is for another machine, or has another entry point", ErrOtherCode)
 	}
 	loaded := func(f *elf.File) (list []*elf.Section) {
 		for _, s := range f.Sections {

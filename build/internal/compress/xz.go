@@ -115,7 +115,7 @@ func (x *xzReader) stream() error {
 		x.newHash = sha256.New
 		return nil
 	}
-	return errors.New("its check is of no known kind")
+	return errors.New("its check is of an unknown kind")
 }
 
 // next opens the next block, or returns io.EOF after the last stream.
@@ -182,7 +182,7 @@ func (x *xzReader) block(size byte) error {
 	bits := fields[2]
 	dictionary := int64(2|bits&1) << (bits/2 + 11)
 	if bits > 40 || dictionary > maxDictionary {
-		return fmt.Errorf("a block wants a dictionary of more than %d MiB", maxDictionary>>20)
+		return fmt.Errorf("a block needs a dictionary of more than %d MiB", maxDictionary>>20)
 	}
 	if x.total += max(dictionary, minDictionary); x.total > maxDictionaries {
 		return fmt.Errorf("the dictionaries of its blocks come to more than %d GiB", maxDictionaries>>30)
@@ -225,7 +225,7 @@ func (x *xzReader) index() error {
 		return err
 	}
 	if count != x.blocks.count {
-		return errors.New("its index names other blocks")
+		return errors.New("its index lists other blocks")
 	}
 	listed := newBlockList()
 	for range count {

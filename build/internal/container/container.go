@@ -177,7 +177,7 @@ func (c *Container) Stop(grace time.Duration) error {
 		case <-time.After(100 * time.Millisecond):
 			// The client may not have started it yet: then the engine had nothing to stop.
 			if time.Since(began) > grace+2*time.Second {
-				return fmt.Errorf("stop container %s: %w", c.name, cmp.Or(err, errors.New("it does not end")))
+				return fmt.Errorf("stop container %s: %w", c.name, cmp.Or(err, errors.New("it does not stop")))
 			}
 		}
 	}
@@ -210,7 +210,7 @@ func (c *Container) remove() error {
 		}
 		_, removeErr := c.engine.output("rm", "--force", "--volumes", c.name)
 		if time.Since(began) > gone {
-			err = cmp.Or(ifThere(removeErr), err, errors.New("it is still there"))
+			err = cmp.Or(ifThere(removeErr), err, errors.New("it still exists"))
 			return fmt.Errorf("remove container %s: %w", c.name, err)
 		}
 	}

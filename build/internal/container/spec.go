@@ -46,7 +46,7 @@ const loopback = "127.0.0.1"
 
 // ParsePort reads "8080", "53/udp", or "18080:8080" with the machine's port first.
 func ParsePort(text string) (Port, error) {
-	fail := fmt.Errorf("port %q is not PORT or HOSTPORT:PORT, with /tcp or /udp if need be", text)
+	fail := fmt.Errorf("port %q is not PORT or HOSTPORT:PORT, optionally with /tcp or /udp", text)
 	numbers, protocol, named := strings.Cut(text, "/")
 	if !named {
 		protocol = "tcp"
@@ -106,7 +106,7 @@ func (p Port) explain(err error) error {
 	if !errors.Is(err, syscall.EADDRINUSE) {
 		return fmt.Errorf("listen: %w; choose another port: -port=%d:%d", err, otherPort(p.Host), p.Container)
 	}
-	return fmt.Errorf("port %d of %s is in use; end what uses it, or choose another port: -port=%d:%d",
+	return fmt.Errorf("port %d of %s is in use; stop the program that uses it, or choose another port: -port=%d:%d",
 		p.Host, loopback, otherPort(p.Host), p.Container)
 }
 

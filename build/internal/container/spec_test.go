@@ -124,7 +124,7 @@ func TestPortInUse(t *testing.T) {
 	l, taken := listen(t)
 	for _, several := range []bool{false, true} {
 		_, err := Publish([]Port{taken}, several)
-		want := fmt.Sprintf("port %d of 127.0.0.1 is in use; end what uses it, "+
+		want := fmt.Sprintf("port %d of 127.0.0.1 is in use; stop the program that uses it, "+
 			"or choose another port: -port=%d:8080", taken.Host, otherPort(taken.Host))
 		if err == nil || err.Error() != want {
 			t.Errorf("the error is %v, want %s", err, want)

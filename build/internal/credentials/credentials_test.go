@@ -156,7 +156,7 @@ func TestPlaces(t *testing.T) {
 			with("REGISTRY_AUTH_FILE", "$W/f.json", "DOCKER_CONFIG", "$W/d"), "a", ""},
 		"REGISTRY_AUTH_FILE with other registries": {map[string]string{"f.json": auths("x", "other.example"), "d/config.json": reg("b")},
 			with("REGISTRY_AUTH_FILE", "$W/f.json", "DOCKER_CONFIG", "$W/d"), "b", ""},
-		"REGISTRY_AUTH_FILE is not there": {nil, with("REGISTRY_AUTH_FILE", "$W/f.json"), "", "REGISTRY_AUTH_FILE names $W/f.json, which does not exist"},
+		"REGISTRY_AUTH_FILE is not there": {nil, with("REGISTRY_AUTH_FILE", "$W/f.json"), "", "REGISTRY_AUTH_FILE is set to $W/f.json, which does not exist"},
 		"a file of no bytes": {map[string]string{"d/config.json": "", "home/.config/containers/auth.json": reg("a")},
 			with("DOCKER_CONFIG", "$W/d"), "a", ""},
 		"Podman's": {map[string]string{"run/containers/auth.json": reg("a"), "home/.config/containers/auth.json": reg("b"), "home/.docker/config.json": reg("c")},
@@ -204,12 +204,12 @@ func TestHelpers(t *testing.T) {
 		"the registry's own before that for all": {`{"credsStore":"bad","credHelpers":{"reg.example":"good"}}`, "reg.example/api", "good-reg.example", "", ""},
 		"not installed":                          {fmt.Sprintf(both, "gone"), "reg.example/other/api", "file", "", ""},
 		"not installed, for the registry":        {`{"credHelpers":{"reg.example":"gone"},"auths":{"reg.example":` + entry("file") + `}}`, "reg.example/api", "file", "", ""},
-		"not installed, and no other":            {`{"credsStore":"gone"}`, "reg.example/api", "", "config.json names the credential helper docker-credential-gone, which is not installed", ""},
+		"not installed, and no other":            {`{"credsStore":"gone"}`, "reg.example/api", "", "config.json requires the credential helper docker-credential-gone, which is not installed", ""},
 		"has nothing":                            {fmt.Sprintf(both, "none"), "reg.example/other/api", "file", "", ""},
 		"a token":                                {`{"credsStore":"token"}`, "reg.example/api", "<token>", "", ""},
 		"fails":                                  {fmt.Sprintf(both, "bad"), "reg.example/other/api", "", "", "the credential helper docker-credential-bad: exit status 3"},
-		"talks nonsense":                         {`{"credsStore":"noise"}`, "reg.example/api", "", "", "the credential helper docker-credential-noise: its answer makes no sense"},
-		"another program":                        {`{"credsStore":"x/../../../bin/echo"}`, "reg.example/api", "", "", "is no name of a credential helper"},
+		"talks nonsense":                         {`{"credsStore":"noise"}`, "reg.example/api", "", "", "the credential helper docker-credential-noise: its answer is not valid"},
+		"another program":                        {`{"credsStore":"x/../../../bin/echo"}`, "reg.example/api", "", "", "is not the name of a credential helper"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := t.TempDir()
@@ -261,7 +261,7 @@ func TestHelperEnds(t *testing.T) {
 func TestMalformed(t *testing.T) {
 	w := t.TempDir()
 	for file, says := range map[string]string{
-		`{"auths":planted}`:                             "config.json is no configuration in JSON",
+		`{"auths":planted}`:                             "config.json is not a configuration in JSON",
 		`{"auths":{"reg.example":{"auth":"planted%"}}}`: "the entry for reg.example is malformed; log in again",
 	} {
 		write(t, w, map[string]string{"config.json": file})

@@ -28,7 +28,7 @@ func parse(content []byte, legacy bool) (*file, error) {
 	}
 	if err := json.Unmarshal(content, to); err != nil {
 		// The error's text may contain a part of the content.
-		return nil, errors.New("is no configuration in JSON")
+		return nil, errors.New("is not a configuration in JSON")
 	}
 	return f, nil
 }

@@ -22,7 +22,7 @@ const helperLimit = 2 * time.Minute
 func ask(ctx context.Context, name, host string) (found *authn.AuthConfig, missing string, err error) {
 	program := "docker-credential-" + name
 	if strings.ContainsAny(name, `/\`) {
-		return nil, "", fmt.Errorf("%q is no name of a credential helper", name)
+		return nil, "", fmt.Errorf("%q is not the name of a credential helper", name)
 	}
 	path, err := exec.LookPath(program)
 	if err != nil {
@@ -50,7 +50,7 @@ func ask(ctx context.Context, name, host string) (found *authn.AuthConfig, missi
 	case run.err != nil:
 		err = run.err // without any of its output
 	case err != nil:
-		err = errors.New("its answer makes no sense")
+		err = errors.New("its answer is not valid")
 	}
 	if err != nil {
 		return nil, "", fmt.Errorf("the credential helper %s: %w", program, err)

@@ -50,7 +50,7 @@ func Architecture(suite string, p plan.Platform) (string, error) {
 
 func checkSuite(suite string) error {
 	if release[suite] == "" {
-		return fmt.Errorf("suite %q is unknown; there are %s", suite, strings.Join(Suites, " and "))
+		return fmt.Errorf("suite %q is unknown; known are %s", suite, strings.Join(Suites, " and "))
 	}
 	return nil
 }

@@ -149,5 +149,5 @@ func (u *universe) unknown(name string) error {
 		return fmt.Errorf("there is no package %s for %s in main of this release; correct Packages", name, u.architecture)
 	}
 	slices.Sort(names)
-	return fmt.Errorf("there is no package %s for %s, but %s provide it; name one of these", name, u.architecture, strings.Join(slices.Compact(names), ", "))
+	return fmt.Errorf("there is no package %s for %s, but %s provide it; use one of these", name, u.architecture, strings.Join(slices.Compact(names), ", "))
 }

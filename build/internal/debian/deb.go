@@ -40,7 +40,7 @@ func openArchive(r io.Reader) (*archive, error) {
 	a := &archive{r: bufio.NewReaderSize(r, 64<<10)}
 	magic := make([]byte, 8)
 	if _, err := io.ReadFull(a.r, magic); err != nil || string(magic) != "!<arch>\n" {
-		return nil, errors.New("it is no ar archive")
+		return nil, errors.New("it is not an ar archive")
 	}
 	name, content, err := a.next()
 	if err != nil {
@@ -51,7 +51,7 @@ func openArchive(r io.Reader) (*archive, error) {
 		return nil, err
 	}
 	if name != "debian-binary" || !strings.HasPrefix(string(version), "2.") {
-		return nil, fmt.Errorf("it begins with %.20q, %.20q, not as a package of format 2 does", name, version)
+		return nil, fmt.Errorf("it begins with %.20q, %.20q, so it is not a package of format 2", name, version)
 	}
 	return a, nil
 }
@@ -140,12 +140,12 @@ func decompress(r io.Reader, suffix string) (io.ReadCloser, error) {
 		}
 		return io.NopCloser(x), nil
 	}
-	return nil, fmt.Errorf("compression %q is unknown; known are .xz, .zst and .gz", suffix)
+	return nil, fmt.Errorf("compression %q is unknown; supported are .xz, .zst and .gz", suffix)
 }
 
 func cutOff(err error) error {
 	if err == io.EOF || err == io.ErrUnexpectedEOF {
-		return errors.New("it is cut off")
+		return errors.New("it is truncated")
 	}
 	return err
 }

@@ -46,8 +46,8 @@ func (p permanent) Unwrap() error { return p.error }
 var (
 	// errGone says that the mirror has no such file.
 	errGone = errors.New("the mirror does not have it")
-	// errDiffers says that the mirror has another file.
-	errDiffers = errors.New("the mirror has another file")
+	// errDiffers says that the mirror has a different file.
+	errDiffers = errors.New("the mirror has a different file")
 )
 
 // kept says whether the complete file is in the cache, and records the time of use. It removes an
@@ -170,7 +170,7 @@ func (m Mirror) attempt(ctx context.Context, url, partial string, w wanted) (err
 	case response.StatusCode == http.StatusPartialContent && startsAt(response, have):
 	case response.StatusCode == http.StatusOK:
 		if response.ContentLength >= 0 && response.ContentLength != w.size {
-			return permanent{fmt.Errorf("%w: it has %d bytes, %d are right", errDiffers, response.ContentLength, w.size)}
+			return permanent{fmt.Errorf("%w: it has %d bytes instead of %d", errDiffers, response.ContentLength, w.size)}
 		}
 		if have, err = restart(f); err != nil {
 			return err
@@ -179,17 +179,17 @@ func (m Mirror) attempt(ctx context.Context, url, partial string, w wanted) (err
 		if _, err := restart(f); err != nil {
 			return err
 		}
-		return fmt.Errorf("the mirror answers %s and not with what was asked for", response.Status)
+		return fmt.Errorf("the mirror answers %s, not the requested part of the file", response.Status)
 	default:
 		return statusError(response)
 	}
-	watch := time.AfterFunc(stall, func() { cancel(fmt.Errorf("no byte came for %s", stall)) })
+	watch := time.AfterFunc(stall, func() { cancel(fmt.Errorf("no data arrived for %s", stall)) })
 	defer watch.Stop()
 	n, err := io.Copy(f, io.LimitReader(&watched{response.Body, watch}, w.size-have+1))
 	switch have += n; {
 	case have > w.size:
 		_, err := restart(f)
-		return permanent{errors.Join(fmt.Errorf("%w: it has more than the %d bytes that are right", errDiffers, w.size), err)}
+		return permanent{errors.Join(fmt.Errorf("%w: it has more than the expected %d bytes", errDiffers, w.size), err)}
 	case err != nil:
 		if cause := context.Cause(ctx); cause != nil {
 			err = cause
@@ -209,7 +209,7 @@ func (m Mirror) place(ctx context.Context, partial string, w wanted, continued b
 		return permanent{err}
 	}
 	if sum != w.sha256 {
-		err := errors.Join(fmt.Errorf("%w: its SHA-256 is %s, %s is right", errDiffers, sum, w.sha256), remove(partial))
+		err := errors.Join(fmt.Errorf("%w: its SHA-256 is %s instead of %s", errDiffers, sum, w.sha256), remove(partial))
 		if continued {
 			return err
 		}
@@ -240,7 +240,7 @@ func (m Mirror) read(ctx context.Context, url string, limit int64) (content []by
 }
 
 func (m Mirror) readOnce(ctx context.Context, url string, limit int64) ([]byte, string, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, stall, fmt.Errorf("it did not come within %s", stall))
+	ctx, cancel := context.WithTimeoutCause(ctx, stall, fmt.Errorf("it did not arrive within %s", stall))
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -267,7 +267,7 @@ func (m Mirror) readOnce(ctx context.Context, url string, limit int64) ([]byte, 
 // locked runs f while no other run writes into the cache.
 func (m Mirror) locked(ctx context.Context, f func() error) (err error) {
 	if m.Cache == "" {
-		return errors.New("open the cache of Debian's packages: no folder is named")
+		return errors.New("open the cache of Debian's packages: no folder is given")
 	}
 	if err := os.MkdirAll(m.Cache, 0o755); err != nil {
 		return fmt.Errorf("open the cache of Debian's packages: %w", err)
@@ -295,7 +295,7 @@ func connectError(err error) error {
 		return permanent{err}
 	}
 	if !errors.Is(err, context.Canceled) {
-		err = fmt.Errorf("%w; check the network and the proxy, or name another mirror in Config.Debian.Mirror", err)
+		err = fmt.Errorf("%w; check the network and the proxy, or set another mirror in Config.Debian.Mirror", err)
 	}
 	var unknown *net.DNSError
 	if errors.As(err, &unknown) && unknown.IsNotFound {

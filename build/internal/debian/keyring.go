@@ -50,10 +50,10 @@ func readKeyring(keyring []byte) (openpgp.EntityList, error) {
 func verify(message []byte, keyring openpgp.EntityList, now time.Time) ([]byte, error) {
 	block, rest := clearsign.Decode(message)
 	if block == nil {
-		return nil, errors.New("it is no OpenPGP cleartext-signed message")
+		return nil, errors.New("it is not an OpenPGP cleartext-signed message")
 	}
 	if len(bytes.TrimSpace(rest)) > 0 {
-		return nil, errors.New("there is something after the signature")
+		return nil, errors.New("there is data after the signature")
 	}
 	config := &packet.Config{Time: func() time.Time { return now }}
 	signatures := packet.NewReader(block.ArmoredSignature.Body)
@@ -69,7 +69,7 @@ func verify(message []byte, keyring openpgp.EntityList, now time.Time) ([]byte, 
 		}
 		s, ok := p.(*packet.Signature)
 		if !ok || s.IssuerKeyId == nil {
-			reasons = append(reasons, errors.New("a packet is no signature that names its key"))
+			reasons = append(reasons, errors.New("a packet is not a signature with the id of its key"))
 			continue
 		}
 		// Each signature is checked separately: an invalid one does not invalidate the others.

@@ -92,7 +92,7 @@ func normalize(suite string, selections []plan.DebianSelection) ([]plan.DebianSe
 			}
 		}
 		if s.Base == plan.BaseDebian && len(s.With) == 0 {
-			return nil, fmt.Errorf("base %s: no package is named", s.Base)
+			return nil, fmt.Errorf("base %s: it has no packages", s.Base)
 		}
 		sorted = append(sorted, s)
 	}
@@ -122,7 +122,7 @@ func (r Request) indexes(ctx context.Context, keyring openpgp.EntityList) ([]*in
 		}
 		message, from, err := r.Mirror.read(ctx, root+"/dists/"+x.Suite+"/InRelease", maxIndex)
 		if errors.Is(err, errGone) {
-			err = fmt.Errorf("%w; Config.Debian.Mirror names the folder that has debian/ and debian-security/", err)
+			err = fmt.Errorf("%w; Config.Debian.Mirror must be the folder that contains debian/ and debian-security/", err)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("index of %s: %w", x.Suite, err)
@@ -238,7 +238,7 @@ func (r Request) read(ctx context.Context, flight *singleflight.Group, u *univer
 	}
 	err = r.Mirror.fetch(ctx, flight, w)
 	if errors.Is(err, errDiffers) || errors.Is(err, errGone) {
-		return fmt.Errorf("%w; somebody has changed it, or the mirror is not up to date with its own index: try again later, or another mirror", err)
+		return fmt.Errorf("%w; somebody changed it, or the mirror is out of date: try again later, or use another mirror", err)
 	}
 	if err != nil {
 		return err
@@ -266,7 +266,7 @@ const maxList = 128 << 20
 // readList reads a list of packages, which must have the size and hash in the index.
 func readList(r io.Reader, plain list) (string, error) {
 	if plain.size > maxList {
-		return "", fmt.Errorf("it has %d bytes, at most %d are read", plain.size, int64(maxList))
+		return "", fmt.Errorf("it has %d bytes, but only %d are allowed", plain.size, int64(maxList))
 	}
 	var b strings.Builder
 	b.Grow(int(plain.size))
@@ -276,10 +276,10 @@ func readList(r io.Reader, plain list) (string, error) {
 		return "", err
 	}
 	if n != plain.size {
-		return "", fmt.Errorf("it has not the %d bytes that the index says", plain.size)
+		return "", fmt.Errorf("it does not have the %d bytes that the index says", plain.size)
 	}
 	if sum := hex.EncodeToString(h.hash.Sum(nil)); sum != plain.sha256 {
-		return "", fmt.Errorf("its SHA-256 is %s, the index says %s", sum, plain.sha256)
+		return "", fmt.Errorf("its SHA-256 is %s, but the index says %s", sum, plain.sha256)
 	}
 	return b.String(), nil
 }

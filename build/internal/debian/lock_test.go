@@ -112,11 +112,11 @@ func TestFind(t *testing.T) {
 		"path out":             {func(l *plan.DebianLock) { l.Packages[0].Path = "pool/../../x" }, plan.BaseStatic, nil, "amd64", "not a path below pool/"},
 		"other archive":        {func(l *plan.DebianLock) { l.Packages[0].Archive = "../debian" }, plan.BaseStatic, nil, "amd64", `no archive "../debian"`},
 		"size":                 {func(l *plan.DebianLock) { l.Packages[0].Size = 1 << 40 }, plan.BaseStatic, nil, "amd64", "a size of"},
-		"hash":                 {func(l *plan.DebianLock) { l.Packages[0].SHA256 = "../../etc/passwd" }, plan.BaseStatic, nil, "amd64", "is no SHA-256"},
+		"hash":                 {func(l *plan.DebianLock) { l.Packages[0].SHA256 = "../../etc/passwd" }, plan.BaseStatic, nil, "amd64", "is not a SHA-256"},
 		"version":              {func(l *plan.DebianLock) { l.Packages[0].SourceVersion = "1\n2" }, plan.BaseStatic, nil, "amd64", "has embedded spaces"},
-		"suite":                {func(l *plan.DebianLock) { l.Suite = "sarge" }, plan.BaseStatic, nil, "amd64", `suite "sarge" is unknown; there are trixie and bookworm`},
+		"suite":                {func(l *plan.DebianLock) { l.Suite = "sarge" }, plan.BaseStatic, nil, "amd64", `suite "sarge" is unknown; known are trixie and bookworm`},
 		"no packages":          {func(l *plan.DebianLock) { l.Selections[2].Packages = nil }, plan.BaseStatic, nil, "amd64", "no packages for it"},
-		"one twice":            {func(l *plan.DebianLock) { s := &l.Selections[2]; s.Packages = append(s.Packages, s.Packages[0]) }, plan.BaseStatic, nil, "amd64", `names package "base-files" twice`},
+		"one twice":            {func(l *plan.DebianLock) { s := &l.Selections[2]; s.Packages = append(s.Packages, s.Packages[0]) }, plan.BaseStatic, nil, "amd64", `lists package "base-files" twice`},
 	} {
 		var changed plan.DebianLock
 		if err := json.Unmarshal([]byte(asJSON(t, l)), &changed); err != nil {

@@ -55,7 +55,7 @@ var redirected = regexp.MustCompile(`/(\d{8}T\d{6}Z)/`)
 func snapshotOf(from string) (string, error) {
 	match := redirected.FindAllStringSubmatch(from, -1)
 	if len(match) == 0 {
-		return "", fmt.Errorf("find the time of the snapshot in %s: there is none", from)
+		return "", fmt.Errorf("find the time of the snapshot in %s: it contains no time", from)
 	}
 	s := match[len(match)-1][1]
 	if _, err := time.Parse(snapshotTime, s); err != nil {

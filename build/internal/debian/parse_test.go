@@ -160,7 +160,7 @@ func TestResolve(t *testing.T) {
 		"a conflict of the past":         {[]string{"aa=1; Breaks: bb (<< 1)", "bb=1"}, nil, []string{"aa", "bb"}, "aa bb"},
 		"conflict with what it provides": {[]string{"aa=1; Provides: xx; Conflicts: xx"}, nil, []string{"aa"}, "aa"},
 		"unknown":                        {[]string{"aa=1"}, nil, []string{"bb"}, "there is no package bb for amd64"},
-		"only provided":                  {[]string{"gawk=1; Provides: awk", "mawk=1; Provides: awk"}, nil, []string{"awk"}, "there is no package awk for amd64, but gawk, mawk provide it; name one of these"},
+		"only provided":                  {[]string{"gawk=1; Provides: awk", "mawk=1; Provides: awk"}, nil, []string{"awk"}, "there is no package awk for amd64, but gawk, mawk provide it; use one of these"},
 		"a broken field":                 {[]string{"aa=1; Depends: bb ("}, nil, []string{"aa"}, "package aa depends on: "},
 	} {
 		u := newUniverse("amd64")

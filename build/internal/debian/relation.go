@@ -32,7 +32,7 @@ func readRelations(field string) ([][]relation, error) {
 		return nil, fmt.Errorf("%.80q: %w", field, err)
 	}
 	if plain(parsed.String()) != plain(field) {
-		return nil, fmt.Errorf("%.80q is no list of relations", field)
+		return nil, fmt.Errorf("%.80q is not a list of relations", field)
 	}
 	var groups [][]relation
 	for _, alternatives := range parsed.Relations {
@@ -53,7 +53,7 @@ func plain(field string) string { return strings.ReplaceAll(field, " ", "") }
 
 func checkPossibility(p dependency.Possibility) error {
 	if p.Substvar || p.Architectures != nil && len(p.Architectures.Architectures) > 0 || len(p.StageSets) > 0 {
-		return errors.New("it has a variable, architectures or build profiles, as only source packages have")
+		return errors.New("it has a variable, architectures or build profiles, which only source packages may have")
 	}
 	if p.Version != nil {
 		if err := checkVersion(strings.TrimSpace(p.Version.Number)); err != nil {

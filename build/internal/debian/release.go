@@ -37,7 +37,7 @@ type list struct {
 func readIndex(message []byte, archive, suite, snapshot string, keyring openpgp.EntityList, now time.Time, previous *plan.DebianLock) (*index, error) {
 	text, err := verify(message, keyring, now)
 	if err != nil {
-		return nil, fmt.Errorf("its signature does not count: %w", err)
+		return nil, fmt.Errorf("its signature is not valid: %w", err)
 	}
 	return parseIndex(string(text), archive, suite, snapshot, now, previous)
 }
@@ -78,7 +78,7 @@ func parseIndex(text, archive, suite, snapshot string, now time.Time, previous *
 // lock: such an index hides later updates.
 func (x *index) fresh(validUntil string, now time.Time, previous *plan.DebianLock) error {
 	if x.date.After(now.Add(ahead)) {
-		return fmt.Errorf("it is from %s, which is in the future; is the clock right", x.Date)
+		return fmt.Errorf("it is from %s, which is in the future; check the clock of this machine", x.Date)
 	}
 	if validUntil != "" {
 		until, err := readDate(validUntil)
@@ -86,7 +86,7 @@ func (x *index) fresh(validUntil string, now time.Time, previous *plan.DebianLoc
 			return fmt.Errorf("read its expiry: %w", err)
 		}
 		if now.After(until) {
-			return fmt.Errorf("it expired at %s; the mirror is out of date, or somebody hides updates: use another", until.Format(time.RFC3339))
+			return fmt.Errorf("it expired at %s; the mirror is out of date, or somebody hides updates; use another mirror", until.Format(time.RFC3339))
 		}
 	}
 	if previous == nil {
@@ -101,7 +101,7 @@ func (x *index) fresh(validUntil string, now time.Time, previous *plan.DebianLoc
 			return fmt.Errorf("read the lock's date of it: %w", err)
 		}
 		if x.date.Before(date) {
-			return fmt.Errorf("it is from %s, the lock's from %s: the mirror is out of date, or somebody hides updates; use another", x.Date, old.Date)
+			return fmt.Errorf("it is from %s, but the lock's is from %s: the mirror is out of date, or somebody hides updates; use another mirror", x.Date, old.Date)
 		}
 	}
 	return nil
@@ -156,7 +156,7 @@ func (x *index) packages(architecture string) (path string, compressed, plain li
 
 func checkSHA256(s string) error {
 	if len(s) != 64 || strings.Trim(s, "0123456789abcdef") != "" {
-		return fmt.Errorf("%q is no SHA-256", s)
+		return fmt.Errorf("%q is not a SHA-256", s)
 	}
 	return nil
 }

@@ -46,19 +46,19 @@ func TestTamperedIndex(t *testing.T) {
 			_, text, _ := strings.Cut(string(a.Get(inRelease)), "\n\n")
 			text, _, _ = strings.Cut(text, "-----BEGIN PGP SIGNATURE-----")
 			a.Put(inRelease, other.Sign(t, text))
-		}, "index of trixie from http://127.0.0.1:[0-9]*/debian/dists/trixie/InRelease: its signature does not count: signature by key [0-9A-F]{16}: that key is not trusted"},
+		}, "index of trixie from http://127.0.0.1:[0-9]*/debian/dists/trixie/InRelease: its signature is not valid: signature by key [0-9A-F]{16}: that key is not trusted"},
 		"Debian's keys do not cover it": {func(t *testing.T, a *debiantest.Archive, r *Request) {
 			r.Keyring = nil
 		}, "that key is not trusted"},
 		"text changed after signing": {func(t *testing.T, a *debiantest.Archive, r *Request) {
 			a.Put(inRelease, bytes.Replace(a.Get(inRelease), []byte("Suite: stable"), []byte("Suite: stabel"), 1))
-		}, "signature does not count: signature by key [0-9A-F]{16}: openpgp: invalid signature"},
+		}, "signature is not valid: signature by key [0-9A-F]{16}: openpgp: invalid signature"},
 		"unsigned": {func(t *testing.T, a *debiantest.Archive, r *Request) {
 			a.Put(inRelease, []byte("Codename: trixie\n"))
-		}, "no OpenPGP cleartext-signed message"},
+		}, "not an OpenPGP cleartext-signed message"},
 		"something after the signature": {func(t *testing.T, a *debiantest.Archive, r *Request) {
 			a.Put(inRelease, append(a.Get(inRelease), "\nSHA256:\n"...))
-		}, "there is something after the signature"},
+		}, "there is data after the signature"},
 		"expired": {func(t *testing.T, a *debiantest.Archive, r *Request) {
 			a.ValidUntil = now.Add(-time.Second)
 			a.Publish(t)
@@ -68,7 +68,7 @@ func TestTamperedIndex(t *testing.T) {
 			r.Previous = &l
 			a.Date = a.Date.Add(-time.Second)
 			a.Publish(t)
-		}, "it is from 2026-11-21T09:15:43Z, the lock's from 2026-11-21T09:15:44Z: the mirror is out of date, or somebody hides updates"},
+		}, "it is from 2026-11-21T09:15:43Z, but the lock's is from 2026-11-21T09:15:44Z: the mirror is out of date, or somebody hides updates"},
 		"only the security index is older": {func(t *testing.T, a *debiantest.Archive, r *Request) {
 			old := a.Get(security + "InRelease")
 			a.Date = a.Date.Add(time.Hour)
@@ -76,7 +76,7 @@ func TestTamperedIndex(t *testing.T) {
 			l := mustLock(t, *r)
 			r.Previous = &l
 			a.Put(security+"InRelease", old)
-		}, "index of trixie-security from .*: it is from 2026-11-21T09:15:44Z, the lock's from 2026-11-21T10:15:44Z"},
+		}, "index of trixie-security from .*: it is from 2026-11-21T09:15:44Z, but the lock's is from 2026-11-21T10:15:44Z"},
 		"from the future": {func(t *testing.T, a *debiantest.Archive, r *Request) {
 			a.Date = now.Add(time.Hour)
 			a.Publish(t)
@@ -86,16 +86,16 @@ func TestTamperedIndex(t *testing.T) {
 		}, `it is the index of "trixie-security"`},
 		"list changed": {func(t *testing.T, a *debiantest.Archive, r *Request) {
 			a.Put(list, flip(a.Get(list)))
-		}, "packages of trixie for amd64: .*: the mirror has another file: its SHA-256 is [0-9a-f]{64}, [0-9a-f]{64} is right; somebody has changed it, or the mirror is not up to date"},
+		}, "packages of trixie for amd64: .*: the mirror has a different file: its SHA-256 is [0-9a-f]{64} instead of [0-9a-f]{64}; somebody changed it, or the mirror is out of date"},
 		"list of another time": {func(t *testing.T, a *debiantest.Archive, r *Request) {
 			a.Put(list, debiantest.Gzip(t, []byte("Package: evil\n")))
-		}, "the mirror has another file: it has [0-9]+ bytes, [0-9]+ are right"},
+		}, "the mirror has a different file: it has [0-9]+ bytes instead of [0-9]+"},
 		"list missing": {func(t *testing.T, a *debiantest.Archive, r *Request) {
 			a.Put(list, nil)
 		}, "the mirror does not have it"},
 		"index missing": {func(t *testing.T, a *debiantest.Archive, r *Request) {
 			a.Put(security+"InRelease", nil)
-		}, "index of trixie-security: fetch http://.*: the mirror does not have it; Config.Debian.Mirror names the folder that has debian/ and debian-security/"},
+		}, "index of trixie-security: fetch http://.*: the mirror does not have it; Config.Debian.Mirror must be the folder that contains debian/ and debian-security/"},
 		"mirror broken": {func(t *testing.T, a *debiantest.Archive, r *Request) {
 			a.Handle(func(w http.ResponseWriter, r *http.Request) bool { w.WriteHeader(http.StatusBadGateway); return true })
 		}, "the mirror answers 502 Bad Gateway"},
@@ -107,12 +107,12 @@ func TestTamperedIndex(t *testing.T) {
 			a.Release(t, "debian", "trixie", map[string][]byte{
 				"main/binary-amd64/Packages": []byte("Package: good\n\n"), "main/binary-amd64/Packages.gz": debiantest.Gzip(t, plain),
 			})
-		}, "its SHA-256 is [0-9a-f]{64}, the index says [0-9a-f]{64}"},
+		}, "its SHA-256 is [0-9a-f]{64}, but the index says [0-9a-f]{64}"},
 		"list larger than the index says": {func(t *testing.T, a *debiantest.Archive, r *Request) {
 			a.Release(t, "debian", "trixie", map[string][]byte{
 				"main/binary-amd64/Packages": []byte("Package: good\n\n"), "main/binary-amd64/Packages.gz": debiantest.Gzip(t, make([]byte, 1<<20)),
 			})
-		}, "it has not the 15 bytes that the index says"},
+		}, "it does not have the 15 bytes that the index says"},
 		"path out of the pool": {func(t *testing.T, a *debiantest.Archive, r *Request) {
 			plain := bytes.Replace(unzip(t, a.Get(list)), []byte("pool/main/b/base-files/"), []byte("pool/../../../etc/passwd"), 1)
 			a.Release(t, "debian", "trixie", map[string][]byte{
@@ -127,10 +127,10 @@ func TestTamperedIndex(t *testing.T) {
 		}, "base distroless/static: there is no package no-such for amd64 in main of this release; correct Packages"},
 		"no name of a package": {func(t *testing.T, a *debiantest.Archive, r *Request) {
 			r.Selections[0].With = []string{"../evil"}
-		}, `"../evil" is no name of a package`},
+		}, `"../evil" is not the name of a package`},
 		"debian without packages": {func(t *testing.T, a *debiantest.Archive, r *Request) {
 			r.Selections[0].Base = plan.BaseDebian
-		}, "base debian: no package is named"},
+		}, "base debian: it has no packages"},
 		"no base of packages": {func(t *testing.T, a *debiantest.Archive, r *Request) {
 			r.Selections[0].Base = plan.BaseScratch
 		}, `base "scratch" is not made of Debian's packages`},
@@ -199,10 +199,10 @@ func TestTamperedPackage(t *testing.T) {
 		tamper func([]byte) []byte
 		want   string
 	}{
-		"flipped byte": {flip, "package netbase 6.5: fetch .*: the mirror has another file: its SHA-256 is [0-9a-f]{64}, [0-9a-f]{64} is right"},
-		"shorter":      {func(b []byte) []byte { return b[:len(b)-1] }, "it has [0-9]+ bytes, [0-9]+ are right"},
-		"longer":       {func(b []byte) []byte { return append(b, 0) }, "it has [0-9]+ bytes, [0-9]+ are right"},
-		"missing":      {func([]byte) []byte { return nil }, "package netbase 6.5: .*: the mirror does not have it any more; run mage lock, or use Debian's snapshot service"},
+		"flipped byte": {flip, "package netbase 6.5: fetch .*: the mirror has a different file: its SHA-256 is [0-9a-f]{64} instead of [0-9a-f]{64}"},
+		"shorter":      {func(b []byte) []byte { return b[:len(b)-1] }, "it has [0-9]+ bytes instead of [0-9]+"},
+		"longer":       {func(b []byte) []byte { return append(b, 0) }, "it has [0-9]+ bytes instead of [0-9]+"},
+		"missing":      {func([]byte) []byte { return nil }, "package netbase 6.5: .*: the mirror does not have it any more; run \"mage lock\", or use Debian's snapshot service"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := testArchive(t)
@@ -349,7 +349,7 @@ func TestHostilePackage(t *testing.T) {
 		entries []debiantest.Entry
 		want    string
 	}{
-		"parent":                        {[]debiantest.Entry{file("../etc/passwd")}, `"../etc/passwd": the path has .. and so leaves the image`},
+		"parent":                        {[]debiantest.Entry{file("../etc/passwd")}, `"../etc/passwd": the path has .. and leaves the image`},
 		"parent within":                 {[]debiantest.Entry{file("./usr/../../etc/passwd")}, "the path has .."},
 		"absolute":                      {[]debiantest.Entry{file("/etc/shadow")}, "the path is absolute"},
 		"unclean":                       {[]debiantest.Entry{file("./usr//./x")}, "the path is not clean"},
@@ -361,13 +361,13 @@ func TestHostilePackage(t *testing.T) {
 		"empty symlink":                 {[]debiantest.Entry{debiantest.Link(tar.TypeSymlink, "./usr/x", "")}, "a symlink without a target"},
 		"hard link out":                 {[]debiantest.Entry{debiantest.Link(tar.TypeLink, "./usr/x", "../../etc/shadow")}, `a hard link to "../../etc/shadow": the path has ..`},
 		"absolute hard link":            {[]debiantest.Entry{debiantest.Link(tar.TypeLink, "./usr/x", "/etc/shadow")}, `a hard link to "/etc/shadow": the path is absolute`},
-		"hard link to others":           {[]debiantest.Entry{debiantest.Link(tar.TypeLink, "./usr/x", "./etc/services")}, `a hard link to "etc/services", which is no file before it`},
-		"hard link to a symlink":        {[]debiantest.Entry{debiantest.Link(tar.TypeSymlink, "./a", "b"), debiantest.Link(tar.TypeLink, "./usr/x", "./a")}, "which is no file before it"},
-		"hard link to a link":           {[]debiantest.Entry{debiantest.Link(tar.TypeLink, "./a", "./b"), debiantest.Link(tar.TypeLink, "./b", "./a")}, "which is no file before it"},
-		"device":                        {[]debiantest.Entry{typed(tar.TypeBlock)}, "neither a file, a folder nor a link"},
-		"character device":              {[]debiantest.Entry{typed(tar.TypeChar)}, "neither a file, a folder nor a link"},
-		"fifo":                          {[]debiantest.Entry{typed(tar.TypeFifo)}, "neither a file, a folder nor a link"},
-		"twice":                         {[]debiantest.Entry{file("./etc/x"), file("etc/x")}, "it is there twice"},
+		"hard link to others":           {[]debiantest.Entry{debiantest.Link(tar.TypeLink, "./usr/x", "./etc/services")}, `a hard link to "etc/services", which is not an earlier file`},
+		"hard link to a symlink":        {[]debiantest.Entry{debiantest.Link(tar.TypeSymlink, "./a", "b"), debiantest.Link(tar.TypeLink, "./usr/x", "./a")}, "which is not an earlier file"},
+		"hard link to a link":           {[]debiantest.Entry{debiantest.Link(tar.TypeLink, "./a", "./b"), debiantest.Link(tar.TypeLink, "./b", "./a")}, "which is not an earlier file"},
+		"device":                        {[]debiantest.Entry{typed(tar.TypeBlock)}, "not a file, folder or link"},
+		"character device":              {[]debiantest.Entry{typed(tar.TypeChar)}, "not a file, folder or link"},
+		"fifo":                          {[]debiantest.Entry{typed(tar.TypeFifo)}, "not a file, folder or link"},
+		"twice":                         {[]debiantest.Entry{file("./etc/x"), file("etc/x")}, "it appears twice"},
 		"the root as a file":            {[]debiantest.Entry{file(".")}, "the root is a folder"},
 		"file of another package":       {[]debiantest.Entry{file("./etc/debian_version")}, "/etc/debian_version is in package base-files too"},
 		"folder of another as a file":   {[]debiantest.Entry{file("./usr/lib")}, "/usr/lib is in package base-files too"},
@@ -453,21 +453,21 @@ func TestBrokenDeb(t *testing.T) {
 		deb  []byte
 		want string
 	}{
-		"empty":                 {nil, "it is no ar archive"},
-		"no ar":                 {[]byte("PK\x03\x04 and so on"), "it is no ar archive"},
-		"another format":        {debiantest.Ar("debian-binary", []byte("3.0\n")), "not as a package of format 2 does"},
-		"another first member":  {debiantest.Ar("control.tar.gz", control), "not as a package of format 2 does"},
+		"empty":                 {nil, "it is not an ar archive"},
+		"no ar":                 {[]byte("PK\x03\x04 and so on"), "it is not an ar archive"},
+		"another format":        {debiantest.Ar("debian-binary", []byte("3.0\n")), "so it is not a package of format 2"},
+		"another first member":  {debiantest.Ar("control.tar.gz", control), "so it is not a package of format 2"},
 		"no control.tar":        {debiantest.Ar("debian-binary", version), "it has no control.tar"},
 		"no data.tar":           {debiantest.Ar("debian-binary", version, "control.tar.gz", control), "it has no data.tar"},
 		"other order":           {debiantest.Ar("debian-binary", version, "data.tar.xz", data, "control.tar.gz", control), `it has "data.tar.xz" where control.tar should be`},
-		"unknown compression":   {debiantest.Ar("debian-binary", version, "control.tar.lz", control), `compression ".lz" is unknown; known are .xz, .zst and .gz`},
+		"unknown compression":   {debiantest.Ar("debian-binary", version, "control.tar.lz", control), `compression ".lz" is unknown; supported are .xz, .zst and .gz`},
 		"no control file":       {debiantest.Ar("debian-binary", version, "control.tar.gz", debiantest.Tar(t, ".gz", nil)), "it has no control file"},
-		"control file twice":    {debiantest.Ar("debian-binary", version, "control.tar.gz", debiantest.Tar(t, ".gz", []debiantest.Entry{debiantest.File("control", "a"), debiantest.File("control", "b")})), "there twice"},
+		"control file twice":    {debiantest.Ar("debian-binary", version, "control.tar.gz", debiantest.Tar(t, ".gz", []debiantest.Entry{debiantest.File("control", "a"), debiantest.File("control", "b")})), "appears twice"},
 		"control files a bomb":  {debiantest.Ar("debian-binary", version, "control.tar.gz", debiantest.Tar(t, ".gz", []debiantest.Entry{debiantest.File("control", strings.Repeat("a", maxControl+1))})), "more than 16777216 bytes"},
-		"too greedy":            {debiantest.Ar("debian-binary", version, "control.tar.gz", control, "data.tar.xz", greedy), "a block wants a dictionary of more than 64 MiB"},
+		"too greedy":            {debiantest.Ar("debian-binary", version, "control.tar.gz", control, "data.tar.xz", greedy), "a block needs a dictionary of more than 64 MiB"},
 		"broken compression":    {debiantest.Ar("debian-binary", version, "control.tar.gz", control, "data.tar.xz", flip(data)), "data.tar"},
-		"cut off in a member":   {good.Deb(t)[:400], "cut off"},
-		"cut off in the middle": {debiantest.Ar("debian-binary", version, "control.tar.gz", control, "data.tar", debiantest.Tar(t, "", good.Files)[:1024]), "cut off"},
+		"cut off in a member":   {good.Deb(t)[:400], "truncated"},
+		"cut off in the middle": {debiantest.Ar("debian-binary", version, "control.tar.gz", control, "data.tar", debiantest.Tar(t, "", good.Files)[:1024]), "truncated"},
 		"broken ar header":      {append([]byte("!<arch>\n"), bytes.Repeat([]byte("x"), 60)...), "its ar archive has a broken header"},
 	} {
 		spool, err := os.Create(filepath.Join(t.TempDir(), "spool"))
@@ -526,7 +526,7 @@ func TestErrorsAreNotRetried(t *testing.T) {
 		asked++
 		return nil, syscall.ECONNREFUSED
 	})}
-	if _, err := Lock(t.Context(), r); !errors.Is(err, syscall.ECONNREFUSED) || asked != attempts || !strings.HasSuffix(err.Error(), "; check the network and the proxy, or name another mirror in Config.Debian.Mirror") {
+	if _, err := Lock(t.Context(), r); !errors.Is(err, syscall.ECONNREFUSED) || asked != attempts || !strings.HasSuffix(err.Error(), "; check the network and the proxy, or set another mirror in Config.Debian.Mirror") {
 		t.Errorf("a mirror that is restarted is asked %d times, and Lock gives %v", asked, err)
 	}
 }

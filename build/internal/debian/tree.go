@@ -82,14 +82,14 @@ func (s Selection) unpack(ctx context.Context, m Mirror, p plan.DebianPackage, d
 		return nil, err
 	}
 	if sum := hex.EncodeToString(h.hash.Sum(nil)); sum != p.SHA256 {
-		return nil, fmt.Errorf("its SHA-256 is %s, the lock says %s", sum, p.SHA256)
+		return nil, fmt.Errorf("its SHA-256 is %s, but the lock says %s", sum, p.SHA256)
 	}
 	c, err := first(string(u.control))
 	if err != nil {
 		return nil, fmt.Errorf("control file: %w", err)
 	}
 	if c["package"] != p.Name || c["version"] != p.Version || c["architecture"] != p.Architecture {
-		return nil, fmt.Errorf("it is %s %s for %s, the lock says %s", c["package"], c["version"], c["architecture"], p.Architecture)
+		return nil, fmt.Errorf("it is %s %s for %s, but the lock says %s", c["package"], c["version"], c["architecture"], p.Architecture)
 	}
 	return u, nil
 }
@@ -255,7 +255,7 @@ func readNode(nodes map[string]tree.Node, n tree.Node) ([]byte, error) {
 		n = nodes[n.Link]
 	}
 	if !n.Mode.IsRegular() || n.Open == nil || n.Size > maxText {
-		return nil, fmt.Errorf("/%s is no file, or has more than %d bytes", n.Path, maxText)
+		return nil, fmt.Errorf("/%s is not a file, or has more than %d bytes", n.Path, maxText)
 	}
 	r, err := n.Open()
 	if err != nil {

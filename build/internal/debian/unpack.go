@@ -78,7 +78,7 @@ func (u *unpacked) readControl(r io.Reader) error {
 			continue
 		}
 		if h.Typeflag != tar.TypeReg || *to != nil {
-			return fmt.Errorf("%s is no file, or there twice", h.Name)
+			return fmt.Errorf("%s is not a file, or appears twice", h.Name)
 		}
 		if *to, err = io.ReadAll(t); err != nil {
 			return cutOff(err)
@@ -164,14 +164,14 @@ func (w *unpacker) add(h *tar.Header, content io.Reader) error {
 			return err
 		}
 	default:
-		return fmt.Errorf("it is neither a file, a folder nor a link but of type %q", h.Typeflag)
+		return fmt.Errorf("it is not a file, folder or link but of type %q", h.Typeflag)
 	}
 	return w.unique(p, n)
 }
 
 func (w *unpacker) unique(p string, n tree.Node) error {
 	if _, ok := w.nodes[p]; ok {
-		return errors.New("it is there twice")
+		return errors.New("it appears twice")
 	}
 	w.nodes[p] = n
 	return nil
@@ -217,7 +217,7 @@ func (w *unpacker) path(name string) (string, error) {
 	case path.IsAbs(p):
 		return "", errors.New("the path is absolute")
 	case slices.Contains(strings.Split(p, "/"), ".."):
-		return "", errors.New("the path has .. and so leaves the image")
+		return "", errors.New("the path has .. and leaves the image")
 	case !fs.ValidPath(p) || strings.ContainsRune(p, 0):
 		return "", errors.New("the path is not clean")
 	}
@@ -258,7 +258,7 @@ func (w *unpacker) sorted() ([]tree.Node, error) {
 	for _, l := range w.links {
 		target, ok := w.nodes[l.Link]
 		if !ok || !target.Mode.IsRegular() || target.Open == nil {
-			return nil, fmt.Errorf("data.tar: %q: a hard link to %q, which is no file before it", l.Path, l.Link)
+			return nil, fmt.Errorf("data.tar: %q: a hard link to %q, which is not an earlier file", l.Path, l.Link)
 		}
 		groups[l.Link] = append(groups[l.Link], l.Path)
 	}

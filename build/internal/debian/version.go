@@ -38,7 +38,7 @@ func parseVersion(v string) (version.Version, error) {
 		return version.Version{}, fmt.Errorf("version %q: %w", v, err)
 	}
 	if parsed.Version == "" {
-		return version.Version{}, fmt.Errorf("version %q has nothing but epoch and revision", v)
+		return version.Version{}, fmt.Errorf("version %q has only epoch and revision", v)
 	}
 	return parsed, nil
 }
@@ -53,11 +53,11 @@ func digit(b byte) bool { return b >= '0' && b <= '9' }
 // checkName refuses an invalid package name (Debian Policy section 5.6.1).
 func checkName(n string) error {
 	if len(n) < 2 || len(n) > 128 || !alphanumeric(n[0]) {
-		return fmt.Errorf("%q is no name of a package", n)
+		return fmt.Errorf("%q is not the name of a package", n)
 	}
 	for i := range len(n) {
 		if c := n[i]; c >= 'A' && c <= 'Z' || !alphanumeric(c) && !strings.ContainsRune("+-.", rune(c)) {
-			return fmt.Errorf("%q is no name of a package", n)
+			return fmt.Errorf("%q is not the name of a package", n)
 		}
 	}
 	return nil

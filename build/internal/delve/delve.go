@@ -71,7 +71,7 @@ func Find(ctx context.Context, workdir string, env []string, more ...string) (*S
 			}
 		}
 	}
-	return nil, fmt.Errorf("find delve: %w: neither magefiles/go.mod nor go.mod has it among its tools; run \"go -C magefiles get -tool %s@latest\"", ErrNotPinned, Package)
+	return nil, fmt.Errorf("find delve: %w: it is not a tool in magefiles/go.mod or go.mod; run \"go -C magefiles get -tool %s@latest\"", ErrNotPinned, Package)
 }
 
 func open(ctx context.Context, dir string, env, more []string) (*Source, error) {
@@ -138,7 +138,7 @@ func (s *Source) Build(ctx context.Context, platform plan.Platform, dir string) 
 func (s *Source) Modules(ctx context.Context, platform plan.Platform) ([]golist.Module, error) {
 	listed, err := golist.List(ctx, golist.Tree{Go: s.Go, Mod: s.plan.Toolchain.Mod, Tags: s.plan.Build.Tags, Images: s.plan.Images}, platform)
 	if err != nil {
-		return nil, fmt.Errorf("list what delve is made of: %w", err)
+		return nil, fmt.Errorf("list delve's modules: %w", err)
 	}
 	return listed.Modules(Package), nil
 }

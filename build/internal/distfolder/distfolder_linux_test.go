@@ -119,11 +119,11 @@ func TestLayout(t *testing.T) {
 		"a pipe for a layer": {func(t *testing.T, _ string, blob func(v1.Hash) string, _, _, layer v1.Hash) {
 			ok(t, os.Remove(blob(layer)))
 			ok(t, syscall.Mkfifo(blob(layer), 0o644))
-		}, "no regular file"},
+		}, "not a regular file"},
 		"a pipe for index.json": {func(t *testing.T, dir string, _ func(v1.Hash) string, _, _, _ v1.Hash) {
 			ok(t, os.Remove(filepath.Join(dir, "dist/oci/api/index.json")))
 			ok(t, syscall.Mkfifo(filepath.Join(dir, "dist/oci/api/index.json"), 0o644))
-		}, "no regular file"},
+		}, "not a regular file"},
 		"a device for a layer": {func(t *testing.T, _ string, blob func(v1.Hash) string, _, _, layer v1.Hash) {
 			ok(t, os.Remove(blob(layer)))
 			ok(t, os.Symlink("/dev/zero", blob(layer)))

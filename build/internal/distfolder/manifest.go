@@ -37,7 +37,7 @@ func (f *Folder) Manifest(file string) (*report.Manifest, error) {
 		return nil, fmt.Errorf("read manifest %s: %w", file, err)
 	}
 	if m.Plan == nil || len(m.Images) == 0 {
-		return nil, fmt.Errorf("read manifest %s: it has no plan and no images, as dist/manifest.json has", file)
+		return nil, fmt.Errorf("read manifest %s: it has no plan and no images, so it is not a manifest such as dist/manifest.json", file)
 	}
 	return &m, nil
 }

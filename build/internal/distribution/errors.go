@@ -61,7 +61,7 @@ func Problemf(format string, args ...any) error { return &problem{fmt.Sprintf(fo
 
 // ErrLost is the cause if a registry answered that it has accepted something but does not have
 // it.
-var ErrLost = Problemf("the registry took it, and does not have it afterwards")
+var ErrLost = Problemf("the registry accepted it, but does not have it afterwards")
 
 // Hinted is a refusal with a known fix.
 type Hinted struct {

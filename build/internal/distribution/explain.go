@@ -78,19 +78,19 @@ func (e Explainer) Refusal(doing string, answer *transport.Error) *Error {
 		refused.Hint = strings.Join(append(slices.Clone(e.missing), fmt.Sprintf("log in with \"docker login %s\"", e.Host)), "; ")
 	case refused.Status == http.StatusForbidden:
 		refused.Codes = nil
-		refused.Hint = "the credentials for " + e.Host + " may not do this; ask for the right, or log in as somebody who has it"
+		refused.Hint = "the credentials for " + e.Host + " do not allow this; ask for the permission, or log in as a user who has it"
 	case has(transport.NameUnknownErrorCode):
 		refused.Hint = "create the repository first"
 	case mediaType != "" && LacksNamed(answer):
-		refused.Hint = "the registry does not have all that it has taken; run it again"
+		refused.Hint = "the registry does not have everything that it accepted; run it again"
 	case mediaType != "" && (refused.Status == http.StatusUnsupportedMediaType || has(transport.ManifestInvalidErrorCode) || has(transport.UnsupportedErrorCode)):
 		refused.Hint = "the registry refuses the media type " + mediaType
 	case refused.Status == http.StatusMethodNotAllowed:
 		refused.Hint = "the registry is read-only"
 	case refused.Status == http.StatusRequestEntityTooLarge:
-		refused.Hint = "a limit of the registry, or of a proxy before it"
+		refused.Hint = "a limit of the registry, or of a proxy in front of it"
 	case slices.Contains(outages, refused.Status):
-		refused.Hint = "an outage of the registry; run it again later, and it goes on from here"
+		refused.Hint = "an outage of the registry; run it again later to continue"
 	}
 	return refused
 }
@@ -109,13 +109,13 @@ func (e Explainer) cause(err error) error {
 	unknownCA, wrongHost, badCert, header := x509.UnknownAuthorityError{}, x509.HostnameError{}, x509.CertificateInvalidError{}, tls.RecordHeaderError{}
 	switch {
 	case errors.As(err, &unknownCA):
-		return fmt.Errorf("%w; name the registry's certificate authority in Config.Release.RegistryCAs", unknownCA)
+		return fmt.Errorf("%w; add the registry's certificate authority to Config.Release.RegistryCAs", unknownCA)
 	case errors.As(err, &wrongHost):
 		return wrongHost
 	case errors.As(err, &badCert):
 		return badCert
 	case errors.As(err, &header):
-		return fmt.Errorf("the registry speaks plain HTTP; allow it with Config.Release.Insecure")
+		return fmt.Errorf("the registry uses plain HTTP; allow it with Config.Release.Insecure")
 	}
 	if file := new(fs.PathError); errors.As(err, &file) {
 		return file
@@ -145,7 +145,7 @@ func (e Explainer) cause(err error) error {
 		text = text[:end]
 	}
 	if text = strings.TrimSpace(text); text == "" {
-		text = "the answer of " + e.Host + " makes no sense"
+		text = "the answer of " + e.Host + " is not valid"
 	}
 	return errors.New(text)
 }

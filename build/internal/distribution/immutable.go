@@ -73,5 +73,5 @@ func immutableHint(tag string) string {
 	case strings.HasPrefix(tag, "sha256-"):
 		return why + `it lists the referrers: leave tags that begin with "sha256-" out of the registry's rule, or set Config.Release.Forms to ["tag"]`
 	}
-	return why + "release another version, or take a tag that moves out of the registry's rule or of Config.Release.MovingTags"
+	return why + "release another version, or remove a moving tag from the registry's rule or from Config.Release.MovingTags"
 }

@@ -35,7 +35,7 @@ func (c *Client) Get(ctx context.Context, ref string) (*Manifest, error) {
 		return nil, err
 	}
 	if strings.HasPrefix(ref, "sha256:") && digest.String() != ref {
-		return nil, Problemf("the registry gives %s for it; somebody has changed it on the way or in the registry", digest)
+		return nil, Problemf("the registry returned %s instead; somebody changed it in transit or in the registry", digest)
 	}
 	return &Manifest{Raw: a.Body, Digest: digest, MediaType: MediaTypeOf(a.Body, a.Header.Get("Content-Type"))}, nil
 }

@@ -37,7 +37,7 @@ func (p Pace) orUsual() Pace {
 	return p
 }
 
-func (p Pace) idle() error { return Problemf("the registry did nothing for %s", p.Idle) }
+func (p Pace) idle() error { return Problemf("the registry sent and received nothing for %s", p.Idle) }
 
 func (p Pace) slow() error {
 	return Problemf("the registry was slower than %d bytes a second for %s", p.Rate, p.Window)

@@ -170,7 +170,7 @@ func (d *examination) engine(ctx context.Context) []Finding {
 func (d *examination) caches(context.Context) []Finding {
 	const most = 100_000 // maximum number of files that are counted
 	type folder struct{ name, dir, fix string }
-	folders := []folder{{"cache", d.Cache, "set XDG_CACHE_HOME to a folder that can be written"}}
+	folders := []folder{{"cache", d.Cache, "set XDG_CACHE_HOME to a writable folder"}}
 	if d.gocmd != nil {
 		for _, name := range []string{"GOCACHE", "GOMODCACHE"} {
 			folders = append(folders, folder{name, d.gocmd.Setting(name), "go env -w " + name + "=FOLDER"})
@@ -232,7 +232,7 @@ func (d *examination) space(context.Context) []Finding {
 		case err != nil:
 			finding = failed("disk", err, "")
 		case free < goodSpace:
-			finding.State, finding.Fix = report.Note, "make room: go clean -cache removes what Go has compiled, mage clean removes dist"
+			finding.State, finding.Fix = report.Note, "free some space: go clean -cache removes what Go has compiled, mage clean removes dist"
 			if free < leastSpace {
 				finding.State = report.Problem
 			}

@@ -26,7 +26,7 @@ func (d *examination) protection(ctx context.Context) []Finding {
 		if protected == "true" {
 			return []Finding{ok("protection", "this job's branch or tag is protected")}
 		}
-		return []Finding{{Check: "protection", State: report.Note, Detail: "this job's branch or tag is not protected: who can push one like it can release", Fix: "protect the version tags in the project's settings"}}
+		return []Finding{{Check: "protection", State: report.Note, Detail: "this job's branch or tag is not protected: anyone who can push such a branch or tag can release", Fix: "protect the version tags in the project's settings"}}
 	}
 	repository, _ := d.LookupEnv("GITHUB_REPOSITORY")
 	if repository == "" && d.resolved != nil {
@@ -72,9 +72,9 @@ func (d *examination) environmentOf(ctx context.Context, repository string) Find
 	switch res.StatusCode {
 	case http.StatusOK:
 	case http.StatusNotFound:
-		return protect(unknown("GitHub knows none, or does not show it without a token that may read it (GITHUB_TOKEN, with actions: read)"), repository)
+		return protect(unknown("it does not exist on GitHub, or reading it requires a token (GITHUB_TOKEN, with actions: read)"), repository)
 	default:
-		return unknown("GitHub answered " + res.Status + "; set GITHUB_TOKEN to a token that may read actions")
+		return unknown("GitHub answered " + res.Status + "; set GITHUB_TOKEN to a token with actions: read")
 	}
 	var environment struct {
 		Rules []struct {
@@ -92,10 +92,10 @@ func (d *examination) environmentOf(ctx context.Context, repository string) Find
 		}
 	}
 	if environment.Policy != nil {
-		by = append(by, "only some branches and tags get there")
+		by = append(by, "only some branches and tags are allowed")
 	}
 	if len(by) == 0 {
-		return protect(Finding{Check: "protection", State: report.Note, Detail: name + " is not protected: who can push a tag can release"}, repository)
+		return protect(Finding{Check: "protection", State: report.Note, Detail: name + " is not protected: anyone who can push a tag can release"}, repository)
 	}
 	return ok("protection", fmt.Sprintf("%s is protected: %s", name, strings.Join(by, ", ")))
 }

@@ -28,9 +28,9 @@ func (d *examination) registries(ctx context.Context) []Finding {
 	if len(repositories) == 0 {
 		detail := "no repository: images and releases stay in " + d.Config.Dist
 		if d.resolved == nil && (d.Config.Repository != "" || len(d.Config.Release.Repositories) > 0) {
-			detail = "not asked: there is no image to push"
+			detail = "not checked: there is no image to push"
 		}
-		return []Finding{ok("registry", detail), ok("clock", "not compared: no registry tells the time")}
+		return []Finding{ok("registry", detail), ok("clock", "not compared: no registry returned its time")}
 	}
 	found := make([]Finding, len(repositories))
 	clocks := make([]*Finding, len(repositories))
@@ -44,7 +44,7 @@ func (d *examination) registries(ctx context.Context) []Finding {
 		})
 	}
 	all.Wait()
-	clock := ok("clock", "not compared: no registry tells the time")
+	clock := ok("clock", "not compared: no registry returned its time")
 	for _, c := range clocks {
 		if c != nil && clock.State != report.Problem {
 			clock = *c
@@ -69,7 +69,7 @@ func (d *examination) registry(ctx context.Context, repository string) (Finding,
 	}
 	host, _, _ := strings.Cut(repository, "/")
 	if err := d.Reach("open "+repository, host); err != nil {
-		return Finding{Check: "registry", State: report.Note, Detail: repository + " was not asked, because of -offline"}, nil
+		return Finding{Check: "registry", State: report.Note, Detail: repository + " was not checked, because of -offline"}, nil
 	}
 	repo, err := store.OpenRepository(ctx, d.Session, repository, nil, false)
 	if err != nil {
@@ -79,7 +79,7 @@ func (d *examination) registry(ctx context.Context, repository string) (Finding,
 	preflight, err := repo.Preflight(ctx, nil, v1.Hash{})
 	if skewed := new(registry.SkewError); errors.As(err, &skewed) {
 		clock := failed("clock", err, clockFix())
-		return Finding{Check: "registry", State: report.Note, Detail: repository + " was not asked further: signatures and logins depend on the clock"}, &clock
+		return Finding{Check: "registry", State: report.Note, Detail: repository + " was not checked further: signatures and logins depend on the clock"}, &clock
 	}
 	if err != nil {
 		return fail(err), nil
@@ -94,7 +94,7 @@ func (d *examination) registry(ctx context.Context, repository string) (Finding,
 	}[preflight.Referrers]
 	f := ok("registry", fmt.Sprintf("%s: may push; indexes %s, referrers listed %s, mounts %s", repository, can.Indexes, referrers, can.Mounts))
 	if can.Indexes == registry.Unsupported {
-		f.State, f.Fix = report.Problem, "choose a registry that takes OCI image indexes: every image here is one"
+		f.State, f.Fix = report.Problem, "choose a registry that accepts OCI image indexes: every image is pushed as one"
 	}
 	return f, &clock
 }
@@ -117,9 +117,9 @@ func (d *examination) signing(ctx context.Context) []Finding {
 	var found []Finding
 	switch {
 	case cfg.Key == "" && cfg.Keyless == nil && len(d.repositories()) == 0:
-		found = append(found, ok("signing", "no key: a release that stays in "+d.Config.Dist+" is signed with one that is made for it"))
+		found = append(found, ok("signing", "no key: a release that stays in "+d.Config.Dist+" is signed with a key that is made for it"))
 	case cfg.Key == "" && cfg.Keyless == nil:
-		found = append(found, Finding{Check: "signing", State: report.Problem, Detail: "there is no key and no identity, and a release to a registry needs one", Fix: "mage keys, and set THIMBLE_KEY=cosign.key; or set Config.Release.Keyless"})
+		found = append(found, Finding{Check: "signing", State: report.Problem, Detail: "there is no key and no identity, but a release to a registry needs one", Fix: "mage keys, and set THIMBLE_KEY=cosign.key; or set Config.Release.Keyless"})
 	case cfg.Key != "":
 		found = append(found, d.key(ctx))
 	default:
@@ -173,7 +173,7 @@ func (d *examination) identity(ctx context.Context) Finding {
 		return failed("signing", err, "")
 	}
 	if !slices.Contains([]string{"", issuer}, k.Issuer) {
-		return Finding{Check: "signing", State: report.Note, Detail: fmt.Sprintf("the identity token is of %s, and Config.Release.Keyless.Issuer is %s", issuer, k.Issuer)}
+		return Finding{Check: "signing", State: report.Note, Detail: fmt.Sprintf("the identity token is from %s, but Config.Release.Keyless.Issuer is %s", issuer, k.Issuer)}
 	}
 	return ok("signing", "an identity token of "+issuer)
 }

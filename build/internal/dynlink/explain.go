@@ -19,7 +19,7 @@ func explain(in Input, err error) error {
 	isDebian := lock.IsDebian(in.Image.Base)
 	switch {
 	case missing.Overlooked != "":
-		return fmt.Errorf("%w, since neither LD_LIBRARY_PATH nor $ORIGIN does; link with an absolute folder (-Wl,-rpath=%s)",
+		return fmt.Errorf("%w, because LD_LIBRARY_PATH and $ORIGIN are ignored; link with an absolute folder (-Wl,-rpath=%s)",
 			err, path.Dir(missing.Overlooked))
 	case missing.Version != "":
 		newer := "choose a newer base"
@@ -27,12 +27,12 @@ func explain(in Input, err error) error {
 			newer = fmt.Sprintf("set Config.Debian.Suite to %q", debian.DefaultSuite)
 		}
 		return fmt.Errorf("%w: the program was compiled for a newer system than the base; "+
-			"compile it on the base's own, or an older one, or %s", err, newer)
+			"compile it on the base's system or an older one, or %s", err, newer)
 	case missing.Name == in.ELF.Interp && !isDebian:
-		return fmt.Errorf("%w: the base has no C library, or another one than the C compiler's; choose a base that has this one, "+
-			"or name a compiler for the base's in CC_FOR_%s_%s", err, in.Platform.OS, in.Platform.Architecture)
+		return fmt.Errorf("%w: the base has no C library, or another one than the C compiler's; choose a base with this one, "+
+			"or set a compiler for the base's in CC_FOR_%s_%s", err, in.Platform.OS, in.Platform.Architecture)
 	case !isDebian:
-		return fmt.Errorf("%w; choose a base that has it, or bring it with Assets", err)
+		return fmt.Errorf("%w; choose a base that has it, or add it with Assets", err)
 	}
 	name := "the package that has it"
 	if pkg := debian.LibraryPackage(missing.Name); pkg != "" {
@@ -40,7 +40,7 @@ func explain(in Input, err error) error {
 		if in.Suite != "bookworm" && pkg != "libc6" {
 			name += " (or " + pkg + "t64)"
 		}
-		name += ", which by Debian's rule for names has it,"
+		name += ", which has it by Debian's naming rule,"
 	}
 	return fmt.Errorf("%w; add %s to Packages and run \"mage lock\"", err, name)
 }

@@ -59,7 +59,7 @@ func (s Sums) Of(ctx context.Context, f *os.File) (string, error) {
 			return sum, err
 		}
 	}
-	return "", fmt.Errorf("read %s: somebody keeps changing it", f.Name())
+	return "", fmt.Errorf("read %s: it does not stop changing", f.Name())
 }
 
 // recall returns the remembered hash of a file with these stat data, or nothing.

@@ -53,7 +53,7 @@ func List(ctx context.Context, root, skip string, made Record) (Standing, error)
 		return context.Cause(ctx)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("look at the tree before Config.Before runs: %w", err)
+		return nil, fmt.Errorf("read the tree before Config.Before runs: %w", err)
 	}
 	return standing, nil
 }
@@ -76,14 +76,14 @@ func (s Standing) Split(differences []source.Difference) (rest []source.Differen
 		}
 		if !s.Made(d.Path) {
 			if d.Reason == "" {
-				d.Reason = "it was there before Config.Before ran; if Config.Before makes it, remove it, so that it does"
+				d.Reason = "it existed before Config.Before ran; if Config.Before makes it, remove it and run it again"
 			}
 			rest = append(rest, d)
 			continue
 		}
 		sum, err := Sum(d.Path)
 		if err != nil {
-			d.Reason = cmp.Or(d.Reason, "Config.Before made it, but only readable files and symlinks can be listed as generated; an empty folder can not")
+			d.Reason = cmp.Or(d.Reason, "Config.Before made it, but only readable files and symlinks can be listed as generated, not an empty folder")
 			rest = append(rest, d)
 			continue
 		}
@@ -142,7 +142,7 @@ func (r Record) Write(file string, before Record) error {
 		err = atomicfile.Write(file, content, 0o644)
 	}
 	if err != nil {
-		return fmt.Errorf("remember what Config.Before made: %w", err)
+		return fmt.Errorf("record what Config.Before made: %w", err)
 	}
 	return nil
 }

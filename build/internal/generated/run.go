@@ -95,7 +95,7 @@ func exclude(ctx context.Context, s *session.Session, repo *git.Repo, standing S
 func look(ctx context.Context, s *session.Session, repo *git.Repo, fresh bool) (Standing, error) {
 	root, err := filepath.EvalSymlinks(repo.Root)
 	if err != nil {
-		return nil, fmt.Errorf("look at the tree before Config.Before runs: %w", err)
+		return nil, fmt.Errorf("read the tree before Config.Before runs: %w", err)
 	}
 	made := ReadRecord(recordFile(s))
 	if fresh && len(made) > 0 {

@@ -216,7 +216,7 @@ func otherMetadata(root string) error {
 			return err
 		}
 		if slices.Contains(metadata, strings.ToLower(d.Name())) {
-			return fmt.Errorf("the source has %s, for which the go command would start another version control system", filepath.ToSlash(strings.TrimPrefix(path, root+string(filepath.Separator))))
+			return fmt.Errorf("the source contains %s, so the go command would run another version control system", filepath.ToSlash(strings.TrimPrefix(path, root+string(filepath.Separator))))
 		}
 		if d.IsDir() && d.Name() == ".git" {
 			return filepath.SkipDir

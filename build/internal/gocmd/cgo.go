@@ -49,8 +49,8 @@ func (g *Go) readC(ctx context.Context) error {
 	}
 	for _, name := range cSettings {
 		if v := forC[name]; strings.HasPrefix(name, "CGO_") && v != "" && v != "-O2 -g" {
-			return fmt.Errorf("read Go's settings for C: %[1]s is set, which would change the binary behind the plan's back; "+
-				"write the flags into the source, as a #cgo line, or take them out (go env -u %[1]s, or unset %[1]s in the environment)", name)
+			return fmt.Errorf("read Go's settings for C: %[1]s is set, which would change the binary but is not in the plan; "+
+				"write the flags into the source, as a #cgo line, or remove them (go env -u %[1]s, or unset %[1]s in the environment)", name)
 		}
 	}
 	g.forC = forC
@@ -109,7 +109,7 @@ func (g *Go) findC(ctx context.Context, p plan.Platform, configured string) (pla
 			remedy = "install gcc, or "
 		}
 	}
-	return plan.CCompiler{}, fmt.Errorf("%w: %s; %sname one in CC_FOR_%s or in Config.CC", ErrNoCompiler, strings.Join(tried, ", "), remedy, variable)
+	return plan.CCompiler{}, fmt.Errorf("%w: %s; %sset one in CC_FOR_%s or in Config.CC", ErrNoCompiler, strings.Join(tried, ", "), remedy, variable)
 }
 
 // variable returns one of the user's variables; empty if it is not set.
@@ -129,7 +129,7 @@ func (g *Go) ask(ctx context.Context, command string) (c plan.CCompiler, err err
 		return c, err
 	}
 	if strings.ContainsAny(args[0], `/\`) && !filepath.IsAbs(args[0]) {
-		return c, fmt.Errorf("%s is relative to who knows which folder; name the compiler by its absolute path", args[0])
+		return c, fmt.Errorf("%s is a relative path; write the absolute path of the compiler", args[0])
 	}
 	c.Command = strings.Join(append([]string{filepath.Base(args[0])}, args[1:]...), " ")
 	if args[0], err = lookProgram(args[0], g.user); err != nil {

@@ -27,7 +27,7 @@ func (g *Go) Explain(err error) error {
 		return err
 	}
 	explained := *failed
-	explained.Stderr += "\n" + found[1] + " is there: the go command cannot write to its build cache " + g.Setting("GOCACHE") +
-		"; make room on its disk, give its files to the user who builds, or set GOCACHE to another folder"
+	explained.Stderr += "\n" + found[1] + " exists, but the go command cannot write to its build cache " + g.Setting("GOCACHE") +
+		"; free space on its disk, make the user who builds the owner of its files, or set GOCACHE to another folder"
 	return &explained
 }

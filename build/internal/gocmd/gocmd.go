@@ -152,8 +152,8 @@ func (g *Go) readFlags(flags string) error {
 			if name == "-buildmode" {
 				shown += "=" + value
 			}
-			return fmt.Errorf("read Go's settings: GOFLAGS has %s, which would change the binary behind the plan's back; "+
-				"put it into Config, or take it out (go env -u GOFLAGS, or unset GOFLAGS in the environment)", shown)
+			return fmt.Errorf("read Go's settings: GOFLAGS has %s, which would change the binary but is not in the plan; "+
+				"put it into Config, or remove it (go env -u GOFLAGS, or unset GOFLAGS in the environment)", shown)
 		}
 	}
 	return nil

@@ -40,7 +40,7 @@ func included(ctx context.Context, assembly []string) ([]string, error) {
 				if other, err := os.Stat(clean); err != nil || !os.SameFile(is, other) {
 					physical, err := filepath.EvalSymlinks(name)
 					if err != nil {
-						return fmt.Errorf("look at what assembly includes: %w", err)
+						return fmt.Errorf("find the files that assembly includes: %w", err)
 					}
 					all = append(all, physical)
 				}
@@ -79,7 +79,7 @@ func includes(ctx context.Context, file string) ([]string, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("look at what assembly includes: %w", err)
+		return nil, fmt.Errorf("find the files that assembly includes: %w", err)
 	}
 	defer f.Close() // only read from
 	var s scanner.Scanner

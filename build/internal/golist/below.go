@@ -59,7 +59,7 @@ func Below(ctx context.Context, t Tree, lists []Compiled, commit *source.Commit)
 			files = append(files, tracked...)
 		}
 		if err := below(tree); err != nil {
-			return nil, fmt.Errorf("list what C may include: %w", err)
+			return nil, fmt.Errorf("list the files that C may include: %w", err)
 		}
 	}
 	outside, err := above(ctx, files, trees, folders)

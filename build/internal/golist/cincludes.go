@@ -59,7 +59,7 @@ func above(ctx context.Context, files, trees, folders []string) ([]string, error
 	for _, file := range files {
 		if ext := filepath.Ext(file); slices.Contains(sourceEndings, ext) || slices.Contains(cEndings, ext) {
 			if err := visit(file, false); err != nil {
-				return nil, fmt.Errorf("look at what C includes: %w", err)
+				return nil, fmt.Errorf("find the files that C includes: %w", err)
 			}
 		}
 	}

@@ -31,11 +31,11 @@ func CState(ctx context.Context, t Tree, lists []Compiled) (string, error) {
 		}
 		rel, err := filepath.Rel(trees[0], file)
 		if err != nil {
-			return "", fmt.Errorf("look at what C may include: %w", err)
+			return "", fmt.Errorf("find the files that C may include: %w", err)
 		}
 		fmt.Fprintf(h, "%q\n", filepath.ToSlash(rel))
 		if err := hashInto(ctx, h, file); err != nil {
-			return "", fmt.Errorf("look at what C may include: %w", err)
+			return "", fmt.Errorf("find the files that C may include: %w", err)
 		}
 	}
 	return fmt.Sprintf("%x", h.Sum(nil)[:16]), nil
@@ -61,7 +61,7 @@ func (c Compiled) AssemblyStates(ctx context.Context, dir string) (map[string]st
 				err = hashInto(ctx, h, file)
 			}
 			if err != nil {
-				return nil, fmt.Errorf("look at what assembly includes: %w", err)
+				return nil, fmt.Errorf("find the files that assembly includes: %w", err)
 			}
 			found = true
 		}

@@ -102,7 +102,7 @@ func (c Compiled) names(ctx context.Context) (now names, err error) {
 		fmt.Fprintf(h, "%q %q\n", folder.Dir, folder.Patterns)
 		entries, err := os.ReadDir(folder.Dir)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return now, fmt.Errorf("look at the sources: %w", err)
+			return now, fmt.Errorf("read the sources: %w", err)
 		}
 		for _, e := range entries {
 			ext := path.Ext(e.Name())
@@ -145,7 +145,7 @@ func embeddable(ctx context.Context, w io.Writer, folder Folder, e fs.DirEntry) 
 		return cmp.Or(err, context.Cause(ctx))
 	})
 	if err != nil {
-		return nil, fmt.Errorf("look at what is embedded: %w", err)
+		return nil, fmt.Errorf("find the embedded files: %w", err)
 	}
 	return found, nil
 }
@@ -168,7 +168,7 @@ func hashAll(ctx context.Context, files []string, headers bool) (map[string]stri
 				} else if content, err := readFile(ctx, files[i]); err == nil {
 					hash = fmt.Sprintf("%x", sha256.Sum256(content))
 				} else if !errors.Is(err, fs.ErrNotExist) {
-					return fmt.Errorf("look at the sources: %w", err)
+					return fmt.Errorf("read the sources: %w", err)
 				}
 				mu.Lock()
 				hashes[files[i]] = hash

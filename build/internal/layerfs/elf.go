@@ -51,7 +51,7 @@ func ReadELF(r io.ReaderAt) (*ELF, error) {
 	for _, p := range f.Progs {
 		if p.Type == elf.PT_LOAD && p.Filesz > 0 {
 			if _, err := p.ReadAt(make([]byte, 1), int64(min(p.Filesz, 1<<62))-1); err != nil {
-				return nil, fmt.Errorf("it is cut off: %w", err)
+				return nil, fmt.Errorf("it is truncated: %w", err)
 			}
 		}
 		if p.Type != elf.PT_INTERP {
@@ -218,7 +218,7 @@ func (d *dynamic) table() (needed []uint64, err error) {
 func (d *dynamic) string(at uint64) (string, error) {
 	b := make([]byte, min(maxString, max(0, d.strings.size-int64(min(at, 1<<62)))))
 	if d.strings.r == nil || len(b) == 0 {
-		return "", errors.New("its dynamic table names a string that is not there")
+		return "", errors.New("its dynamic table refers to a string that does not exist")
 	}
 	n, err := d.strings.r.ReadAt(b, d.strings.from+int64(at))
 	if err != nil && err != io.EOF {
@@ -253,7 +253,7 @@ func (d *dynamic) requires() error {
 		aux := at + uint64(order.Uint32(need[8:]))
 		for range order.Uint16(need[2:]) {
 			if seen++; seen > maxVersions {
-				return fmt.Errorf("it wants more than %d versions", maxVersions)
+				return fmt.Errorf("it requires more than %d versions", maxVersions)
 			}
 			a, err := from.at(aux, 16)
 			if err != nil {

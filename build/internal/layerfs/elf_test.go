@@ -59,7 +59,7 @@ func TestELFBombs(t *testing.T) {
 		"one long string, many times": {dynamicLibrary(entries(4000, elf.DT_NEEDED, one), "\x00"+strings.Repeat("a", 4000)+"\x00"), "too long strings, or too many"},
 		"a string of some MiB":        {dynamicLibrary(entries(1, elf.DT_NEEDED, one), "\x00"+strings.Repeat("a", 4<<20)+"\x00"), "too long strings, or too many"},
 		"no end of a string":          {dynamicLibrary(entries(1, elf.DT_NEEDED, one), "\x00abc"), "too long strings, or too many"},
-		"a string behind the table":   {dynamicLibrary(entries(1, elf.DT_SONAME, func(int) uint64 { return 1 << 63 }), "\x00abc\x00"), "not there"},
+		"a string behind the table":   {dynamicLibrary(entries(1, elf.DT_SONAME, func(int) uint64 { return 1 << 63 }), "\x00abc\x00"), "does not exist"},
 		"versions without end": {dynamicLibrary([]elf.Dyn64{
 			{Tag: int64(elf.DT_VERNEED), Val: 0}, {Tag: int64(elf.DT_VERNEEDNUM), Val: 1 << 60}, {Tag: int64(elf.DT_VERDEF), Val: 0}, {Tag: int64(elf.DT_VERDEFNUM), Val: 1 << 60},
 		}, "\x00"), ""},

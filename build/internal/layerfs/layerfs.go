@@ -89,7 +89,7 @@ func Scan(r io.Reader) (Layer, error) {
 		switch strings.TrimPrefix(path.Base(h.Name), whiteout) {
 		case path.Base(h.Name):
 		case "", ".", "..":
-			return nil, fmt.Errorf("read the layer: %q takes away no file", h.Name)
+			return nil, fmt.Errorf("read the layer: %q does not remove a file", h.Name)
 		}
 		switch h.Typeflag {
 		case tar.TypeReg, tar.TypeGNUSparse, tar.TypeCont:

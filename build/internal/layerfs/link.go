@@ -47,13 +47,13 @@ type LinkError struct {
 func (e *LinkError) Error() string {
 	switch {
 	case e.Overlooked != "":
-		return fmt.Sprintf("%s needs %s, and for a program with capabilities that of %s does not count", e.By, e.Name, e.Overlooked)
+		return fmt.Sprintf("%s needs %s, but a program with capabilities does not load %s", e.By, e.Name, e.Overlooked)
 	case e.Version == "":
-		return fmt.Sprintf("%s needs %s, and there is none", e.By, e.Name)
+		return fmt.Sprintf("%s needs %s, but there is none", e.By, e.Name)
 	case e.Newest == "":
-		return fmt.Sprintf("%s needs %s of %s, and %s has no such version", e.By, e.Version, e.Name, e.Path)
+		return fmt.Sprintf("%s needs %s of %s, but %s has no such version", e.By, e.Version, e.Name, e.Path)
 	}
-	return fmt.Sprintf("%s needs %s of %s, and the newest that %s has is %s", e.By, e.Version, e.Name, e.Path, e.Newest)
+	return fmt.Sprintf("%s needs %s of %s, but the newest that %s has is %s", e.By, e.Version, e.Name, e.Path, e.Newest)
 }
 
 // These bound what the content of a base can make Link load and search: a browser loads about 100

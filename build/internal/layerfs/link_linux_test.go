@@ -57,18 +57,18 @@ func TestLinkIsTheDynamicLinkers(t *testing.T) {
 	}{
 		"nothing but libc":               {split, "alone", nil, "", "", false},
 		"merged /usr":                    {merged, "alone", nil, "", "", false},
-		"no libc":                        {map[string]string{loader: real(loader)}, "alone", nil, "", "/app/program needs libc.so.6, and there is none", false},
-		"no dynamic linker":              {nil, "alone", nil, "", "/app/program needs " + loader + ", and there is none", false},
+		"no libc":                        {map[string]string{loader: real(loader)}, "alone", nil, "", "/app/program needs libc.so.6, but there is none", false},
+		"no dynamic linker":              {nil, "alone", nil, "", "/app/program needs " + loader + ", but there is none", false},
 		"static":                         {nil, "static", nil, "", "", false},
 		"two libraries":                  {split, "plain", map[string]string{multi + "libbar.so.1": "libbar", multi + "libfoo.so.1": "libfoo2"}, "", "", false},
 		"in /lib":                        {merged, "plain", map[string]string{"/usr/lib/libbar.so.1": "libbar", multi + "libfoo.so.1": "libfoo2"}, "", "", false},
 		"behind links":                   {split, "plain", map[string]string{multi + "libbar.so.1": "-> libbar.so.1.2", multi + "libbar.so.1.2": "libbar", multi + "libfoo.so.1": "-> /opt/foo", "/opt/foo": "libfoo2"}, "", "", false},
-		"a link that leads nowhere":      {split, "plain", map[string]string{multi + "libbar.so.1": "-> libbar.so.1.2"}, "", "needs libbar.so.1, and there is none", false},
-		"a link to itself":               {split, "plain", map[string]string{multi + "libbar.so.1": "-> libbar.so.1"}, "", "needs libbar.so.1, and there is none", false},
-		"a library's library is missing": {split, "plain", map[string]string{multi + "libbar.so.1": "libbar"}, "", multi + "libbar.so.1 needs libfoo.so.1, and there is none", false},
+		"a link that leads nowhere":      {split, "plain", map[string]string{multi + "libbar.so.1": "-> libbar.so.1.2"}, "", "needs libbar.so.1, but there is none", false},
+		"a link to itself":               {split, "plain", map[string]string{multi + "libbar.so.1": "-> libbar.so.1"}, "", "needs libbar.so.1, but there is none", false},
+		"a library's library is missing": {split, "plain", map[string]string{multi + "libbar.so.1": "libbar"}, "", multi + "libbar.so.1 needs libfoo.so.1, but there is none", false},
 		"in a folder nobody looks into":  {split, "plain", map[string]string{"/usr/local/lib/libbar.so.1": "libbar", multi + "libfoo.so.1": "libfoo2"}, "", "needs libbar.so.1", false},
-		"an older library":               {split, "plain", map[string]string{multi + "libbar.so.1": "libbar", multi + "libfoo.so.1": "libfoo1"}, "", multi + "libbar.so.1 needs FOO_1.10 of libfoo.so.1, and the newest that " + multi + "libfoo.so.1 has is FOO_1.9", false},
-		"one without versions":           {split, "plain", map[string]string{multi + "libbar.so.1": "libbar", multi + "libfoo.so.1": "libfoo0"}, "", "needs FOO_1.10 of libfoo.so.1, and " + multi + "libfoo.so.1 has no such version", false},
+		"an older library":               {split, "plain", map[string]string{multi + "libbar.so.1": "libbar", multi + "libfoo.so.1": "libfoo1"}, "", multi + "libbar.so.1 needs FOO_1.10 of libfoo.so.1, but the newest that " + multi + "libfoo.so.1 has is FOO_1.9", false},
+		"one without versions":           {split, "plain", map[string]string{multi + "libbar.so.1": "libbar", multi + "libfoo.so.1": "libfoo0"}, "", "needs FOO_1.10 of libfoo.so.1, but " + multi + "libfoo.so.1 has no such version", false},
 		"for another machine":            {split, "plain", map[string]string{multi + "libbar.so.1": "other", multi + "libfoo.so.1": "libfoo2"}, "", "needs libbar.so.1", false},
 		"the right one further on":       {split, "plain", map[string]string{multi + "libbar.so.1": "other", "/usr/lib/libbar.so.1": "libbar", multi + "libfoo.so.1": "libfoo2"}, "", "", false},
 		"not a library":                  {split, "plain", map[string]string{multi + "libbar.so.1/": ""}, "", "needs libbar.so.1", false},
@@ -142,16 +142,16 @@ func TestLinkIsTheDynamicLinkers(t *testing.T) {
 func TestLinkSecure(t *testing.T) {
 	testtool.Require(t, runtime.GOARCH == "amd64" && os.Getuid() == 0, "root, for chroot, on amd64")
 	made := compileLibraries(t)
-	const app = "/app/program needs libbar.so.1, and "
+	const app = "/app/program needs libbar.so.1, but "
 	for name, test := range map[string]struct {
 		program, library, env, want string
 	}{
 		"absolute":             {"runpath", "/opt/lib", "", ""},
 		"RPATH":                {"rpath", "/opt/lib", "", ""},
 		"the system's":         {"plain", "/usr/lib", "", ""},
-		"ORIGIN":               {"origin", "/app/lib", "", app + "for a program with capabilities that of /app/lib/libbar.so.1 does not count"},
+		"ORIGIN":               {"origin", "/app/lib", "", app + "a program with capabilities does not load /app/lib/libbar.so.1"},
 		"ORIGIN to the system": {"origin-system", "/usr/lib/x", "", ""},
-		"LD_LIBRARY_PATH":      {"plain", "/x", "/x", app + "for a program with capabilities that of /x/libbar.so.1 does not count"},
+		"LD_LIBRARY_PATH":      {"plain", "/x", "/x", app + "a program with capabilities does not load /x/libbar.so.1"},
 		"nowhere":              {"plain", "/y", "/x", app + "there is none"},
 	} {
 		// The folder is where everybody may look into it.

@@ -26,12 +26,12 @@ func TestLinkMusl(t *testing.T) {
 	}{
 		"its own":        {musl, program("libc.musl-x86_64.so.1"), ""},
 		"/usr/local/lib": {append(musl, library("/usr/local/lib/libx.so")), program("libx.so"), ""},
-		"multiarch":      {append(musl, library("/usr/lib/x86_64-linux-gnu/libx.so")), program("libx.so"), "/app/x needs libx.so, and there is none"},
+		"multiarch":      {append(musl, library("/usr/lib/x86_64-linux-gnu/libx.so")), program("libx.so"), "/app/x needs libx.so, but there is none"},
 		"path file": {append(musl, library("/opt/libx.so"), Entry{Path: "/etc/ld-musl-x86_64.path", Type: tar.TypeReg, Content: []byte("/lib\n/opt:/x\n")}),
 			program("libx.so"), ""},
 		"replaced by it": {append(musl, library("/usr/lib/libx.so"), Entry{Path: "/etc/ld-musl-x86_64.path", Type: tar.TypeReg, Content: []byte("/lib")}),
-			program("libx.so"), "/app/x needs libx.so, and there is none"},
-		"glibc's program": {musl, glibc, "/app/x needs /lib64/ld-linux-x86-64.so.2, and there is none"},
+			program("libx.so"), "/app/x needs libx.so, but there is none"},
+		"glibc's program": {musl, glibc, "/app/x needs /lib64/ld-linux-x86-64.so.2, but there is none"},
 	} {
 		_, err := stacked(test.layer).Link(test.program)
 		if (err == nil) != (test.want == "") || err != nil && err.Error() != test.want {

@@ -81,7 +81,7 @@ func checkFirst(words, allowed []string, afterFirst, afterSecond error) error {
 	test := valued[name]
 	switch {
 	case name == "":
-		return &Refused{Word: w, Reason: "it is no flag, so that the linker would take it for a file", Final: true}
+		return &Refused{Word: w, Reason: "it is not a flag, so the linker would read it as a file", Final: true}
 	case permits(allowed, w, name):
 		// It is unknown whether the next word is the flag's value: both must be allowed.
 		if !has {
@@ -97,13 +97,13 @@ func checkFirst(words, allowed []string, afterFirst, afterSecond error) error {
 		return &Refused{Word: w, Reason: "it may start a program here, or read or write a file"}
 	case has:
 		if !test(value) {
-			return &Refused{Word: w, Reason: "a rebuild does not use it with this value"}
+			return &Refused{Word: w, Reason: "a rebuild does not accept this value"}
 		}
 		return afterFirst
 	case len(words) == 1:
 		return &Refused{Word: w, Reason: "its value is missing"}
 	case !test(words[1]):
-		return &Refused{Word: w + " " + words[1], Reason: "a rebuild does not use it with this value"}
+		return &Refused{Word: w + " " + words[1], Reason: "a rebuild does not accept this value"}
 	}
 	return afterSecond
 }

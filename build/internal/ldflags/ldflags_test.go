@@ -27,7 +27,7 @@ func TestJoin(t *testing.T) {
 			t.Errorf("%q becomes %s, which is %q, %v", words, joined, got, err)
 		}
 	}
-	if _, err := Join([]string{`-X=main.a='" -o=/tmp/x "`}); err == nil || !strings.Contains(err.Error(), "quotes of both kinds") {
+	if _, err := Join([]string{`-X=main.a='" -o=/tmp/x "`}); err == nil || !strings.Contains(err.Error(), "both kinds of quotes") {
 		t.Errorf("both kinds of quotes: %v", err)
 	}
 	if _, err := Split(`-X 'main.a`); err == nil {

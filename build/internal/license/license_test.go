@@ -262,7 +262,7 @@ func TestScanErrors(t *testing.T) {
 func TestScanVerifies(t *testing.T) {
 	m := module(t, map[string]string{"LICENSE": fixture(t, "testdata/MIT")}, ".")
 	m.Sum = "h1:x"
-	wrong := errors.New("it is not what go.sum says")
+	wrong := errors.New("it does not match go.sum")
 	m.Verify = func(context.Context) error { return wrong }
 	s := &store{values: map[string][]byte{}}
 	if _, err := Scan(t.Context(), []Module{m}, s.memo); !errors.Is(err, wrong) {

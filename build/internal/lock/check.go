@@ -29,7 +29,7 @@ func check(l *plan.Lock) error {
 	for i := range l.Debian {
 		d := &l.Debian[i]
 		if !word.MatchString(d.Suite) || suites[d.Suite] {
-			return fmt.Errorf("suite %q is no suite, or is there twice", d.Suite)
+			return fmt.Errorf("suite %q is unknown, or appears twice", d.Suite)
 		}
 		suites[d.Suite] = true
 		if err := checkDebian(d); err != nil {
@@ -39,7 +39,7 @@ func check(l *plan.Lock) error {
 	references := map[string]bool{}
 	for _, i := range l.Images {
 		if i.Reference == "" || references[i.Reference] {
-			return fmt.Errorf("image %q has no reference, or is there twice", i.Reference)
+			return fmt.Errorf("image %q has no reference, or appears twice", i.Reference)
 		}
 		references[i.Reference] = true
 		if err := checkImage(i); err != nil {
@@ -55,7 +55,7 @@ func checkDebian(d *plan.DebianLock) error {
 			return fmt.Errorf("the date %q of %s is not in RFC 3339", i.Date, i.Suite)
 		}
 		if !word.MatchString(i.Archive) || !word.MatchString(i.Suite) || i.Snapshot != "" && !snapshot.MatchString(i.Snapshot) {
-			return fmt.Errorf("index %q of archive %q at snapshot %q is none", i.Suite, i.Archive, i.Snapshot)
+			return fmt.Errorf("index %q of archive %q at snapshot %q is not valid", i.Suite, i.Archive, i.Snapshot)
 		}
 	}
 	type key struct{ pinned, architecture string } // name=version
@@ -64,11 +64,11 @@ func checkDebian(d *plan.DebianLock) error {
 		k := key{p.Name + "=" + p.Version, p.Architecture}
 		switch {
 		case !packageName.MatchString(p.Name) || !version.MatchString(p.Version) || !word.MatchString(p.Architecture):
-			return fmt.Errorf("package %q %q for %q is none", p.Name, p.Version, p.Architecture)
+			return fmt.Errorf("package %q %q for %q is not valid", p.Name, p.Version, p.Architecture)
 		case there[k]:
-			return fmt.Errorf("package %s for %s is there twice", p.Name, p.Architecture)
+			return fmt.Errorf("package %s for %s appears twice", p.Name, p.Architecture)
 		case !word.MatchString(p.Archive) || !fs.ValidPath(p.Path) || p.Path == "." || strings.ContainsAny(p.Path, "\\?#%"):
-			return fmt.Errorf("package %s: %q is no path in archive %q", p.Name, p.Path, p.Archive)
+			return fmt.Errorf("package %s: %q is not a path in archive %q", p.Name, p.Path, p.Archive)
 		case !hex64.MatchString(p.SHA256) || p.Size <= 0:
 			return fmt.Errorf("package %s has no size or no SHA-256", p.Name)
 		}
@@ -78,7 +78,7 @@ func checkDebian(d *plan.DebianLock) error {
 	for _, s := range d.Selections {
 		k := fmt.Sprintf("%q %q %q", s.Base, s.With, s.Architecture)
 		if s.Base == "" || !word.MatchString(s.Architecture) || seen[k] {
-			return fmt.Errorf("selection %s is none, or is there twice", k)
+			return fmt.Errorf("selection %s is not valid, or appears twice", k)
 		}
 		seen[k] = true
 		for i, name := range s.Packages {
@@ -101,7 +101,7 @@ func checkImage(i plan.ImageLock) error {
 	for _, p := range i.Platforms {
 		switch {
 		case p.Platform == plan.Platform{} || seen[p.Platform]:
-			return fmt.Errorf("platform %q is none, or is there twice", p.Platform)
+			return fmt.Errorf("platform %q is not valid, or appears twice", p.Platform)
 		case !digests.MatchString(p.Digest) || p.MediaType == "" || p.Size <= 0:
 			return fmt.Errorf("platform %s has no digest, media type or size", p.Platform)
 		}

@@ -94,7 +94,7 @@ func Parse(b []byte) (*plan.Lock, error) {
 	case head.Version == nil:
 		return nil, malformed(errors.New("it has no version"))
 	case *head.Version > Version:
-		return nil, fmt.Errorf("its version is %d, and this thimble knows %d; %w", *head.Version, Version, ErrNewer)
+		return nil, fmt.Errorf("its version is %d, but this thimble supports %d; %w", *head.Version, Version, ErrNewer)
 	case *head.Version < 1:
 		return nil, malformed(fmt.Errorf("version %d", *head.Version))
 	}

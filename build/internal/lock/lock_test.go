@@ -106,19 +106,19 @@ func TestRefused(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"empty":            {"", "malformed"},
 		"no version":       {"{}", "it has no version"},
-		"newer":            {`{"version":2,"other":[]}`, "its version is 2, and this thimble knows 1; update the kit"},
+		"newer":            {`{"version":2,"other":[]}`, "its version is 2, but this thimble supports 1; update the kit"},
 		"unknown field":    {`{"version":1,"x":1}`, "unknown field"},
 		"something behind": {`{"version":1}{}`, "malformed"},
 		"conflict":         {"{\n<<<<<<< HEAD\n", "conflict markers"},
-		"path leaves":      {change(func(l *plan.Lock) { l.Debian[0].Packages[0].Path = "../../etc/passwd" }), "is no path"},
-		"path is a query":  {change(func(l *plan.Lock) { l.Debian[0].Packages[0].Path = "pool/x?y" }), "is no path"},
-		"archive leaves":   {change(func(l *plan.Lock) { l.Debian[0].Packages[0].Archive = "../x" }), "is no path"},
+		"path leaves":      {change(func(l *plan.Lock) { l.Debian[0].Packages[0].Path = "../../etc/passwd" }), "is not a path"},
+		"path is a query":  {change(func(l *plan.Lock) { l.Debian[0].Packages[0].Path = "pool/x?y" }), "is not a path"},
+		"archive leaves":   {change(func(l *plan.Lock) { l.Debian[0].Packages[0].Archive = "../x" }), "is not a path"},
 		"no hash":          {change(func(l *plan.Lock) { l.Debian[0].Packages[0].SHA256 = "abc" }), "no SHA-256"},
-		"twice":            {change(func(l *plan.Lock) { l.Debian[0].Packages[1] = l.Debian[0].Packages[0] }), "there twice"},
+		"twice":            {change(func(l *plan.Lock) { l.Debian[0].Packages[1] = l.Debian[0].Packages[0] }), "appears twice"},
 		"not pinned":       {change(func(l *plan.Lock) { l.Debian[0].Selections[0].Packages[0] = "libc6=2" }), "not pinned"},
 		"bad date":         {change(func(l *plan.Lock) { l.Debian[0].Indexes[0].Date = "yesterday" }), "RFC 3339"},
 		"bad digest":       {change(func(l *plan.Lock) { l.Images[0].Platforms[0].Digest = "sha256:x" }), "no digest"},
-		"platform twice":   {change(func(l *plan.Lock) { l.Images[0].Platforms[1] = l.Images[0].Platforms[0] }), "there twice"},
+		"platform twice":   {change(func(l *plan.Lock) { l.Images[0].Platforms[1] = l.Images[0].Platforms[0] }), "appears twice"},
 	} {
 		if _, err := lock.Parse([]byte(c.text)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want %q", name, err, c.want)

@@ -139,7 +139,7 @@ func selectImage(part, l *plan.Lock, u Use) error {
 			has[i] = p.Platform.String()
 		}
 		slices.Sort(has)
-		return fmt.Errorf("base %s is not pinned for %s, only for %s; leave that platform out, or %w if the image has it",
+		return fmt.Errorf("base %s is not pinned for %s, only for %s; remove that platform, or %w if the image has it",
 			u.Base, u.Platform, strings.Join(has, ", "), ErrMissing)
 	}
 	to := Image(part, u.Base)

@@ -64,7 +64,7 @@ func (s Source) inputPaths(ctx context.Context, lists Lists, img plan.Image) (gi
 	var folders, brought []string
 	var compiled []golist.Inputs
 	outside := func(file string) (git.Paths, error) {
-		return paths, fmt.Errorf("keep the digest stable, as Config.StableDigests asks: %s is compiled in and lies outside of the repository, so that its age is not known", file)
+		return paths, fmt.Errorf("keep the digest stable, for Config.StableDigests: %s is compiled in but is outside of the repository, so its age is not known", file)
 	}
 	for _, platform := range p.InputPlatforms {
 		l := lists[platform]

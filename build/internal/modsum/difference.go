@@ -61,7 +61,7 @@ func (f folder) against(ctx context.Context, m Module, zipFile string) (string, 
 		path := filepath.Join(f.dir, filepath.FromSlash(x.name))
 		entry := inZip[x.name]
 		if entry == nil {
-			return path + " is no file of the module", nil
+			return path + " is not a file of the module", nil
 		}
 		delete(inZip, x.name)
 		want, err := digest(ctx, entry.Open)

@@ -31,7 +31,7 @@ import (
 )
 
 // ErrDiffers is the cause of an error of Check if a folder does not match go.sum.
-var ErrDiffers = errors.New("it is not what go.sum says")
+var ErrDiffers = errors.New("it does not match go.sum")
 
 // Module is a module in the module cache.
 type Module struct {
@@ -103,7 +103,7 @@ func (c *Cache) once(ctx context.Context, m Module) func() error {
 
 func (c *Cache) check(ctx context.Context, m Module) error {
 	if m.Sum == "" {
-		return errors.New("go.sum has no hash of it; run go mod tidy and commit go.sum")
+		return errors.New("go.sum has no hash for it; run go mod tidy and commit go.sum")
 	}
 	escaped, err := module.EscapePath(m.Path)
 	if err != nil {

@@ -80,7 +80,7 @@ func TestCheck(t *testing.T) {
 		}, filepath.Join("lib@v1.2.3", "sub", "sub.go") + " was changed; remove the folder"},
 		"added": {func(t *testing.T, folder, _ string, _ *modsum.Module) {
 			ok(t, os.WriteFile(filepath.Join(folder, "more.go"), []byte("package lib\n"), 0o644))
-		}, "more.go is no file of the module"},
+		}, "more.go is not a file of the module"},
 		"removed": {func(t *testing.T, folder, _ string, _ *modsum.Module) {
 			ok(t, os.Remove(filepath.Join(folder, "lib.go")))
 		}, "lib.go is missing"},
@@ -94,8 +94,8 @@ func TestCheck(t *testing.T) {
 			replace(t, filepath.Join(folder, "lib.go"), "package bil\n")
 			ok(t, os.WriteFile(zipFile, []byte("no zip"), 0o644))
 		}, "lib.go was changed last, at "},
-		"another sum": {func(_ *testing.T, _, _ string, m *modsum.Module) { m.Sum = "h1:AAAA" }, "it is not what go.sum says"},
-		"no sum":      {func(_ *testing.T, _, _ string, m *modsum.Module) { m.Sum = "" }, "go.sum has no hash of it; run go mod tidy"},
+		"another sum": {func(_ *testing.T, _, _ string, m *modsum.Module) { m.Sum = "h1:AAAA" }, "it does not match go.sum"},
+		"no sum":      {func(_ *testing.T, _, _ string, m *modsum.Module) { m.Sum = "" }, "go.sum has no hash for it; run go mod tidy"},
 		"no folder": {func(t *testing.T, folder, _ string, _ *modsum.Module) {
 			ok(t, os.RemoveAll(folder))
 		}, "no such file"},

@@ -27,7 +27,7 @@ func functions(r io.ReaderAt, size int64) (found nameSet, unknown string, err er
 	}
 	f, err := elf.NewFile(r)
 	if _, malformed := errors.AsType[*elf.FormatError](err); malformed || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return 0, "", fmt.Errorf("read ELF headers: the file is cut off or malformed: %w", err)
+		return 0, "", fmt.Errorf("read ELF headers: the file is truncated or malformed: %w", err)
 	}
 	if err != nil {
 		return 0, "", fmt.Errorf("read ELF headers: %w", err)
@@ -89,7 +89,7 @@ func findNames(f *elf.File, r io.ReaderAt, size int64, buf []byte) (names extent
 			continue
 		}
 		if s.Offset > uint64(size) || s.FileSize > uint64(size)-s.Offset {
-			return extent{}, "", fmt.Errorf("read ELF section %s: it ends beyond the file, which is cut off or malformed", name)
+			return extent{}, "", fmt.Errorf("read ELF section %s: it ends after the end of the file, which is truncated or malformed", name)
 		}
 		p := buf[:min(s.FileSize, maxHeader)]
 		if err := readFull(r, p, int64(s.Offset)); err != nil {

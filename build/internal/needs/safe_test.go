@@ -209,7 +209,7 @@ func TestScanErrors(t *testing.T) {
 		{"only the magic", tiny[:4], "read ELF headers"},
 		{"half a header", tiny[:40], "read ELF headers"},
 		{"no sections left", tiny[:len(tiny)-64], "read ELF headers"},
-		{"a real one cut off", zoneinfo[:len(zoneinfo)/2], "cut off"},
+		{"a real one cut off", zoneinfo[:len(zoneinfo)/2], "truncated"},
 	} {
 		report, err := scan(c.file)
 		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {

@@ -25,7 +25,7 @@ type Blobs interface {
 // Blob reads a whole blob, of at most this many bytes, and checks its digest and size.
 func Blob(ctx context.Context, from Blobs, d v1.Descriptor, most int64) ([]byte, error) {
 	if d.Size < 0 || d.Size > most {
-		return nil, fmt.Errorf("read %s: %w: it has %d bytes, and may have %d", d.Digest, limit.ErrTooLarge, d.Size, most)
+		return nil, fmt.Errorf("read %s: %w: it has %d bytes, but at most %d are allowed", d.Digest, limit.ErrTooLarge, d.Size, most)
 	}
 	content, err := from.OpenBlob(ctx, d)
 	if err != nil {

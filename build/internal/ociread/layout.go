@@ -113,7 +113,7 @@ var digestForm = regexp.MustCompile(`^[a-z0-9]+:[a-f0-9]{32,}$`)
 // not checked.
 func blobName(d v1.Hash) (string, error) {
 	if !digestForm.MatchString(d.String()) {
-		return "", fmt.Errorf("%q is no digest", d.String())
+		return "", fmt.Errorf("%q is not a digest", d.String())
 	}
 	return "blobs/" + d.Algorithm + "/" + d.Hex, nil
 }

@@ -123,7 +123,7 @@ func entries(raw []byte, field string, limit int) ([]json.RawMessage, error) {
 	}
 	d := json.NewDecoder(bytes.NewReader(list))
 	if open, err := d.Token(); err != nil || open != json.Delim('[') {
-		return nil, errors.New("its " + field + " are no list")
+		return nil, errors.New("its " + field + " are not a list")
 	}
 	var all []json.RawMessage
 	for d.More() && len(all) < limit {

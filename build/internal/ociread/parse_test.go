@@ -21,7 +21,7 @@ func TestLimits(t *testing.T) {
 		"in capitals":               {`{"Manifests":[` + many("{},", 600) + `],"LAYERS":[` + many("{},", 600) + `]}`, "more than 500", "more than 500"},
 		"twice":                     {`{"manifests":[],"layers":[],"manifests":[` + many("{},", 600) + `],"layers":[` + many("{},", 600) + `]}`, "more than 500", "more than 500"},
 		"too large":                 {`{"a":"` + strings.Repeat("a", MaxSize) + `"}`, "larger than 4 MiB", "larger than 4 MiB"},
-		"no lists":                  {`{"manifests":{},"layers":{}}`, "no list", "no list"},
+		"no lists":                  {`{"manifests":{},"layers":{}}`, "not a list", "not a list"},
 		"entries of another kind":   {`{"manifests":[1],"layers":["a"]}`, "cannot unmarshal", "cannot unmarshal"},
 		"a digest that is none":     {`{"manifests":[{"digest":"x"}],"layers":[{"digest":"x"}]}`, "cannot parse hash", "cannot parse hash"},
 		"nothing":                   {`{}`, "", ""},

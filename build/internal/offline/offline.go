@@ -27,7 +27,7 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	return fmt.Sprintf("%s is not on this machine, and -offline allows no other; leave -offline out", e.Address)
+	return fmt.Sprintf("%s is not on this machine, so -offline does not allow it; omit -offline", e.Address)
 }
 
 // Is reports that it is an [ErrOffline].

@@ -73,7 +73,7 @@ func TestTransport(t *testing.T) {
 	for _, url := range []string{"http://example.com/x", "https://192.0.2.1/", server.URL + "/away"} {
 		_, err := client.Get(url)
 		refused := new(offline.Error)
-		if !errors.As(err, &refused) || !strings.Contains(err.Error(), "-offline allows no other") {
+		if !errors.As(err, &refused) || !strings.Contains(err.Error(), "-offline does not allow it") {
 			t.Errorf("%s: %v", url, err)
 		}
 	}

@@ -200,7 +200,7 @@ func (b *builder) compile(ctx context.Context, targets []artifact.Target, first 
 		}
 		if _, known := at.before[changed]; known {
 			if changes++; changes == maxChanges {
-				return nil, fmt.Errorf("compile: %s changes meanwhile; stop what writes it, and run it again", b.shown(changed))
+				return nil, fmt.Errorf("compile: %s changes during the build; stop the program that writes it, and run it again", b.shown(changed))
 			}
 		}
 		earlier, err := at.compiler.Remember(binaries)
@@ -214,7 +214,7 @@ func (b *builder) compile(ctx context.Context, targets []artifact.Target, first 
 		at = b.attempt(draft, found.lists, before, included, earlier)
 		stage = "compile again"
 	}
-	return nil, fmt.Errorf("compile: the source changes meanwhile; stop what writes it, and run it again")
+	return nil, fmt.Errorf("compile: the source changes during the build; stop the program that writes it, and run it again")
 }
 
 // compileOnce compiles the targets for all platforms, and returns a binary for each. The source is
@@ -273,7 +273,7 @@ func stampOf(binaries []*compile.Binary) (compile.Stamp, error) {
 	first := compile.ReadStamp(binaries[0].Build)
 	for _, b := range binaries[1:] {
 		if stamp := compile.ReadStamp(b.Build); stamp != first {
-			return first, fmt.Errorf("compile: the go command stamped %s with version %s, and %s with %s; did the tree change meanwhile? run it again",
+			return first, fmt.Errorf("compile: the go command stamped %s with version %s, and %s with %s; did the tree change during the build? run it again",
 				binaries[0].Target, first.ModuleVersion, b.Target, stamp.ModuleVersion)
 		}
 	}
@@ -287,7 +287,7 @@ func (b *builder) notice(c *compiled) {
 	}
 	for i, t := range c.targets {
 		if unknown := c.binaries[i].Report.Unknown; unknown != "" && !b.Extras[unitOf(t)].Toolbox {
-			b.Session.Progress.Notice(fmt.Sprintf("%s gets everything that a program can need: %s", t, unknown))
+			b.Session.Progress.Notice(fmt.Sprintf("%s gets every file that a program can need: %s", t, unknown))
 		}
 	}
 	b.noticeSource(c.plan)
@@ -297,7 +297,7 @@ func (b *builder) notice(c *compiled) {
 func (b *builder) copiedUnchanged(ctx context.Context, found *findings) error {
 	changed, err := b.materials().ChangedCopy(ctx, found.lists, found.files)
 	if err == nil && changed != "" {
-		err = fmt.Errorf("assemble: %s changed meanwhile; stop what writes it, and run it again", b.shown(changed))
+		err = fmt.Errorf("assemble: %s changed during the build; stop the program that writes it, and run it again", b.shown(changed))
 	}
 	return err
 }

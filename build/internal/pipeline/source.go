@@ -134,7 +134,7 @@ func (b *builder) splitGenerated(found *findings) error {
 		return nil
 	}
 	if b.Session.Config.RefuseGenerated {
-		return fmt.Errorf("%s is made by Config.Before, and no commit has it, which Config.RefuseGenerated refuses; commit it", found.generated[0].Name)
+		return fmt.Errorf("Config.Before makes %s, which is in no commit, and Config.RefuseGenerated is set; commit it", found.generated[0].Name)
 	}
 	return generated.Remember(b.Session, record)
 }

@@ -23,7 +23,7 @@ func (b *builder) test(ctx context.Context, g *gocmd.Go) (*report.Tests, error) 
 	}
 	result, err := Test(ctx, b.Session, b.Draft.WithGo(g))
 	if failed := new(gotest.Error); errors.As(err, &failed) && b.AllowFailingTests {
-		b.Session.Progress.Notice("the tests fail, and the release goes on because it was told to")
+		b.Session.Progress.Notice("the tests failed, but the release continues because failing tests are allowed")
 		return result, nil
 	}
 	return result, err
@@ -64,6 +64,6 @@ func noticeSecrets(s *session.Session, seen []string) {
 		}
 	}
 	if len(missed) > 0 {
-		s.Progress.Notice("tests do not see the secrets of the environment: " + strings.Join(missed, ", ") + "; one that they need is named in Config.Test.Env")
+		s.Progress.Notice("tests do not see the secrets of the environment: " + strings.Join(missed, ", ") + "; list those that they need in Config.Test.Env")
 	}
 }

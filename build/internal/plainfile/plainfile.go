@@ -14,7 +14,7 @@ import (
 )
 
 // ErrNotRegular is the cause of the error for anything but a regular file.
-var ErrNotRegular = errors.New("it is no regular file")
+var ErrNotRegular = errors.New("it is not a regular file")
 
 // Open opens a file by its path. It follows links.
 func Open(path string) (*os.File, error) {

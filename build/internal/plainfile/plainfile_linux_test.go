@@ -33,8 +33,8 @@ func TestOpen(t *testing.T) {
 	for name, want := range map[string]struct{ byPath, inRoot string }{
 		"file": {}, "link": {},
 		"out": {"", "escapes"}, "away/secret": {"", "escapes"},
-		"pipe": {"no regular file", "no regular file"}, "to-pipe": {"no regular file", "no regular file"}, "folder": {"no regular file", "no regular file"},
-		"device": {"no regular file", "escapes"}, "none": {"no such file", "no such file"}, "../x": {"no such file", "escapes"},
+		"pipe": {"not a regular file", "not a regular file"}, "to-pipe": {"not a regular file", "not a regular file"}, "folder": {"not a regular file", "not a regular file"},
+		"device": {"not a regular file", "escapes"}, "none": {"no such file", "no such file"}, "../x": {"no such file", "escapes"},
 	} {
 		f, err := Open(filepath.Join(dir, name))
 		check(t, name+" by its path", f, err, want.byPath)

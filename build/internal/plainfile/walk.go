@@ -31,7 +31,7 @@ func Walk(root *os.Root, name string, most int, visit func(name string, mode fs.
 		last := len(folders) - 1
 		name, folders = folders[last], folders[:last]
 		if strings.Count(name, "/") > maxDepth {
-			return fmt.Errorf("%w: more than %d folders in each other", ErrTooMany, maxDepth)
+			return fmt.Errorf("%w: more than %d nested folders", ErrTooMany, maxDepth)
 		}
 		f, err := root.Open(name)
 		if errors.Is(err, fs.ErrNotExist) {

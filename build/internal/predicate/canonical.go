@@ -22,7 +22,7 @@ func canonical(document []byte) ([]byte, error) {
 		return nil, err
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("there is something behind the JSON value")
+		return nil, errors.New("there is data after the JSON value")
 	}
 	return canonicalValue(v)
 }

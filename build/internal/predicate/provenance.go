@@ -58,7 +58,7 @@ func newProvenance(in ProvenanceInput) (*slsa.Provenance, error) {
 	internal := internalParameters{Plan: &resolved, Image: in.Images[0].Image.Name}
 	for _, i := range in.Images {
 		if i.Image.Name != internal.Image {
-			return nil, fmt.Errorf("images %s and %s are not one", internal.Image, i.Image.Name)
+			return nil, fmt.Errorf("images %s and %s are different images", internal.Image, i.Image.Name)
 		}
 		internal.Platforms = append(internal.Platforms, i.Platform.String())
 	}

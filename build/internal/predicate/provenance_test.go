@@ -144,7 +144,7 @@ func TestProvenanceRefused(t *testing.T) {
 		"not an h1 hash":         func(in *ProvenanceInput) { in.Images[1].Modules[0].Sum = "h1:short=" },
 		"full hash of a commit":  func(in *ProvenanceInput) { in.Plan.Revision = "0123456" },
 		"before its start":       func(in *ProvenanceInput) { in.Finished = in.Started.Add(-time.Second) },
-		"are not one":            func(in *ProvenanceInput) { in.Images[1].Image.Name = "other" },
+		"are different images":   func(in *ProvenanceInput) { in.Images[1].Image.Name = "other" },
 		"has no SHA-256":         func(in *ProvenanceInput) { in.Images[0].Components[0].Files[0].SHA256 = "" },
 	} {
 		in := released()

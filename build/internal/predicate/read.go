@@ -93,7 +93,7 @@ func readProvenance(predicate []byte) (*Build, error) {
 		return nil, fmt.Errorf("its plan has no image %q", r.Image)
 	}
 	if len(r.Platforms) == 0 {
-		return nil, errors.New("it names no platform")
+		return nil, errors.New("it has no platform")
 	}
 	for _, name := range r.Platforms {
 		if _, err := plan.ParsePlatform(name); err != nil {
@@ -116,7 +116,7 @@ func readProvenance(predicate []byte) (*Build, error) {
 		return nil, fmt.Errorf("its commit %q is not a full hash", r.Commit)
 	}
 	if r.Commit != r.Plan.Revision {
-		return nil, fmt.Errorf("its source is commit %q, its plan's %q", r.Commit, r.Plan.Revision)
+		return nil, fmt.Errorf("its source is commit %q, but its plan's is %q", r.Commit, r.Plan.Revision)
 	}
 	return r, nil
 }

@@ -41,7 +41,7 @@ func confine() error {
 		return nil
 	}
 	if errno != 0 {
-		return fmt.Errorf("ask for Landlock: %w", errno)
+		return fmt.Errorf("find Landlock's version: %w", errno)
 	}
 	// 24 bytes are the fields of ABI 6.
 	rules, size := unix.LandlockRulesetAttr{Scoped: unix.LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET}, uintptr(24)
@@ -61,7 +61,7 @@ func confine() error {
 	_, _, errno = unix.Syscall(unix.SYS_LANDLOCK_RESTRICT_SELF, set, 0, 0)
 	if errno == unix.EPERM {
 		if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
-			return fmt.Errorf("give up new rights: %w", err)
+			return fmt.Errorf("set no_new_privs: %w", err)
 		}
 		_, _, errno = unix.Syscall(unix.SYS_LANDLOCK_RESTRICT_SELF, set, 0, 0)
 	}

@@ -23,11 +23,11 @@ func start(cmd *exec.Cmd) (err error) {
 	defer starting.Unlock()
 	readable, err := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0)
 	if err != nil {
-		return fmt.Errorf("ask who may read this process: %w", err)
+		return fmt.Errorf("find out who may read this process: %w", err)
 	}
 	if readable == 0 {
 		if err := unix.Prctl(unix.PR_SET_DUMPABLE, 1, 0, 0, 0); err != nil {
-			return fmt.Errorf("let a child have namespaces: %w", err)
+			return fmt.Errorf("allow namespaces for a child: %w", err)
 		}
 		defer func() {
 			if again := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); again != nil {

@@ -20,7 +20,7 @@ import (
 func (d *Dist) Commit(ctx context.Context, manifest []byte) error {
 	err := context.Cause(ctx)
 	if err == nil && !d.current() {
-		err = errors.New("somebody removed the folder meanwhile; run it again")
+		err = errors.New("somebody removed the folder during the run; run it again")
 	}
 	if err == nil {
 		err = d.replace(manifest)

@@ -9,7 +9,7 @@ import (
 	"io"
 )
 
-var errCorrupt = errors.New("content is not that of the digest")
+var errCorrupt = errors.New("the content does not match the digest")
 
 // copyVerified copies content and checks its SHA-256, in hex.
 func copyVerified(ctx context.Context, to io.Writer, from io.Reader, want string) error {

@@ -232,8 +232,8 @@ func TestOpenWithAFileInThePlace(t *testing.T) {
 	ok(t, os.WriteFile(filepath.Join(parent, "file"), nil, 0o644))
 	before := tree(t, parent)
 	for dir, want := range map[string]string{
-		"file":      "file: a file is where the output folder goes; remove it, or choose another folder",
-		"file/dist": "is not a folder that can be written to",
+		"file":      "file: a file has the path of the output folder; remove it, or choose another folder",
+		"file/dist": "is not a writable folder",
 	} {
 		if _, err := publish.Open(context.Background(), filepath.Join(parent, dir), nil, filesum.Sums{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("opening %s says %v, want %q", dir, err, want)
@@ -252,7 +252,7 @@ func TestFolderRemovedMeanwhile(t *testing.T) {
 	d := open(t, dir)
 	ok(t, os.RemoveAll(dir))
 	ok(t, d.Write("bin/x", []byte("1")))
-	if err := d.Commit(ctx, []byte("1")); err == nil || !strings.Contains(err.Error(), "somebody removed the folder meanwhile; run it again") {
+	if err := d.Commit(ctx, []byte("1")); err == nil || !strings.Contains(err.Error(), "somebody removed the folder during the run; run it again") {
 		t.Errorf("commit says %v", err)
 	}
 	ok(t, d.Close())

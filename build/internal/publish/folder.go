@@ -188,7 +188,7 @@ func (d *folder) foreign(entry string) error {
 type foreignError string
 
 func (e foreignError) Error() string {
-	return fmt.Sprintf("the folder holds %s and no %s that says %q, so it is not an output folder; empty it or choose another", string(e), markerName, strings.TrimSpace(marker))
+	return fmt.Sprintf("the folder contains %s but no %s with %q, so it is not an output folder; empty it or choose another", string(e), markerName, strings.TrimSpace(marker))
 }
 
 // current reports whether our lock is the one that others find in the folder.
@@ -300,7 +300,7 @@ func notWritable(dir string, err error) error {
 		return err
 	}
 	if info, statErr := os.Stat(dir); statErr == nil && !info.IsDir() {
-		return errors.New("a file is where the output folder goes; remove it, or choose another folder")
+		return errors.New("a file has the path of the output folder; remove it, or choose another folder")
 	}
-	return fmt.Errorf("%s is not a folder that can be written to: %w", dir, err)
+	return fmt.Errorf("%s is not a writable folder: %w", dir, err)
 }

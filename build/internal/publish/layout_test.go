@@ -128,7 +128,7 @@ func TestWrongBlobsAreErrors(t *testing.T) {
 		index v1.ImageIndex
 		says  string
 	}{
-		"another content": {indexOf("x", lying{layer, "something else"}), "content is not that of the digest"},
+		"another content": {indexOf("x", lying{layer, "something else"}), "the content does not match the digest"},
 		"truncated cache": {indexOf("x", short), "has 3 bytes"},
 		"another kind": {mutate.AppendManifests(empty.Index, mutate.IndexAddendum{
 			Add: staticLayer([]byte("{}"), "application/json"),

@@ -68,7 +68,7 @@ func TestFolderNotWritable(t *testing.T) {
 	ok(t, syscall.Mount("", parent, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
 	for _, dir := range []string{dir, filepath.Join(parent, "other")} {
 		_, err := publish.Open(context.Background(), dir, nil, filesum.Sums{})
-		if !errors.Is(err, syscall.EROFS) || !strings.Contains(err.Error(), dir+" is not a folder that can be written to") {
+		if !errors.Is(err, syscall.EROFS) || !strings.Contains(err.Error(), dir+" is not a writable folder") {
 			t.Errorf("error is %v", err)
 		}
 	}

@@ -69,7 +69,7 @@ func TestCopyVerifies(t *testing.T) {
 	f := must(os.Open(source(t, "binary")))
 	defer f.Close()
 	err := d.Copy(ctx, "bin/api", f, strings.Repeat("0", 64))
-	if err == nil || !strings.Contains(err.Error(), "content is not that of the digest") {
+	if err == nil || !strings.Contains(err.Error(), "the content does not match the digest") {
 		t.Errorf("error is %v", err)
 	}
 }

@@ -129,7 +129,7 @@ func take(artifact Artifact) (attached, error) {
 	a.subject = parsed.Subject
 	switch {
 	case a.Tag != "" && !distribution.IsArtifactTag(a.Tag):
-		return a, distribution.Problemf("%q is no tag for an artifact, such as sha256-<hex>.sig", a.Tag)
+		return a, distribution.Problemf("%q is not a tag for an artifact, such as sha256-<hex>.sig", a.Tag)
 	case a.Tag == "" && a.subject == nil:
 		return a, distribution.Problemf("%s has neither a subject nor a tag, and could not be found", a.Digest)
 	}
@@ -180,9 +180,9 @@ func refusedForm(a attached, err error) error {
 		http.StatusUnprocessableEntity, http.StatusNotAcceptable, http.StatusNotImplemented}, refused.StatusCode) {
 		return err
 	}
-	hint := `the registry takes no manifests with artifactType, subject or the type of their configuration; set Config.Release.Forms to ["tag"]`
+	hint := `the registry accepts no manifests with artifactType, subject or the type of their configuration; set Config.Release.Forms to ["tag"]`
 	if a.Tag != "" {
-		hint = `the registry does not take cosign's manifests; set Config.Release.Forms to ["bundle"]`
+		hint = `the registry does not accept cosign's manifests; set Config.Release.Forms to ["bundle"]`
 	}
 	return &distribution.Hinted{Err: refused, Hint: hint}
 }
@@ -204,5 +204,5 @@ func point(ctx context.Context, c *distribution.Client, a attached) error {
 		_, err := move(ctx, c, a.Tag, &a.Manifest)
 		return err
 	}
-	return distribution.Problemf("somebody else has changed it meanwhile; run it again, and it adds to what is there")
+	return distribution.Problemf("somebody else changed it at the same time; run it again to add to it")
 }

@@ -132,7 +132,7 @@ func TestFaults(t *testing.T) {
 				resp.Body = changed{resp.Body}
 			}
 			return nil
-		}, says: []string{"read back ", "@sha256:", ": the registry gives sha256:"}},
+		}, says: []string{"read back ", "@sha256:", ": the registry returned sha256:"}},
 		{name: "half of a body on read-back", answer: func(resp *http.Response) error {
 			if resp.Request.Method == http.MethodGet && strings.Contains(resp.Request.URL.Path, "/blobs/") {
 				resp.Body = struct {
@@ -218,7 +218,7 @@ func TestTagIsReadBack(t *testing.T) {
 	p.Meddle(always(func(w http.ResponseWriter, q *http.Request) bool {
 		return strings.HasSuffix(q.URL.Path, "/v1.0.0") && status(http.StatusCreated, http.MethodPut)(w, q)
 	}))
-	refused(t, r.Tag(context.Background(), c.digest(), tags), ":v1.0.0: the registry took it, and does not have it")
+	refused(t, r.Tag(context.Background(), c.digest(), tags), ":v1.0.0: the registry accepted it, but does not have it")
 	if is := must(r.Resolve(context.Background(), "latest")); is != (v1.Hash{}) {
 		t.Error("latest was moved")
 	}

@@ -71,11 +71,11 @@ func (r *Repository) Referrer(ctx context.Context, digest v1.Hash, artifactType 
 func (r *Repository) documents(ctx context.Context, found *distribution.Manifest) (v1.Image, error) {
 	img, err := ociread.Image(ctx, r, found.Raw, found.MediaType, MaxDocument)
 	if err != nil || found.MediaType.IsIndex() {
-		return nil, distribution.Problemf("it is no image") // the parser quotes what it read
+		return nil, distribution.Problemf("it is not an image") // the parser quotes what it read
 	}
 	m, err := img.Manifest()
 	if err != nil || slices.ContainsFunc(slices.Concat(m.Layers, []v1.Descriptor{m.Config}), func(d v1.Descriptor) bool { return d.Digest.Hex == "" }) {
-		return nil, distribution.Problemf("it is no image: it does not say what it consists of")
+		return nil, distribution.Problemf("it is not an image: its configuration or a layer has no digest")
 	}
 	return img, nil
 }

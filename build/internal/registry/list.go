@@ -81,7 +81,7 @@ func (r *referrers) native(ctx context.Context, digest v1.Hash, limit int) ([]v1
 		}
 		entries, err := ociread.Listed(a.Body, limit-len(listed))
 		if err != nil {
-			return nil, "", distribution.Problemf("the registry's list of referrers is no index")
+			return nil, "", distribution.Problemf("the registry's list of referrers is not an index")
 		}
 		listed = append(listed, entries...)
 		if link := next.FindStringSubmatch(a.Header.Get("Link")); link != nil {
@@ -97,7 +97,7 @@ func (r *referrers) native(ctx context.Context, digest v1.Hash, limit int) ([]v1
 func fallbackTag(digest v1.Hash) string { return digest.Algorithm + "-" + digest.Hex }
 
 // errNoList is the error for a fallback tag that is used for something else.
-var errNoList = distribution.Problemf("the tag for the list of referrers points to something else, and nothing can be added to it; set Config.Release.Forms to [\"tag\"], which needs no such list")
+var errNoList = distribution.Problemf("the tag for the list of referrers points to something else, so nothing can be added to it; set Config.Release.Forms to [\"tag\"], which needs no such list")
 
 // fallback reads the list under the fallback tag; nil if there is none. If the tag points to
 // the subject itself, as after "cosign copy", there is no list either, and the tag can become

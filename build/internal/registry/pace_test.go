@@ -58,16 +58,16 @@ func TestHostileBodies(t *testing.T) {
 		call func(context.Context, *registry.Repository) error
 		want string
 	}{
-		"no answer":             {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, readManifest, "did nothing for 300ms"},
-		"a manifest that stops": {stall, readManifest, "did nothing for 300ms"},
+		"no answer":             {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, readManifest, "sent and received nothing for 300ms"},
+		"a manifest that stops": {stall, readManifest, "sent and received nothing for 300ms"},
 		"a manifest that drips": {func(w http.ResponseWriter, r *http.Request) { drip(w, r, 50*time.Millisecond, []byte(" ")) }, readManifest,
 			"slower than 10000 bytes a second for 600ms"},
 		"a manifest without end": {func(w http.ResponseWriter, r *http.Request) { drip(w, r, 0, make([]byte, 1<<20)) }, readManifest, "larger than 4 MiB"},
-		"a blob that stops":      {stall, readBlob, "did nothing for 300ms"},
+		"a blob that stops":      {stall, readBlob, "sent and received nothing for 300ms"},
 		"a blob that drips": {func(w http.ResponseWriter, r *http.Request) { drip(w, r, 50*time.Millisecond, []byte(" ")) }, readBlob,
 			"slower than 10000 bytes a second for 600ms"},
-		"a tag that stops":    {stall, func(ctx context.Context, r *registry.Repository) error { _, err := r.Resolve(ctx, "v1"); return err }, "did nothing for 300ms"},
-		"referrers that stop": {index(stall), readReferrers, "did nothing for 300ms"},
+		"a tag that stops":    {stall, func(ctx context.Context, r *registry.Repository) error { _, err := r.Resolve(ctx, "v1"); return err }, "sent and received nothing for 300ms"},
+		"referrers that stop": {index(stall), readReferrers, "sent and received nothing for 300ms"},
 		"referrers without end": {index(func(w http.ResponseWriter, r *http.Request) {
 			pages++
 			w.Header().Set("Link", fmt.Sprintf(`<%s?n=%d>; rel="next"`, r.URL.Path, pages))

@@ -57,7 +57,7 @@ func (r *Repository) Preflight(ctx context.Context, tags []Tag, want v1.Hash) (P
 		if found.Skew < 0 {
 			side = "ahead of"
 		}
-		return Preflight{}, &SkewError{Skew: found.Skew, text: fmt.Sprintf("push %s: this machine's clock is %v %s that of %s; set it, for signatures and logins depend on it",
+		return Preflight{}, &SkewError{Skew: found.Skew, text: fmt.Sprintf("push %s: this machine's clock is %v %s that of %s; set it, because signatures and logins depend on it",
 			r.client.Label, found.Skew.Abs(), side, r.client.Host)}
 	}
 	for _, tag := range tags {

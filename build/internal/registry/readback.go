@@ -72,7 +72,7 @@ func walk(ctx context.Context, c *distribution.Client, at v1.Descriptor, t *tree
 		err = distribution.Problemf("the registry does not have it")
 	}
 	if err == nil && at.Size >= 0 && at.Size != int64(len(found.Raw)) {
-		err = distribution.Problemf("it has %d bytes, and what refers to it says %d", len(found.Raw), at.Size)
+		err = distribution.Problemf("it has %d bytes, but its descriptor says %d", len(found.Raw), at.Size)
 	}
 	content := struct {
 		Manifests []v1.Descriptor `json:"manifests"`
@@ -80,7 +80,7 @@ func walk(ctx context.Context, c *distribution.Client, at v1.Descriptor, t *tree
 		Layers    []v1.Descriptor `json:"layers"`
 	}{}
 	if err == nil && json.Unmarshal(found.Raw, &content) != nil {
-		err = distribution.Problemf("it is no manifest")
+		err = distribution.Problemf("it is not a manifest")
 	}
 	if err != nil {
 		return c.Explain(ctx, "read back", at.Digest.String(), err)
@@ -131,10 +131,10 @@ func checkBlob(ctx context.Context, c *distribution.Client, blob v1.Descriptor, 
 		a.Size = sum.size
 	}
 	if a.Size != blob.Size {
-		return distribution.Problemf("it has %d bytes, and what refers to it says %d", a.Size, blob.Size)
+		return distribution.Problemf("it has %d bytes, but its descriptor says %d", a.Size, blob.Size)
 	}
 	if got := hex.EncodeToString(sum.Sum(nil)); whole && got != blob.Digest.Hex {
-		return distribution.Problemf("the registry gives sha256:%s for it; somebody has changed it on the way or in the registry", got)
+		return distribution.Problemf("the registry returned sha256:%s instead; somebody changed it in transit or in the registry", got)
 	}
 	return nil
 }

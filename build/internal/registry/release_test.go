@@ -121,7 +121,7 @@ func TestPreflight(t *testing.T) {
 			refused(t, err, "this machine's clock is", map[bool]string{true: "ahead of", false: "behind"}[skew > 0])
 		}
 		_, err = r.Preflight(ctx, []registry.Tag{{Name: "no tag"}}, v1.Hash{})
-		refused(t, err, `"no tag" is no tag`)
+		refused(t, err, `"no tag" is not a tag`)
 	})
 }
 
@@ -305,7 +305,7 @@ func TestArtifactTags(t *testing.T) {
 		ok(t, r.Push(ctx, c.index))
 		ok(t, r.Attach(ctx, []registry.Artifact{c.signature}))
 		again := registry.Artifact{Image: signature("by two"), Tag: c.signature.Tag}
-		refused(t, r.Attach(ctx, []registry.Artifact{again}), again.Tag+": somebody else has changed it")
+		refused(t, r.Attach(ctx, []registry.Artifact{again}), again.Tag+": somebody else changed it")
 		if is := must(r.Resolve(ctx, again.Tag)); is != digestOf(c.signature.Image) {
 			t.Errorf("the tag moved to %s", is)
 		}
@@ -315,7 +315,7 @@ func TestArtifactTags(t *testing.T) {
 			t.Errorf("the tag is %s", is)
 		}
 		again.Tag = "latest"
-		refused(t, r.Attach(ctx, []registry.Artifact{again}), `"latest" is no tag for an artifact`)
+		refused(t, r.Attach(ctx, []registry.Artifact{again}), `"latest" is not a tag for an artifact`)
 		again.Tag = ""
 		refused(t, r.Attach(ctx, []registry.Artifact{again}), "neither a subject nor a tag")
 	})
@@ -367,7 +367,7 @@ func TestReadBackSaysWhatIsWrong(t *testing.T) {
 			t.Fatalf("%s: not seen", d.Digest)
 		}
 		_, err = r.ReadBack(ctx, c.digest(), true)
-		refused(t, err, "@"+d.Digest.String()+": the registry gives sha256:")
+		refused(t, err, "@"+d.Digest.String()+": the registry returned sha256:")
 		p.Meddle(func(_ int, w http.ResponseWriter, q *http.Request) bool {
 			gone := strings.HasSuffix(q.URL.Path, d.Digest.String())
 			if gone {
@@ -387,7 +387,7 @@ func TestReadBackSaysWhatIsWrong(t *testing.T) {
 		return nil
 	})
 	_, err = r.ReadBack(ctx, c.digest(), false)
-	refused(t, err, "@"+layer.String()+": it has 7 bytes, and what refers to it says 300000")
+	refused(t, err, "@"+layer.String()+": it has 7 bytes, but its descriptor says 300000")
 }
 
 // A registry that keeps what a killed client had sent of a manifest, under the digest that

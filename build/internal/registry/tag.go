@@ -124,7 +124,7 @@ var tagName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`
 func checkNames(label string, tags []Tag) error {
 	for _, tag := range tags {
 		if !tagName().MatchString(tag.Name) {
-			return distribution.Problemf("tag %s: %q is no tag; use letters, digits, \"_\", \".\" and \"-\", 128 at most", label, tag.Name)
+			return distribution.Problemf("tag %s: %q is not a tag; use letters, digits, \"_\", \".\" and \"-\", 128 at most", label, tag.Name)
 		}
 	}
 	return nil
@@ -135,5 +135,5 @@ func checkFree(ctx context.Context, c *distribution.Client, tag Tag, is, want v1
 	if tag.Moving || is == want {
 		return nil
 	}
-	return c.Explain(ctx, "tag", tag.Name, distribution.Problemf("it points to %s already, and this is %s; release another version, or list the tag as a moving one", is, want))
+	return c.Explain(ctx, "tag", tag.Name, distribution.Problemf("it points to %s already, but this is %s; release another version, or list the tag as a moving one", is, want))
 }

@@ -52,13 +52,13 @@ func Preflight(ctx context.Context, s *session.Session, p *plan.Plan) (to Destin
 	}
 	moving := MovingTags(cfg, p)
 	if len(cfg.MovingTags) > len(moving) {
-		s.Progress.Notice(fmt.Sprintf("%s stays where it is: %s is a pre-release; Config.Release.MoveTagsForPrereleases moves it all the same",
+		s.Progress.Notice(fmt.Sprintf("%s is not moved: %s is a pre-release; set Config.Release.MoveTagsForPrereleases to move it",
 			strings.Join(cfg.MovingTags, ", "), p.Version))
 	}
 	err = s.Stage("preflight", func() (string, error) {
 		for _, f := range cfg.Forms {
 			if f := attest.Form(f); f != attest.Bundles && f != attest.Tags {
-				return "", fmt.Errorf("form %q of Config.Release.Forms is not known; it is %q or %q", f, attest.Bundles, attest.Tags)
+				return "", fmt.Errorf("form %q of Config.Release.Forms is not known; use %q or %q", f, attest.Bundles, attest.Tags)
 			}
 		}
 		var err error

@@ -194,7 +194,7 @@ func TestPublic(t *testing.T) {
 		if err == nil || moved != (tag == "latest") {
 			t.Fatalf("%s: moved is %v: %v", tag, moved, err)
 		}
-		if text := uploads.Public(err, moved).Error(); !strings.Contains(text, want) || !strings.HasSuffix(text, "; run it again to go on") || !strings.Contains(text, indexes[0].Descriptor.Digest.String()) {
+		if text := uploads.Public(err, moved).Error(); !strings.Contains(text, want) || !strings.HasSuffix(text, "; run it again to continue") || !strings.Contains(text, indexes[0].Descriptor.Digest.String()) {
 			t.Errorf("%s: %s", tag, text)
 		}
 	}

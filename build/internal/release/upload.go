@@ -125,9 +125,9 @@ func (uploads Uploads) Public(err error, moved bool) error {
 	}
 	list := strings.Join(all, ", ")
 	if moved {
-		return fmt.Errorf("%w; %s is there and verified; run it again to go on", err, list)
+		return fmt.Errorf("%w; %s is there and verified; run it again to continue", err, list)
 	}
-	return fmt.Errorf("%w; no tag was moved, %s may be there by digest; run it again to go on", err, list)
+	return fmt.Errorf("%w; no tag was moved, %s may be there by digest; run it again to continue", err, list)
 }
 
 // free refuses a tag that must not move and pointed elsewhere, before anything is pushed.
@@ -136,7 +136,7 @@ func (uploads Uploads) free() error {
 	for _, u := range uploads {
 		for _, tag := range u.Tags {
 			if is, ok := u.found[tag.Name]; ok && !tag.Moving && is != u.Digest {
-				return fmt.Errorf("tag %s:%s: it points to %s already, and this is %s; release another version, or list the tag as a moving one", u.Name, tag.Name, is, u.Digest)
+				return fmt.Errorf("tag %s:%s: it points to %s already, but this is %s; release another version, or list the tag as a moving one", u.Name, tag.Name, is, u.Digest)
 			}
 		}
 	}

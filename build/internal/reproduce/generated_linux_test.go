@@ -77,7 +77,7 @@ func TestResultOfTheBuild(t *testing.T) {
 	}{
 		{"a file", func(file string) error { return os.WriteFile(file, []byte(`{"Unclean":["a"]}`), 0o600) }, ""},
 		{"a large file", func(file string) error { return os.WriteFile(file, make([]byte, maxResult+1), 0o600) }, "it is too large"},
-		{"a pipe", func(file string) error { return syscall.Mkfifo(file, 0o600) }, "no regular file"},
+		{"a pipe", func(file string) error { return syscall.Mkfifo(file, 0o600) }, "not a regular file"},
 		{"a link", func(file string) error { return os.Symlink(secret, file) }, "escapes"},
 	} {
 		if err := os.RemoveAll(r.resultFile()); err != nil {

@@ -36,7 +36,7 @@ func (s *Session) closeNetwork(ctx context.Context) {
 		}
 	}
 	if program, _ := s.LookupEnv("GOCACHEPROG"); program != "" {
-		s.Notices = append(s.Notices, "GOCACHEPROG is not used with -offline: nobody knows where it keeps its cache")
+		s.Notices = append(s.Notices, "GOCACHEPROG is not used with -offline: its cache may be on another machine")
 	}
 	s.Env = offline.Env(s.Env, secret.Bare("GOPROXY", proxy))
 }
@@ -100,7 +100,7 @@ func (s *Session) Unfetched(g *gocmd.Go, err error) error {
 	}
 	text := err.Error()
 	if m := missingToolchain.FindStringSubmatch(text); m != nil {
-		return fmt.Errorf("%w: the Go toolchain %s; run \"go version\" in the module's folder with a network, or leave -offline out", offline.ErrOffline, m[1])
+		return fmt.Errorf("%w: the Go toolchain %s; run \"go version\" in the module's folder with a network, or omit -offline", offline.ErrOffline, m[1])
 	}
 	if !strings.Contains(text, "GOPROXY=off") && !strings.Contains(text, "proxyconnect") {
 		return err
@@ -117,6 +117,6 @@ func (s *Session) Unfetched(g *gocmd.Go, err error) error {
 	if n := len(modules) - most; n > 0 {
 		list += fmt.Sprintf(" and %d more", n)
 	}
-	return fmt.Errorf("%w: %s: %s; run \"go mod download\" in the module's folder with a network, or leave -offline out",
+	return fmt.Errorf("%w: %s: %s; run \"go mod download\" in the module's folder with a network, or omit -offline",
 		offline.ErrOffline, progress.Count(len(modules), "module"), list)
 }

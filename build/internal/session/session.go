@@ -123,14 +123,14 @@ func Open(ctx context.Context, in Settings) (*Session, error) {
 	cfg := &s.Config
 	for _, dir := range []string{cfg.Dir, cfg.Dist} {
 		if dir != "" && !filepath.IsLocal(filepath.FromSlash(dir)) {
-			return nil, fmt.Errorf("folder %q of Config is not below the working folder; name it relative to the repository's root", dir)
+			return nil, fmt.Errorf("folder %q of Config is not below the working folder; give its path relative to the repository's root", dir)
 		}
 	}
 	if cfg.Dist == "" {
 		cfg.Dist = "dist"
 	}
 	if filepath.Clean(cfg.Dist) == "." {
-		return nil, fmt.Errorf("folder %q of Config.Dist would replace the working folder; name another folder", cfg.Dist)
+		return nil, fmt.Errorf("folder %q of Config.Dist would replace the working folder; choose another folder", cfg.Dist)
 	}
 	s.Dist = filepath.Join(s.Workdir, filepath.FromSlash(cfg.Dist))
 	if len(cfg.Platforms) == 0 {

@@ -171,7 +171,7 @@ func (at place) compare(ctx context.Context) (*Difference, error) {
 		return nil, nil
 	}
 	if !at.info.Mode().IsRegular() {
-		return &Difference{Kind: Changed, Reason: "it is no regular file here"}, nil
+		return &Difference{Kind: Changed, Reason: "it is not a regular file here"}, nil
 	}
 	id, head, err := at.commit.hashFile(ctx, at.file)
 	if err != nil {

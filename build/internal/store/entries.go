@@ -187,7 +187,7 @@ func (e *entries) image() (v1.Descriptor, error) {
 		reasons = append(reasons, e.foreign.Reason)
 	}
 	if len(reasons) == 0 {
-		return v1.Descriptor{}, errors.New("it holds no image")
+		return v1.Descriptor{}, errors.New("it contains no image")
 	}
-	return v1.Descriptor{}, fmt.Errorf("it holds no image that can be read: %s", strings.Join(reasons[:min(3, len(reasons))], "; "))
+	return v1.Descriptor{}, fmt.Errorf("it contains no image that can be read: %s", strings.Join(reasons[:min(3, len(reasons))], "; "))
 }

@@ -53,7 +53,7 @@ func Find(ctx context.Context, s *session.Session, ref string, purpose Purpose) 
 		if before, _, _ := strings.Cut(ref, "@sha256:"); strings.Contains(before, "@") || strings.Contains(ref, "://") {
 			shown = "the reference" // it may contain a password
 		}
-		return nil, v1.Hash{}, fmt.Errorf("parse %s: it is no reference to an image, such as ghcr.io/acme/api:v1.2.3, and no folder with an OCI layout", shown)
+		return nil, v1.Hash{}, fmt.Errorf("parse %s: it is not a reference to an image, such as ghcr.io/acme/api:v1.2.3, or a folder with an OCI layout", shown)
 	}
 	repository, digestRef, isDigest := strings.Cut(ref, "@")
 	if !isDigest {
