@@ -231,7 +231,7 @@ func TestReleaseRefuses(t *testing.T) {
 		"malformed moving tag": {func(o *settings) {
 			to(host, key)(o)
 			o.Config.Release.MovingTags = []string{"so ist es"}
-		}, []string{"so ist es", "is no tag"}},
+		}, []string{"so ist es", "is not a tag"}},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()

@@ -26,7 +26,7 @@ func explainCgo(ctx context.Context, err error, tree golist.Tree, platform plan.
 		if listErr != nil || len(packages) == 0 {
 			continue
 		}
-		return fmt.Errorf("%w\n%s is written with cgo, and image %s is compiled without it; "+
+		return fmt.Errorf("%w\n%s uses cgo, but image %s is compiled without it; "+
 			"choose a base with a C library, such as distroless/base, and set Cgo, or replace that package, or exclude it with a build tag",
 			err, strings.Join(packages, ", "), img.Name)
 	}
