@@ -90,7 +90,7 @@ func ExampleVerify() {
 	_, err = build.Verify(ctx, build.Options{Workdir: folder, Env: environment()}, "oci:"+folder, build.VerifyOptions{})
 	fmt.Println(err)
 	// Output:
-	// verify: whose signature is expected? name a public key with -key=cosign.pub, or -identity, -issuer and -trustedRoot
+	// verify: whose signature is expected? give a public key with -key=cosign.pub, or -identity, -issuer and -trustedRoot
 }
 
 // exampleRepository returns a git repository with a Go program and the tag v1.0.0, and a

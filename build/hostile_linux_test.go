@@ -243,7 +243,7 @@ func TestVerifyWithin(t *testing.T) {
 		},
 	} {
 		began := time.Now()
-		refused(t, read(), verb+" "+ref+": what is said of it was not read within 1s")
+		refused(t, read(), verb+" "+ref+": its signatures and attestations were not read within 1s")
 		if took := time.Since(began); took > 20*time.Second {
 			t.Errorf("%s took %s", verb, took)
 		}
@@ -286,7 +286,7 @@ func TestMoreReferrersThanAreRead(t *testing.T) {
 			t.Errorf("with digests that begin with %s, it gives %v", first, err)
 		}
 		if verified == nil || !slices.ContainsFunc(verified.Checks, func(c report.Check) bool {
-			return c.Outcome == attest.Ignored && strings.Contains(c.Detail, "were not read, because 500 are the most")
+			return c.Outcome == attest.Ignored && strings.Contains(c.Detail, "were not read, because the limit is 500")
 		}) {
 			t.Errorf("with digests that begin with %s, the report is %+v", first, verified)
 		}

@@ -71,7 +71,7 @@ func produce(ctx context.Context, o Options, m making, images bool) (
 // mayArchive refuses a docker archive of more than one image for one platform.
 func (c *call) mayArchive(p *plan.Plan) error {
 	if c.archive != "" && len(p.Images)*len(p.Platforms) > 1 {
-		return fmt.Errorf("write docker archive %s: it holds one image for one platform; choose one with -platform and Config.Images", c.archive)
+		return fmt.Errorf("write docker archive %s: it can contain only one image for one platform; choose one with -platform and Config.Images", c.archive)
 	}
 	return nil
 }

@@ -63,7 +63,7 @@ func TestVerifyLayoutWithGarbage(t *testing.T) {
 		}, nowhere + ": its content is sha256:44136fa3", ""},
 		"another size": {func(t *testing.T, dir string) []string {
 			return []string{strings.Replace(written(t, dir, manifest, "{}"), `"size":2`, `"size":7`, 1)}
-		}, "it has 2 bytes, and index.json says 7", ""},
+		}, "it has 2 bytes, but index.json says 7", ""},
 		"no descriptors": {func(*testing.T, string) []string {
 			return []string{`7`, `"x"`, `{}`, `null`, `{"mediaType":"` + manifest + `","digest":"../../etc/passwd","size":1}`}
 		}, "index.json: 5 of other types", ""},
@@ -92,11 +92,11 @@ func TestVerifyLayoutWithGarbage(t *testing.T) {
 		// What may be taken for the image is no garbage.
 		"another image": {func(t *testing.T, dir string) []string {
 			return []string{written(t, dir, manifest, `{"schemaVersion":2,`+layers+`}`)}
-		}, "", "it holds several images"},
+		}, "", "it contains several images"},
 		"another image under another digest": {func(t *testing.T, dir string) []string {
 			ok(t, os.WriteFile(blob(t, dir, nowhere), []byte(`{"schemaVersion":2,`+layers+`}`), 0o644))
 			return []string{entry(manifest, nowhere, 2)}
-		}, "", "it holds an image that index.json describes wrongly, as " + nowhere},
+		}, "", "it contains an image that index.json describes wrongly, as " + nowhere},
 		"too many entries": {func(*testing.T, string) []string {
 			return []string{strings.TrimSuffix(strings.Repeat("{},", 40000), ",")}
 		}, "", "it has more than 30000 entries"},

@@ -54,7 +54,7 @@ func Lock(ctx context.Context, o Options) (*LockResult, error) {
 		return nil, err
 	}
 	if malformed != nil {
-		c.Progress.Notice(malformed.Error() + ": it is made anew")
+		c.Progress.Notice(malformed.Error() + "; a new one is made")
 	}
 	uses := lock.Uses(draft.Plan.Images, platforms)
 	more, err := debugimage.Uses(ctx, c.Session, platforms)
@@ -69,7 +69,7 @@ func Lock(ctx context.Context, o Options) (*LockResult, error) {
 		return nil, err
 	}
 	if len(after.Debian) == 0 && len(after.Images) == 0 && before == nil {
-		return nil, errors.New("lock: every image is on scratch, and there is nothing to pin; choose a Base in Config")
+		return nil, errors.New("lock: every image uses scratch, so there is nothing to pin; choose a Base in Config")
 	}
 	if err := lock.Write(file, after); err != nil {
 		return nil, err

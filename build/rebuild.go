@@ -54,7 +54,7 @@ func Rebuild(ctx context.Context, o Options, ref string, want RebuildOptions, se
 	var signer signing.Signer
 	if want.Attest {
 		if _, ok := store.LayoutOf(s, ref); ok {
-			return nil, fmt.Errorf("reproduce %s: an attestation is attached to an image in a registry, and this is a layout; leave out -attest", ref)
+			return nil, fmt.Errorf("reproduce %s: an attestation is attached only to an image in a registry, but this is a layout; omit -attest", ref)
 		}
 		// Without a key and an identity, fail before the build.
 		if signer, err = signing.OpenSigner(ctx, s); err != nil {

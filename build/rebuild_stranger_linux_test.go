@@ -99,7 +99,7 @@ func TestRebuildSandbox(t *testing.T) {
 
 	want.RequireSandbox = true
 	_, err = build.Rebuild(t.Context(), stranger(t, func(o *settings) { build.RefuseSandbox(&o.Options, sandbox.IPC) }).Options, ref, want, self(t))
-	refused(t, err, "the sandbox does not hold on this machine", "ipc namespace: refused by a test", "-requireSandbox")
+	refused(t, err, "the sandbox is not complete on this machine", "ipc namespace: refused by a test", "-requireSandbox")
 }
 
 // Config.Before of the rebuilder runs where it was asked for, in the sandbox.
@@ -122,7 +122,7 @@ func TestRebuildBefore(t *testing.T) {
 	}
 	want.Before = true
 	_, err = build.Rebuild(t.Context(), stranger(t).Options, ref, want, self(t))
-	refused(t, err, `before the build, ["sh"] ran`, "leave out -before")
+	refused(t, err, `before the build, ["sh"] ran`, "omit -before")
 	r, err := build.Rebuild(t.Context(), stranger(t, before).Options, ref, want, self(t))
 	if r == nil || err != nil && !errors.Is(err, build.ErrDiffers) {
 		t.Fatalf("with -before: %v", err)

@@ -320,16 +320,16 @@ func TestRebuildRefuses(t *testing.T) {
 		{
 			name: "signed by somebody else", ref: func(testing.TB) string { return host + "/acme/hello:v1.2.3" },
 			want:  build.RebuildOptions{VerifyOptions: build.VerifyOptions{Keys: []string{publicOf(newKey(t))}}},
-			words: []string{"its provenance is not signed by whom you expect", "it does not verify with the expected key", "-key"},
+			words: []string{"its provenance is not signed by the expected signer", "it does not verify with the expected key", "-key"},
 		},
 		{
 			name: "not signed at all", ref: func(t testing.TB) string { return unsigned(t, host+"/acme/hello", host+"/unsigned/hello", r) },
 			want:  build.RebuildOptions{VerifyOptions: trust},
-			words: []string{"its provenance is not signed by whom you expect", "-key"},
+			words: []string{"its provenance is not signed by the expected signer", "-key"},
 		},
 		{
 			name: "nobody expected", ref: func(testing.TB) string { return host + "/acme/hello:v1.2.3" },
-			words: []string{"whose signature is expected? name a public key with -key=cosign.pub"},
+			words: []string{"whose signature is expected? give a public key with -key=cosign.pub"},
 		},
 		{
 			name: "an unknown build type", ref: func(t testing.TB) string {
@@ -340,7 +340,7 @@ func TestRebuildRefuses(t *testing.T) {
 		{
 			name: "a source that cannot be had", ref: func(testing.TB) string { return host + "/acme/hello:v1.2.3" },
 			want:  build.RebuildOptions{VerifyOptions: trust, Mirror: filepath.Join(repo, "nowhere")},
-			words: []string{"clone ", "nowhere", "does not exist", "name another copy of the source with -mirror"},
+			words: []string{"clone ", "nowhere", "does not exist", "give another copy of the source with -mirror"},
 		},
 		{
 			name: "a commit that the source lacks", ref: func(testing.TB) string { return host + "/acme/hello:v1.2.3" },
@@ -354,7 +354,7 @@ func TestRebuildRefuses(t *testing.T) {
 					delete(source, "uri")
 				}))
 			},
-			want: build.RebuildOptions{VerifyOptions: trust}, words: []string{"and no repository; name one that has it with -mirror"},
+			want: build.RebuildOptions{VerifyOptions: trust}, words: []string{"but no repository; give one that has it with -mirror"},
 		},
 		{
 			name: "a source that runs a program", ref: func(t testing.TB) string {
@@ -362,7 +362,7 @@ func TestRebuildRefuses(t *testing.T) {
 					d["resolvedDependencies"].([]any)[0].(map[string]any)["uri"] = "ext::sh -c date"
 				}))
 			},
-			want: build.RebuildOptions{VerifyOptions: trust}, words: []string{`"ext::sh -c date"`, "provenance may name only https, http and ssh URLs", "-mirror"},
+			want: build.RebuildOptions{VerifyOptions: trust}, words: []string{`"ext::sh -c date"`, "provenance may contain only https, http and ssh URLs", "-mirror"},
 		},
 		{
 			name: "a linker flag that runs a program", ref: func(t testing.TB) string {
@@ -408,7 +408,7 @@ func TestRebuildRefuses(t *testing.T) {
 					p["toolchain"].(map[string]any)["version"] = "devel"
 				}))
 			},
-			want: build.RebuildOptions{VerifyOptions: trust, Mirror: repo}, words: []string{`the toolchain "devel"`, "cannot be had"},
+			want: build.RebuildOptions{VerifyOptions: trust, Mirror: repo}, words: []string{`the toolchain "devel"`, "cannot be downloaded"},
 		},
 		{
 			name: "a toolchain that cannot be had", ref: func(t testing.TB) string {
@@ -422,7 +422,7 @@ func TestRebuildRefuses(t *testing.T) {
 		},
 		{
 			name: "an attestation of a layout", ref: func(testing.TB) string { return "oci:" + filepath.Join(r.Dist, r.Images[0].Layout) },
-			want: build.RebuildOptions{VerifyOptions: trust, Attest: true}, words: []string{"this is a layout; leave out -attest"},
+			want: build.RebuildOptions{VerifyOptions: trust, Attest: true}, words: []string{"this is a layout; omit -attest"},
 		},
 		{
 			name: "an attestation without a key", ref: func(testing.TB) string { return host + "/acme/hello:v1.2.3" },

@@ -44,7 +44,7 @@ func TestGarbageInRegistry(t *testing.T) {
 			}, "is larger than 64 KiB", ""},
 			{"something else", func(t *testing.T, repository name.Repository, digest string) {
 				attach(t, repository, digest, "application/x-scan", "garbage", true)
-			}, map[bool]string{true: "1 are no bundles", false: "1 of other types, such as application/x-scan"}[referrers], ""},
+			}, map[bool]string{true: "1 are not bundles", false: "1 of other types, such as application/x-scan"}[referrers], ""},
 			{"an index under .sig", func(t *testing.T, repository name.Repository, digest string) {
 				retag(t, repository.Name(), digest, strings.Replace(digest, ":", "-", 1)+".sig")
 			}, "it is not an image", ".sig points to something else"},

@@ -81,7 +81,7 @@ func Verify(ctx context.Context, o Options, ref string, want VerifyOptions) (*re
 		return nil, cause
 	}
 	if cause := unlisted(); err != nil && cause != nil {
-		err = fmt.Errorf("%w; what is missing may be there: %w", err, cause)
+		err = fmt.Errorf("%w; the missing documents may exist: %w", err, cause)
 	}
 	if len(report.Checks) == 0 {
 		return nil, err // there is nothing to show

@@ -44,23 +44,23 @@ func TestVerifyLayoutContent(t *testing.T) {
 		// Who unpacks it gets the second file; who stops at the first finds the signed one.
 		"a second binary behind the first": {func(t *testing.T, _ string, blob func(string) string) {
 			appendFile(t, blob(binary), "hello", "#!/bin/sh\necho evil\n")
-		}, []string{"content of linux/amd64", "what should be " + binary}},
+		}, []string{"content of linux/amd64", "the content of " + binary}},
 		"another file behind the binary": {func(t *testing.T, _ string, blob func(string) string) {
 			appendFile(t, blob(binary), "etc/ld.so.preload", "/evil.so\n")
-		}, []string{"content of linux/amd64", "what should be " + binary}},
+		}, []string{"content of linux/amd64", "the content of " + binary}},
 		"another environment": {func(t *testing.T, _ string, blob func(string) string) {
 			b := must(os.ReadFile(blob(config)))
 			change(t, blob(config), bytes.Replace(b, []byte(`"Env":[`), []byte(`"Env":["LD_PRELOAD=/evil.so",`), 1))
-		}, []string{"content of linux/amd64", "what should be " + config}},
+		}, []string{"content of linux/amd64", "the content of " + config}},
 		"no configuration": {func(t *testing.T, _ string, blob func(string) string) {
 			ok(t, os.Remove(blob(config)))
 		}, []string{"content of linux/amd64", config + " is not in the layout"}},
 		"a second image": {func(t *testing.T, dir string, _ func(string) string) {
 			ok(t, layout.Path(dir).AppendImage(must(random.Image(100, 1)), layout.WithAnnotations(map[string]string{"org.opencontainers.image.ref.name": "v1.2.3"})))
-		}, []string{"it holds several images"}},
+		}, []string{"it contains several images"}},
 		"a second index": {func(t *testing.T, dir string, _ func(string) string) {
 			ok(t, layout.Path(dir).AppendIndex(must(random.Index(100, 1, 1))))
-		}, []string{"it holds several images"}},
+		}, []string{"it contains several images"}},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()

@@ -27,5 +27,5 @@ func TestVerifyWithoutAListOfReferrers(t *testing.T) {
 	})
 	_, err = build.Verify(t.Context(), build.Options{Workdir: t.TempDir(), Env: environment()}, through+"/hello:v1.2.3",
 		build.VerifyOptions{Keys: []string{publicOf(o.Config.Release.Key)}})
-	refused(t, err, "what is missing may be there: list the referrers in "+through+"/hello: 403 forbidden")
+	refused(t, err, "the missing documents may exist: list the referrers in "+through+"/hello: 403 forbidden")
 }

@@ -37,7 +37,7 @@ func Bench(ctx context.Context,
 		return fmt.Errorf("bench: %d runs measure nothing", b.runs)
 	}
 	if only != nil && !slices.Contains([]string{"image", "first", "ten", "base", "release"}, *only) {
-		return fmt.Errorf("bench: -only=%s is none of image, first, ten, base, release", *only)
+		return fmt.Errorf("bench: -only=%s is not image, first, ten, base or release", *only)
 	}
 	var err error
 	if b.dir, err = os.MkdirTemp("", "thimble-bench"); err != nil {
@@ -328,7 +328,7 @@ func (b *bench) sizes() error {
 func (b *bench) weigh(w io.Writer, what, limit string) error {
 	text, err := os.ReadFile(filepath.Join(b.repo, "dist", "manifest.json"))
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("no manifest of %s", what)
+		return fmt.Errorf("no manifest for %s", what)
 	}
 	if err != nil {
 		return err

@@ -121,7 +121,7 @@ func (b *bench) coldBase() error {
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "distroless/static, %d files, cold\tpodman build\tmage image\tratio\tlimit\n", files)
-	fmt.Fprint(w, cold.row("packages are there, layer is not", coldBaseLimit))
+	fmt.Fprint(w, cold.row("packages are cached, layer is not", coldBaseLimit))
 	return w.Flush()
 }
 

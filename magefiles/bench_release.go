@@ -229,7 +229,7 @@ func (h *handmade) images(refs string) ([]string, error) {
 	}
 	lines := strings.Fields(string(text))
 	if len(lines) == 0 {
-		return nil, errors.New("ko names no image")
+		return nil, errors.New("ko printed no image")
 	}
 	for _, line := range lines {
 		manifest, err := h.index(line)
@@ -241,7 +241,7 @@ func (h *handmade) images(refs string) ([]string, error) {
 			return []string{at + "@" + digest, at + "@" + manifest.Manifests[0].Digest.String(), at + "@" + manifest.Manifests[1].Digest.String()}, nil
 		}
 	}
-	return nil, fmt.Errorf("ko names no index of two platforms: %q", lines)
+	return nil, fmt.Errorf("ko printed no index of two platforms: %q", lines)
 }
 
 func (h *handmade) index(ref string) (*v1.IndexManifest, error) {

@@ -36,7 +36,7 @@ func planCI(system string, r *repository, k *kit, alias string) (c changes, err 
 	minor := strings.TrimPrefix(goversion.Lang("go"+version), "go")
 	tags := path.Join(r.prefix, r.dir, "v")
 	if strings.ContainsAny(tags, " ~^:?*[\\") {
-		return c, fmt.Errorf("write %s: a release of %s is tagged %s1.2.3, and git takes no such tag; rename the folder, or leave -ci out", name, r.module, tags)
+		return c, fmt.Errorf("write %s: a release of %s would have the tag %s1.2.3, which git does not allow; rename the folder, or omit -ci", name, r.module, tags)
 	}
 	manifest := path.Join(r.prefix, "dist", "manifest.json")
 	text, err := render(system+".yml.tmpl", map[string]string{
@@ -53,7 +53,7 @@ func planCI(system string, r *repository, k *kit, alias string) (c changes, err 
 		return c, err
 	}
 	if root.was == nil {
-		c.notes = append(c.notes, "releases in CI are signed with the job's identity; get what tells its certificates from forged ones, and commit it:\n\n    "+
+		c.notes = append(c.notes, "releases in CI are signed with the job's identity; get the trusted root, which verifies its certificates, and commit it:\n\n    "+
 			getRoot+r.here("magefiles/trusted_root.json"))
 	}
 	c.notes = append(c.notes, protection(system, r.remote, tags))
@@ -78,11 +78,11 @@ func protection(system, remote, tags string) string {
 			"The subject of the job's token stays project_path:" + project + ":ref_type:tag:ref:TAG; its claim environment_protected becomes true."
 	}
 	at := "repos/" + project + "/environments/release"
-	return "the release job runs in the environment release. Protect it: you approve each release, and only version tags get there:\n\n" +
+	return "the release job runs in the environment release. Protect it, so that you approve each release and only version tags are allowed:\n\n" +
 		"    gh api -X PUT " + at + " -F 'reviewers[][type]=User' -F \"reviewers[][id]=$(gh api user -q .id)\" \\\n" +
 		"      -F 'deployment_branch_policy[protected_branches]=false' -F 'deployment_branch_policy[custom_branch_policies]=true' &&\n" +
 		"    gh api -X POST " + at + "/deployment-branch-policies -f name='" + tags + "*' -f type=tag\n\n" +
-		"The subject of the job's token becomes repo:" + project + ":environment:release, which the trust of a cloud has to name.\n" +
+		"The subject of the job's token becomes repo:" + project + ":environment:release; use this subject in the trust policy of a cloud.\n" +
 		"The certificate that signs images still names the workflow and the tag."
 }
 

@@ -55,7 +55,7 @@ func wanted(root, name string, text []byte) (file, error) {
 	case err == nil && was == nil:
 		was = []byte{}
 	case errors.Is(err, fs.ErrNotExist) && exists(at):
-		return file{}, fmt.Errorf("read %s: it is a symlink to nothing; remove it, or repair what it points to", at)
+		return file{}, fmt.Errorf("read %s: it is a broken symlink; remove it, or create its target", at)
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return file{}, err
 	}

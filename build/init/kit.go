@@ -62,7 +62,7 @@ func fetchKit(ctx context.Context, version string) (*kit, error) {
 		err = errors.New(m.Error)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("fetch %s@%s: %w; it takes the network, a GOPROXY, or a module cache that has it", kitPath, version, err)
+		return nil, fmt.Errorf("fetch %s@%s: %w; this requires the network, a GOPROXY, or a module cache that has it", kitPath, version, err)
 	}
 	k, err := readKit(m.Dir)
 	if err != nil {
@@ -91,7 +91,7 @@ func readKit(dir string) (*kit, error) {
 		}
 	}
 	if k.goVersion == "" || k.mage == "" {
-		return nil, errors.New("its go.mod names no version of Go or of mage")
+		return nil, errors.New("its go.mod has no version of Go or of mage")
 	}
 	if k.gosum, err = os.ReadFile(filepath.Join(dir, "go.sum")); err != nil {
 		return nil, err

@@ -183,7 +183,7 @@ func planMagefiles(ctx context.Context, r *repository, k *kit, there magefiles, 
 	}
 	for _, name := range []string{"magefile.go", "mage.go"} {
 		if text, err := os.ReadFile(filepath.Join(r.root, name)); err == nil && bytes.Contains(text, []byte("//go:build mage")) {
-			c.notes = append(c.notes, name+" at the root stays for mage itself; the launcher reads magefiles/ alone, so move its targets there when you can")
+			c.notes = append(c.notes, name+" at the root is kept for mage; the launcher reads only magefiles/, so move its targets there when you can")
 		}
 	}
 	f, err := wanted(r.root, "magefiles/mage.go", launcher)

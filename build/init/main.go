@@ -34,7 +34,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags := flag.NewFlagSet("init", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.Usage = func() {
-		fmt.Fprintf(stderr, "usage: go run %s/build/init@latest [flags]\n\nIt sets up the module in this folder, above it, or alone below it.\n\n", kitPath)
+		fmt.Fprintf(stderr, "usage: go run %s/build/init@latest [flags]\n\nIt sets up the module in this folder, in a folder above it, or the only one below it.\n\n", kitPath)
 		flags.PrintDefaults()
 	}
 	flags.BoolVar(&o.dry, "n", false, "only show what would be written")
@@ -89,7 +89,7 @@ func setUp(ctx context.Context, o options, out io.Writer) error {
 func kitVersion() (string, error) {
 	info, ok := debug.ReadBuildInfo()
 	if !ok || info.Main.Path != kitPath || info.Main.Sum == "" {
-		return "", fmt.Errorf("find thimble's version: this init was built from a checkout and has none that others could fetch; "+
+		return "", fmt.Errorf("find thimble's version: this init was built from a checkout and has no published version; "+
 			"run it as go run %s/build/init@latest", kitPath)
 	}
 	return info.Main.Version, nil

@@ -68,7 +68,7 @@ func planModule(ctx context.Context, r *repository, k *kit, own map[string][]byt
 	}
 	c.files = []file{gomod, gosum}
 	if gomod.differs() {
-		c.missing = append(c.missing, "magefiles/go.mod lacks what the targets need; the go command adds it:\n\n"+goGet(r, k))
+		c.missing = append(c.missing, "magefiles/go.mod lacks modules that the targets need; the go command adds them:\n\n"+goGet(r, k))
 	}
 	return c, nil
 }
@@ -85,7 +85,7 @@ func goGet(r *repository, k *kit) string {
 func makeModule(ctx context.Context, r *repository, k *kit, own map[string][]byte) (*moduleFiles, error) {
 	m, err := workOut(ctx, r, k, own)
 	if err != nil {
-		return nil, fmt.Errorf("make magefiles/go.mod: %w; it takes the network, a GOPROXY, or a module cache that has them", err)
+		return nil, fmt.Errorf("make magefiles/go.mod: %w; this requires the network, a GOPROXY, or a module cache that has them", err)
 	}
 	return m, nil
 }

@@ -93,7 +93,7 @@ func (r *repository) findModule(wd string) error {
 		r.root, r.dir = wd, below[0]
 		return r.readModule()
 	}
-	return fmt.Errorf("there are several with a program: %s; change to the folder of the one that makes an image, and run init there (in each, if several do)",
+	return fmt.Errorf("several modules have a program: %s; change to the folder of the one that makes an image, and run init there (in each, if several do)",
 		strings.Join(below, ", "))
 }
 

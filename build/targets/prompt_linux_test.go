@@ -64,7 +64,7 @@ func TestPasswordPrompt(t *testing.T) {
 			}
 		}
 	}
-	typed("the two passwords differ; nothing was made", []string{"keys"}, "first-try", "another")
+	typed("the two passwords differ; no key was made", []string{"keys"}, "first-try", "another")
 	if _, err := os.Stat(filepath.Join(dir, "cosign.key")); err == nil {
 		t.Error("a key was made")
 	}

@@ -59,7 +59,7 @@ func Sign(ctx context.Context, ref string,
 			return err
 		}
 		if made == 0 {
-			_, err = plaintext.Fprintf(os.Stdout, "%s is signed already\n", ref)
+			_, err = plaintext.Fprintf(os.Stdout, "%s is already signed\n", ref)
 		} else {
 			_, err = plaintext.Fprintf(os.Stdout, "signed %s\n", ref)
 		}
@@ -163,12 +163,12 @@ func newPassword() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	second, err := ask("once more: ")
+	second, err := ask("repeat it: ")
 	if err != nil {
 		return nil, err
 	}
 	if string(first) != string(second) {
-		return nil, errors.New("the two passwords differ; nothing was made")
+		return nil, errors.New("the two passwords differ; no key was made")
 	}
 	return first, nil
 }

@@ -67,7 +67,7 @@ func Reproduce(ctx context.Context,
 		case value(between) != "" && (!two || a == "" || b == "" || strings.Contains(b, ",")):
 			return errors.New("reproduce: -between takes two files, such as -between=old/manifest.json,dist/manifest.json")
 		case value(from) == "" && (want.Attest || want.Before || want.RequireSandbox || want.AllowSubmodules || want.Mirror != "" || want.AllowLinkerFlags != nil):
-			return errors.New("reproduce: -attest, -mirror, -before, -requireSandbox, -allowLinkerFlag and -allowSubmodules are for an image; name it with -from")
+			return errors.New("reproduce: -attest, -mirror, -before, -requireSandbox, -allowLinkerFlag and -allowSubmodules are for an image; give it with -from")
 		case two:
 			c, err := build.Between(ctx, s.options, a, b)
 			if err != nil {

@@ -37,7 +37,7 @@ func sbom(ctx context.Context, o build.Options, format, platform string) error {
 				return err
 			}
 		default:
-			return fmt.Errorf("format %q is not known; it is spdx or cyclonedx", format)
+			return fmt.Errorf("format %q is not known; use spdx or cyclonedx", format)
 		}
 	}
 	if !found {

@@ -92,7 +92,7 @@ func released(w io.Writer, dist string, r *build.Result) {
 	for _, c := range r.VerifyCommands {
 		plaintext.Fprintf(w, "    %s\n", c)
 	}
-	plaintext.Fprintf(w, "\nwhich is what sh %s does.\n", filepath.Join(dist, "verify", "verify.sh"))
+	plaintext.Fprintf(w, "\nor, for the same: sh %s\n", filepath.Join(dist, "verify", "verify.sh"))
 }
 
 func platform(w io.Writer, dist string, p report.PlatformResult) {
@@ -136,7 +136,7 @@ func platform(w io.Writer, dist string, p report.PlatformResult) {
 		why := strings.Join(n.Evidence, ", ")
 		switch {
 		case n.Name == plan.NeedExec:
-			why = "it can start programs, and the image has none: " + why
+			why = "it can start programs, but the image has none: " + why
 		case n.Embedded:
 			why = "the binary brings its own: " + why
 		}

@@ -105,7 +105,7 @@ func each(ctx context.Context, in Input, begin func(e Entry, size int64) (io.Wri
 			return fmt.Errorf("entry %q is not a path below the archive's folder", e.Name)
 		}
 		if i > 0 && entries[i-1].Name == e.Name {
-			return fmt.Errorf("entry %s is there twice", e.Name)
+			return fmt.Errorf("entry %s appears twice", e.Name)
 		}
 		if err := copyEntry(ctx, e, begin); err != nil {
 			return err

@@ -50,7 +50,7 @@ func (d *examination) environmentOf(ctx context.Context, repository string) Find
 	api, _ := d.LookupEnv("GITHUB_API_URL")
 	address := cmp.Or(api, "https://api.github.com") + "/repos/" + repository + "/environments/" + releaseEnvironment
 	if err := d.Reach("ask GitHub", address); err != nil {
-		return unknown("GitHub was not asked, because of -offline")
+		return unknown("GitHub was not contacted, because of -offline")
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()

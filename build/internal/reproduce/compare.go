@@ -24,7 +24,7 @@ var ErrDiffers = errors.New("not reproduced")
 func (r *Room) Compare(ctx context.Context, s *session.Session, built Built, first func(context.Context) (compare.Build, error)) (_ *report.Reproduction, err error) {
 	dist, err := r.Output()
 	if err != nil {
-		return nil, fmt.Errorf("read what the build made: %w", err)
+		return nil, fmt.Errorf("read the result of the build: %w", err)
 	}
 	defer func() { err = errors.Join(err, dist.Close()) }()
 	m, err := dist.Manifest(distfolder.ManifestName)

@@ -44,7 +44,7 @@ func (r *Room) inside() error {
 			to, err = filepath.Rel(tree, to)
 		}
 		if err != nil || !filepath.IsLocal(to) {
-			return fmt.Errorf("the source has a link that leads out of it, or to nothing, where the go command may write: %s", filepath.ToSlash(rel))
+			return fmt.Errorf("the source has a link that points outside of it, or is broken, where the go command may write: %s", filepath.ToSlash(rel))
 		}
 		return nil
 	})
@@ -78,7 +78,7 @@ func noLinks(root, folder string) error {
 func (r *Room) plainFiles() error {
 	root, err := os.OpenRoot(r.dir)
 	if err != nil {
-		return fmt.Errorf("read what the build made: %w", err)
+		return fmt.Errorf("read the result of the build: %w", err)
 	}
 	defer root.Close() // only read
 	for _, left := range []string{r.resultFile(), r.source.dist(r.tree())} {
@@ -92,7 +92,7 @@ func (r *Room) plainFiles() error {
 			})
 		}
 		if err != nil {
-			return fmt.Errorf("read what the build made: %w", err)
+			return fmt.Errorf("read the result of the build: %w", err)
 		}
 	}
 	return r.inside()

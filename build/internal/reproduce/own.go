@@ -21,7 +21,7 @@ type Own struct {
 // OwnSource finds the commit of a plan, which is from an earlier build of this repository.
 func OwnSource(s *session.Session, p *plan.Plan) (*Own, error) {
 	if p.Revision == "" {
-		return nil, errors.New("reproduce: the build has no commit, so that nobody else can build it; commit the tree, and build it again")
+		return nil, errors.New("reproduce: the build has no commit, so nobody else can build it; commit the tree, and build it again")
 	}
 	repo, err := git.Open(s.ModuleDir(), s.Env)
 	if err != nil {
@@ -32,7 +32,7 @@ func OwnSource(s *session.Session, p *plan.Plan) (*Own, error) {
 		return nil, fmt.Errorf("reproduce: %w", err)
 	}
 	o := &Own{repo: repo, Source: Source{
-		From: repo.Root, Commit: p.Revision, Elsewhere: "a commit that was built and is gone can be found with git reflog",
+		From: repo.Root, Commit: p.Revision, Elsewhere: "find a commit that was built and is gone with git reflog",
 		Workdir: filepath.ToSlash(workdir), Config: s.Config,
 	}}
 	if o.Config.Source == "" {

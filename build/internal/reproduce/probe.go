@@ -58,15 +58,15 @@ func (r *Room) Probe(ctx context.Context, s *session.Session, g *gocmd.Go, self 
 		}
 		without := strings.Join(refused, "; ")
 		if len(refused) > 0 && requireAll {
-			return "", fmt.Errorf("the sandbox does not hold on this machine: %s; build it on another one, or leave out -requireSandbox", without)
+			return "", fmt.Errorf("the sandbox is not complete on this machine: %s; build it on another one, or omit -requireSandbox", without)
 		}
 		if found.Notes, err = checkToolchain(r.source.Plan.Toolchain.Version, len(refused) == 0); err != nil {
 			return "", err
 		}
 		if len(refused) > 0 {
-			s.Progress.Notice("the sandbox lacks what this machine refuses: " + without + "; -requireSandbox stops here")
+			s.Progress.Notice("the sandbox lacks mechanisms that this machine refuses: " + without + "; -requireSandbox makes this an error")
 		}
-		return fmt.Sprintf("%d of %d mechanisms hold", len(found.Held), len(sandbox.All)), nil
+		return fmt.Sprintf("%d of %d mechanisms work", len(found.Held), len(sandbox.All)), nil
 	})
 	return found, err
 }
@@ -100,9 +100,9 @@ func checkToolchain(version string, sandboxed bool) (notes []string, err error) 
 	for _, f := range faults {
 		shown = append(shown, f.ID+" ("+f.Summary+")")
 	}
-	text := fmt.Sprintf("it was built with %s, with which the build of a stranger's source can do harm: %s", version, strings.Join(shown, ", "))
+	text := fmt.Sprintf("it was built with %s, with which building a stranger's source is dangerous: %s", version, strings.Join(shown, ", "))
 	if sandboxed {
-		return []string{text + "; the sandbox held"}, nil
+		return []string{text + "; the sandbox was complete"}, nil
 	}
-	return nil, errors.New(text + "; build it on a machine where the whole sandbox holds")
+	return nil, errors.New(text + "; build it on a machine where the sandbox is complete")
 }

@@ -62,7 +62,7 @@ func otherKit(kit plan.Kit) []string {
 	if kit == here {
 		return nil
 	}
-	return []string{fmt.Sprintf("the image was made by thimble %s, and this is %s: go get %s@%s in magefiles brings the same",
+	return []string{fmt.Sprintf("the image was made by thimble %s, but this is %s: run go get %s@%s in magefiles to get the same",
 		kit.Version, here.Version, kit.Path, kit.Version)}
 }
 
@@ -130,10 +130,10 @@ func (p *Provenance) Source(s *session.Session, terms Terms) (Source, []string, 
 		}
 	}
 	if again.Dirty {
-		notes = append(notes, fmt.Sprintf("the image was built from a tree that no commit has: %s differs", again.DirtyFile))
+		notes = append(notes, fmt.Sprintf("the image was built from a tree that differs from its commit: %s", again.DirtyFile))
 	}
 	source := Source{
-		From: p.Repository, Commit: p.Commit, Shallow: again.Shallow, Elsewhere: "name another copy of the source with -mirror",
+		From: p.Repository, Commit: p.Commit, Shallow: again.Shallow, Elsewhere: "give another copy of the source with -mirror",
 		Workdir: again.Workdir, Config: cfg, Plan: &again, AnySubmodules: terms.AnySubmodules,
 	}
 	if mirror := terms.Mirror; mirror != "" {
@@ -152,11 +152,11 @@ func (p *Provenance) checkSource(mirror string) error {
 	from := p.Repository
 	switch {
 	case p.Commit == "":
-		return errors.New("its provenance names no commit: it was built without git, and cannot be built again")
+		return errors.New("its provenance has no commit: it was built without git and cannot be built again")
 	case mirror == "" && from == "":
-		return fmt.Errorf("its provenance names commit %s and no repository; name one that has it with -mirror", p.Commit)
+		return fmt.Errorf("its provenance has commit %s but no repository; give one that has it with -mirror", p.Commit)
 	case mirror == "" && !git.Fetchable(from):
-		return fmt.Errorf("refusing to clone the source %q: provenance may name only https, http and ssh URLs; name a copy with -mirror", from)
+		return fmt.Errorf("refusing to clone the source %q: provenance may contain only https, http and ssh URLs; give a copy with -mirror", from)
 	}
 	return nil
 }
@@ -173,9 +173,9 @@ func (p *Provenance) before(commands [][]string, asked bool) (note string, err e
 	ran := strings.Join(p.Before, ", ")
 	switch {
 	case !asked:
-		return fmt.Sprintf("before the build, %s ran, with arguments that provenance does not tell; they are in the source's magefile: put them into Config.Before, and ask for them with -before", ran), nil
+		return fmt.Sprintf("before the build, %s ran with arguments that provenance does not contain; they are in the source's magefile: put them into Config.Before, and set -before", ran), nil
 	case !slices.Equal(programs, p.Before):
-		return "", fmt.Errorf("before the build, %q ran, and Config.Before has %q, which -before would run; make them the same, or leave out -before", p.Before, programs)
+		return "", fmt.Errorf("before the build, %q ran, but -before would run %q of Config.Before; make them the same, or omit -before", p.Before, programs)
 	}
 	return "", nil
 }

@@ -38,16 +38,16 @@ func TestSource(t *testing.T) {
 		"a mirror":                {terms: Terms{Mirror: "https://mirror.example.com/api"}, from: "https://mirror.example.com/api", origin: "https://git.example.com/acme/api"},
 		"a mirror by ssh":         {terms: Terms{Mirror: "git@mirror:api"}, from: "git@mirror:api", origin: "https://git.example.com/acme/api"},
 		"a mirror in a folder":    {terms: Terms{Mirror: "copy"}, from: filepath.Join("/work", "copy"), origin: "https://git.example.com/acme/api"},
-		"no commit":               {change: func(p *Provenance) { p.Commit = "" }, refused: "names no commit"},
-		"no repository":           {change: func(p *Provenance) { p.Repository = "" }, refused: "and no repository; name one that has it with -mirror"},
+		"no commit":               {change: func(p *Provenance) { p.Commit = "" }, refused: "has no commit"},
+		"no repository":           {change: func(p *Provenance) { p.Repository = "" }, refused: "but no repository; give one that has it with -mirror"},
 		"a program":               {change: func(p *Provenance) { p.Repository = "ext::sh" }, refused: "only https, http and ssh URLs"},
 		"a program, and a mirror": {change: func(p *Provenance) { p.Repository = "ext::sh" }, terms: Terms{Mirror: "https://mirror.example.com/api"}, from: "https://mirror.example.com/api", origin: "ext::sh"},
 		"a plan that is refused":  {change: func(p *Provenance) { p.Plan.Workdir = "../x" }, refused: "not below the repository's root"},
 		"a dirty tree":            {change: func(p *Provenance) { p.Plan.Dirty, p.Plan.DirtyFile = true, "x" }, from: "https://git.example.com/acme/api", notes: 1},
 		"commands, not asked for": {change: func(p *Provenance) { p.Build.Before = []string{"sh"} }, before: [][]string{{"sh", "x"}}, from: "https://git.example.com/acme/api", notes: 1},
 		"commands":                {change: func(p *Provenance) { p.Build.Before = []string{"sh"} }, before: [][]string{{"/bin/sh", "x"}}, terms: Terms{Before: true}, from: "https://git.example.com/acme/api", ran: 1},
-		"other commands":          {change: func(p *Provenance) { p.Build.Before = []string{"sh"} }, before: [][]string{{"go", "x"}}, terms: Terms{Before: true}, refused: "leave out -before"},
-		"no commands":             {before: [][]string{{"go", "x"}}, terms: Terms{Before: true}, refused: "leave out -before"},
+		"other commands":          {change: func(p *Provenance) { p.Build.Before = []string{"sh"} }, before: [][]string{{"go", "x"}}, terms: Terms{Before: true}, refused: "omit -before"},
+		"no commands":             {before: [][]string{{"go", "x"}}, terms: Terms{Before: true}, refused: "omit -before"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := told()
@@ -92,7 +92,7 @@ func TestReadProvenance(t *testing.T) {
 	}
 	p, err := ReadProvenance([]attest.Attested{attested("v1", "a"), attested("v1", "a"), attested("v2", "b"), attested("v1", "c")})
 	if err != nil || p.Plan.Version != "v1" || p.Signer != "signer of v1" || len(p.Inputs) != 2 || p.Inputs[1].Hex != "c" ||
-		len(p.Notes) != 2 || !strings.HasSuffix(p.Notes[0], "go get kit@v0.0.1 in magefiles brings the same") {
+		len(p.Notes) != 2 || !strings.HasSuffix(p.Notes[0], "go get kit@v0.0.1 in magefiles to get the same") {
 		t.Errorf("%+v, %v", p, err)
 	}
 	if _, err := ReadProvenance([]attest.Attested{{Predicate: []byte(`{"buildDefinition": {"buildType": "x"}}`)}}); err == nil || !strings.HasSuffix(err.Error(), "build it again with the tool that made it") {

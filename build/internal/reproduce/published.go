@@ -33,7 +33,7 @@ func (i *Image) Published(ctx context.Context, trust attest.Trust, p *Provenance
 		platform := p.Platforms[0]
 		if d := child.Descriptor; x.Index != nil {
 			if d.Platform == nil {
-				notes = append(notes, fmt.Sprintf("%s of the index has no platform, and was not compared", d.Digest))
+				notes = append(notes, fmt.Sprintf("%s of the index has no platform and was not compared", d.Digest))
 				continue
 			}
 			// As in an image: os/arch/variant, without the version of an OS.

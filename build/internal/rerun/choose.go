@@ -13,7 +13,7 @@ import (
 // The name may be empty if there is one image.
 func Choose(p *plan.Plan, config plan.Config, name string) (plan.Image, plan.Config, error) {
 	if n := len(p.Platforms); n != 1 {
-		return plan.Image{}, config, fmt.Errorf("run: %d platforms were named, and an image runs on one", n)
+		return plan.Image{}, config, fmt.Errorf("run: there are %d platforms, but an image runs on one", n)
 	}
 	var names []string
 	for _, img := range p.Images {
@@ -27,7 +27,7 @@ func Choose(p *plan.Plan, config plan.Config, name string) (plan.Image, plan.Con
 		return plan.Image{}, config, fmt.Errorf("run: there are %d images; choose one with -image=NAME: %s",
 			len(names), all)
 	}
-	return plan.Image{}, config, fmt.Errorf("run: there is no image %q; there are %s", name, all)
+	return plan.Image{}, config, fmt.Errorf("run: there is no image %q; the images are %s", name, all)
 }
 
 // only returns the Config with only this image of a module.

@@ -84,7 +84,7 @@ func (r Runner) Rerun(ctx context.Context, now Service, c *container.Container, 
 		case err != nil && ctx.Err() != nil:
 			return c.Stop(StopGrace)
 		case err != nil:
-			notice(fmt.Sprintf("%s changed, and nothing was started: %v", r.shown(pending), err))
+			notice(fmt.Sprintf("%s changed, but nothing was started: %v", r.shown(pending), err))
 			continue
 		}
 		files.add(next.latest.Files, began)

@@ -74,10 +74,10 @@ func (v Service) announcement(ports []container.Port) string {
 		text += "\n" + p.String()
 	}
 	if len(ports) == 0 {
-		text += "\nno port is published: name them in Ports of Config's Runtime, or with -port"
+		text += "\nno port is published: set Ports in Config's Runtime, or -port"
 	}
 	if len(v.spec.Capabilities) > 0 {
-		text += "\nits file capabilities are granted, and therefore new privileges too"
+		text += "\nits file capabilities are granted, so new privileges are allowed"
 	}
 	return text
 }

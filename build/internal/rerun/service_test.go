@@ -120,7 +120,7 @@ func TestChoose(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"":     "run: there are 2 images; choose one with -image=NAME: api, web",
-		"none": `run: there is no image "none"; there are api, web`,
+		"none": `run: there is no image "none"; the images are api, web`,
 	} {
 		if _, _, err := Choose(p, config, name); err == nil || err.Error() != want {
 			t.Errorf("%q: %v, want %s", name, err, want)
@@ -132,7 +132,7 @@ func TestChoose(t *testing.T) {
 		t.Errorf("the only image is %q, %v", img.Name, err)
 	}
 	one.Platforms = slices.Concat(p.Platforms, p.Platforms)
-	want := "run: 2 platforms were named, and an image runs on one"
+	want := "run: there are 2 platforms, but an image runs on one"
 	if _, _, err := Choose(&one, config, ""); err == nil || err.Error() != want {
 		t.Errorf("two platforms: %v", err)
 	}

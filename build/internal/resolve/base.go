@@ -28,7 +28,7 @@ func (r *Draft) base(img *plan.Image, c plan.ImageConfig) error {
 	switch {
 	case lock.IsDebian(img.Base):
 		if img.Base == plan.BaseDebian && len(img.Packages) == 0 {
-			return errors.New("the base is debian, and no package is named; list some in Packages, such as libc6")
+			return errors.New("the base is debian, but it has no packages; list some in Packages, such as libc6")
 		}
 	case len(img.Packages) > 0:
 		return fmt.Errorf("base %s: the packages %s cannot be added to it; choose one of the distroless bases, or debian",

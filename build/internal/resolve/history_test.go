@@ -84,10 +84,10 @@ func TestHistoryOfPrereleases(t *testing.T) {
 func TestTagsThatAreNoVersions(t *testing.T) {
 	for tag, why := range map[string]string{
 		"v1.2.3": "", "1.2.3": "", "v1.2": "", "v1.2.3-rc.1": "", "stable": "", "latest-2": "", "other/2026.01.15": "", "2026": "",
-		"2026.01.15":    "no number of a version begins with a zero",
-		"v2026.1.05":    "no number of a version begins with a zero",
-		"V1.2.3":        "the v of a version is a small letter",
-		"release-1.2.3": "nothing but a v stands before the numbers",
+		"2026.01.15":    "a number of a version does not begin with a zero",
+		"v2026.1.05":    "a number of a version does not begin with a zero",
+		"V1.2.3":        "the v of a version must be lower case",
+		"release-1.2.3": "only a v is allowed before the numbers",
 		"v1.2.3.4":      "a version has three numbers",
 		"1.2.3_rc1":     "it does not have the form of a version",
 		"v1.2.3-01":     "it does not have the form of a version",
@@ -100,7 +100,7 @@ func TestTagsThatAreNoVersions(t *testing.T) {
 	r := newRepo(t, "hello").commit()
 	r.git("tag", "2026.01.15")
 	got := r.resolve(plan.Config{})
-	if want := []string{"the tag 2026.01.15 is not the version: no number of a version begins with a zero (semver.org)"}; !slices.Equal(got.Notices, want) {
+	if want := []string{"the tag 2026.01.15 is not the version: a number of a version does not begin with a zero (semver.org)"}; !slices.Equal(got.Notices, want) {
 		t.Errorf("the notices are %q", got.Notices)
 	}
 	r.git("tag", "v1.0.0")

@@ -29,7 +29,7 @@ func (r *Draft) images(cfg plan.Config) ([]plan.Image, error) {
 		}
 		if len(found) == 0 {
 			return nil, fmt.Errorf("find main packages: none under cmd/ and none at the root of module %s; "+
-				"name yours in Config.Images", r.Plan.Module.Path)
+				"list yours in Config.Images", r.Plan.Module.Path)
 		}
 		for _, pkg := range found {
 			configured = append(configured, plan.ImageConfig{Package: pkg})
@@ -95,7 +95,7 @@ func (r *Draft) image(cfg plan.Config, c plan.ImageConfig) (plan.Image, error) {
 	}
 	for _, need := range slices.Concat(img.Include, img.Exclude) {
 		if !slices.Contains(plan.Needs, need) {
-			return fail("there is no need called %q; there are %s", need, strings.Join(plan.Needs, ", "))
+			return fail("the need %q is not known; known are %s", need, strings.Join(plan.Needs, ", "))
 		}
 		if slices.Contains(img.Include, need) && slices.Contains(img.Exclude, need) {
 			return fail("the need %q is both included and excluded", need)
@@ -185,7 +185,7 @@ func checkRuntime(run *plan.Runtime) error {
 		number, proto, ok := strings.Cut(port, "/")
 		n, err := strconv.ParseUint(number, 10, 16)
 		if err != nil || n == 0 || ok && proto != "tcp" && proto != "udp" && proto != "sctp" {
-			return fmt.Errorf("port %q is not a number from 1 to 65535, with /tcp or /udp if need be", port)
+			return fmt.Errorf("port %q is not a number from 1 to 65535, optionally with /tcp or /udp", port)
 		}
 	}
 	if run.WorkingDir != "" && (!path.IsAbs(run.WorkingDir) || path.Clean(run.WorkingDir) != run.WorkingDir) {

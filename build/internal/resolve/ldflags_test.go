@@ -24,7 +24,7 @@ func TestExpand(t *testing.T) {
 		t.Errorf("%q, %v; want %q", got, err, want)
 	}
 	for _, flag := range []string{"-X main.user={{.Env.USER}}", "-X main.v={{.Version", "-X main.v={{now}}"} {
-		if _, err := expand([]string{flag}, p, committed); err == nil || !strings.Contains(err.Error(), "it can name .Version") {
+		if _, err := expand([]string{flag}, p, committed); err == nil || !strings.Contains(err.Error(), "it can use .Version") {
 			t.Errorf("%s: %v", flag, err)
 		}
 	}

@@ -41,10 +41,10 @@ func platforms(g *gocmd.Go, names []string) ([]plan.Platform, error) {
 			return nil, err
 		}
 		if p.OS != "linux" {
-			return nil, fmt.Errorf("platform %q: an image is made for linux; name %s in Config.Release.ArchivePlatforms to release archives for it", name, p)
+			return nil, fmt.Errorf("platform %q: images are only for linux; add %s to Config.Release.ArchivePlatforms to release archives for it", name, p)
 		}
 		if slices.Contains(all, p) {
-			return nil, fmt.Errorf("platform %s is asked for twice", p)
+			return nil, fmt.Errorf("platform %s appears twice", p)
 		}
 		all = append(all, p)
 	}
@@ -61,7 +61,7 @@ func archivePlatforms(g *gocmd.Go, names []string, images []plan.Platform) ([]pl
 			return nil, fmt.Errorf("read Config.Release.ArchivePlatforms: %w", err)
 		}
 		if slices.Contains(all, p) {
-			return nil, fmt.Errorf("read Config.Release.ArchivePlatforms: platform %s is asked for twice", p)
+			return nil, fmt.Errorf("read Config.Release.ArchivePlatforms: platform %s appears twice", p)
 		}
 		all = append(all, p)
 	}

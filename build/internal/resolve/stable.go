@@ -16,19 +16,19 @@ import (
 
 // mayBeStable refuses settings that make an image's digest depend on more than its inputs.
 func (r *Draft) mayBeStable(state git.State, none error) error {
-	const of = "keep digests stable, as Config.StableDigests asks: "
+	const of = "keep digests stable, for Config.StableDigests: "
 	switch {
 	case none != nil:
 		return fmt.Errorf(of+"the commits that touched an image's inputs are not known: %w", none)
 	case state.Revision == "":
 		return errors.New(of + "the git repository has no commit yet; commit first")
 	case state.Shallow:
-		return errors.New(of + "the clone is shallow, so that the last commits that touched an image's inputs may be missing; git fetch --unshallow")
+		return errors.New(of + "the clone is shallow, so the last commits that touched an image's inputs may be missing; run git fetch --unshallow")
 	}
 	short := state.Revision[:min(7, len(state.Revision))]
 	for _, flag := range r.ldflags {
 		if !r.expanded && strings.Contains(flag, "{{") || strings.Contains(flag, short) {
-			return fmt.Errorf(of+"the linker flag %q of Config.LDFlags follows from the commit, and would change every binary with it; leave it out, or StableDigests", flag)
+			return fmt.Errorf(of+"the linker flag %q of Config.LDFlags depends on the commit, so each commit would change every binary; remove it, or StableDigests", flag)
 		}
 	}
 	if r.dated {

@@ -87,7 +87,7 @@ func Start(ctx context.Context, in Input) (*Draft, error) {
 		p.Compression = plan.Gzip
 	}
 	if p.Compression != plan.Gzip && p.Compression != plan.Zstd {
-		return nil, fmt.Errorf("compression %q is not known; it is gzip or zstd", p.Compression)
+		return nil, fmt.Errorf("compression %q is not known; use gzip or zstd", p.Compression)
 	}
 	if err := r.toolchain(cfg); err != nil {
 		return nil, err

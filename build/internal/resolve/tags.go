@@ -141,13 +141,13 @@ func (t tagRules) noVersion(tag string) string {
 	switch {
 	case rest[0] < '0' || rest[0] > '9':
 		if semver.IsValid("v" + strings.TrimLeft(rest, "V")) {
-			return "the v of a version is a small letter"
+			return "the v of a version must be lower case"
 		}
-		return "nothing but a v stands before the numbers of a version"
+		return "only a v is allowed before the numbers of a version"
 	case len(parts) > 3:
 		return "a version has three numbers (semver.org)"
 	case slices.ContainsFunc(parts, func(n string) bool { return len(n) > 1 && n[0] == '0' }):
-		return "no number of a version begins with a zero (semver.org)"
+		return "a number of a version does not begin with a zero (semver.org)"
 	}
 	return "it does not have the form of a version (semver.org), such as v1.2.3 or v1.2.3-rc.1"
 }

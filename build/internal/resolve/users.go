@@ -30,7 +30,7 @@ func checkUsers(users []plan.User) ([]plan.User, error) {
 			return nil, fmt.Errorf("user %q: %w", u.Name, err)
 		}
 		if names[u.Name] || uids[u.UID] {
-			return nil, fmt.Errorf("user %q: its name or its uid %d is there twice", u.Name, u.UID)
+			return nil, fmt.Errorf("user %q: its name or its uid %d appears twice", u.Name, u.UID)
 		}
 		names[u.Name], uids[u.UID] = true, true
 		checked = append(checked, u)

@@ -57,7 +57,7 @@ func (r *Draft) fromGit(state git.State, workdir string) {
 		}
 	}
 	if v := tags.version(state); state.Shallow && module.IsPseudoVersion(v) {
-		r.notice("the version %s comes from a shallow clone and a full one gives another: git fetch --unshallow --tags", v)
+		r.notice("the version %s comes from a shallow clone, and a full clone gives another; run git fetch --unshallow --tags", v)
 	}
 }
 

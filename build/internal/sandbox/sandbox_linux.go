@@ -46,7 +46,7 @@ func ruleset(rules Rules) (*os.File, error) {
 		return nil, fmt.Errorf("the kernel does not have it, or it is switched off: %w", err)
 	}
 	if abi < minABI {
-		return nil, fmt.Errorf("the kernel has version %d of it, and version %d is the first that guards against truncation", abi, minABI)
+		return nil, fmt.Errorf("the kernel has version %d of it, and version %d is the first that prevents truncation", abi, minABI)
 	}
 	var all []landlock.Rule
 	add := func(paths []string, file, folder landlock.AccessFSSet) error {
@@ -141,7 +141,7 @@ func Enter(entry Entry, args, env []string) error {
 	}
 	// File descriptors that were left open for this process are not inherited.
 	if err := unix.CloseRange(3, ^uint(0), unix.CLOSE_RANGE_CLOEXEC); err != nil && !errors.Is(err, unix.ENOSYS) {
-		return fmt.Errorf("enter the sandbox: close what is open: %w", err)
+		return fmt.Errorf("enter the sandbox: close the open files: %w", err)
 	}
 	if entry.Calls {
 		if err := forbid(forbidden); err != nil {

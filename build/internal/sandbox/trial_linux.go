@@ -65,7 +65,7 @@ func (t *Trial) Run() error {
 	case Calls:
 		fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 		if err == nil {
-			return errors.Join(errors.New("a socket was opened under it"), unix.Close(fd))
+			return errors.Join(errors.New("a socket was opened in it"), unix.Close(fd))
 		}
 		return nil
 	}
@@ -80,7 +80,7 @@ func (t *Trial) Run() error {
 	if t.Mechanism == Network {
 		conn, err := net.DialTimeout("tcp", t.Address, 5*time.Second)
 		if err == nil {
-			return errors.Join(errors.New("a server on this machine was reached under it"), conn.Close())
+			return errors.Join(errors.New("a server on this machine was reached from it"), conn.Close())
 		}
 	}
 	return nil
@@ -88,16 +88,16 @@ func (t *Trial) Run() error {
 
 func (t *Trial) files() error {
 	if _, err := os.ReadFile(t.File); err == nil {
-		return errors.New("a file was read under it")
+		return errors.New("a file was read in it")
 	}
 	if _, err := os.ReadDir(filepath.Dir(t.File)); err == nil {
-		return errors.New("a folder was read under it")
+		return errors.New("a folder was read in it")
 	}
 	if err := os.Truncate(t.File, 0); err == nil {
-		return errors.New("a file was truncated under it")
+		return errors.New("a file was truncated in it")
 	}
 	if err := os.WriteFile(t.File+".new", nil, 0o600); err == nil {
-		return errors.New("a file was written under it")
+		return errors.New("a file was written in it")
 	}
 	return nil
 }

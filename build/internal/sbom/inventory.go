@@ -75,7 +75,7 @@ func (inv *inventory) addModules(in Input) (imported map[string]bool, err error)
 	keys := map[string]string{} // by import path
 	for _, m := range modules {
 		if _, ok := keys[m.Path]; ok {
-			return nil, fmt.Errorf("module:%s is there twice", m.Path)
+			return nil, fmt.Errorf("module:%s appears twice", m.Path)
 		}
 		keys[m.Path] = moduleKey(m)
 	}
@@ -126,7 +126,7 @@ func (inv *inventory) unique() error {
 		}
 		for _, key := range keys {
 			if seen[key] {
-				return fmt.Errorf("%s is there twice", key)
+				return fmt.Errorf("%s appears twice", key)
 			}
 			seen[key] = true
 		}

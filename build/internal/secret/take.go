@@ -61,12 +61,12 @@ const most = 4 << 20
 func receive(descriptor string) ([]string, error) {
 	fd, err := strconv.ParseUint(descriptor, 10, 16)
 	if err != nil || fd < 3 {
-		return nil, fmt.Errorf("%s is %q, which is no descriptor; unset it", Variable, descriptor)
+		return nil, fmt.Errorf("%s is %q, which is not a descriptor; unset it", Variable, descriptor)
 	}
 	f := os.NewFile(uintptr(fd), "the pipe of "+Variable)
 	info, err := f.Stat()
 	if err == nil && info.Mode()&os.ModeNamedPipe == 0 {
-		return nil, fmt.Errorf("descriptor %d of %s is no pipe; unset it", fd, Variable)
+		return nil, fmt.Errorf("descriptor %d of %s is not a pipe; unset it", fd, Variable)
 	}
 	var text []byte
 	if err == nil {

@@ -28,7 +28,7 @@ func (s *Session) applyEnvironment() error {
 		case "THIMBLE_COMPRESSION":
 			s.Config.Compression = plan.Compression(value)
 			if s.Config.Compression != plan.Gzip && s.Config.Compression != plan.Zstd {
-				return fmt.Errorf("THIMBLE_COMPRESSION %q is not known; it is gzip or zstd", value)
+				return fmt.Errorf("THIMBLE_COMPRESSION %q is not known; use gzip or zstd", value)
 			}
 		case "THIMBLE_BASE":
 			s.Config.Images = slices.Clone(s.Config.Images)
@@ -45,7 +45,7 @@ func (s *Session) applyEnvironment() error {
 		case "THIMBLE_OFFLINE":
 			off, err := strconv.ParseBool(value)
 			if err != nil {
-				return fmt.Errorf("THIMBLE_OFFLINE %q is not known; it is true or false", value)
+				return fmt.Errorf("THIMBLE_OFFLINE %q is not known; use true or false", value)
 			}
 			s.Offline = s.Offline || off
 		case "THIMBLE_REQUIRE", RoomVariable: // for thimble's tests, and for its child processes

@@ -56,8 +56,8 @@ func TestOpenRefuses(t *testing.T) {
 	}{
 		"a folder above":       {session.Settings{Config: plan.Config{Dir: "../x"}}, "not below the working folder"},
 		"dist is the root":     {session.Settings{Config: plan.Config{Dist: "./"}}, "would replace the working folder"},
-		"an unknown format":    {session.Settings{Env: []string{"THIMBLE_COMPRESSION=xz"}}, "it is gzip or zstd"},
-		"offline, or perhaps":  {session.Settings{Env: []string{"THIMBLE_OFFLINE=maybe"}}, "it is true or false"},
+		"an unknown format":    {session.Settings{Env: []string{"THIMBLE_COMPRESSION=xz"}}, "use gzip or zstd"},
+		"offline, or perhaps":  {session.Settings{Env: []string{"THIMBLE_OFFLINE=maybe"}}, "use true or false"},
 		"no folder to work in": {session.Settings{Workdir: filepath.Join(t.TempDir(), "none")}, "find the working folder"},
 	} {
 		t.Run(name, func(t *testing.T) {

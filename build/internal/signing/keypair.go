@@ -16,8 +16,8 @@ func NewKeyPair(s *session.Session, prefix string) (private, public string, err 
 	private, public = prefix+".key", prefix+".pub"
 	for _, file := range []string{private, public} {
 		if _, err := os.Lstat(s.Path(file)); err == nil {
-			return "", "", fmt.Errorf("make a key pair: %s is there already, and is never overwritten; "+
-				"move it away, or choose another name with -name", file)
+			return "", "", fmt.Errorf("make a key pair: %s already exists and is never overwritten; "+
+				"move it, or choose another name with -name", file)
 		} else if !errors.Is(err, fs.ErrNotExist) {
 			return "", "", fmt.Errorf("make a key pair: %w", err)
 		}

@@ -40,7 +40,7 @@ func OpenSigner(ctx context.Context, s *session.Session) (Signer, error) {
 	}
 	out.Trust.TagsUnlogged = !slices.ContainsFunc(cfg.Logs, func(l plan.TransparencyLog) bool { return l.Version == 1 })
 	if len(cfg.Logs) > 0 && out.Trust.TagsUnlogged && slices.Contains(out.Forms, attest.Tags) {
-		s.Progress.Notice("cosign's tags have no place for an entry of a Rekor log of version 2: what is stored in that form has none")
+		s.Progress.Notice("cosign's tags cannot contain an entry of a Rekor log of version 2: signatures in that form have none")
 	}
 	if key := out.PublicKey(); key != nil {
 		out.Trust.Keys = append([]*attest.PublicKey{key}, out.Trust.Keys...)

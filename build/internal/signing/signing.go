@@ -43,9 +43,9 @@ func Reach(s *session.Session) error {
 func CheckKeyless(s *session.Session, trust attest.Trust) error {
 	switch {
 	case trust.TrustedRoot == nil:
-		return errors.New("sign: what an identity signs can be verified only with a trusted root; name its file in Config.Release.TrustedRoot")
+		return errors.New("sign: an identity's signature can be verified only with a trusted root; set its file in Config.Release.TrustedRoot")
 	case len(s.Config.Release.Logs) == 0 && !trust.AllowUnlogged:
-		return errors.New("sign: what an identity signs needs an entry in a transparency log; name one in Config.Release.Logs, or set Config.Release.Keyless.NoTransparencyLog")
+		return errors.New("sign: an identity's signature needs an entry in a transparency log; add one to Config.Release.Logs, or set Config.Release.Keyless.NoTransparencyLog")
 	}
 	return nil
 }
@@ -59,7 +59,7 @@ func Open(ctx context.Context, s *session.Session) (*attest.Signer, error) {
 	}
 	for _, l := range cfg.Logs {
 		if l.Version != 1 && l.Version != 2 {
-			return nil, fmt.Errorf("transparency log %s of Config: version %d of its API is not known; it is 1 or 2", l.URL, l.Version)
+			return nil, fmt.Errorf("transparency log %s of Config: version %d of its API is not known; use 1 or 2", l.URL, l.Version)
 		}
 		services.Logs = append(services.Logs, attest.Log{URL: l.URL, Version: uint32(l.Version)})
 	}

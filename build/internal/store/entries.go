@@ -56,7 +56,7 @@ func readEntries(ctx context.Context, from ociread.Folder) (*entries, error) {
 	}
 	e := &entries{}
 	known := map[v1.Hash]bool{}
-	others, example, unread := bad, "one that is no descriptor", 0
+	others, example, unread := bad, "one that is not a descriptor", 0
 	left := int64(maxLayoutBytes)
 	for _, d := range listed {
 		if err := context.Cause(ctx); err != nil {
@@ -84,7 +84,7 @@ func readEntries(ctx context.Context, from ociread.Folder) (*entries, error) {
 			err = e.add(d, name, raw, known)
 		} else if isImage(d, raw) {
 			// Programs that load images may not compare the digest.
-			return nil, fmt.Errorf("it holds an image that index.json describes wrongly, as %s: %w", d.Digest, err)
+			return nil, fmt.Errorf("it contains an image that index.json describes wrongly, as %s: %w", d.Digest, err)
 		}
 		if err != nil {
 			if unread++; unread <= maxIgnored {
@@ -115,7 +115,7 @@ func manifestOf(from ociread.Folder, d v1.Descriptor) ([]byte, error) {
 		return raw, fmt.Errorf("its content is sha256:%x", sum)
 	}
 	if int64(len(raw)) != d.Size {
-		return raw, fmt.Errorf("it has %d bytes, and index.json says %d", len(raw), d.Size)
+		return raw, fmt.Errorf("it has %d bytes, but index.json says %d", len(raw), d.Size)
 	}
 	return raw, nil
 }

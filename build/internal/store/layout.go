@@ -93,7 +93,7 @@ func LayoutEvidence(ctx context.Context, dir string, from ociread.Folder) (attes
 	}
 	for _, d := range e.images {
 		if !slices.Contains(subjects, d.Digest) {
-			return fail(fmt.Errorf("it holds several images, %s and %s; only one that is alone can be verified", m.Root.Descriptor.Digest, d.Digest))
+			return fail(fmt.Errorf("it contains several images, %s and %s; only a layout with one image can be verified", m.Root.Descriptor.Digest, d.Digest))
 		}
 	}
 	ignored := e.ignored
@@ -135,7 +135,7 @@ func CheckContent(ctx context.Context, from ociread.Folder, raw []byte) error {
 			return fmt.Errorf("read %s: %w", d.Digest, err)
 		}
 		if is := hex.EncodeToString(sum.Sum(nil)); err != nil || is != d.Digest.Hex || d.Digest.Algorithm != "sha256" || size != d.Size {
-			return fmt.Errorf("what should be %s, of %d bytes, is something else", d.Digest, d.Size)
+			return fmt.Errorf("the content of %s, of %d bytes, does not match its digest or size", d.Digest, d.Size)
 		}
 	}
 	return nil
@@ -241,7 +241,7 @@ func (e *entries) stored(ctx context.Context, from ociread.Folder, digest v1.Has
 		}
 	}
 	if bundles > maxReferrers {
-		s.Ignored = append(s.Ignored, attest.Ignore{Source: "index.json", Reason: fmt.Sprintf("%d bundles were not read, because %d are the most", bundles-maxReferrers, maxReferrers)})
+		s.Ignored = append(s.Ignored, attest.Ignore{Source: "index.json", Reason: fmt.Sprintf("%d bundles were not read, because the limit is %d", bundles-maxReferrers, maxReferrers)})
 	}
 	return s, nil
 }

@@ -13,7 +13,9 @@ import (
 func Reading(ctx context.Context, asked string, within time.Duration) (reading context.Context, read, done func()) {
 	within = cmp.Or(within, 10*time.Minute)
 	reading, giveUp := context.WithCancelCause(ctx)
-	timer := time.AfterFunc(within, func() { giveUp(fmt.Errorf("%s: what is said of it was not read within %s", asked, within)) })
+	timer := time.AfterFunc(within, func() {
+		giveUp(fmt.Errorf("%s: its signatures and attestations were not read within %s", asked, within))
+	})
 	read = func() { timer.Stop() }
 	return reading, read, func() {
 		read()

@@ -67,11 +67,11 @@ func Stored(ctx context.Context, repo *registry.Repository, digest v1.Hash, of *
 	}
 	if over := len(candidates) - maxReferrers; over > 0 {
 		s.Ignored = append(s.Ignored, attest.Ignore{Source: "referrers",
-			Reason: fmt.Sprintf("%d of %d were not read, because %d are the most", over, len(candidates), maxReferrers)})
+			Reason: fmt.Sprintf("%d of %d were not read, because the limit is %d", over, len(candidates), maxReferrers)})
 		candidates = candidates[:maxReferrers]
 	}
 	if len(listed) == registry.MaxReferrers {
-		s.Ignored = append(s.Ignored, attest.Ignore{Source: "referrers", Reason: fmt.Sprintf("of the list, only %d were looked at", len(listed))})
+		s.Ignored = append(s.Ignored, attest.Ignore{Source: "referrers", Reason: fmt.Sprintf("only the first %d of the list were read", len(listed))})
 	}
 	found := make([]v1.Image, len(candidates))
 	reasons := make([]error, len(candidates))
@@ -127,7 +127,7 @@ func Stored(ctx context.Context, repo *registry.Repository, digest v1.Hash, of *
 		}
 	}
 	if others > 0 {
-		s.Ignored = append(s.Ignored, attest.Ignore{Source: "referrers", Reason: fmt.Sprintf("%d are no bundles, or are not there any more", others)})
+		s.Ignored = append(s.Ignored, attest.Ignore{Source: "referrers", Reason: fmt.Sprintf("%d are not bundles, or do not exist any more", others)})
 	}
 	if ignored > maxIgnored {
 		s.Ignored = append(s.Ignored, attest.Ignore{Source: "referrers", Reason: fmt.Sprintf("%d more could not be read", ignored-maxIgnored)})

@@ -52,9 +52,9 @@ func Assets(dir string, img plan.Image, base Accounts, modes map[string]bool) (*
 	}
 	for _, n := range nodes {
 		if p := "/" + n.Path; p == AppPath(img.Name) || p == LicensesPath {
-			return nil, fmt.Errorf("asset for %s: the image has a file of its own there", p)
+			return nil, fmt.Errorf("asset for %s: the image already has its own file there", p)
 		} else if !n.Mode.IsDir() && isFolder(p, img.Name) {
-			return nil, fmt.Errorf("asset for %s: it is a folder of the image; name the file in it, such as %s/x", p, p)
+			return nil, fmt.Errorf("asset for %s: it is a folder of the image; give the path of a file in it, such as %s/x", p, p)
 		}
 	}
 	if len(nodes) > 0 {
@@ -196,11 +196,11 @@ func walkAsset(root *os.Root, a plan.Asset, visit func(source string, n Node) er
 		return err
 	}
 	if len(caps) > 0 && !info.Mode().IsRegular() {
-		return errors.New("it has capabilities, so it has to be a file; name the program itself")
+		return errors.New("it has capabilities, so it must be a file; give the path of the program")
 	}
 	if !info.IsDir() {
 		if target == "" {
-			return errors.New("target / is a folder, and the source is a file")
+			return errors.New("target / is a folder, but the source is a file")
 		}
 		n, err := assetNode(root, source, info, a)
 		if err != nil {
@@ -303,11 +303,11 @@ func cleanSource(source string) (string, error) {
 	clean := path.Clean(filepath.ToSlash(source))
 	switch {
 	case source == "":
-		return "", errors.New("no source is named")
+		return "", errors.New("it has no source")
 	case clean == ".":
-		return "", errors.New("that is the module's folder itself, with .git and dist; name a file or folder in it")
+		return "", errors.New("that is the module's folder itself, with .git and dist; choose a file or folder in it")
 	case path.IsAbs(clean) || !filepath.IsLocal(filepath.FromSlash(clean)):
-		return "", errors.New("it is not in the module's folder; copy it there, or make a step before the build do so")
+		return "", errors.New("it is not in the module's folder; copy it there, or let Config.Before copy it")
 	}
 	return clean, nil
 }

@@ -226,7 +226,7 @@ func TestAssetsRefuses(t *testing.T) {
 		"file for the root":  {plan.Asset{Source: "file", Target: "/"}, "target / is a folder"},
 		"mode":               {plan.Asset{Source: "file", Target: "/x", Mode: 0o10644}, "more than chmod takes"},
 		"capability":         {plan.Asset{Source: "file", Target: "/x", Capabilities: []string{"all"}}, `no capability "all"`},
-		"capable folder":     {plan.Asset{Source: "through", Target: "/x", Capabilities: []string{"cap_net_raw"}}, "it has to be a file"},
+		"capable folder":     {plan.Asset{Source: "through", Target: "/x", Capabilities: []string{"cap_net_raw"}}, "it must be a file"},
 		"negative owner":     {plan.Asset{Source: "file", Target: "/x", UID: -1}, "asset file: owner -1:0 is not from 0"},
 		"owner beyond":       {plan.Asset{Source: "file", Target: "/x", GID: 1 << 31}, "asset file: owner 0:2147483648 is not from 0"},
 		"absolute link":      {plan.Asset{Source: "abs", Target: "/x"}, "asset abs: link: symlink to"},
@@ -235,15 +235,15 @@ func TestAssetsRefuses(t *testing.T) {
 		"link by a link":     {plan.Asset{Source: "chain", Target: "/x"}, "a: symlink to b/../file: a symlink in its path leaves the folder"},
 		"loop":               {plan.Asset{Source: "loop", Target: "/x"}, "symlink to"},
 		"link in a folder":   {plan.Asset{Source: "through", Target: "/x"}, "deep/out: symlink to ../../file leaves the folder"},
-		"the binary's path":  {plan.Asset{Source: "file", Target: "/app/api"}, "a file of its own there"},
-		"a folder":           {plan.Asset{Source: "file", Target: "/etc"}, "asset for /etc: it is a folder of the image; name the file in it, such as /etc/x"},
+		"the binary's path":  {plan.Asset{Source: "file", Target: "/app/api"}, "its own file there"},
+		"a folder":           {plan.Asset{Source: "file", Target: "/etc"}, "asset for /etc: it is a folder of the image; give the path of a file in it, such as /etc/x"},
 		"the home":           {plan.Asset{Source: "file", Target: "/home/nonroot"}, "it is a folder of the image"},
 		"the binary's":       {plan.Asset{Source: "file", Target: "/app"}, "it is a folder of the image"},
-		"a whiteout":         {plan.Asset{Source: "gone", Target: "/x"}, "/x/.wh.other to the tree: the name .wh.other is an order to delete"},
-		"an opaque folder":   {plan.Asset{Source: "opaque", Target: "/x"}, "the name .wh..wh..opq is an order to delete"},
-		"below a whiteout":   {plan.Asset{Source: "deep", Target: "/x"}, "the name .wh.x is an order to delete"},
-		"whiteout as target": {plan.Asset{Source: "file", Target: "/srv/.wh.x"}, "the name .wh.x is an order to delete"},
-		"licence texts":      {plan.Asset{Source: "file", Target: "/licenses/third-party.txt"}, "a file of its own there"},
+		"a whiteout":         {plan.Asset{Source: "gone", Target: "/x"}, "/x/.wh.other to the tree: the name .wh.other deletes a file"},
+		"an opaque folder":   {plan.Asset{Source: "opaque", Target: "/x"}, "the name .wh..wh..opq deletes a file"},
+		"below a whiteout":   {plan.Asset{Source: "deep", Target: "/x"}, "the name .wh.x deletes a file"},
+		"whiteout as target": {plan.Asset{Source: "file", Target: "/srv/.wh.x"}, "the name .wh.x deletes a file"},
+		"licence texts":      {plan.Asset{Source: "file", Target: "/licenses/third-party.txt"}, "its own file there"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Assets(dir, plan.Image{Name: "api", Assets: []plan.Asset{tc.asset}}, Accounts{}, nil)
@@ -253,7 +253,7 @@ func TestAssetsRefuses(t *testing.T) {
 		})
 	}
 	twice := []plan.Asset{{Source: "file", Target: "/x"}, {Source: "api", Target: "/x"}}
-	if _, err := Assets(dir, plan.Image{Assets: twice}, Accounts{}, nil); err == nil || !strings.Contains(err.Error(), "/x to the tree: it is already there") {
+	if _, err := Assets(dir, plan.Image{Assets: twice}, Accounts{}, nil); err == nil || !strings.Contains(err.Error(), "/x to the tree: it already exists") {
 		t.Errorf("two assets at one path give %v", err)
 	}
 	if _, err := Assets(filepath.Join(dir, "none"), plan.Image{}, Accounts{}, nil); err == nil {

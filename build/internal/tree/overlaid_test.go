@@ -29,7 +29,7 @@ func TestOverlaidOn(t *testing.T) {
 		"a folder for a symlink":     {[]Node{folder("lib", 0o755, 0), Bytes("lib/y", 0o644, nil)}, []string{"usr drwxr-xr-x 0", "usr/lib drwxr-xr-x 0", "usr/lib/y -rw-r--r-- 0"}},
 		"a symlink for a symlink":    {[]Node{{Path: "lib", Mode: fs.ModeSymlink | 0o777, Link: "usr/lib"}}, []string{"lib Lrwxrwxrwx 0"}},
 		"a file for a file":          {[]Node{Bytes("etc/file", 0o600, nil)}, []string{"etc drwxr-xr-x 0", "etc/file -rw------- 0"}},
-		"a file for a symlink":       {[]Node{Bytes("lib", 0o644, nil)}, []string{"error: add /lib: it is a folder of the base; name what is to be in it, such as /lib/x"}},
+		"a file for a symlink":       {[]Node{Bytes("lib", 0o644, nil)}, []string{"error: add /lib: it is a folder of the base; give the path of a file in it, such as /lib/x"}},
 		"a file for a folder":        {[]Node{Bytes("usr/lib", 0o644, nil)}, []string{"error: add /usr/lib: it is a folder of the base"}},
 		"a symlink for a folder":     {[]Node{{Path: "usr/lib", Mode: fs.ModeSymlink | 0o777, Link: "x"}}, []string{"error: add /usr/lib: it is a folder of the base"}},
 		"below a file":               {[]Node{Bytes("etc/file/x", 0o644, nil)}, []string{"error: add /etc/file/x: /etc/file is a file of the base"}},
@@ -37,7 +37,7 @@ func TestOverlaidOn(t *testing.T) {
 		"another's folder":           {[]Node{folder("var/lib/db", 0o755, 0), Bytes("var/lib/db/x", 0o600, nil)}, []string{"var drwxr-xr-x 0", "var/lib drwxr-xr-x 0", "var/lib/db drwxr-x--- 26", "var/lib/db/x -rw------- 0"}},
 		"another's folder, of which": {[]Node{folder("var/lib/db", 0o700, 70)}, []string{"var drwxr-xr-x 0", "var/lib drwxr-xr-x 0", "var/lib/db drwx------ 70"}},
 		"a symlink to the root":      {[]Node{folder("all", 0o755, 0), Bytes("all/x", 0o644, nil)}, []string{"x -rw-r--r-- 0"}},
-		"one file by two paths":      {[]Node{Bytes("lib/x", 0o644, nil), Bytes("usr/lib/x", 0o644, nil)}, []string{"error: add /usr/lib/x to the tree: it is already there"}},
+		"one file by two paths":      {[]Node{Bytes("lib/x", 0o644, nil), Bytes("usr/lib/x", 0o644, nil)}, []string{"error: add /usr/lib/x to the tree: it already exists"}},
 	} {
 		from := &Tree{}
 		if err := from.AddComponent(Component{Name: "assets"}, tc.nodes...); err != nil {

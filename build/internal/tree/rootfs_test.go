@@ -155,7 +155,7 @@ func TestZonesWithoutTheZip(t *testing.T) {
 	}
 	root := t.TempDir()
 	src := Sources{GOROOT: root, GoVersion: "go1.99"}
-	if _, err := Rootfs([]string{plan.NeedZoneinfo}, src); err == nil || !strings.Contains(err.Error(), "this Go toolchain comes without it") {
+	if _, err := Rootfs([]string{plan.NeedZoneinfo}, src); err == nil || !strings.Contains(err.Error(), "this Go toolchain does not contain it") {
 		t.Errorf("a toolchain without zones gives %v", err)
 	}
 	if err := os.MkdirAll(filepath.Join(root, "src", "time", "tzdata"), 0o755); err != nil {

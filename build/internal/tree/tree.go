@@ -76,7 +76,7 @@ func (t *Tree) check(n Node) error {
 	}
 	for _, element := range strings.Split(n.Path, "/") {
 		if strings.HasPrefix(element, whiteout) {
-			return fmt.Errorf("the name %s is an order to delete in a layer (OCI image-spec, layer.md); rename it, or leave it out", element)
+			return fmt.Errorf("the name %s deletes a file in a layer (OCI image-spec, layer.md); rename it, or omit it", element)
 		}
 	}
 	if n.UID < 0 || n.GID < 0 {
@@ -100,10 +100,10 @@ func (t *Tree) check(n Node) error {
 	}
 	if old, ok := t.nodes[n.Path]; ok && !old.implicit {
 		if !n.Mode.IsDir() || old.Mode != n.Mode || old.UID != n.UID || old.GID != n.GID {
-			return fmt.Errorf("it is already there (%s), and differs or is a file", old.Mode)
+			return fmt.Errorf("it already exists (%s), and differs or is a file", old.Mode)
 		}
 	} else if ok && !n.Mode.IsDir() {
-		return fmt.Errorf("it is already there as a folder")
+		return fmt.Errorf("it already exists as a folder")
 	}
 	for dir := path.Dir(n.Path); dir != "."; dir = path.Dir(dir) {
 		if old, ok := t.nodes[dir]; ok && !old.Mode.IsDir() {
@@ -123,7 +123,7 @@ func (t *Tree) checkFile(n Node) error {
 	target, ok := t.nodes[n.Link]
 	switch {
 	case !ok || !target.Mode.IsRegular() || target.Link != "":
-		return fmt.Errorf("hard link to %q, which is no file of the tree", n.Link)
+		return fmt.Errorf("hard link to %q, which is not a file of the tree", n.Link)
 	case n.Link >= n.Path:
 		return fmt.Errorf("hard link to %q, which comes after it", n.Link)
 	case target.Mode != n.Mode || target.UID != n.UID || target.GID != n.GID || !bytes.Equal(target.Capabilities, n.Capabilities):

@@ -53,7 +53,7 @@ func addUsers(t *Tree, base Accounts, users []plan.User) error {
 	err := t.AddComponent(Component{Name: "users", Description: "users and groups of the base and of the service's own"},
 		Bytes("etc/group", 0o644, merged.Group), Bytes("etc/passwd", 0o644, merged.Passwd))
 	if err != nil {
-		return fmt.Errorf("users: %w; leave it to Users", err)
+		return fmt.Errorf("users: %w; set Users instead", err)
 	}
 	for _, u := range users {
 		home := strings.TrimPrefix(u.Home, "/")
@@ -73,14 +73,14 @@ const NoHome = "/nonexistent"
 // add appends a user, and the primary group unless it is there.
 func (a *Accounts) add(u plan.User) error {
 	if line := find(a.Passwd, 0, u.Name); line != "" {
-		return fmt.Errorf("the base has it already: %s", line)
+		return fmt.Errorf("the base already has it: %s", line)
 	}
 	if line := find(a.Passwd, 2, strconv.Itoa(u.UID)); line != "" {
-		return fmt.Errorf("its uid is another's: %s", line)
+		return fmt.Errorf("another user has its uid: %s", line)
 	}
 	if find(a.Group, 2, strconv.Itoa(u.GID)) == "" {
 		if line := find(a.Group, 0, u.Name); line != "" {
-			return fmt.Errorf("its group is there with another number: %s", line)
+			return fmt.Errorf("its group exists with another number: %s", line)
 		}
 		a.Group = fmt.Appendf(a.Group, "%s:x:%d:\n", u.Name, u.GID)
 	}

@@ -60,12 +60,12 @@ func TestUsers(t *testing.T) {
 		change func(*plan.Image)
 		want   string
 	}{
-		"name of the base's": {func(i *plan.Image) { i.Users[0].Name = "nobody" }, "user nobody: the base has it already"},
-		"uid of the base's":  {func(i *plan.Image) { i.Users[0].UID = 65532 }, "user app: its uid is another's: nonroot:"},
-		"group of the name":  {func(i *plan.Image) { i.Users[0].Name = "www-data" }, "its group is there with another number"},
+		"name of the base's": {func(i *plan.Image) { i.Users[0].Name = "nobody" }, "user nobody: the base already has it"},
+		"uid of the base's":  {func(i *plan.Image) { i.Users[0].UID = 65532 }, "user app: another user has its uid: nonroot:"},
+		"group of the name":  {func(i *plan.Image) { i.Users[0].Name = "www-data" }, "its group exists with another number"},
 		"an asset's file": {func(i *plan.Image) {
 			i.Assets = []plan.Asset{{Source: "home/x", Target: "/etc/passwd"}}
-		}, "leave it to Users"},
+		}, "set Users instead"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			img := plan.Image{Users: []plan.User{app}}

@@ -47,7 +47,7 @@ func openZones(goroot, goVersion string) (zones, error) {
 			db.raw = raw
 			return db, nil
 		}
-		return zones{}, fmt.Errorf("read the time zone database: %w; this Go toolchain comes without it, install one from go.dev/dl", err)
+		return zones{}, fmt.Errorf("read the time zone database: %w; this Go toolchain does not contain it; install one from go.dev/dl", err)
 	}
 	if err != nil {
 		return zones{}, fmt.Errorf("read the time zone database: %w", err)
