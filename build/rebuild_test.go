@@ -445,7 +445,7 @@ func TestRebuildRefuses(t *testing.T) {
 	}))
 	c, err := build.Rebuild(t.Context(), stranger(t).Options, ref, build.RebuildOptions{VerifyOptions: trust, Mirror: repo}, self(t))
 	ok(t, err) // its digests are the same all the same
-	if len(c.Notes) != 1 || !strings.Contains(c.Notes[0], "made by thimble v0.1.0, and this is (devel): go get github.com/thimble-build/thimble@v0.1.0") {
+	if len(c.Notes) != 1 || !strings.Contains(c.Notes[0], "made by thimble v0.1.0, but this is (devel): run go get github.com/thimble-build/thimble@v0.1.0") {
 		t.Errorf("notes: %q", c.Notes)
 	}
 }

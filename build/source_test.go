@@ -158,7 +158,7 @@ func TestAdd(t *testing.T) {
 		o.Config.Defaults.Assets = []build.Asset{{Source: "static", Target: "/static"}}
 	})
 	_, err := build.Image(t.Context(), o.image())
-	refused(t, err, "static/added.txt changed meanwhile")
+	refused(t, err, "static/added.txt changed during the build")
 	// Now it is there from the beginning, and is compared.
 	o.SkipTests = true
 	result, err := build.Image(t.Context(), o.image())

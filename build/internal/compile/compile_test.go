@@ -115,7 +115,7 @@ func TestProveRefuses(t *testing.T) {
 		want         string
 		is           error
 	}{
-		{name: "pie", module: "hello", flags: []string{"-buildmode=pie"}, want: "-buildmode=pie did it", is: ErrDynamic},
+		{name: "pie", module: "hello", flags: []string{"-buildmode=pie"}, want: "-buildmode=pie causes this", is: ErrDynamic},
 		{name: "cgo", module: "cgo", env: "CGO_ENABLED=1", want: "libc.so.6", is: ErrDynamic},
 		{name: "no trimpath", module: "hello", flags: []string{"-trimpath=false"}, want: "its -trimpath is"},
 		{name: "tags", module: "hello", flags: []string{"-tags=x"}, want: `its -tags is "x"`},
