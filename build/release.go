@@ -5,7 +5,7 @@ import (
 	"errors"
 	"slices"
 
-	"github.com/thimble-build/thimble/build/internal/predicate"
+	"github.com/thimble-build/thimble/build/internal/describe"
 	"github.com/thimble-build/thimble/build/internal/release"
 )
 
@@ -28,7 +28,7 @@ func Release(ctx context.Context, o ReleaseOptions) (result *Result, err error) 
 		return nil, err
 	}
 	defer func() { err = c.Unfetched(draft.Go, err) }()
-	run := release.Run{Started: c.began, Overrides: predicate.Overrides{
+	run := release.Run{Started: c.began, Overrides: describe.Overrides{
 		DirtyTree: o.AllowDirty, UntaggedCommit: o.AllowUntagged, FailingTests: o.AllowFailingTests,
 	}}
 	if err := run.MayRelease(draft, draft.Plan); err != nil {

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/thimble-build/thimble/build/internal/describe"
 	"github.com/thimble-build/thimble/build/internal/pipeline"
-	"github.com/thimble-build/thimble/build/internal/predicate"
 	"github.com/thimble-build/thimble/build/internal/resolve"
 	"github.com/thimble-build/thimble/build/plan"
 	"github.com/thimble-build/thimble/build/report"
@@ -15,7 +15,7 @@ import (
 type Run struct {
 	Started time.Time
 	// Overrides are the disabled checks that would stop a release.
-	Overrides predicate.Overrides
+	Overrides describe.Overrides
 	// PassedTests and FailedTests are import paths. TestsSkipped says that no test ran.
 	PassedTests, FailedTests []string
 	TestsSkipped             bool

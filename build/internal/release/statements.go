@@ -12,7 +12,7 @@ import (
 
 	"github.com/thimble-build/thimble/build/internal/artifact"
 	"github.com/thimble-build/thimble/build/internal/attest"
-	"github.com/thimble-build/thimble/build/internal/predicate"
+	"github.com/thimble-build/thimble/build/internal/describe"
 	"github.com/thimble-build/thimble/build/internal/sbom"
 	"github.com/thimble-build/thimble/build/internal/session"
 	"github.com/thimble-build/thimble/build/plan"
@@ -40,7 +40,7 @@ type statements struct {
 // Statements makes the statements about each image's index and each platform's image: SBOMs,
 // provenance, test results. An index has the SBOMs of all its platforms.
 func Statements(s *session.Session, p *plan.Plan, run Run, indexes []artifact.Index, described []artifact.Described) ([]Image, error) {
-	builder := predicate.DetectBuilder(func(name string) string { v, _ := s.LookupEnv(name); return v })
+	builder := describe.DetectBuilder(func(name string) string { v, _ := s.LookupEnv(name); return v })
 	if builder.InvocationID == "" {
 		id := make([]byte, 16)
 		if _, err := rand.Read(id); err != nil {
@@ -48,13 +48,13 @@ func Statements(s *session.Session, p *plan.Plan, run Run, indexes []artifact.In
 		}
 		builder.InvocationID = "urn:thimble:" + hex.EncodeToString(id)
 	}
-	tests, err := predicate.TestResult(predicate.TestInput{
+	tests, err := describe.TestResult(describe.TestInput{
 		Plan: p, Config: s.Config.Test, Passed: run.PassedTests, Failed: run.FailedTests, Skipped: run.TestsSkipped,
 	})
 	if err != nil {
 		return nil, err
 	}
-	in := predicate.ProvenanceInput{
+	in := describe.ProvenanceInput{
 		Config: s.Config, Overrides: run.Overrides, Plan: p, Builder: builder, Started: run.Started, Finished: time.Now(),
 	}
 	var names []string
@@ -99,16 +99,16 @@ func Statements(s *session.Session, p *plan.Plan, run Run, indexes []artifact.In
 }
 
 // withRun adds provenance and test results to SBOMs.
-func withRun(sboms []attest.Statement, in predicate.ProvenanceInput, tests []byte) ([]attest.Statement, error) {
-	provenance, err := predicate.Provenance(in)
+func withRun(sboms []attest.Statement, in describe.ProvenanceInput, tests []byte) ([]attest.Statement, error) {
+	provenance, err := describe.Provenance(in)
 	if err != nil {
 		return nil, err
 	}
 	said := attest.Statement{PredicateType: attest.ProvenanceType, Predicate: provenance}
 	outcome := attest.Statement{PredicateType: attest.TestResultType, Predicate: tests}
 	if in.Plan.StableDigests() { // statements of an earlier release about the same image are still true
-		said.Suffices = func(stored json.RawMessage) bool { return predicate.SameInputs(stored, provenance) }
-		outcome.Suffices = func(stored json.RawMessage) bool { return predicate.SameOutcome(stored, tests) }
+		said.Suffices = func(stored json.RawMessage) bool { return describe.SameInputs(stored, provenance) }
+		outcome.Suffices = func(stored json.RawMessage) bool { return describe.SameOutcome(stored, tests) }
 	}
 	return append(sboms[:len(sboms):len(sboms)], said, outcome), nil
 }

@@ -12,15 +12,15 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/thimble-build/thimble/build/internal/attest"
+	"github.com/thimble-build/thimble/build/internal/describe"
 	"github.com/thimble-build/thimble/build/internal/git"
-	"github.com/thimble-build/thimble/build/internal/predicate"
 	"github.com/thimble-build/thimble/build/internal/session"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
 // Provenance says what was built, and by whom.
 type Provenance struct {
-	*predicate.Build
+	*describe.Build
 	// Signer is who signed it.
 	Signer string
 	// Inputs are the digests of the attestations that contain it.
@@ -34,8 +34,8 @@ type Provenance struct {
 func ReadProvenance(all []attest.Attested) (*Provenance, error) {
 	var p *Provenance
 	for _, a := range all {
-		found, err := predicate.ReadProvenance(a.Predicate)
-		if errors.Is(err, predicate.ErrBuildType) {
+		found, err := describe.ReadProvenance(a.Predicate)
+		if errors.Is(err, describe.ErrBuildType) {
 			return nil, fmt.Errorf("%w; build it again with the tool that made it", err)
 		}
 		if err != nil {

@@ -10,7 +10,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/thimble-build/thimble/build/internal/attest"
-	"github.com/thimble-build/thimble/build/internal/predicate"
+	"github.com/thimble-build/thimble/build/internal/describe"
 	"github.com/thimble-build/thimble/build/internal/session"
 	"github.com/thimble-build/thimble/build/plan"
 )
@@ -19,7 +19,7 @@ import (
 func told() *Provenance {
 	p := &plan.Plan{Images: []plan.Image{{Name: "api"}, {Name: "job"}}, Platforms: []plan.Platform{{OS: "linux", Architecture: "amd64"}}, Workdir: "team"}
 	p.Toolchain.Version, p.Toolchain.Mod = "go1.26.8", "readonly"
-	return &Provenance{Build: &predicate.Build{
+	return &Provenance{Build: &describe.Build{
 		Plan: p, Image: "api", Platforms: []string{"linux/amd64"}, Repository: "https://git.example.com/acme/api", Commit: strings.Repeat("a", 40), Version: "v1",
 	}}
 }
@@ -82,7 +82,7 @@ func TestReadProvenance(t *testing.T) {
 		p := told()
 		p.Plan.Version, p.Plan.Kit = version, plan.Kit{Path: "kit", Version: "v0.0.1"}
 		b, err := json.Marshal(map[string]any{"buildDefinition": map[string]any{
-			"buildType":          predicate.BuildType,
+			"buildType":          describe.BuildType,
 			"internalParameters": map[string]any{"plan": p.Plan, "image": "api", "platforms": p.Platforms},
 		}})
 		if err != nil {

@@ -7,7 +7,7 @@ import (
 
 	"github.com/thimble-build/thimble/build/internal/attest"
 	"github.com/thimble-build/thimble/build/internal/compare"
-	"github.com/thimble-build/thimble/build/internal/predicate"
+	"github.com/thimble-build/thimble/build/internal/describe"
 	"github.com/thimble-build/thimble/build/internal/session"
 )
 
@@ -16,8 +16,8 @@ import (
 func (i *Image) summaries(s *session.Session, p *Provenance, report *compare.Report) ([]attest.Subject, error) {
 	var subjects []attest.Subject
 	for _, m := range append([]attest.Manifest{i.Evidence.Root}, i.Evidence.Children...) {
-		summary, err := predicate.VerificationSummary(predicate.SummaryInput{
-			Verifier: predicate.DetectBuilder(func(name string) string { v, _ := s.LookupEnv(name); return v }).ID,
+		summary, err := describe.VerificationSummary(describe.SummaryInput{
+			Verifier: describe.DetectBuilder(func(name string) string { v, _ := s.LookupEnv(name); return v }).ID,
 			Verified: time.Now(), Repository: i.Evidence.Name, Digest: m.Descriptor.Digest, Provenance: p.Inputs,
 			Same: reproduced(report, m.Descriptor.Digest),
 		})

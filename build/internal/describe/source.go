@@ -1,4 +1,4 @@
-package predicate
+package describe
 
 import (
 	"fmt"
@@ -17,8 +17,8 @@ var commit = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
 // sourceDescriptor returns the source's commit, SHA-1 or SHA-256; nil if neither commit nor
 // repository is known.
 func sourceDescriptor(p *plan.Plan) (*intoto.ResourceDescriptor, error) {
-	s := origin.GitSource(p.Source, p.Revision)
-	if p.Revision == "" && s.Repository == "" {
+	s := gitSource(p.Source, p.Revision)
+	if p.Revision == "" && s.repository == "" {
 		return nil, nil
 	}
 	d := &intoto.ResourceDescriptor{Name: "source", Uri: s.Location()}
@@ -32,4 +32,16 @@ func sourceDescriptor(p *plan.Plan) (*intoto.ResourceDescriptor, error) {
 		d.Annotations = &structpb.Struct{Fields: map[string]*structpb.Value{"dirty": structpb.NewBoolValue(true)}}
 	}
 	return d, nil
+}
+
+// place is where source is.
+type place struct {
+	origin.Source
+	repository string // without credentials; empty if it has no public address
+}
+
+// gitSource returns where a repository is at a revision.
+func gitSource(url, revision string) place {
+	s := origin.GitSource(url, revision)
+	return place{s, s.Repository}
 }

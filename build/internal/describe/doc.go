@@ -1,4 +1,4 @@
-// Package predicate writes and reads the predicates of a release's attestations: SLSA v1 provenance,
+// Package describe writes and reads the predicates of a release's attestations: SLSA v1 provenance,
 // the in-toto test result, and the SLSA verification summary of a rebuild. [Provenance] and
 // [TestResult] are what a release needs; [ReadProvenance] returns what is needed to build again.
 //
@@ -8,4 +8,4 @@
 //
 // The package signs nothing and does not write the Statement around a predicate: see package attest.
 // It reads no files, no environment and no clock.
-package predicate
+package describe

@@ -1,4 +1,4 @@
-package predicate
+package describe
 
 import (
 	"errors"
@@ -9,7 +9,6 @@ import (
 	slsa "github.com/in-toto/attestation/go/predicates/provenance/v1"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"github.com/thimble-build/thimble/build/internal/origin"
 	"github.com/thimble-build/thimble/build/internal/sbom"
 	"github.com/thimble-build/thimble/build/plan"
 )
@@ -53,7 +52,7 @@ func newProvenance(in ProvenanceInput) (*slsa.Provenance, error) {
 		return nil, errors.New("it needs a plan and an image")
 	}
 	resolved := *in.Plan
-	resolved.Source = origin.GitSource(resolved.Source, "").Repository
+	resolved.Source = gitSource(resolved.Source, "").repository
 	external := newExternalParameters(in.Config, resolved.Source, in.Overrides)
 	internal := internalParameters{Plan: &resolved, Image: in.Images[0].Image.Name}
 	for _, i := range in.Images {
