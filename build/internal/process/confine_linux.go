@@ -9,20 +9,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// onThread calls f on a thread that ends with it. The first thread does not end, and it
-// represents the process: if it was in a domain, processes in that domain could read this
-// process.
+// onThread calls f on a thread that nothing else uses afterwards. The thread does not end before
+// the process: the kernel sends a child its death signal (prctl(2), PR_SET_PDEATHSIG) when the
+// thread ends that started it, and this thread may have started other children before. It is not
+// the first thread, which represents the process: if that was in a domain, processes in that domain
+// could read this process.
 func onThread(f func()) {
 	done := make(chan struct{})
 	go func() {
-		defer close(done)
 		runtime.LockOSThread()
 		if unix.Gettid() == os.Getpid() {
 			onThread(f) // while this goroutine has the first thread
 			runtime.UnlockOSThread()
+			close(done)
 			return
 		}
 		f()
+		close(done)
+		select {} // keeps the thread
 	}()
 	<-done
 }

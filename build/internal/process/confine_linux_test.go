@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -49,5 +50,23 @@ kill $child && echo kills; echo text >"$0/file" && echo writes; ` + fmt.Sprintf(
 	// The process itself is in no domain afterwards.
 	if b, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", os.Getppid())); err != nil || !bytes.Contains(b, []byte("=")) {
 		t.Errorf("the parent's environment: %v", err)
+	}
+}
+
+// The end of a confined command is no death signal for a child that its thread started before.
+func TestConfinedEndsNoOtherChild(t *testing.T) {
+	for range 20 {
+		child := exec.CommandContext(t.Context(), "sleep", "0.05")
+		ownGroup(child)
+		if err := start(child); err != nil {
+			t.Fatal(err)
+		}
+		// its thread is very likely this one
+		if err := Run(t.Context(), Command{Args: []string{"true"}, Confined: true}); err != nil {
+			t.Fatal(err)
+		}
+		if err := child.Wait(); err != nil {
+			t.Fatalf("the other child: %v", err)
+		}
 	}
 }
