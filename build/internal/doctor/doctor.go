@@ -105,7 +105,7 @@ func (d *examination) module(ctx context.Context) []Finding {
 	found := []Finding{ok("module", fmt.Sprintf("%s %s: %s", p.Module.Path, p.Version, strings.Join(names, ", ")))}
 	for _, n := range d.resolved.Notices {
 		f := Finding{Check: "module", State: report.Note, Detail: n}
-		if what, fix, ok := strings.Cut(n, ": git fetch"); ok {
+		if what, fix, ok := strings.Cut(n, "; run git fetch"); ok {
 			f.Detail, f.Fix = what, "git fetch"+fix
 		}
 		found = append(found, f)
