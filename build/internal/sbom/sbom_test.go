@@ -274,9 +274,9 @@ func TestSum(t *testing.T) {
 func TestErrors(t *testing.T) {
 	tests := map[string]func(*Input){
 		"module example.com/acme/api imports example.com/gone, which is not linked": func(in *Input) { in.Main.Imports = []string{"example.com/gone"} },
-		"module:lonely appears twice":                                              func(in *Input) { in.Modules = append(in.Modules, Module{Path: "lonely"}) },
-		"component:tzdata@2026a appears twice":                                     func(in *Input) { in.Components = append(in.Components, in.Components[1]) },
-		"file:/app/api appears twice":                                              func(in *Input) { in.Assets[0].Path = "/app/api" },
+		"module:lonely appears twice":          func(in *Input) { in.Modules = append(in.Modules, Module{Path: "lonely"}) },
+		"component:tzdata@2026a appears twice": func(in *Input) { in.Components = append(in.Components, in.Components[1]) },
+		"file:/app/api appears twice":          func(in *Input) { in.Assets[0].Path = "/app/api" },
 	}
 	for want, change := range tests {
 		in := small()
