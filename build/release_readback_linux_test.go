@@ -2,8 +2,10 @@ package build_test
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/thimble-build/thimble/build"
@@ -11,8 +13,7 @@ import (
 )
 
 // A release without a registry verifies what is on the disk: what was damaged after it was
-// written is no release. The container engine that takes the second image damages the first
-// one's layout.
+// written is no release.
 func TestLocalReleaseIsReadBack(t *testing.T) {
 	t.Parallel()
 	testtool.OnRequest(t, "half a minute: it releases four times")
@@ -25,19 +26,11 @@ func TestLocalReleaseIsReadBack(t *testing.T) {
 		"the documents": {`for f in "$D"/.stage/oci/*/blobs/sha256/*; do grep -lq payloadType "$f" 2>/dev/null && rm "$f"; done`, []string{"verification failed", "none is valid", "is not in the layout"}},
 		"the list":      {`for f in "$D"/.stage/oci/*/index.json; do [ -f "$f" ] && echo '{"schemaVersion":2,"manifests":[]}' >"$f"; done`, []string{"/dist/oci/", "it contains no image"}},
 	} {
-		repo, bin := module(t, "several"), t.TempDir()
-		script := "#!/bin/sh\nD='" + filepath.Join(repo, "dist") + "'\nI='" + filepath.Join(bin, "id") + "'\n" + `case $1 in
-version) echo 20 ;;
-load) tar -xO manifest.json | grep -o '[0-9a-f]\{64\}' | head -1 >"$I"; ` + test.damage + `
-;;
-image) echo "[{\"Id\":\"sha256:$(cat "$I")\"}]" ;;
-esac
-exit 0
-`
-		ok(t, os.WriteFile(filepath.Join(bin, "docker"), []byte(script), 0o755))
+		repo := module(t, "several")
 		o := options(t, repo, func(o *settings) {
-			o.Env = append(environment("COSIGN_PASSWORD="+password), "PATH="+bin+":"+os.Getenv("PATH"))
-			o.Load, o.Config.Release.Key = true, newServedKey(t)
+			o.Env = environment("COSIGN_PASSWORD=" + password)
+			o.Config.Release.Key = newServedKey(t)
+			o.Progress = &damage{t: t, folder: filepath.Join(repo, "dist"), script: test.damage}
 		})
 		_, err := build.Release(t.Context(), o.release())
 		if test.damage == "" {
@@ -58,3 +51,24 @@ exit 0
 		}
 	}
 }
+
+// damage runs a script once, before the first layout is verified.
+type damage struct {
+	t              *testing.T
+	folder, script string
+	once           sync.Once
+}
+
+func (d *damage) Start(task string) func(string, error) {
+	if strings.HasPrefix(task, "verify ") {
+		d.once.Do(func() {
+			cmd := exec.Command("sh", "-c", "D='"+d.folder+"'\n"+d.script+"\nexit 0")
+			if out, err := cmd.CombinedOutput(); err != nil {
+				d.t.Errorf("%v\n%s", err, out)
+			}
+		})
+	}
+	return func(string, error) {}
+}
+
+func (d *damage) Notice(string) {}

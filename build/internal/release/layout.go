@@ -107,24 +107,35 @@ func signLayout(ctx context.Context, s *session.Session, p *plan.Plan, signer si
 func VerifyLayouts(ctx context.Context, s *session.Session, p *plan.Plan, signer signing.Signer, dist *publish.Dist, layouts []Layout) (Receipt, error) {
 	var receipt Receipt
 	for _, l := range layouts {
-		name := path.Join("oci", l.Image)
-		from := ociread.Layout(dist.Folders(name)...)
-		m, err := store.LayoutEvidence(ctx, filepath.Join(s.Dist, filepath.FromSlash(name)), from)
+		err := s.Stage("verify "+path.Join(s.Config.Dist, "oci", l.Image), func() (string, error) {
+			report, err := l.verify(ctx, s, policy(p, signer, l.image, l.subjects), dist)
+			if err != nil {
+				return "", err
+			}
+			receipt = receipt.with("", report)
+			return progress.Count(len(report.Checks), "check"), nil
+		})
 		if err != nil {
 			return Receipt{}, err
 		}
-		m.Name = l.Image
-		policy := policy(p, signer, l.image, l.subjects)
-		policy.Content = func(ctx context.Context, of v1.Descriptor) error {
-			return store.CheckContent(ctx, from, m.Find(of.Digest))
-		}
-		report, err := attest.Verify(ctx, m, policy)
-		if err != nil {
-			return Receipt{}, report.Refusal(err)
-		}
-		receipt = receipt.with("", report)
 	}
 	return receipt, nil
+}
+
+// verify reads and verifies one layout.
+func (l Layout) verify(ctx context.Context, s *session.Session, policy attest.Policy, dist *publish.Dist) (attest.Report, error) {
+	name := path.Join("oci", l.Image)
+	from := ociread.Layout(dist.Folders(name)...)
+	m, err := store.LayoutEvidence(ctx, filepath.Join(s.Dist, filepath.FromSlash(name)), from)
+	if err != nil {
+		return attest.Report{}, err
+	}
+	m.Name = l.Image
+	policy.Content = func(ctx context.Context, of v1.Descriptor) error {
+		return store.CheckContent(ctx, from, m.Find(of.Digest))
+	}
+	report, err := attest.Verify(ctx, m, policy)
+	return report, report.Refusal(err)
 }
 
 // storedThen returns what the layout will contain about a digest: existing and new manifests.
