@@ -1,7 +1,6 @@
 package build_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,7 +12,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -100,22 +98,7 @@ func save(t testing.TB, name, content string) {
 }
 
 // output keeps what the service and the run say.
-type output struct {
-	mu  sync.Mutex
-	all bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.all.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.all.String()
-}
+type output struct{ testtool.Buffer }
 
 func (o *output) Start(string) func(string, error) { return func(string, error) {} }
 func (o *output) Notice(text string)               { fmt.Fprintln(o, "note", text) }

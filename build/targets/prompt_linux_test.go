@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -30,7 +29,7 @@ func TestPasswordPrompt(t *testing.T) {
 	typed := func(says string, target []string, answers ...string) {
 		t.Helper()
 		terminal := openTerminal(t)
-		var said buffer
+		var said testtool.Buffer
 		cmd := testtool.Command(t, filepath.Join(tools, "mage"), target...)
 		cmd.Dir, cmd.Env = dir, append(environment(), "PATH="+os.Getenv("PATH"), "XDG_CACHE_HOME="+t.TempDir(), "THIMBLE_KEY=cosign.key")
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = terminal.slave, &said, &said
@@ -102,7 +101,7 @@ func TestLogin(t *testing.T) {
 		t.Fatal(err)
 	}
 	terminal := openTerminal(t)
-	var said buffer
+	var said testtool.Buffer
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
@@ -170,22 +169,4 @@ func (term terminal) echoes(t *testing.T) bool {
 		t.Fatal(err)
 	}
 	return settings.Lflag&unix.ECHO != 0
-}
-
-// buffer can be read while it is written.
-type buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }

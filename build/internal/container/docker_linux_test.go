@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -136,23 +135,8 @@ func nothingLeft(t *testing.T, image string) {
 	}
 }
 
-// buffer is for a goroutine that writes and one that reads.
-type buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
-}
+// buffer is what a service wrote so far.
+type buffer struct{ testtool.Buffer }
 
 func (b *buffer) await(t *testing.T, text string) {
 	t.Helper()
