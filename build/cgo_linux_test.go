@@ -44,7 +44,7 @@ func TestCgoInDocker(t *testing.T) {
 	requireDocker(t)
 	repo, mirror := resolverModule(t), debiantest.Mirror(t)
 	o := options(t, repo, func(o *settings) {
-		o.Config.Defaults.Base, o.Config.Defaults.Cgo = plan.BaseBase, true
+		o.Config.Defaults.Base, o.Config.Defaults.Cgo = plan.BaseBase, plan.CgoOn
 		o.Config.Debian.Mirror = mirror
 		o.Load = true
 	})
@@ -126,7 +126,7 @@ func TestDebugWithCgo(t *testing.T) {
 	ok(t, os.CopyFS(filepath.Join(repo, "magefiles"), os.DirFS(filepath.Join(tickerRepo(t), "magefiles"))))
 	o := options(t, repo, func(o *settings) {
 		o.Config.Debian = build.DebianConfig{Mirror: debiantest.Mirror(t), Suite: "bookworm"}
-		o.Config.Defaults.Base, o.Config.Defaults.Cgo, o.Load = plan.BaseBase, true, true
+		o.Config.Defaults.Base, o.Config.Defaults.Cgo, o.Load = plan.BaseBase, plan.CgoOn, true
 	})
 	must(build.Lock(t.Context(), o.Options))
 	r := must(build.Debug(t.Context(), o.debug(false)))
@@ -175,7 +175,7 @@ func TestCgoOnImages(t *testing.T) {
 			c.Defaults.Capabilities = []string{"cap_net_bind_service"}
 		}, "needs libc.so.6, but a program with capabilities does not load /opt/libc.so.6, because LD_LIBRARY_PATH and $ORIGIN are ignored; link with an absolute folder (-Wl,-rpath=/opt)"},
 		"without any cgo":  {map[string][]byte{"etc/os-release": nil}, func(c *build.Config) { c.BuildTags = []string{"pure"} }, ""},
-		"nothing asked of": {map[string][]byte{"etc/os-release": nil}, func(c *build.Config) { c.Defaults.Cgo = false }, "example.com/resolver/native uses cgo, but image resolver is compiled without it; choose a base with a C library, such as distroless/base, and set Cgo"},
+		"nothing asked of": {map[string][]byte{"etc/os-release": nil}, func(c *build.Config) { c.Defaults.Cgo = plan.CgoOff }, "example.com/resolver/native uses cgo, but image resolver is compiled without it; choose a base with a C library, such as distroless/base, and set Cgo"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ok(t, os.WriteFile(filepath.Join(repo, "libc.so.6"), libc, 0o755))
@@ -184,7 +184,7 @@ func TestCgoOnImages(t *testing.T) {
 			path := must(layout.Write(base, empty.Index))
 			ok(t, path.AppendImage(imageOf(t, "amd64", test.files)))
 			o := options(t, repo, func(o *settings) {
-				o.Config.Defaults.Base, o.Config.Defaults.Cgo = "oci:base", true
+				o.Config.Defaults.Base, o.Config.Defaults.Cgo = "oci:base", plan.CgoOn
 			})
 			if test.change != nil {
 				test.change(&o.Config)
@@ -214,7 +214,7 @@ func TestCgoForAnotherMachine(t *testing.T) {
 	path := must(layout.Write(filepath.Join(repo, "base"), empty.Index))
 	ok(t, path.AppendImage(imageOf(t, "arm64", files)))
 	o := options(t, repo, func(o *settings) {
-		o.Config.Defaults.Base, o.Config.Defaults.Cgo = "oci:base", true
+		o.Config.Defaults.Base, o.Config.Defaults.Cgo = "oci:base", plan.CgoOn
 		o.Platforms = []string{"linux/arm64"}
 	})
 	must(build.Lock(t.Context(), o.Options))

@@ -18,6 +18,10 @@ type (
 	Config = plan.Config
 	// ImageConfig is one image, or the defaults of all: see [plan.ImageConfig].
 	ImageConfig = plan.ImageConfig
+	// Program is a further program of an image: see [plan.Program].
+	Program = plan.Program
+	// Symlink is a further name of a file in an image: see [plan.Symlink].
+	Symlink = plan.Symlink
 	// Asset is a file or a folder to copy into an image: see [plan.Asset].
 	Asset = plan.Asset
 	// User is an additional user of an image: see [plan.User].

@@ -31,8 +31,14 @@ func (p *Plan) Config() Config {
 		if prefix, ok := strings.CutSuffix(i.Repository, "/"+i.Name); ok {
 			c.Repository = prefix
 		}
+		cgo := CgoOff
+		if i.Cgo {
+			cgo = CgoOn
+		}
 		c.Images = append(c.Images, ImageConfig{
-			Package: i.Package, Name: i.Name, Title: i.Title, Licenses: i.Licenses, Base: i.Base, Packages: slices.Clone(i.Packages), Cgo: i.Cgo,
+			Package: i.Package, Name: i.Name, Programs: slices.Clone(i.Programs), Title: i.Title, Licenses: i.Licenses,
+			BuildTags: slices.Clone(i.BuildTags), LDFlags: slices.Clone(i.LDFlags), FIPS140: i.FIPS140,
+			Base: i.Base, Packages: slices.Clone(i.Packages), Cgo: cgo, Symlinks: slices.Clone(i.Symlinks),
 			Runtime: i.Runtime, Include: slices.Clone(i.Include), Exclude: slices.Clone(i.Exclude),
 			CACertificates: slices.Clone(i.CACertificates), Assets: slices.Clone(i.Assets), OmitLicenseTexts: !i.LicenseTexts,
 			Users: slices.Clone(i.Users), Capabilities: slices.Clone(i.Capabilities),

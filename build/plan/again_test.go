@@ -46,7 +46,7 @@ func TestConfigOfPlan(t *testing.T) {
 	p.Build.LDFlags = []string{"-s", "-w", "-X", "main.x=y"}
 	c := p.Config()
 	for field := range reflect.TypeFor[plan.Image]().Fields() {
-		if slices.Contains([]string{"Repository", "Tags", "LicenseTexts", "Inputs"}, field.Name) {
+		if slices.Contains([]string{"Repository", "Tags", "LicenseTexts", "Inputs", "Cgo"}, field.Name) {
 			continue
 		}
 		want := reflect.ValueOf(p.Images[0]).FieldByName(field.Name).Interface()
@@ -55,7 +55,7 @@ func TestConfigOfPlan(t *testing.T) {
 			t.Errorf("%s of an image gets lost on the way from a plan to its Config", field.Name)
 		}
 	}
-	if !c.Images[0].OmitLicenseTexts || c.Repository != "ghcr.io/acme" || !slices.Equal(c.Platforms, []string{"linux/arm/v7", "linux/arm64"}) || !c.StableDigests ||
+	if c.Images[0].Cgo != plan.CgoOn || !c.Images[0].OmitLicenseTexts || c.Repository != "ghcr.io/acme" || !slices.Equal(c.Platforms, []string{"linux/arm/v7", "linux/arm64"}) || !c.StableDigests ||
 		!slices.Equal(c.LDFlags, []string{"-X", "main.x=y"}) || c.Unstamped || c.Dir != "x" || c.Source != "x" || c.Compression != "x" || c.Debian.Suite != "x" {
 		t.Errorf("the Config is %+v", c)
 	}

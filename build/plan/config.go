@@ -74,9 +74,21 @@ type Config struct {
 // ImageConfig configures one image.
 type ImageConfig struct {
 	// Package is the folder of the main package relative to the module, such as "./cmd/api".
-	// Name replaces the name that `go build` would give.
+	// Name replaces the name that `go build` would give. Defaults cannot set either.
 	Package string
 	Name    string
+	// Programs are further main packages of the image: each becomes the binary /app/<name>. The
+	// image has the needs of all programs, and its documents describe all of them. Package is
+	// the image's entrypoint. Defaults cannot set Programs.
+	Programs []Program
+
+	// BuildTags and LDFlags are added to those of Config, for all programs of this image.
+	BuildTags []string
+	LDFlags   []string
+	// FIPS140 is the version of the Go Cryptographic Module that is linked and that runs in FIPS
+	// 140-3 mode: "v1.0.0", "latest", or another value of GOFIPS140. It replaces GOFIPS140 of the
+	// environment, "off" too.
+	FIPS140 string
 
 	// Title and Licenses (an SPDX expression) replace the values that thimble finds.
 	Title    string
@@ -91,9 +103,11 @@ type ImageConfig struct {
 	// Packages are Debian packages to add, with their dependencies, to a base that is made of
 	// Debian packages.
 	Packages []string
-	// Cgo compiles with cgo. The base must have a C library and the libraries that the program
-	// is linked with. Without Cgo, every program is static.
-	Cgo bool
+	// Cgo is CgoOn or CgoOff. CgoOn compiles with cgo: the base must have a C library and the
+	// libraries that the program is linked with. Otherwise every program is static, and Go leaves
+	// out the files of packages that use cgo. If that concerns a package outside the standard
+	// library, an image is made with a notice, and a release requires CgoOn or CgoOff.
+	Cgo Cgo
 
 	// Runtime holds the runtime settings of the image configuration.
 	Runtime Runtime
@@ -105,18 +119,58 @@ type ImageConfig struct {
 	// module's folder.
 	CACertificates []string
 	Assets         []Asset
+	// Symlinks are further names for files in the image, such as a path that other software
+	// expects the binary at.
+	Symlinks []Symlink
 	// Users are added to /etc/passwd and /etc/group of the base.
 	Users []User
-	// Capabilities are Linux file capabilities of the service's binary, such as
+	// Capabilities are Linux file capabilities of the binary of Package, such as
 	// "cap_net_bind_service". Every user who runs the binary gets them, also nonroot.
 	Capabilities []string
 	// OmitLicenseTexts leaves the licence texts of third parties out of the image.
 	OmitLicenseTexts bool
 }
 
+// Cgo says whether an image is compiled with cgo. Empty means that nobody decided: as CgoOff, but
+// see ImageConfig.Cgo.
+type Cgo string
+
+// The decisions about cgo.
+const (
+	CgoOn  Cgo = "on"
+	CgoOff Cgo = "off"
+)
+
+// Program is a further main package of an image.
+type Program struct {
+	// Package is the folder of the main package relative to the module, such as
+	// "./cmd/etcdctl". It can be in another module of the active go.work, as "../etcdctl". In a
+	// Plan it is the import path.
+	Package string `json:"package"`
+	// Name is the file name in /app; if empty, the one that `go build` would give. All programs
+	// of an image need different names.
+	Name string `json:"name"`
+	// Module is set in a Plan: the path of the program's module, if it is not the plan's module.
+	Module string `json:"module,omitempty"`
+}
+
+// Symlink is a symbolic link in the image.
+type Symlink struct {
+	// Path is the absolute path of the link. Its folders are created. The link replaces a file
+	// of the base; a file of the image at the same path is an error.
+	Path string `json:"path"`
+	// Target is the absolute path that the link leads to, such as "/app/podinfo".
+	Target string `json:"target"`
+}
+
 // Asset is a file or folder of the source tree that is copied into the image.
 type Asset struct {
 	// Source is relative to the module's folder. Target is an absolute path in the image.
+	//
+	// Source can be a pattern of path.Match, such as "configs/*.yaml". Target is then a folder,
+	// which gets every match under its last name; a matching folder is copied with its content.
+	// A pattern that matches nothing is an error. Hidden files match only a pattern that begins
+	// with a dot. A file whose name is equal to the pattern is taken literally.
 	Source string `json:"source"`
 	Target string `json:"target"`
 	// Mode is the mode of files as for chmod, such as 0o640. 0 gives 0644, or 0755 if the
@@ -149,12 +203,19 @@ type Runtime struct {
 	// User is "uid" or "uid:gid"; names of Users can replace the numbers; 65532:65532 if empty.
 	// The image contains the numbers.
 	User string `json:"user,omitempty"`
+	// Entrypoint is the program that runs, with its first arguments. The program is an absolute
+	// path in the image: a symlink, a script among the assets, or a program of the base. If
+	// empty, it is the image's binary, /app/<name>.
+	Entrypoint []string `json:"entrypoint,omitempty"`
 	// Args are the arguments after the entrypoint.
 	Args []string `json:"args,omitempty"`
 	// Env are NAME=value pairs in addition to PATH and SSL_CERT_FILE.
 	Env []string `json:"env,omitempty"`
 	// Ports are written as "8080", "8080/tcp" or "53/udp".
 	Ports []string `json:"ports,omitempty"`
+	// Volumes are absolute paths of folders with data that is kept. They are created, owned by
+	// User, unless the assets contain them.
+	Volumes []string `json:"volumes,omitempty"`
 	// WorkingDir is an absolute path; "/" if empty.
 	WorkingDir string `json:"workingDir,omitempty"`
 	// StopSignal is a signal name, such as "SIGTERM".

@@ -44,6 +44,9 @@ type Plan struct {
 	// Generated are the files that Config.Before made, that are in no commit, and that are
 	// compiled, embedded or copied.
 	Generated []GeneratedFile `json:"generated,omitempty"`
+	// Profiles are the default.pgo files beside the main packages, which the compiler uses for
+	// profile-guided optimisation, sorted by name.
+	Profiles []Profile `json:"profiles,omitempty"`
 	// Shallow says that git history is missing. The version may differ from that of a full
 	// clone.
 	Shallow bool `json:"shallow,omitempty"`
@@ -129,6 +132,14 @@ func (p *Plan) GeneratedText() string {
 	return text
 }
 
+// Profile is a profile of the CPU time of a program (https://go.dev/doc/pgo).
+type Profile struct {
+	// Name is relative to the repository's root, or to the module's folder without git, with
+	// slashes.
+	Name   string `json:"name"`
+	SHA256 string `json:"sha256"`
+}
+
 // Kit is the version of thimble that made the plan.
 type Kit struct {
 	Path    string `json:"path"`
@@ -202,7 +213,14 @@ type Image struct {
 	// it, sorted.
 	Base     string   `json:"base"`
 	Packages []string `json:"packages,omitempty"`
-	// Cgo says that the program is compiled with cgo and linked with libraries of the base.
+	// Programs are the further programs of the image, sorted by name.
+	Programs []Program `json:"programs,omitempty"`
+	// BuildTags and LDFlags are added to those of Build, for all programs of the image.
+	BuildTags []string `json:"buildTags,omitempty"`
+	LDFlags   []string `json:"ldflags,omitempty"`
+	// FIPS140 replaces that of Toolchain, if it is not empty.
+	FIPS140 string `json:"gofips140,omitempty"`
+	// Cgo says that the programs are compiled with cgo and linked with libraries of the base.
 	Cgo bool `json:"cgo,omitempty"`
 	// Title and Licenses (an SPDX expression) describe the service.
 	Title    string `json:"title"`
@@ -213,9 +231,10 @@ type Image struct {
 	Include []string `json:"include,omitempty"`
 	Exclude []string `json:"exclude,omitempty"`
 	// CACertificates are PEM files, relative to the module's folder.
-	CACertificates []string `json:"caCertificates,omitempty"`
-	Assets         []Asset  `json:"assets,omitempty"`
-	Users          []User   `json:"users,omitempty"`
+	CACertificates []string  `json:"caCertificates,omitempty"`
+	Assets         []Asset   `json:"assets,omitempty"`
+	Symlinks       []Symlink `json:"symlinks,omitempty"`
+	Users          []User    `json:"users,omitempty"`
 	// Capabilities are file capabilities of the binary, in libcap's text format.
 	Capabilities []string `json:"capabilities,omitempty"`
 	// LicenseTexts says that the image contains the licence texts of third parties.

@@ -40,21 +40,26 @@ type externalParameters struct {
 }
 
 type externalImage struct {
-	Package          string       `json:"package,omitempty"`
-	Name             string       `json:"name,omitempty"`
-	Title            string       `json:"title,omitempty"`
-	Licenses         string       `json:"licenses,omitempty"`
-	Base             string       `json:"base,omitempty"`
-	Packages         []string     `json:"packages,omitempty"`
-	Cgo              bool         `json:"cgo,omitempty"`
-	Runtime          plan.Runtime `json:"runtime"`
-	Include          []string     `json:"include,omitempty"`
-	Exclude          []string     `json:"exclude,omitempty"`
-	CACertificates   []string     `json:"caCertificates,omitempty"`
-	Assets           []plan.Asset `json:"assets,omitempty"`
-	Users            []plan.User  `json:"users,omitempty"`
-	Capabilities     []string     `json:"capabilities,omitempty"`
-	OmitLicenseTexts bool         `json:"omitLicenseTexts,omitempty"`
+	Package          string         `json:"package,omitempty"`
+	Name             string         `json:"name,omitempty"`
+	Programs         []plan.Program `json:"programs,omitempty"`
+	BuildTags        []string       `json:"buildTags,omitempty"`
+	LDFlags          []string       `json:"ldflags,omitempty"`
+	FIPS140          string         `json:"gofips140,omitempty"`
+	Title            string         `json:"title,omitempty"`
+	Licenses         string         `json:"licenses,omitempty"`
+	Base             string         `json:"base,omitempty"`
+	Packages         []string       `json:"packages,omitempty"`
+	Cgo              plan.Cgo       `json:"cgo,omitempty"`
+	Runtime          plan.Runtime   `json:"runtime"`
+	Include          []string       `json:"include,omitempty"`
+	Exclude          []string       `json:"exclude,omitempty"`
+	CACertificates   []string       `json:"caCertificates,omitempty"`
+	Assets           []plan.Asset   `json:"assets,omitempty"`
+	Symlinks         []plan.Symlink `json:"symlinks,omitempty"`
+	Users            []plan.User    `json:"users,omitempty"`
+	Capabilities     []string       `json:"capabilities,omitempty"`
+	OmitLicenseTexts bool           `json:"omitLicenseTexts,omitempty"`
 }
 
 type externalTest struct {
@@ -94,9 +99,10 @@ func newExternalTest(c plan.TestConfig) externalTest {
 
 func newExternalImage(c plan.ImageConfig) externalImage {
 	return externalImage{
-		Package: c.Package, Name: c.Name, Title: c.Title, Licenses: c.Licenses,
+		Package: c.Package, Name: c.Name, Programs: c.Programs, BuildTags: c.BuildTags, LDFlags: c.LDFlags, FIPS140: c.FIPS140,
+		Title: c.Title, Licenses: c.Licenses,
 		Base: c.Base, Packages: c.Packages, Cgo: c.Cgo, Runtime: c.Runtime, Include: c.Include, Exclude: c.Exclude,
-		CACertificates: c.CACertificates, Assets: c.Assets, Users: c.Users, Capabilities: c.Capabilities,
+		CACertificates: c.CACertificates, Assets: c.Assets, Symlinks: c.Symlinks, Users: c.Users, Capabilities: c.Capabilities,
 		OmitLicenseTexts: c.OmitLicenseTexts,
 	}
 }

@@ -28,6 +28,10 @@ func TestProvenanceSchema(t *testing.T) {
 	full.Plan.Images[0].Users, full.Plan.Images[0].Capabilities = full.Config.Images[0].Users, full.Config.Images[0].Capabilities
 	full.Plan.Images[0].Packages = full.Config.Images[0].Packages
 	full.Plan.Images[0].Cgo = true
+	full.Plan.Images[0].Programs = []plan.Program{{Package: "example.com/ctl/v2", Name: "ctl", Module: "example.com/ctl/v2"}}
+	full.Plan.Images[0].BuildTags, full.Plan.Images[0].LDFlags = full.Config.Images[0].BuildTags, full.Config.Images[0].LDFlags
+	full.Plan.Images[0].FIPS140, full.Plan.Images[0].Symlinks = full.Config.Images[0].FIPS140, full.Config.Images[0].Symlinks
+	full.Plan.Profiles = []plan.Profile{{Name: "cmd/api/default.pgo", SHA256: strings.Repeat("ab", 32)}}
 	full.Plan.Toolchain.C = []plan.CCompiler{{Platform: full.Images[0].Platform, Command: "gcc -O1", Target: "arm-linux-gnueabihf", Version: "gcc 14"}}
 	full.Images[0].Libraries = []sbom.Library{{Name: "libx.so.1", Path: "/usr/lib/libx.so.1", Component: "netbase"}}
 	full.Config.Debian.Suite = "trixie"
@@ -78,13 +82,15 @@ func locked() *plan.Lock {
 }
 
 func fill(c *plan.ImageConfig) {
-	c.Base, c.Packages, c.Cgo = plan.BaseDebian, []string{"netbase"}, true
+	c.Base, c.Packages, c.Cgo = plan.BaseDebian, []string{"netbase"}, plan.CgoOn
+	c.Programs, c.Symlinks = []plan.Program{{Package: "./cmd/ctl", Name: "ctl"}}, []plan.Symlink{{Path: "/usr/bin/api", Target: "/app/api"}}
+	c.BuildTags, c.LDFlags, c.FIPS140 = []string{"extra"}, []string{"-X=main.a=b"}, "v1.0.0"
 	c.Name, c.Licenses, c.OmitLicenseTexts = "api", "MIT", true
 	c.Exclude, c.CACertificates = []string{"home"}, []string{"ca.pem"}
 	c.Assets = []plan.Asset{{Source: "site", Target: "/srv", Mode: 0o640, UID: 1, GID: 2, Capabilities: []string{"cap_net_raw"}}}
 	c.Users, c.Capabilities = []plan.User{{Name: "app", UID: 1000, GID: 1000, Home: "/srv", Shell: "/bin/sh"}}, []string{"cap_net_raw"}
 	c.Runtime = plan.Runtime{
-		User: "1:1", Args: []string{"-v"}, Env: []string{"A=b"}, Ports: []string{"80"}, WorkingDir: "/srv", StopSignal: "SIGINT",
+		User: "1:1", Entrypoint: []string{"/usr/bin/api"}, Args: []string{"-v"}, Volumes: []string{"/data"}, Env: []string{"A=b"}, Ports: []string{"80"}, WorkingDir: "/srv", StopSignal: "SIGINT",
 		Labels:      map[string]string{"a": "b"},
 		Healthcheck: &plan.Healthcheck{Command: []string{"-check"}, Interval: time.Hour, Timeout: time.Second, Start: time.Second, Retries: 3},
 	}

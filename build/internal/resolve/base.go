@@ -44,7 +44,10 @@ func (r *Draft) base(img *plan.Image, c plan.ImageConfig) error {
 			r.Signed[img.Name] = c.BaseSignature
 		}
 	}
-	if img.Cgo = c.Cgo; c.Cgo && (img.Base == plan.BaseScratch || img.Base == plan.BaseStatic && len(img.Packages) == 0) {
+	if !slices.Contains([]plan.Cgo{"", plan.CgoOn, plan.CgoOff}, c.Cgo) {
+		return fmt.Errorf("Cgo is %q; it can be %q or %q", c.Cgo, plan.CgoOn, plan.CgoOff)
+	}
+	if img.Cgo = c.Cgo == plan.CgoOn; img.Cgo && (img.Base == plan.BaseScratch || img.Base == plan.BaseStatic && len(img.Packages) == 0) {
 		return fmt.Errorf("the base %s has no C library, which Cgo needs; choose distroless/base, distroless/cc, "+
 			"the base debian with libc6 in Packages, or an image", img.Base)
 	}

@@ -34,7 +34,7 @@ func TestSourcesWithCgo(t *testing.T) {
 	r.commit()
 	r.git("rm", "-q", "--cached", "native/f.c")
 	r.git("commit", "-q", "-m", "second")
-	got := r.resolve(plan.Config{Images: []plan.ImageConfig{{Package: "./cmd/with", Base: base, Cgo: true}, {Package: "./cmd/without"}}})
+	got := r.resolve(plan.Config{Images: []plan.ImageConfig{{Package: "./cmd/with", Base: base, Cgo: plan.CgoOn}, {Package: "./cmd/without"}}})
 	if c := got.Plan.Toolchain.C; len(c) != 1 || c[0].Platform != got.Plan.Platforms[0] {
 		t.Errorf("C compilers: %+v", c)
 	}

@@ -132,7 +132,7 @@ func withDefaults(c, d plan.ImageConfig) plan.ImageConfig {
 	c.Base = cmp.Or(c.Base, d.Base)
 	c.BaseSignature = cmp.Or(c.BaseSignature, d.BaseSignature)
 	c.Packages = slices.Concat(d.Packages, c.Packages)
-	c.Cgo = c.Cgo || d.Cgo
+	c.Cgo = cmp.Or(c.Cgo, d.Cgo)
 	c.Include = slices.Concat(d.Include, c.Include)
 	c.Exclude = slices.Concat(d.Exclude, c.Exclude)
 	c.CACertificates = slices.Concat(d.CACertificates, c.CACertificates)
