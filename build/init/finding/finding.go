@@ -13,9 +13,9 @@
 //	[]Source ─▶ Merge ─▶ []Program   and what the sources disagree on
 //	[]Program, []Line ─▶ magefile, table
 //
-// The package prints nothing, and reads only what Files.Read is asked for. All file names are relative to the root of the
-// repository (git's working tree, or the folder that init sets up if there is no git), with
-// slashes.
+// The package prints nothing, and reads only what Files.Read is asked for. All file names are
+// relative to the root of the repository (git's working tree, or the folder that init sets up if
+// there is no git), with slashes.
 package finding
 
 import "fmt"

@@ -41,8 +41,8 @@ type Runtime struct {
 	Base     Value[string]
 	Packages []Value[string]
 
-	// Entrypoint is the path of the program, if another line names that path.
-	Entrypoint  Value[string]
+	// Entrypoint is Runtime.Entrypoint, if another program than that of Package is started.
+	Entrypoint  Value[[]string]
 	Args        Value[[]string]
 	User        Value[string]
 	Env         []Value[string] // NAME=value
@@ -53,7 +53,9 @@ type Runtime struct {
 	Healthcheck Value[plan.Healthcheck]
 	Volumes     []Value[string]
 
-	Assets         []Value[plan.Asset]
+	Assets []Value[plan.Asset]
+	// Symlinks are further paths of programs that other lines name.
+	Symlinks       []Value[plan.Symlink]
 	Users          []Value[plan.User]
 	Capabilities   []Value[string] // of the program
 	CACertificates []Value[string]
