@@ -45,7 +45,7 @@ func TestCgoSourceIsTheCommits(t *testing.T) {
 	}
 	archive("1")
 	cgo := func(o *settings) {
-		o.Config.Defaults.Base, o.Config.Defaults.Cgo, o.Platforms = "oci:"+base, plan.CgoOn, []string{"linux/amd64"}
+		o.Config.Defaults.Base, o.Config.Defaults.Cgo, o.Platforms = "oci:"+base, "on", []string{"linux/amd64"}
 	}
 	must(build.Lock(t.Context(), repo.options(cgo).Options))
 	repo.run("git", "add", "-f", "native/value.a")
