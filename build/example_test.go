@@ -69,7 +69,7 @@ func ExampleRelease() {
 	}
 	fmt.Println(result.Images[0].Name, result.Images[0].Tags)
 
-	report, err := build.Verify(ctx, options, result.Images[0].Reference, build.VerifyOptions{Keys: []string{public}})
+	report, err := build.Verify(ctx, build.VerifyOptions{Options: options, Keys: []string{public}}, result.Images[0].Reference)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func ExampleVerify() {
 		log.Fatal(err)
 	}
 	defer os.RemoveAll(folder)
-	_, err = build.Verify(ctx, build.Options{Workdir: folder, Env: environment()}, "oci:"+folder, build.VerifyOptions{})
+	_, err = build.Verify(ctx, build.VerifyOptions{Options: build.Options{Workdir: folder, Env: environment()}}, "oci:"+folder)
 	fmt.Println(err)
 	// Output:
 	// verify: whose signature is expected? give a public key with -key=cosign.pub, or -identity, -issuer and -trustedRoot

@@ -43,7 +43,7 @@ func init() {
 	}
 	debug.SetMemoryLimit(38 << 20) // as build/targets does
 	dir := os.TempDir()
-	report, err := build.Verify(context.Background(), build.Options{Workdir: dir, Cache: dir}, ref, build.VerifyOptions{Keys: []string{key}})
+	report, err := build.Verify(context.Background(), verifying(build.Options{Workdir: dir, Cache: dir}, build.VerifyOptions{Keys: []string{key}}), ref)
 	status, readErr := os.ReadFile("/proc/self/status")
 	peak := regexp.MustCompile(`VmHWM:\s+(\d+) kB`).FindSubmatch(status)
 	if readErr != nil || peak == nil {
@@ -203,7 +203,7 @@ func TestSignaturesComeFirst(t *testing.T) {
 	ok(t, remote.Write(must(name.NewTag(ref, name.Insecure)), must(random.Image(1000, 3))))
 	proxy.Forget()
 	o := options(t, module(t, "hello"))
-	_, err := build.Verify(t.Context(), o.Options, ref, build.VerifyOptions{Keys: []string{publicOf(newKey(t))}})
+	_, err := build.Verify(t.Context(), verifying(o.Options, build.VerifyOptions{Keys: []string{publicOf(newKey(t))}}), ref)
 	refused(t, err, "verification failed")
 	for _, r := range proxy.Requests() {
 		if strings.Contains(r, "/blobs/") {
@@ -230,11 +230,11 @@ func TestVerifyWithin(t *testing.T) {
 	ref, expected := registrytest.Serve(t, slow)+"/x/y@"+subject.Digest.String(), build.VerifyOptions{Keys: []string{publicOf(o.Config.Release.Key)}}
 	for verb, read := range map[string]func() error{
 		"verify": func() error {
-			_, err := build.Verify(t.Context(), o.Options, ref, expected)
+			_, err := build.Verify(t.Context(), verifying(o.Options, expected), ref)
 			return err
 		},
 		"reproduce": func() error {
-			_, err := build.Rebuild(t.Context(), o.Options, ref, build.RebuildOptions{VerifyOptions: expected}, nil)
+			_, err := build.Rebuild(t.Context(), rebuilding(o.Options, build.RebuildOptions{VerifyOptions: expected}), ref, nil)
 			return err
 		},
 		"sign": func() error {
@@ -281,7 +281,7 @@ func TestMoreReferrersThanAreRead(t *testing.T) {
 			resp.Header.Set("Content-Length", strconv.Itoa(len(raw)))
 			return nil
 		})
-		verified, err := build.Verify(t.Context(), o.Options, host+"/acme/hello:v1.2.3", build.VerifyOptions{Keys: []string{publicOf(key)}})
+		verified, err := build.Verify(t.Context(), verifying(o.Options, build.VerifyOptions{Keys: []string{publicOf(key)}}), host+"/acme/hello:v1.2.3")
 		if (err != nil) != fails {
 			t.Errorf("with digests that begin with %s, it gives %v", first, err)
 		}

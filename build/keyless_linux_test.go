@@ -134,14 +134,14 @@ func TestSigners(t *testing.T) {
 					NoTransparencyLog: test.config.Keyless.NoTransparencyLog || slices.Equal(test.config.Forms, []string{"tag"}),
 				}
 			}
-			if report, err := build.Verify(t.Context(), stranger.Options, ref, want); err != nil {
+			if report, err := build.Verify(t.Context(), verifying(stranger.Options, want), ref); err != nil {
 				t.Errorf("%v\n%+v", err, report)
 			}
 			refuse := func(reason string, change func(*build.VerifyOptions)) {
 				t.Helper()
 				other := want
 				change(&other)
-				if _, err := build.Verify(t.Context(), stranger.Options, ref, other); err == nil || !strings.Contains(err.Error(), reason) {
+				if _, err := build.Verify(t.Context(), verifying(stranger.Options, other), ref); err == nil || !strings.Contains(err.Error(), reason) {
 					t.Errorf("%v, want %q", err, reason)
 				}
 			}
@@ -226,7 +226,7 @@ func TestSigners(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := build.VerifyOptions{Identity: email, Issuer: s.Issuer.URL, TrustedRoot: trusted, NoCertificateLog: true, NoTransparencyLog: name == "tag"}
-			if _, err := build.Verify(t.Context(), build.Options{Workdir: r.Dist}, filepath.Join(r.Dist, r.Images[0].Layout), want); err != nil {
+			if _, err := build.Verify(t.Context(), verifying(build.Options{Workdir: r.Dist}, want), filepath.Join(r.Dist, r.Images[0].Layout)); err != nil {
 				t.Error(err)
 			}
 			checkScript(t, r.Dist, name != "bundle", clients)

@@ -132,16 +132,16 @@ func TestVerifyLayoutWithGarbage(t *testing.T) {
 				all = append(all, string(own))
 			}
 			change(t, filepath.Join(dir, "index.json"), []byte(`{"schemaVersion": 2, "manifests": [`+strings.Join(all, ", ")+`]}`))
-			report, err := build.Verify(t.Context(), o.Options, dir, expected)
-			rebuilding := build.RebuildOptions{VerifyOptions: expected, Mirror: filepath.Join(t.TempDir(), "nowhere")}
-			_, rebuildErr := build.Rebuild(t.Context(), build.Options{Workdir: t.TempDir(), Env: environment()}, "oci:"+dir, rebuilding, nil)
+			report, err := build.Verify(t.Context(), verifying(o.Options, expected), dir)
+			again := build.RebuildOptions{VerifyOptions: expected, Mirror: filepath.Join(t.TempDir(), "nowhere")}
+			_, rebuildErr := build.Rebuild(t.Context(), rebuilding(build.Options{Workdir: t.TempDir(), Env: environment()}, again), "oci:"+dir, nil)
 			if test.refused != "" {
 				refused(t, err, "read layout "+dir, test.refused)
 				refused(t, rebuildErr, "read layout "+dir, test.refused)
 				return
 			}
 			ok(t, err)
-			refused(t, rebuildErr, rebuilding.Mirror) // it went on to fetch the source
+			refused(t, rebuildErr, again.Mirror) // it went on to fetch the source
 			var said []string
 			for _, c := range report.Checks {
 				if string(c.Outcome) == "ignored" {

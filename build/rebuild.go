@@ -17,9 +17,8 @@ import (
 	"github.com/thimble-build/thimble/build/report"
 )
 
-// RebuildOptions say what Rebuild trusts, and what else it does.
+// RebuildOptions are the options of Rebuild: whose provenance it accepts, and what else it does.
 type RebuildOptions struct {
-	// VerifyOptions say whose provenance is accepted.
 	VerifyOptions
 	// Mirror is a repository or folder to fetch the source from, instead of the one in the
 	// provenance. The commit is the same.
@@ -45,14 +44,14 @@ type RebuildOptions struct {
 // compares. ref is a tag or digest in a registry, or the folder of an OCI layout. self is that of
 // Reproduce, and the reproduction is also returned with ErrDiffers. If the provenance is not by the
 // expected signer, nothing is fetched and there is only an error.
-func Rebuild(ctx context.Context, o Options, ref string, want RebuildOptions, self []string) (*report.Reproduction, error) {
+func Rebuild(ctx context.Context, o RebuildOptions, ref string, self []string) (*report.Reproduction, error) {
 	began := time.Now()
 	s, err := o.session(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var signer signing.Signer
-	if want.Attest {
+	if o.Attest {
 		if _, ok := store.LayoutOf(s, ref); ok {
 			return nil, fmt.Errorf("reproduce %s: an attestation is attached only to an image in a registry, but this is a layout; omit -attest", ref)
 		}
@@ -65,17 +64,17 @@ func Rebuild(ctx context.Context, o Options, ref string, want RebuildOptions, se
 	// existing ones.
 	reading, read, done := store.Reading(ctx, "reproduce "+ref, o.VerifyWithin)
 	defer done()
-	image, err := reproduce.FindReleased(reading, s, ref, want.expectation(), want.Source)
+	image, err := reproduce.FindReleased(reading, s, ref, o.expectation(), o.Source)
 	if err != nil {
 		return nil, cmp.Or(context.Cause(reading), err)
 	}
 	read()
 	defer image.Close()
-	c, err := rebuild(ctx, s, o, image, want, self)
+	c, err := rebuild(ctx, s, o, image, self)
 	if c == nil {
 		return nil, fmt.Errorf("reproduce %s: %w", ref, err)
 	}
-	if want.Attest && (err == nil || errors.Is(err, ErrDiffers)) {
+	if o.Attest && (err == nil || errors.Is(err, ErrDiffers)) {
 		made, attestErr := image.Attest(ctx, s, signer, c.Comparison)
 		c.Attested = made
 		err = errors.Join(err, attestErr)
@@ -85,9 +84,9 @@ func Rebuild(ctx context.Context, o Options, ref string, want RebuildOptions, se
 }
 
 // rebuild builds an image again in a clean room, and compares.
-func rebuild(ctx context.Context, s *session.Session, o Options, image reproduce.Released, want RebuildOptions, self []string) (c *report.Reproduction, err error) {
+func rebuild(ctx context.Context, s *session.Session, o RebuildOptions, image reproduce.Released, self []string) (c *report.Reproduction, err error) {
 	source, notes, err := image.Provenance.Source(s, reproduce.Terms{
-		Mirror: want.Mirror, AllowLinkerFlags: want.AllowLinkerFlags, AnySubmodules: want.AllowSubmodules, Before: want.Before,
+		Mirror: o.Mirror, AllowLinkerFlags: o.AllowLinkerFlags, AnySubmodules: o.AllowSubmodules, Before: o.Before,
 	})
 	if err != nil {
 		return nil, err
@@ -104,7 +103,7 @@ func rebuild(ctx context.Context, s *session.Session, o Options, image reproduce
 	if err != nil {
 		return nil, err
 	}
-	held, err := room.Probe(ctx, s, g, self, want.RequireSandbox)
+	held, err := room.Probe(ctx, s, g, self, o.RequireSandbox)
 	if err != nil {
 		return nil, err
 	}

@@ -42,7 +42,7 @@ func TestRebuildOnBases(t *testing.T) {
 				t.Errorf("from the commit: %v: %+v", err, r)
 			}
 			want := build.RebuildOptions{VerifyOptions: build.VerifyOptions{Keys: []string{publicOf(key)}}, Mirror: o.Workdir}
-			r, err = build.Rebuild(t.Context(), stranger(t, onMirror).Options, host+"/acme/hello:v1.2.3", want, self(t))
+			r, err = build.Rebuild(t.Context(), rebuilding(stranger(t, onMirror).Options, want), host+"/acme/hello:v1.2.3", self(t))
 			if err != nil || !r.Same || len(r.Compared) != 2 || len(r.Notes) > 0 {
 				t.Errorf("from the image: %v: %+v", err, r)
 			}
@@ -50,7 +50,7 @@ func TestRebuildOnBases(t *testing.T) {
 				t.Error("the clean rooms have the base from a cache")
 			}
 			// Nothing of a base is here before it was fetched.
-			if _, err := build.Rebuild(t.Context(), stranger(t, onMirror, func(o *settings) { o.Offline = true }).Options, host+"/acme/hello:v1.2.3", want, self(t)); test.mirror != "" &&
+			if _, err := build.Rebuild(t.Context(), rebuilding(stranger(t, onMirror, func(o *settings) { o.Offline = true }).Options, want), host+"/acme/hello:v1.2.3", self(t)); test.mirror != "" &&
 				(err == nil || !strings.Contains(err.Error(), "-offline does not allow it")) {
 				t.Errorf("without a network: %v", err)
 			}

@@ -67,7 +67,7 @@ func TestRebuildSandbox(t *testing.T) {
 				o.Env = append(o.Env, "PATH="+bin+":"+os.Getenv("PATH"), "TZ=UTC")
 				build.RefuseSandbox(&o.Options, test.refused...)
 			})
-			r, err := build.Rebuild(t.Context(), o.Options, ref, want, self(t))
+			r, err := build.Rebuild(t.Context(), rebuilding(o.Options, want), ref, self(t))
 			if err != nil || !r.Same {
 				t.Fatalf("%v: %+v", err, r)
 			}
@@ -98,7 +98,7 @@ func TestRebuildSandbox(t *testing.T) {
 	}
 
 	want.RequireSandbox = true
-	_, err = build.Rebuild(t.Context(), stranger(t, func(o *settings) { build.RefuseSandbox(&o.Options, sandbox.IPC) }).Options, ref, want, self(t))
+	_, err = build.Rebuild(t.Context(), rebuilding(stranger(t, func(o *settings) { build.RefuseSandbox(&o.Options, sandbox.IPC) }).Options, want), ref, self(t))
 	refused(t, err, "the sandbox is not complete on this machine", "ipc namespace: refused by a test", "-requireSandbox")
 }
 
@@ -117,13 +117,13 @@ func TestRebuildBefore(t *testing.T) {
 	ok(t, err)
 	ref := "oci:" + filepath.Join(released.Dist, released.Images[0].Layout)
 	want := build.RebuildOptions{VerifyOptions: build.VerifyOptions{Keys: []string{filepath.Join(released.Dist, "verify", "cosign.pub")}}, Mirror: repo}
-	if _, err := build.Rebuild(t.Context(), stranger(t, before).Options, ref, want, self(t)); err == nil || !strings.Contains(err.Error(), "generated") {
+	if _, err := build.Rebuild(t.Context(), rebuilding(stranger(t, before).Options, want), ref, self(t)); err == nil || !strings.Contains(err.Error(), "generated") {
 		t.Errorf("without -before: %v", err)
 	}
 	want.Before = true
-	_, err = build.Rebuild(t.Context(), stranger(t).Options, ref, want, self(t))
+	_, err = build.Rebuild(t.Context(), rebuilding(stranger(t).Options, want), ref, self(t))
 	refused(t, err, `before the build, ["sh"] ran`, "omit -before")
-	r, err := build.Rebuild(t.Context(), stranger(t, before).Options, ref, want, self(t))
+	r, err := build.Rebuild(t.Context(), rebuilding(stranger(t, before).Options, want), ref, self(t))
 	if r == nil || err != nil && !errors.Is(err, build.ErrDiffers) {
 		t.Fatalf("with -before: %v", err)
 	}

@@ -49,7 +49,7 @@ func TestRebuild(t *testing.T) {
 	rebuilder := newKey(t)
 	want := build.RebuildOptions{VerifyOptions: build.VerifyOptions{Keys: []string{publicOf(key)}}, Mirror: repo, Attest: true}
 	mine := stranger(t, func(o *settings) { o.Config.Release.Key = rebuilder })
-	r, err := build.Rebuild(t.Context(), mine.Options, repository+":v1.2.3", want, self(t))
+	r, err := build.Rebuild(t.Context(), rebuilding(mine.Options, want), repository+":v1.2.3", self(t))
 	ok(t, err)
 	if !r.Same || len(r.Compared) != 3 || len(r.Differences)+len(r.Causes)+len(r.Notes) > 0 || r.Attested != 3 || !strings.Contains(r.Provenance, "key") {
 		t.Errorf("%+v %+v", r, r.Comparison)
@@ -59,13 +59,13 @@ func TestRebuild(t *testing.T) {
 			t.Errorf("a stock client finds %q about %s", got, d)
 		}
 	}
-	r, err = build.Rebuild(t.Context(), mine.Options, repository+":v1.2.3", want, self(t))
+	r, err = build.Rebuild(t.Context(), rebuilding(mine.Options, want), repository+":v1.2.3", self(t))
 	ok(t, err)
 	if r.Attested != 0 {
 		t.Errorf("the second run makes %d attestations again", r.Attested)
 	}
 	// What somebody else says of the image changes nothing for its publisher.
-	if _, err := build.Verify(t.Context(), o.Options, repository+":v1.2.3", build.VerifyOptions{Keys: []string{publicOf(key)}}); err != nil {
+	if _, err := build.Verify(t.Context(), verifying(o.Options, build.VerifyOptions{Keys: []string{publicOf(key)}}), repository+":v1.2.3"); err != nil {
 		t.Error(err)
 	}
 	if _, err := build.Release(t.Context(), o.release()); err != nil {
@@ -73,12 +73,12 @@ func TestRebuild(t *testing.T) {
 	}
 
 	want.Attest = false
-	r, err = build.Rebuild(t.Context(), stranger(t).Options, repository+"@"+image.Platforms[1].Digest, want, self(t))
+	r, err = build.Rebuild(t.Context(), rebuilding(stranger(t).Options, want), repository+"@"+image.Platforms[1].Digest, self(t))
 	ok(t, err)
 	if !r.Same || len(r.Compared) != 1 || r.Compared[0].Platform != "linux/arm64" {
 		t.Errorf("one platform: %+v", r.Comparison)
 	}
-	r, err = build.Rebuild(t.Context(), stranger(t).Options, "oci:"+filepath.Join(released.Dist, image.Layout), want, self(t))
+	r, err = build.Rebuild(t.Context(), rebuilding(stranger(t).Options, want), "oci:"+filepath.Join(released.Dist, image.Layout), self(t))
 	refused(t, err, "it has no provenance") // what was released to a registry is signed there
 	if r != nil {
 		t.Errorf("%+v", r)
@@ -87,7 +87,7 @@ func TestRebuild(t *testing.T) {
 	// A source whose tag is gone gives another version, and no attestation of success.
 	git(t, repo, "tag", "-d", "v1.2.3")
 	want.Attest = true
-	r, err = build.Rebuild(t.Context(), mine.Options, repository+":v1.2.3", want, self(t))
+	r, err = build.Rebuild(t.Context(), rebuilding(mine.Options, want), repository+":v1.2.3", self(t))
 	if !errors.Is(err, build.ErrDiffers) {
 		t.Fatalf("without the tag: %v", err)
 	}
@@ -161,7 +161,7 @@ func TestRebuildFromPlan(t *testing.T) {
 		t.Fatalf("%+v", r.Plan)
 	}
 	want := build.RebuildOptions{VerifyOptions: build.VerifyOptions{Keys: []string{filepath.Join(r.Dist, "verify", "cosign.pub")}}, Mirror: "file://" + repo}
-	found, err := build.Rebuild(t.Context(), stranger(t).Options, "oci:"+filepath.Join(r.Dist, r.Images[0].Layout), want, self(t))
+	found, err := build.Rebuild(t.Context(), rebuilding(stranger(t).Options, want), "oci:"+filepath.Join(r.Dist, r.Images[0].Layout), self(t))
 	if err != nil || !found.Same || found.Toolchain != "go1.27.1" || len(found.Notes) > 0 {
 		t.Fatalf("%v: %+v", err, found)
 	}
@@ -186,10 +186,10 @@ func TestRebuildLinkerFlags(t *testing.T) {
 	}
 	want := build.RebuildOptions{VerifyOptions: build.VerifyOptions{Keys: []string{filepath.Join(r.Dist, "verify", "cosign.pub")}}, Mirror: repo}
 	ref := "oci:" + filepath.Join(r.Dist, r.Images[0].Layout)
-	_, err = build.Rebuild(t.Context(), stranger(t).Options, ref, want, self(t))
+	_, err = build.Rebuild(t.Context(), rebuilding(stranger(t).Options, want), ref, self(t))
 	refused(t, err, "-allowLinkerFlag='-funcalign=64' allows it")
 	want.AllowLinkerFlags = []string{"-funcalign"}
-	found, err := build.Rebuild(t.Context(), stranger(t).Options, ref, want, self(t))
+	found, err := build.Rebuild(t.Context(), rebuilding(stranger(t).Options, want), ref, self(t))
 	if err != nil || !found.Same {
 		t.Fatalf("%v: %+v", err, found)
 	}
@@ -434,7 +434,7 @@ func TestRebuildRefuses(t *testing.T) {
 			if test.change != nil {
 				test.change(&o)
 			}
-			_, err := build.Rebuild(t.Context(), o.Options, test.ref(t), test.want, self(t))
+			_, err := build.Rebuild(t.Context(), rebuilding(o.Options, test.want), test.ref(t), self(t))
 			refused(t, err, test.words...)
 		})
 	}
@@ -443,7 +443,7 @@ func TestRebuildRefuses(t *testing.T) {
 	ref := attested(t, host+"/kit/hello", r.Dist, r, key, provenance(t, func(_, p map[string]any) {
 		p["kit"].(map[string]any)["version"] = "v0.1.0"
 	}))
-	c, err := build.Rebuild(t.Context(), stranger(t).Options, ref, build.RebuildOptions{VerifyOptions: trust, Mirror: repo}, self(t))
+	c, err := build.Rebuild(t.Context(), rebuilding(stranger(t).Options, build.RebuildOptions{VerifyOptions: trust, Mirror: repo}), ref, self(t))
 	ok(t, err) // its digests are the same all the same
 	if len(c.Notes) != 1 || !strings.Contains(c.Notes[0], "made by thimble v0.1.0, but this is (devel): run go get github.com/thimble-build/thimble@v0.1.0") {
 		t.Errorf("notes: %q", c.Notes)

@@ -63,7 +63,7 @@ func TestCopied(t *testing.T) {
 				prefix := host + "/" + strings.NewReplacer(" ", "", ".", "").Replace(c.name)
 				c.copy(t, host+"/acme/hello", prefix+"/hello", r)
 				stranger := settings{Options: build.Options{Workdir: t.TempDir(), Env: environment()}}
-				if report, err := build.Verify(t.Context(), stranger.Options, prefix+"/hello:v1.2.3", build.VerifyOptions{Keys: []string{publicOf(key)}}); err != nil {
+				if report, err := build.Verify(t.Context(), verifying(stranger.Options, build.VerifyOptions{Keys: []string{publicOf(key)}}), prefix+"/hello:v1.2.3"); err != nil {
 					t.Errorf("%v %+v", err, report)
 				}
 				there := o

@@ -115,8 +115,9 @@ func (f *faulted) look(t testing.TB, said error) error {
 		}
 		if there {
 			err = errors.Join(err, f.has(c, at))
-			report, failed := build.Verify(t.Context(), build.Options{Workdir: t.TempDir(), Env: environment()}, f.host+"/"+f.repository+":"+tag,
-				build.VerifyOptions{Keys: []string{publicOf(f.options.Config.Release.Key)}})
+			report, failed := build.Verify(t.Context(), verifying(build.Options{Workdir: t.TempDir(), Env: environment()},
+				build.VerifyOptions{Keys: []string{publicOf(f.options.Config.Release.Key)}}), f.host+"/"+f.repository+":"+tag)
+
 			if failed != nil {
 				err = errors.Join(err, fmt.Errorf("the tag %s: %w (%+v)", tag, failed, report))
 			}

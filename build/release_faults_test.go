@@ -165,7 +165,7 @@ func afterwards(t testing.TB, o settings, p *registrytest.Proxy, host, when stri
 			digests = append(digests, d.Digest.String())
 		}
 		atTag = inventory(t, repository, digests...)
-		if _, err := build.Verify(t.Context(), stranger.Options, repository+":"+tag, expected); err != nil {
+		if _, err := build.Verify(t.Context(), verifying(stranger.Options, expected), repository+":"+tag); err != nil {
 			t.Fatalf("%s: %s is there, and %v", when, tag, err)
 		}
 	}
@@ -187,7 +187,7 @@ func afterwards(t testing.TB, o settings, p *registrytest.Proxy, host, when stri
 	if got := tagsOf(t, repository); len(got) != 2 || got["v1.2.3"] != r.Images[0].Digest || got["latest"] != r.Images[0].Digest {
 		t.Errorf("%s: the tags are %v", when, got)
 	}
-	if _, err := build.Verify(t.Context(), stranger.Options, repository+":v1.2.3", expected); err != nil {
+	if _, err := build.Verify(t.Context(), verifying(stranger.Options, expected), repository+":v1.2.3"); err != nil {
 		t.Errorf("%s: %v", when, err)
 	}
 }

@@ -71,7 +71,7 @@ func TestGarbageInRegistry(t *testing.T) {
 			repository := must(name.NewRepository(host+"/acme/hello", name.Insecure))
 			test.put(t, repository, r.Images[0].Digest)
 			stranger := settings{Options: build.Options{Workdir: t.TempDir(), Env: environment()}}
-			verified, err := build.Verify(t.Context(), stranger.Options, host+"/acme/hello:v1.2.3", build.VerifyOptions{Keys: []string{publicOf(key)}})
+			verified, err := build.Verify(t.Context(), verifying(stranger.Options, build.VerifyOptions{Keys: []string{publicOf(key)}}), host+"/acme/hello:v1.2.3")
 			if err != nil {
 				t.Errorf("%s, referrers %v: %v", test.name, referrers, err)
 				continue

@@ -293,27 +293,27 @@ func TestVerifyRefuses(t *testing.T) {
 	o.Config = build.Config{} // a stranger has none of it
 	ref := host + "/acme/hello:v1.2.3"
 	expected := build.VerifyOptions{Keys: []string{publicOf(key)}}
-	_, err = build.Verify(t.Context(), o.Options, host+"/acme/hello:v9", expected)
+	_, err = build.Verify(t.Context(), verifying(o.Options, expected), host+"/acme/hello:v9")
 	refused(t, err, "there is no such image")
-	_, err = build.Verify(t.Context(), o.Options, host+"/acme/hello@sha256:"+strings.Repeat("ab", 32), expected)
+	_, err = build.Verify(t.Context(), verifying(o.Options, expected), host+"/acme/hello@sha256:"+strings.Repeat("ab", 32))
 	refused(t, err, "there is no such image")
-	_, err = build.Verify(t.Context(), o.Options, "Not A Reference", expected)
+	_, err = build.Verify(t.Context(), verifying(o.Options, expected), "Not A Reference")
 	refused(t, err, "it is not a reference")
-	_, err = build.Verify(t.Context(), o.Options, ref, build.VerifyOptions{})
+	_, err = build.Verify(t.Context(), verifying(o.Options, build.VerifyOptions{}), ref)
 	refused(t, err, "whose signature is expected", "-key")
 	for says, want := range map[string]build.VerifyOptions{
 		"with -trustedRoot": {Identity: "a@example.com", Issuer: "https://issuer.example.com"},
 		"with -issuer":      {Identity: "a@example.com"},
 		"with -identity":    {Issuer: "https://issuer.example.com"},
 	} {
-		report, err := build.Verify(t.Context(), o.Options, ref, want)
+		report, err := build.Verify(t.Context(), verifying(o.Options, want), ref)
 		refused(t, err, says)
 		if report != nil {
 			t.Errorf("nothing was checked, and the report is %+v", report)
 		}
 	}
 	for _, url := range []string{"https://me:s3cret@" + ref, "me:s3cret@" + ref, "me:s3cret@" + ref + "@sha256:" + strings.Repeat("ab", 32)} {
-		_, err = build.Verify(t.Context(), o.Options, url, expected)
+		_, err = build.Verify(t.Context(), verifying(o.Options, expected), url)
 		refused(t, err, "it is not a reference")
 		if err != nil && strings.Contains(err.Error(), "s3cret") {
 			t.Errorf("the error has the password: %v", err)
@@ -322,7 +322,7 @@ func TestVerifyRefuses(t *testing.T) {
 
 	check := func(want build.VerifyOptions, outcomes map[string]string) {
 		t.Helper()
-		report, err := build.Verify(t.Context(), o.Options, ref, want)
+		report, err := build.Verify(t.Context(), verifying(o.Options, want), ref)
 		refused(t, err, "verification failed")
 		if report == nil || report.Digest != r.Images[0].Digest {
 			t.Fatalf("the report is %+v", report)
@@ -342,12 +342,12 @@ func TestVerifyRefuses(t *testing.T) {
 	check(build.VerifyOptions{Keys: []string{publicOf(newKey(t))}}, map[string]string{"signature": "failed", "provenance": "failed", "spdx": "failed", "cyclonedx": "failed"})
 	check(build.VerifyOptions{Keys: []string{publicOf(key)}, Source: "https://git.example.com/acme/other"}, map[string]string{"source": "failed", "signature": ""})
 	// While keys are rotated, any of them counts.
-	_, err = build.Verify(t.Context(), o.Options, ref, build.VerifyOptions{Keys: []string{publicOf(newKey(t)), publicOf(key)}})
+	_, err = build.Verify(t.Context(), verifying(o.Options, build.VerifyOptions{Keys: []string{publicOf(newKey(t)), publicOf(key)}}), ref)
 	ok(t, err)
 
 	// An image under the tag that was never released.
 	repository := must(name.NewRepository(host+"/acme/hello", name.Insecure))
 	ok(t, remote.Write(repository.Tag("v1.2.3"), must(random.Image(100, 1))))
-	_, err = build.Verify(t.Context(), o.Options, ref, expected)
+	_, err = build.Verify(t.Context(), verifying(o.Options, expected), ref)
 	refused(t, err, "verification failed", "signature")
 }

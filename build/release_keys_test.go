@@ -52,7 +52,7 @@ func TestAnotherKey(t *testing.T) {
 			t.Errorf("%s: the checksums are not signed by the new key: %v", name, err)
 		}
 		for _, k := range []string{old, key} {
-			if report, err := build.Verify(t.Context(), stranger.Options, host+"/acme/hello:v1.2.3", build.VerifyOptions{Keys: []string{publicOf(k)}}); err != nil {
+			if report, err := build.Verify(t.Context(), verifying(stranger.Options, build.VerifyOptions{Keys: []string{publicOf(k)}}), host+"/acme/hello:v1.2.3"); err != nil {
 				t.Errorf("%s: %v %+v", name, err, report)
 			}
 		}

@@ -38,11 +38,11 @@ func TestReleaseToLayout(t *testing.T) {
 	ok(t, verifyScript(t, r.Dist))
 	dir := filepath.Join(r.Dist, r.Images[0].Layout)
 	public := filepath.Join(r.Dist, "verify", "cosign.pub")
-	report, err := build.Verify(t.Context(), o.Options, dir, build.VerifyOptions{Keys: []string{public}})
+	report, err := build.Verify(t.Context(), verifying(o.Options, build.VerifyOptions{Keys: []string{public}}), dir)
 	if err != nil || report.Digest != r.Images[0].Digest {
 		t.Errorf("Verify: %v %+v", err, report)
 	}
-	_, err = build.Verify(t.Context(), o.Options, dir, build.VerifyOptions{Keys: []string{publicOf(newKey(t))}})
+	_, err = build.Verify(t.Context(), verifying(o.Options, build.VerifyOptions{Keys: []string{publicOf(newKey(t))}}), dir)
 	refused(t, err, "verification failed", "it does not verify with the expected key")
 	sameBinaries(t, r)
 
@@ -66,7 +66,7 @@ func TestReleaseToLayout(t *testing.T) {
 	content[len(content)/2] ^= 1
 	ok(t, os.Remove(blob))
 	ok(t, os.WriteFile(blob, content, 0o644))
-	if _, err := build.Verify(t.Context(), o.Options, dir, build.VerifyOptions{Keys: []string{public}}); err == nil {
+	if _, err := build.Verify(t.Context(), verifying(o.Options, build.VerifyOptions{Keys: []string{public}}), dir); err == nil {
 		t.Error("Verify takes a layer that was tampered with")
 	}
 

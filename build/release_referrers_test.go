@@ -53,7 +53,7 @@ func TestReferrersOfOthers(t *testing.T) {
 			test.change(t, repository, r.Images[0].Digest)
 			// The other form has all that a stranger wants.
 			stranger := settings{Options: build.Options{Workdir: t.TempDir(), Env: environment()}}
-			_, err = build.Verify(t.Context(), stranger.Options, host+"/acme/hello:v1.2.3", build.VerifyOptions{Keys: []string{publicOf(key)}})
+			_, err = build.Verify(t.Context(), verifying(stranger.Options, build.VerifyOptions{Keys: []string{publicOf(key)}}), host+"/acme/hello:v1.2.3")
 			ok(t, err)
 			_, err = build.Release(t.Context(), o.release())
 			ok(t, err)
@@ -90,7 +90,7 @@ func TestMediaTypeOfProxies(t *testing.T) {
 		})
 		_, err := build.Release(t.Context(), options(t, repo, to(host, key)).release())
 		ok(t, err)
-		verified, err := build.Verify(t.Context(), options(t, t.TempDir()).Options, host+"/acme/hello:v1.2.3", build.VerifyOptions{Keys: []string{publicOf(key)}})
+		verified, err := build.Verify(t.Context(), verifying(options(t, t.TempDir()).Options, build.VerifyOptions{Keys: []string{publicOf(key)}}), host+"/acme/hello:v1.2.3")
 		ok(t, err)
 		if !slices.ContainsFunc(verified.Checks, func(c report.Check) bool { return c.Platform == "linux/amd64" && c.Check == "signature" }) {
 			t.Errorf("the platforms were not looked at: %+v", verified)

@@ -66,13 +66,13 @@ func TestReplay(t *testing.T) {
 		host + "/mirror/anything:v1.2.3":     "",
 		host + "/mirror/anything:v7.0.0":     "the tag v7.0.0 is a version",
 	} {
-		report, err := build.Verify(t.Context(), build.Options{Workdir: t.TempDir(), Env: environment()}, ref, build.VerifyOptions{Keys: []string{publicOf(key)}})
+		report, err := build.Verify(t.Context(), verifying(build.Options{Workdir: t.TempDir(), Env: environment()}, build.VerifyOptions{Keys: []string{publicOf(key)}}), ref)
 		if want != "" {
 			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%s: %v, want %q", ref, err, want)
 			}
-			rebuilding := build.RebuildOptions{VerifyOptions: build.VerifyOptions{Keys: []string{publicOf(key)}}, Mirror: repo}
-			if _, err := build.Rebuild(t.Context(), build.Options{Workdir: t.TempDir(), Env: environment()}, ref, rebuilding, nil); err == nil || !strings.Contains(err.Error(), want) {
+			again := build.RebuildOptions{VerifyOptions: build.VerifyOptions{Keys: []string{publicOf(key)}}, Mirror: repo}
+			if _, err := build.Rebuild(t.Context(), rebuilding(build.Options{Workdir: t.TempDir(), Env: environment()}, again), ref, nil); err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("reproduce %s: %v, want %q", ref, err, want)
 			}
 			continue

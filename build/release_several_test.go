@@ -48,7 +48,7 @@ func TestReleaseSeveral(t *testing.T) {
 		for _, prefix := range []string{first + "/acme", first + "/mirror", second + "/acme"} {
 			repository := prefix + "/" + img.Name
 			repositories = append(repositories, repository)
-			report, err := build.Verify(t.Context(), stranger.Options, repository+":v1.2.3", expected)
+			report, err := build.Verify(t.Context(), verifying(stranger.Options, expected), repository+":v1.2.3")
 			if err != nil || report.Digest != img.Digest {
 				t.Errorf("%s: %v", repository, err)
 			}

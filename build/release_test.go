@@ -206,7 +206,7 @@ func TestReleaseToRegistry(t *testing.T) {
 				t.Errorf("the tags are %v, want v1.2.3 and latest at %s", got, digest)
 			}
 			ok(t, verifyScript(t, r.Dist))
-			report, err := build.Verify(t.Context(), o.Options, through+"/acme/hello:v1.2.3", build.VerifyOptions{Keys: []string{publicOf(key)}, Source: "https://git.example.com/acme/hello"})
+			report, err := build.Verify(t.Context(), verifying(o.Options, build.VerifyOptions{Keys: []string{publicOf(key)}, Source: "https://git.example.com/acme/hello"}), through+"/acme/hello:v1.2.3")
 			if err != nil || report.Digest != digest {
 				t.Errorf("Verify: %v, %+v", err, report)
 			}
@@ -248,7 +248,7 @@ func TestReleaseToRegistry(t *testing.T) {
 			if err := verifyScript(t, r.Dist); !allRefuse(err) {
 				t.Errorf("verify.sh takes signatures by another key: %v", err)
 			}
-			report, err = build.Verify(t.Context(), o.Options, through+"/acme/hello@"+digest, build.VerifyOptions{Keys: []string{publicOf(key)}})
+			report, err = build.Verify(t.Context(), verifying(o.Options, build.VerifyOptions{Keys: []string{publicOf(key)}}), through+"/acme/hello@"+digest)
 			refused(t, err, "verification failed", "it does not verify with the expected key")
 			if report == nil || len(report.Checks) == 0 {
 				t.Error("Verify gives no report")

@@ -29,3 +29,15 @@ func (s settings) release() build.ReleaseOptions {
 		AllowDirty: s.AllowDirty, AllowUntagged: s.AllowUntagged, AllowFailingTests: s.AllowFailingTests,
 	}
 }
+
+// verifying returns what is expected with the options of a run.
+func verifying(o build.Options, want build.VerifyOptions) build.VerifyOptions {
+	want.Options = o
+	return want
+}
+
+// rebuilding is verifying for a rebuild.
+func rebuilding(o build.Options, want build.RebuildOptions) build.RebuildOptions {
+	want.Options = o
+	return want
+}

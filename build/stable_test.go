@@ -337,7 +337,7 @@ func TestReleaseStable(t *testing.T) {
 	}
 	expected := build.VerifyOptions{Keys: []string{publicOf(key)}}
 	for _, img := range []string{"api", "job"} {
-		if _, err := build.Verify(t.Context(), o.Options, host+"/acme/"+img+":v1.1.0", expected); err != nil {
+		if _, err := build.Verify(t.Context(), verifying(o.Options, expected), host+"/acme/"+img+":v1.1.0"); err != nil {
 			t.Error(err)
 		}
 	}
@@ -354,7 +354,7 @@ func TestReleaseStable(t *testing.T) {
 	// The commit is in the provenance: of the unchanged image the one that it was first
 	// built from; and from there it can be built again.
 	for img, commit := range map[string]string{"api": first, "job": second} {
-		c, err := build.Rebuild(t.Context(), stranger(t, func(o *settings) { o.Env = m.env }).Options, host+"/acme/"+img+":v1.1.0", build.RebuildOptions{VerifyOptions: expected, Mirror: m.dir}, self(t))
+		c, err := build.Rebuild(t.Context(), rebuilding(stranger(t, func(o *settings) { o.Env = m.env }).Options, build.RebuildOptions{VerifyOptions: expected, Mirror: m.dir}), host+"/acme/"+img+":v1.1.0", self(t))
 		ok(t, err)
 		if !c.Same || c.Revision != commit || len(c.Causes)+len(c.Notes) > 0 {
 			b, _ := json.Marshal(c)

@@ -15,9 +15,11 @@ import (
 	"github.com/thimble-build/thimble/build/report"
 )
 
-// VerifyOptions are what a deployer expects of an image. A key is required, or an identity with
-// its issuer and a trusted root. Config.Release gives the values for empty fields.
+// VerifyOptions are the options of Verify: what a deployer expects of an image. A key is required,
+// or an identity with its issuer and a trusted root. Config.Release gives the values for empty
+// fields.
 type VerifyOptions struct {
+	Options
 	// Keys are files with public keys; a signature by any of them is accepted.
 	Keys []string
 	// Identity is the subject of the certificate, Issuer is the issuer of the identity's token.
@@ -35,16 +37,16 @@ type VerifyOptions struct {
 // and provenance are bound to this digest, every platform is covered. ref is a tag or digest in
 // a registry, or the folder of an OCI layout. If a check failed, the error wraps
 // [report.ErrRefused], and is returned with the report; any other error may come without one.
-func Verify(ctx context.Context, o Options, ref string, want VerifyOptions) (*report.Verification, error) {
+func Verify(ctx context.Context, o VerifyOptions, ref string) (*report.Verification, error) {
 	s, err := o.session(ctx)
 	if err != nil {
 		return nil, err
 	}
-	trust, err := signing.Expected(s, want.expectation())
+	trust, err := signing.Expected(s, o.expectation())
 	if err != nil {
 		return nil, err
 	}
-	policy := attest.Policy{Trust: trust, Source: want.Source}
+	policy := attest.Policy{Trust: trust, Source: o.Source}
 	reading, read, done := store.Reading(ctx, "verify "+ref, o.VerifyWithin)
 	defer done()
 	var m attest.Evidence
@@ -90,13 +92,13 @@ func Verify(ctx context.Context, o Options, ref string, want VerifyOptions) (*re
 }
 
 // expectation returns whose signatures are accepted.
-func (want VerifyOptions) expectation() signing.Expectation {
+func (o VerifyOptions) expectation() signing.Expectation {
 	return signing.Expectation{
-		Keys: want.Keys, TrustedRoot: want.TrustedRoot,
+		Keys: o.Keys, TrustedRoot: o.TrustedRoot,
 		Identity: attest.Identity{
-			Subject: want.Identity, SubjectRegexp: want.IdentityRegexp,
-			Issuer: want.Issuer, IssuerRegexp: want.IssuerRegexp,
+			Subject: o.Identity, SubjectRegexp: o.IdentityRegexp,
+			Issuer: o.Issuer, IssuerRegexp: o.IssuerRegexp,
 		},
-		NoTransparencyLog: want.NoTransparencyLog, NoCertificateLog: want.NoCertificateLog,
+		NoTransparencyLog: o.NoTransparencyLog, NoCertificateLog: o.NoCertificateLog,
 	}
 }

@@ -69,7 +69,7 @@ func TestVerifyLayoutContent(t *testing.T) {
 			test.tamper(t, dir, func(digest string) string {
 				return filepath.Join(dir, "blobs", "sha256", strings.TrimPrefix(digest, "sha256:"))
 			})
-			_, err := build.Verify(t.Context(), o.Options, dir, expected)
+			_, err := build.Verify(t.Context(), verifying(o.Options, expected), dir)
 			if len(test.says) == 0 {
 				ok(t, err)
 			} else {
@@ -122,9 +122,9 @@ func TestVerifyMeansWhatIsNamed(t *testing.T) {
 	ok(t, err)
 	o.Config = build.Config{Release: build.ReleaseConfig{TrustKeys: []string{publicOf(old)}}}
 	ref := host + "/acme/hello:v1.2.3"
-	_, err = build.Verify(t.Context(), o.Options, ref, build.VerifyOptions{})
+	_, err = build.Verify(t.Context(), verifying(o.Options, build.VerifyOptions{}), ref)
 	ok(t, err)
-	_, err = build.Verify(t.Context(), o.Options, ref, build.VerifyOptions{Keys: []string{publicOf(key)}})
+	_, err = build.Verify(t.Context(), verifying(o.Options, build.VerifyOptions{Keys: []string{publicOf(key)}}), ref)
 	refused(t, err, "does not verify with the expected key")
 
 	ok(t, remote.Write(must(name.NewTag(ref, name.Insecure)), must(random.Image(100, 1))))
@@ -133,15 +133,15 @@ func TestVerifyMeansWhatIsNamed(t *testing.T) {
 	signed, err := build.Release(t.Context(), local.release())
 	ok(t, err)
 	ok(t, os.CopyFS(lure, os.DirFS(filepath.Join(signed.Dist, signed.Images[0].Layout))))
-	_, err = build.Verify(t.Context(), o.Options, ref, build.VerifyOptions{Keys: []string{publicOf(old)}})
+	_, err = build.Verify(t.Context(), verifying(o.Options, build.VerifyOptions{Keys: []string{publicOf(old)}}), ref)
 	refused(t, err, "signature of", "there is none")
 	for _, layout := range []string{"oci:" + ref, "./" + ref, lure} {
-		report, err := build.Verify(t.Context(), o.Options, layout, build.VerifyOptions{Keys: []string{publicOf(old)}})
+		report, err := build.Verify(t.Context(), verifying(o.Options, build.VerifyOptions{Keys: []string{publicOf(old)}}), layout)
 		ok(t, err)
 		if report.Digest != r.Images[0].Digest {
 			t.Errorf("%s is %s", layout, report.Digest)
 		}
 	}
-	_, err = build.Verify(t.Context(), o.Options, "oci:"+t.TempDir(), build.VerifyOptions{Keys: []string{publicOf(old)}})
+	_, err = build.Verify(t.Context(), verifying(o.Options, build.VerifyOptions{Keys: []string{publicOf(old)}}), "oci:"+t.TempDir())
 	refused(t, err, "read layout")
 }

@@ -25,7 +25,8 @@ func TestVerifyWithoutAListOfReferrers(t *testing.T) {
 		w.WriteHeader(http.StatusForbidden)
 		return true
 	})
-	_, err = build.Verify(t.Context(), build.Options{Workdir: t.TempDir(), Env: environment()}, through+"/hello:v1.2.3",
-		build.VerifyOptions{Keys: []string{publicOf(o.Config.Release.Key)}})
+	_, err = build.Verify(t.Context(), verifying(build.Options{Workdir: t.TempDir(), Env: environment()},
+		build.VerifyOptions{Keys: []string{publicOf(o.Config.Release.Key)}}), through+"/hello:v1.2.3")
+
 	refused(t, err, "the missing documents may exist: list the referrers in "+through+"/hello: 403 forbidden")
 }

@@ -83,7 +83,8 @@ func Verify(ctx context.Context, ref string,
 ) error {
 	return run(ctx, json, offline, func(ctx context.Context, s *session) error {
 		want := expected(key, identity, identityRegexp, issuer, issuerRegexp, trustedRoot, source, noTransparencyLog, noCertificateLog)
-		report, err := build.Verify(ctx, s.options, ref, want)
+		want.Options = s.options
+		report, err := build.Verify(ctx, want, ref)
 		if report == nil {
 			return err
 		}

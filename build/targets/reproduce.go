@@ -60,6 +60,7 @@ func Reproduce(ctx context.Context,
 			Mirror:        value(mirror), Attest: is(attest), AllowLinkerFlags: list(allowLinkerFlag),
 			RequireSandbox: is(requireSandbox), AllowSubmodules: is(allowSubmodules), Before: is(before),
 		}
+		want.Options = s.options
 		a, b, two := strings.Cut(value(between), ",")
 		switch {
 		case value(from) != "" && value(between) != "":
@@ -84,7 +85,7 @@ func Reproduce(ctx context.Context,
 		}
 		var r *report.Reproduction
 		if ref := value(from); ref != "" {
-			r, err = build.Rebuild(ctx, s.options, ref, want, []string{self})
+			r, err = build.Rebuild(ctx, want, ref, []string{self})
 		} else {
 			r, err = build.Reproduce(ctx, s.options, []string{self})
 		}
