@@ -1,13 +1,10 @@
 package build
 
 import (
-	"cmp"
 	"context"
-	"time"
 
-	"github.com/thimble-build/thimble/build/internal/attest"
+	"github.com/thimble-build/thimble/build/internal/release"
 	"github.com/thimble-build/thimble/build/internal/signing"
-	"github.com/thimble-build/thimble/build/internal/store"
 )
 
 // Keys makes a key pair in cosign's format, encrypted with the password: prefix.key and
@@ -29,34 +26,5 @@ func Sign(ctx context.Context, o Options, ref string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	reading, read, done := store.Reading(ctx, "sign "+ref, o.VerifyWithin)
-	defer done()
-	repo, digest, err := store.Find(reading, s, ref, store.ToSign)
-	if err != nil {
-		return 0, cmp.Or(context.Cause(reading), err)
-	}
-	defer repo.Close()
-	signer, err := signing.OpenSigner(ctx, s)
-	if err != nil {
-		return 0, err
-	}
-	m, err := store.Evidence(reading, repo, repo.Name().Name(), digest, nil)
-	if err != nil {
-		return 0, cmp.Or(context.Cause(reading), err)
-	}
-	options := signer.Options(time.Unix(0, 0).UTC())
-	subjects, err := attest.Look(reading, signer.Signer, m.Subjects(), options.Trust)
-	if err != nil {
-		return 0, err
-	}
-	read()
-	signed, err := attest.Sign(ctx, signer.Signer, subjects, options)
-	if err != nil {
-		return 0, err
-	}
-	missing, made, err := store.Artifacts(subjects, signed)
-	if err != nil || len(missing) == 0 {
-		return 0, err
-	}
-	return made, repo.Attach(ctx, missing)
+	return release.SignReference(ctx, s, ref, o.VerifyWithin)
 }

@@ -1,17 +1,11 @@
 package build
 
 import (
-	"cmp"
 	"context"
-	"fmt"
-
-	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/thimble-build/thimble/build/internal/attest"
-	"github.com/thimble-build/thimble/build/internal/ociread"
-	"github.com/thimble-build/thimble/build/internal/registry"
 	"github.com/thimble-build/thimble/build/internal/signing"
-	"github.com/thimble-build/thimble/build/internal/store"
+	"github.com/thimble-build/thimble/build/internal/verify"
 	"github.com/thimble-build/thimble/build/report"
 )
 
@@ -42,53 +36,7 @@ func Verify(ctx context.Context, o VerifyOptions, ref string) (*report.Verificat
 	if err != nil {
 		return nil, err
 	}
-	trust, err := signing.Expected(s, o.expectation())
-	if err != nil {
-		return nil, err
-	}
-	policy := attest.Policy{Trust: trust, Source: o.Source}
-	reading, read, done := store.Reading(ctx, "verify "+ref, o.VerifyWithin)
-	defer done()
-	var m attest.Evidence
-	var from ociread.Blobs
-	unlisted := func() error { return nil }
-	if dir, ok := store.LayoutOf(s, ref); ok {
-		in := ociread.Layout(dir)
-		m, err = store.LayoutEvidence(reading, dir, in)
-		from, policy.Content = in, func(ctx context.Context, of v1.Descriptor) error {
-			read() // the signatures
-			return store.CheckContent(ctx, in, m.Find(of.Digest))
-		}
-	} else {
-		var repo *registry.Repository
-		var digest v1.Hash
-		if repo, digest, err = store.Find(reading, s, ref, store.ToRead); err != nil {
-			return nil, cmp.Or(context.Cause(reading), err)
-		}
-		defer repo.Close()
-		unlisted = repo.Unlisted
-		policy.Reference = store.ReferenceOf(repo, ref)
-		m, err = store.Evidence(reading, repo, repo.Name().Name(), digest, nil)
-		from = repo
-	}
-	policy.Binary = func(ctx context.Context, of v1.Descriptor) (string, error) {
-		read()
-		return store.Binary(ctx, from, of.Digest, m.Find(of.Digest))
-	}
-	if err != nil {
-		return nil, err
-	}
-	report, err := attest.Verify(ctx, m, policy)
-	if cause := context.Cause(reading); cause != nil {
-		return nil, cause
-	}
-	if cause := unlisted(); err != nil && cause != nil {
-		err = fmt.Errorf("%w; the missing documents may exist: %w", err, cause)
-	}
-	if len(report.Checks) == 0 {
-		return nil, err // there is nothing to show
-	}
-	return &report, err
+	return verify.Image(ctx, s, ref, verify.Expectation{Expectation: o.expectation(), Source: o.Source, Within: o.VerifyWithin})
 }
 
 // expectation returns whose signatures are accepted.
