@@ -14,7 +14,6 @@ import (
 
 	"github.com/thimble-build/thimble/build"
 	"github.com/thimble-build/thimble/build/internal/testtool"
-	"github.com/thimble-build/thimble/build/plan"
 )
 
 // With cgo, C includes and links what the go command lists nowhere: every file below the
