@@ -15,8 +15,11 @@
 // return a report together with an error; they say when.
 package build
 
-import "github.com/thimble-build/thimble/build/internal/offline"
+import (
+	"github.com/thimble-build/thimble/build/internal/attest"
+	"github.com/thimble-build/thimble/build/internal/offline"
+)
 
-// ErrOffline is the error of a run with Options.Offline that needs something from another
-// machine.
-var ErrOffline = offline.ErrOffline
+// ErrOffline is the error of a run with Options.Offline that needs another machine. ErrNotLinked is
+// that of a function that signs or verifies, in a program that does not import build/signing.
+var ErrOffline, ErrNotLinked = offline.ErrOffline, attest.ErrNotLinked

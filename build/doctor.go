@@ -9,7 +9,8 @@ import (
 
 // Doctor checks everything that the targets use: Go, git, the module, the container engine, the
 // registries, the signing key or identity, clock, caches, disk and memory. A feature that is not
-// configured is not a failure. The only error is that of ctx; everything else is a finding.
+// configured is not a failure. The only errors are that of ctx and, if Config.Release names a key or
+// an identity, ErrNotLinked; everything else is a finding.
 //
 // It writes a file in each cache folder, which it removes. In each repository of a release it
 // starts an upload that it cancels, and puts an index whose only manifest does not exist. If the

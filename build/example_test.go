@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/registry"
 
 	"github.com/thimble-build/thimble/build"
+	_ "github.com/thimble-build/thimble/build/signing"
 )
 
 // Image needs no registry and no container engine. The image is in dist/, as an OCI layout.

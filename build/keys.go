@@ -11,7 +11,7 @@ import (
 // prefix.pub, relative to Options.Workdir. It returns the two paths as given. If one of the files
 // exists, that is an error, and nothing is written.
 func Keys(ctx context.Context, o Options, prefix string) (private, public string, err error) {
-	s, err := o.session(ctx)
+	s, err := o.signingSession(ctx)
 	if err != nil {
 		return "", "", err
 	}
@@ -22,7 +22,7 @@ func Keys(ctx context.Context, o Options, prefix string) (private, public string
 // index it also signs each platform's image. It returns how many signatures were made: 0 if all
 // existed. A tag and an OCI layout are errors.
 func Sign(ctx context.Context, o Options, ref string) (int, error) {
-	s, err := o.session(ctx)
+	s, err := o.signingSession(ctx)
 	if err != nil {
 		return 0, err
 	}

@@ -2,8 +2,10 @@ package build
 
 import (
 	"context"
+	"errors"
 	"time"
 
+	"github.com/thimble-build/thimble/build/internal/attest"
 	"github.com/thimble-build/thimble/build/internal/distribution"
 	"github.com/thimble-build/thimble/build/internal/reproduce"
 	"github.com/thimble-build/thimble/build/internal/session"
@@ -163,6 +165,12 @@ func (o Options) session(ctx context.Context) (*session.Session, error) {
 		Config: o.Config, Workdir: o.Workdir, Env: o.Env, Cache: o.Cache, Platforms: o.Platforms, Offline: o.Offline,
 		Password: o.Password, Login: o.Login, Progress: o.Progress, Memory: o.Memory, Heap: o.Heap, Registries: o.reachRegistry,
 	})
+}
+
+// signingSession is session for a function that signs or verifies.
+func (o Options) signingSession(ctx context.Context) (*session.Session, error) {
+	s, err := o.session(ctx)
+	return s, errors.Join(attest.Linked(), err)
 }
 
 // forAllPlatforms returns the options with the platforms of a release, if none are named.

@@ -46,7 +46,7 @@ type RebuildOptions struct {
 // expected signer, nothing is fetched and there is only an error.
 func Rebuild(ctx context.Context, o RebuildOptions, ref string, self []string) (*report.Reproduction, error) {
 	began := time.Now()
-	s, err := o.session(ctx)
+	s, err := o.signingSession(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -60,8 +60,7 @@ func Rebuild(ctx context.Context, o RebuildOptions, ref string, self []string) (
 			return nil, err
 		}
 	}
-	// The image keeps using this context, because Attest adds an attestation to its
-	// existing ones.
+	// Attest uses this context too, to read the attestations that exist.
 	reading, read, done := store.Reading(ctx, "reproduce "+ref, o.VerifyWithin)
 	defer done()
 	image, err := reproduce.FindReleased(reading, s, ref, o.expectation(), o.Source)

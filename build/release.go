@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/thimble-build/thimble/build/internal/attest"
 	"github.com/thimble-build/thimble/build/internal/describe"
 	"github.com/thimble-build/thimble/build/internal/release"
 )
@@ -18,6 +19,9 @@ import (
 // Without a repository, the release is written only to the output folder, signed with
 // Config.Release.Key or a key that is made for it.
 func Release(ctx context.Context, o ReleaseOptions) (result *Result, err error) {
+	if err := attest.Linked(); err != nil {
+		return nil, err
+	}
 	m := making{skipTests: o.SkipTests, allowFailingTests: o.AllowFailingTests, summary: o.Summary}
 	c, err := begin(ctx, o.forAllPlatforms(), m, true)
 	if err != nil {

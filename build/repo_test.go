@@ -11,6 +11,7 @@ import (
 
 	"github.com/thimble-build/thimble/build/internal/cleanroom"
 	"github.com/thimble-build/thimble/build/internal/testtool"
+	_ "github.com/thimble-build/thimble/build/signing"
 )
 
 // sampleService is a copy of sample-service in a git repository of its own.

@@ -32,7 +32,7 @@ type VerifyOptions struct {
 // a registry, or the folder of an OCI layout. If a check failed, the error wraps
 // [report.ErrRefused], and is returned with the report; any other error may come without one.
 func Verify(ctx context.Context, o VerifyOptions, ref string) (*report.Verification, error) {
-	s, err := o.session(ctx)
+	s, err := o.signingSession(ctx)
 	if err != nil {
 		return nil, err
 	}

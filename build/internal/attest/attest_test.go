@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/thimble-build/thimble/build/internal/attest"
+	_ "github.com/thimble-build/thimble/build/internal/sigstore"
 	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 

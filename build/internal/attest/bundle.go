@@ -1,7 +1,6 @@
 package attest
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,9 +10,6 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/types"
-	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
-	"github.com/sigstore/sigstore-go/pkg/bundle"
-	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/thimble-build/thimble/build/internal/limit"
 )
@@ -24,28 +20,19 @@ const BundleType = "application/vnd.dev.sigstore.bundle.v0.3+json"
 
 const emptyConfigType types.MediaType = "application/vnd.oci.empty.v1+json"
 
-// encodeBundle returns a bundle's JSON. protojson varies its white space on purpose.
-func encodeBundle(b *protobundle.Bundle) ([]byte, error) {
-	loose, err := protojson.Marshal(b)
-	if err != nil {
-		return nil, fmt.Errorf("encode bundle: %w", err)
+// decodeBundle reads a bundle of anybody.
+func decodeBundle(b []byte) (Bundle, error) {
+	if err := Linked(); err != nil {
+		return nil, err
 	}
-	var out bytes.Buffer
-	if err := json.Compact(&out, loose); err != nil {
-		return nil, fmt.Errorf("encode bundle: %w", err)
-	}
-	return out.Bytes(), nil
-}
-
-func decodeBundle(b []byte) (*bundle.Bundle, error) {
 	if err := limit.Parts(b, maxParts); err != nil {
 		return nil, fmt.Errorf("decode bundle: %w", err)
 	}
-	var out bundle.Bundle
-	if err := out.UnmarshalJSON(b); err != nil {
+	out, err := sigstore.ParseBundle(b)
+	if err != nil {
 		return nil, fmt.Errorf("decode bundle: %w", err)
 	}
-	return &out, nil
+	return out, nil
 }
 
 // referrer is an OCI 1.1 artifact manifest with one layer.
@@ -102,7 +89,7 @@ func newReferrer(subject v1.Descriptor, bundleJSON []byte, predicateType string,
 }
 
 // readReferrer returns the bundle in a referrer.
-func readReferrer(img v1.Image) (*bundle.Bundle, error) {
+func readReferrer(img v1.Image) (Bundle, error) {
 	layers, err := img.Layers()
 	if err != nil {
 		return nil, fmt.Errorf("read referrer: %w", err)
@@ -117,14 +104,14 @@ func readReferrer(img v1.Image) (*bundle.Bundle, error) {
 	return decodeBundle(b)
 }
 
-// envelopeOf returns the statement and the DSSE envelope of a bundle, unverified.
-func envelopeOf(b *bundle.Bundle) (*inToto, error) {
-	env := b.GetDsseEnvelope()
+// envelopeOf returns the statement in the DSSE envelope of a bundle, unverified.
+func envelopeOf(b Bundle) (*inToto, error) {
+	is, payload, ok := b.Envelope()
 	switch {
-	case env == nil:
+	case !ok:
 		return nil, errors.New("the bundle contains no DSSE envelope, so it says nothing about an image")
-	case env.GetPayloadType() != payloadType:
-		return nil, fmt.Errorf("the envelope contains %q, not an in-toto statement", env.GetPayloadType())
+	case is != PayloadType:
+		return nil, fmt.Errorf("the envelope contains %q, not an in-toto statement", is)
 	}
-	return decodeStatement(env.GetPayload())
+	return decodeStatement(payload)
 }

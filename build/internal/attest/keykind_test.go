@@ -22,6 +22,7 @@ import (
 	"github.com/sigstore/cosign/v2/pkg/cosign"
 
 	"github.com/thimble-build/thimble/build/internal/attest"
+	"github.com/thimble-build/thimble/build/internal/sigstore"
 	"github.com/thimble-build/thimble/build/internal/sigstoretest"
 	"github.com/thimble-build/thimble/build/internal/testtool"
 )
@@ -156,7 +157,7 @@ func TestKeyKindsWithStockCosign(t *testing.T) {
 			sv, err := signature.LoadDefaultSignerVerifier(private, options.WithED25519ph())
 			var key *attest.Key
 			if err == nil {
-				key, err = attest.AnyKey(sv)
+				key, err = sigstore.AnyKey(sv)
 			}
 			if err != nil {
 				if kind.refused == "" {

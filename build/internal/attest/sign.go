@@ -1,7 +1,6 @@
 package attest
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,12 +8,7 @@ import (
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
-	"github.com/sigstore/sigstore-go/pkg/sign"
-	"github.com/sigstore/sigstore-go/pkg/verify"
 	"golang.org/x/sync/errgroup"
-
-	"github.com/sigstore/cosign/v2/pkg/oci"
 )
 
 // Subject is an image or an index to be signed, with the statements about it.
@@ -63,9 +57,9 @@ type Signed struct {
 // part is something to be signed for a subject, and where its signature is stored.
 type part struct {
 	statement Statement
-	bundle    *protobundle.Bundle // existing or new
-	message   *protobundle.Bundle // signature of the simple signing payload
-	stamp     []byte              // timestamp of the envelope in the old form
+	bundle    Bundle // existing or new
+	message   Bundle // signature of the simple signing payload
+	stamp     []byte // timestamp of the envelope in the old form
 	have      map[Form]bool
 }
 
@@ -212,7 +206,7 @@ func (p *part) start(ctx context.Context, g *errgroup.Group, signer *Signer, s S
 			return fmt.Errorf("sign %s@%s: %w", s.Name, digest, err)
 		}
 		g.Go(func() error {
-			b, err := signer.sign(ctx, &sign.PlainData{Data: message})
+			b, err := signer.with.Message(ctx, message)
 			if err != nil {
 				return fmt.Errorf("sign %s@%s: %w", s.Name, digest, err)
 			}
@@ -238,18 +232,18 @@ func (p *part) start(ctx context.Context, g *errgroup.Group, signer *Signer, s S
 			}
 		}()
 		if p.bundle = found; found == nil {
-			if p.bundle, err = signer.sign(ctx, &sign.DSSEData{Data: statement, PayloadType: payloadType}); err != nil {
+			if p.bundle, err = signer.with.Statement(ctx, statement); err != nil {
 				return err
 			}
 		}
 		if !needTag || isSignature {
 			return nil
 		}
-		envelope, err := oldEnvelope(p.bundle)
+		envelope, err := p.bundle.OldEnvelope()
 		if err != nil {
 			return err
 		}
-		p.stamp, err = signer.stamp(ctx, envelope)
+		p.stamp, err = signer.with.Stamp(ctx, envelope)
 		return err
 	})
 	return nil
@@ -258,12 +252,12 @@ func (p *part) start(ctx context.Context, g *errgroup.Group, signer *Signer, s S
 // assemble puts the signatures into manifests.
 func (s Subject) assemble(parts []*part, forms []Form, created time.Time) (Signed, error) {
 	out := Signed{Digest: s.Descriptor.Digest, Found: s.Stored}
-	var sigs, atts []oci.Signature
+	var sigs, atts []OldLayer
 	for _, p := range parts {
 		made := 0
 		if slices.Contains(forms, Bundles) && !p.have[Bundles] {
 			made = 1
-			j, err := encodeBundle(p.bundle)
+			j, err := p.bundle.JSON()
 			if err != nil {
 				return Signed{}, err
 			}
@@ -280,7 +274,7 @@ func (s Subject) assemble(parts []*part, forms []Form, created time.Time) (Signe
 				if err != nil {
 					return Signed{}, err
 				}
-				sig, err := oldSignature(message, p.message)
+				sig, err := p.message.OldSignature(message)
 				if err != nil {
 					return Signed{}, err
 				}
@@ -289,7 +283,7 @@ func (s Subject) assemble(parts []*part, forms []Form, created time.Time) (Signe
 				if !p.have[Bundles] {
 					made = 1
 				}
-				att, err := oldAttestation(p.statement.PredicateType, p.bundle, p.stamp)
+				att, err := p.bundle.OldAttestation(p.statement.PredicateType, p.stamp)
 				if err != nil {
 					return Signed{}, err
 				}
@@ -315,11 +309,11 @@ func (s Subject) assemble(parts []*part, forms []Form, created time.Time) (Signe
 // SignBlob signs bytes, such as checksums.txt, and returns the Sigstore bundle in JSON, to be
 // stored beside them.
 func SignBlob(ctx context.Context, signer *Signer, blob []byte) ([]byte, error) {
-	b, err := signer.sign(ctx, &sign.PlainData{Data: blob})
+	b, err := signer.with.Message(ctx, blob)
 	if err != nil {
 		return nil, fmt.Errorf("sign blob: %w", err)
 	}
-	return encodeBundle(b)
+	return b.JSON()
 }
 
 // VerifyBlob verifies a bundle of [SignBlob], and returns the signer.
@@ -331,10 +325,10 @@ func VerifyBlob(blob, bundleJSON []byte, trust Trust) (signer string, err error)
 	if err != nil {
 		return "", fmt.Errorf("verify blob: %w", err)
 	}
-	if b.GetMessageSignature() == nil {
+	if !b.IsMessage() {
 		return "", errors.New("verify blob: the bundle is not the signature of a blob")
 	}
-	signer, err = trust.bundleSigner(b, func() verify.ArtifactPolicyOption { return verify.WithArtifact(bytes.NewReader(blob)) })
+	signer, err = b.Signer(trust, blob)
 	if err != nil {
 		return "", fmt.Errorf("verify blob: %w", err)
 	}

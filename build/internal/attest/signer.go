@@ -5,9 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-
-	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
-	"github.com/sigstore/sigstore-go/pkg/sign"
 )
 
 // Log is a transparency log: a Rekor instance.
@@ -42,18 +39,17 @@ type Keyless struct {
 // Signer signs with one key, or with one identity and a key that exists as long as the Signer.
 // It is safe for concurrent use.
 type Signer struct {
-	keypair  sign.Keypair
-	public   *PublicKey   // of a long-lived key
-	cert     *certificate // of an identity
+	with     Cryptography
+	public   *PublicKey // of a long-lived key
 	services Services
 }
 
 // NewSigner makes the signer of a key.
 func NewSigner(key *Key, services Services) (*Signer, error) {
-	if err := services.check(); err != nil {
+	if err := errors.Join(Linked(), services.check()); err != nil {
 		return nil, err
 	}
-	return &Signer{keypair: key, public: key.public, services: services}, nil
+	return &Signer{with: sigstore.KeySigner(key, services), public: key.public, services: services}, nil
 }
 
 // NewKeylessSigner makes the signer of an identity. It requests nothing before the first
@@ -64,7 +60,7 @@ func NewKeylessSigner(k Keyless, services Services) (*Signer, error) {
 	if k.Fulcio == "" || k.Token == nil {
 		return nil, errors.New("make keyless signer: the URL of Fulcio and a source of identity tokens are needed")
 	}
-	if err := services.check(); err != nil {
+	if err := errors.Join(Linked(), services.check()); err != nil {
 		return nil, err
 	}
 	timed := len(services.TimestampAuthorities) > 0
@@ -74,15 +70,11 @@ func NewKeylessSigner(k Keyless, services Services) (*Signer, error) {
 	if !timed {
 		return nil, errors.New("make keyless signer: without a timestamp authority or a Rekor log of version 1, signatures cannot be verified after the certificate expires; set one")
 	}
-	pair, err := sign.NewEphemeralKeypair(nil)
+	with, err := sigstore.KeylessSigner(k, services)
 	if err != nil {
 		return nil, fmt.Errorf("make keyless signer: %w", err)
 	}
-	answers := &status{next: services.Transport}
-	return &Signer{keypair: pair, services: services, cert: &certificate{
-		fulcio: sign.NewFulcio(&sign.FulcioOptions{BaseURL: k.Fulcio, Retries: services.Retries, Transport: answers}),
-		url:    k.Fulcio, token: k.Token, status: answers,
-	}}, nil
+	return &Signer{with: with, services: services}, nil
 }
 
 func (s Services) check() error {
@@ -97,37 +89,15 @@ func (s Services) check() error {
 // PublicKey returns the key that verifies the signer's signatures; nil for an identity.
 func (s *Signer) PublicKey() *PublicKey { return s.public }
 
-// sign signs the content and records the signature.
-func (s *Signer) sign(ctx context.Context, content sign.Content) (*protobundle.Bundle, error) {
-	o := sign.BundleOptions{Context: ctx}
-	if s.cert != nil {
-		o.CertificateProvider = s.cert
-	}
-	for _, url := range s.services.TimestampAuthorities {
-		o.TimestampAuthorities = append(o.TimestampAuthorities, s.authority(url))
-	}
-	for _, l := range s.services.Logs {
-		o.TransparencyLogs = append(o.TransparencyLogs, sign.NewRekor(&sign.RekorOptions{
-			BaseURL: l.URL, Version: l.Version, Retries: s.services.Retries,
-		}))
-	}
-	b, err := sign.Bundle(content, s.keypair, o)
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
+// Identity returns the identity in a keyless signer's certificate, which it requests if there
+// is none yet. For the signer of a key it returns an error.
+func (s *Signer) Identity(ctx context.Context) (Identity, error) { return s.with.Identity(ctx) }
 
-func (s *Signer) authority(url string) *sign.TimestampAuthority {
-	return sign.NewTimestampAuthority(&sign.TimestampAuthorityOptions{
-		URL: url, Retries: s.services.Retries, Transport: s.services.Transport,
-	})
-}
-
-// stamp returns the first authority's timestamp of the data; nil if there is no authority.
-func (s *Signer) stamp(ctx context.Context, data []byte) ([]byte, error) {
-	if len(s.services.TimestampAuthorities) == 0 {
-		return nil, nil
+// CheckCertificate checks whether this trust would accept the certificate of a keyless signer:
+// its chain, and its entry in a certificate transparency log.
+func (t Trust) CheckCertificate(ctx context.Context, s *Signer) error {
+	if t.TrustedRoot == nil {
+		return errors.New("check the signer's certificate: there is no trusted root to verify it with")
 	}
-	return s.authority(s.services.TimestampAuthorities[0]).GetTimestamp(ctx, data)
+	return s.with.CheckCertificate(ctx, t)
 }

@@ -23,10 +23,10 @@ const (
 	ReleaseType = "https://github.com/thimble-build/thimble/blob/main/docs/verifying.md#release-v1"
 )
 
-const (
-	statementType = "https://in-toto.io/Statement/v1"
-	payloadType   = "application/vnd.in-toto+json"
-)
+const statementType = "https://in-toto.io/Statement/v1"
+
+// PayloadType is the type of a statement in an envelope.
+const PayloadType = "application/vnd.in-toto+json"
 
 // Statement is a statement about a subject: a predicate, which is JSON, and its type.
 type Statement struct {

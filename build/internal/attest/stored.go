@@ -13,12 +13,6 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
-	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
-	"github.com/sigstore/sigstore-go/pkg/verify"
-	"github.com/sigstore/sigstore/pkg/signature/payload"
-
-	"github.com/sigstore/cosign/v2/pkg/cosign"
-	ctypes "github.com/sigstore/cosign/v2/pkg/types"
 )
 
 // Stored is the content of a registry or a layout about one digest. A missing image is nil.
@@ -63,7 +57,7 @@ type finding struct {
 	source    string // names it: a digest
 	signer    string
 	statement *inToto
-	bundle    *protobundle.Bundle
+	bundle    Bundle
 	document  v1.Hash // that of the stored document
 	// damaged: it cannot be read. foreign: it verifies for no expected signer. misplaced: it
 	// verifies, but is about another digest.
@@ -108,8 +102,8 @@ func (s Stored) findingsIn(ctx context.Context, f flight, digest v1.Hash, bundle
 			looks = append(looks, look{l.size(), func() *finding { return at(ctx, l, digest, tags) }})
 		}
 	}
-	old(s.Signatures, SignatureTag(digest), ctypes.SimpleSigningMediaType, signatureFinding)
-	old(s.Attestations, AttestationTag(digest), ctypes.DssePayloadType, attestationFinding)
+	old(s.Signatures, SignatureTag(digest), simpleSigningType, signatureFinding)
+	old(s.Attestations, AttestationTag(digest), envelopeType, attestationFinding)
 	out := f.look(ctx, looks)
 	// A signature is random, and so is its digest; the statement is not.
 	slices.SortStableFunc(out, func(a, b *finding) int {
@@ -131,12 +125,12 @@ func bundleFinding(img v1.Image, digest v1.Hash, trust Trust) *finding {
 	if layers, err := img.Layers(); err == nil && len(layers) == 1 {
 		f.document, _ = layers[0].Digest() // cannot fail: it was just read
 	}
-	f.bundle = b.Bundle
+	f.bundle = b
 	if f.statement, err = envelopeOf(b); err != nil {
 		f.damaged = err
 		return f
 	}
-	if f.signer, f.foreign = trust.bundleSigner(unparsed{b}, verify.WithoutArtifactUnsafe); f.foreign != nil {
+	if f.signer, f.foreign = b.Signer(trust, nil); f.foreign != nil {
 		return f
 	}
 	f.misplaced = f.statement.misplaced(digest)
@@ -145,22 +139,22 @@ func bundleFinding(img v1.Image, digest v1.Hash, trust Trust) *finding {
 
 func signatureFinding(ctx context.Context, old oldLayer, digest v1.Hash, trust Trust) *finding {
 	f := &finding{form: Tags, source: SignatureTag(digest), document: old.descriptor.Digest}
-	sig, message, err := old.read()
+	message, err := old.read()
 	if err != nil {
 		f.damaged, f.gone = err, errors.Is(err, fs.ErrNotExist)
 		return f
 	}
-	var claim payload.SimpleContainerImage
-	if err := json.Unmarshal(message, &claim); err != nil {
+	var says claim
+	if err := json.Unmarshal(message, &says); err != nil {
 		f.damaged = fmt.Errorf("the layer is not a simple signing payload: %w", err)
 		return f
 	}
-	if f.signer, f.foreign = trust.oldSigner(ctx, sig, cosign.VerifyImageSignature); f.foreign != nil {
+	if f.signer, f.foreign = sigstore.OldSigner(ctx, trust, old.descriptor, message, false); f.foreign != nil {
 		return f
 	}
-	about := claim.Critical.Image.DockerManifestDigest
-	if claim.Critical.Type != payload.CosignSignatureType {
-		f.misplaced = fmt.Errorf("it is a %q, not an image's signature", claim.Critical.Type)
+	about := says.Critical.Image.DockerManifestDigest
+	if says.Critical.Type != claimType {
+		f.misplaced = fmt.Errorf("it is a %q, not an image's signature", says.Critical.Type)
 	} else if about != digest.String() {
 		f.misplaced = fmt.Errorf("it is about %s", about)
 	}
@@ -170,7 +164,7 @@ func signatureFinding(ctx context.Context, old oldLayer, digest v1.Hash, trust T
 
 func attestationFinding(ctx context.Context, old oldLayer, digest v1.Hash, trust Trust) *finding {
 	f := &finding{form: Tags, source: AttestationTag(digest), document: old.descriptor.Digest}
-	att, message, err := old.read()
+	message, err := old.read()
 	if err != nil {
 		f.damaged, f.gone = err, errors.Is(err, fs.ErrNotExist)
 		return f
@@ -183,7 +177,7 @@ func attestationFinding(ctx context.Context, old oldLayer, digest v1.Hash, trust
 		f.damaged = fmt.Errorf("the layer is not a DSSE envelope: %w", err)
 		return f
 	}
-	if env.PayloadType != payloadType {
+	if env.PayloadType != PayloadType {
 		f.damaged = fmt.Errorf("the envelope contains %q, not an in-toto statement", env.PayloadType)
 		return f
 	}
@@ -191,7 +185,7 @@ func attestationFinding(ctx context.Context, old oldLayer, digest v1.Hash, trust
 		f.damaged = err
 		return f
 	}
-	if f.signer, f.foreign = trust.oldSigner(ctx, att, cosign.VerifyBlobAttestation); f.foreign != nil {
+	if f.signer, f.foreign = sigstore.OldSigner(ctx, trust, old.descriptor, message, true); f.foreign != nil {
 		return f
 	}
 	f.misplaced = f.statement.misplaced(digest)

@@ -11,8 +11,6 @@ import (
 	"os"
 	"strings"
 	"time"
-
-	"github.com/sigstore/sigstore/pkg/oauthflow"
 )
 
 // ErrNoToken is the error of [TokenSource.Token] if no source has an identity token.
@@ -121,43 +119,16 @@ func (s TokenSource) github(ctx context.Context, address, bearer string) (string
 	return answer.Value, nil
 }
 
-// login returns when ctx ends, although the library waits for the login until the code expires.
-// The waiting goroutine then continues alone.
 func (i *Interactive) login(ctx context.Context) (string, error) {
-	prompt := i.Prompt
-	if prompt == nil {
+	if i.Prompt == nil {
 		return "", fmt.Errorf("log in at %s: there is no terminal to show the address on", i.Issuer)
 	}
-	var getter oauthflow.TokenGetter
-	if i.Device {
-		device := oauthflow.NewDeviceFlowTokenGetterForIssuer(i.Issuer)
-		device.MessagePrinter = prompt
-		getter = device
-	} else {
-		getter = &oauthflow.InteractiveIDTokenGetter{HTMLPage: "<p>Logged in. This page can be closed.</p>", Output: promptWriter(prompt)}
+	err := Linked()
+	if err == nil {
+		var token string
+		if token, err = sigstore.Login(ctx, *i); err == nil {
+			return token, nil
+		}
 	}
-	var token *oauthflow.OIDCIDToken
-	done := make(chan error, 1)
-	go func() {
-		var err error
-		token, err = oauthflow.OIDConnect(i.Issuer, i.ClientID, i.ClientSecret, i.RedirectURL, getter)
-		done <- err
-	}()
-	var err error
-	select {
-	case err = <-done:
-	case <-ctx.Done():
-		err = context.Cause(ctx)
-	}
-	if err != nil {
-		return "", fmt.Errorf("log in at %s: %w", i.Issuer, err)
-	}
-	return token.RawString, nil
-}
-
-type promptWriter func(string)
-
-func (p promptWriter) Write(b []byte) (int, error) {
-	p(string(b))
-	return len(b), nil
+	return "", fmt.Errorf("log in at %s: %w", i.Issuer, err)
 }

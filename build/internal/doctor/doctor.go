@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/thimble-build/thimble/build/internal/attest"
 	"github.com/thimble-build/thimble/build/internal/cgroup"
 	"github.com/thimble-build/thimble/build/internal/disk"
 	"github.com/thimble-build/thimble/build/internal/git"
@@ -35,8 +36,14 @@ type Finding = report.Finding
 // Examine checks everything that the targets use: Go, git, the module, the container engine, the
 // registries, the signing key or identity, clock, caches, disk and memory. It writes only a file
 // in each cache folder, which it removes, and what registry.Capabilities documents. Something
-// that is not set up is not a failure. The error is that of ctx; everything else is a finding.
+// that is not set up is not a failure. The error is that of ctx, or attest.ErrNotLinked if Config
+// names keys or an identity; everything else is a finding.
 func Examine(ctx context.Context, s *session.Session) ([]Finding, error) {
+	if cfg := s.Config.Release; cfg.Key != "" || cfg.Keyless != nil || len(cfg.TrustKeys) > 0 || cfg.TrustedRoot != "" {
+		if err := attest.Linked(); err != nil {
+			return nil, err
+		}
+	}
 	d := &examination{Session: s}
 	settings := ok("settings", "understood")
 	if len(s.Notices) > 0 {

@@ -28,6 +28,7 @@ import (
 	"github.com/thimble-build/thimble/build/internal/sbom"
 	"github.com/thimble-build/thimble/build/internal/session"
 	"github.com/thimble-build/thimble/build/internal/signing"
+	_ "github.com/thimble-build/thimble/build/internal/sigstore"
 	"github.com/thimble-build/thimble/build/plan"
 )
 

@@ -10,7 +10,6 @@ import (
 	"os"
 	"strings"
 
-	"github.com/sigstore/sigstore-go/pkg/root"
 	"github.com/thimble-build/thimble/build/internal/attest"
 	"github.com/thimble-build/thimble/build/internal/session"
 	"github.com/thimble-build/thimble/build/plan"
@@ -111,12 +110,12 @@ func ReadPublicKey(file string) (*attest.PublicKey, error) {
 	return key, nil
 }
 
-func ReadTrustedRoot(file string) (root.TrustedMaterial, error) {
+func ReadTrustedRoot(file string) (any, error) {
 	b, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("read trusted root: %w", err)
 	}
-	trusted, err := root.NewTrustedRootFromJSON(b)
+	trusted, err := attest.ParseTrustedRoot(b)
 	if err != nil {
 		return nil, fmt.Errorf("read trusted root %s: %w", file, err)
 	}

@@ -75,7 +75,7 @@ func (r Release) kyverno() any {
 	}
 	for _, id := range r.Trust.Identities {
 		ctlog := object{"ignoreSCT": r.Trust.AllowNoSCT}
-		for _, log := range transparencyLogs(r.Trust.TrustedRoot.CTLogs()) {
+		for _, log := range transparencyLogs(r.Trust.Root().CTLogs) {
 			ctlog["pubkey"] = log.key
 		}
 		for _, a := range r.timestampAuthorities() {
@@ -151,18 +151,18 @@ func (r Release) policyController(form attest.Form) any {
 // trustRoot is policy-controller's TrustRoot: what is in the trusted root that it can
 // read.
 func (r Release) trustRoot() any {
-	authorities := func(all []authority) []any {
-		var list []any
+	list := func(all []authority) []any {
+		var objects []any
 		for _, a := range all {
-			list = append(list, object{
+			objects = append(objects, object{
 				"subject": object{"organization": a.organization, "commonName": a.name}, "uri": a.url,
 				"certChain": base64.StdEncoding.EncodeToString([]byte(a.chain)),
 			})
 		}
-		return list
+		return objects
 	}
-	keys := object{"certificateAuthorities": authorities(r.certificateAuthorities())}
-	stamps := authorities(r.timestampAuthorities())
+	keys := object{"certificateAuthorities": list(r.certificateAuthorities())}
+	stamps := list(r.timestampAuthorities())
 	if len(stamps) > 0 {
 		keys["timestampAuthorities"] = stamps
 	}
@@ -176,7 +176,7 @@ func (r Release) trustRoot() any {
 	if list := logs(r.logs()); len(list) > 0 && len(stamps) == 0 { // the keys of Rekor 2 are unknown to it
 		keys["tLogs"] = list
 	}
-	if list := logs(transparencyLogs(r.Trust.TrustedRoot.CTLogs())); len(list) > 0 {
+	if list := logs(transparencyLogs(r.Trust.Root().CTLogs)); len(list) > 0 {
 		keys["ctLogs"] = list
 	}
 	return object{

@@ -1,22 +1,20 @@
 package verifykit
 
 import (
-	"crypto"
 	"crypto/x509"
 	"encoding/pem"
 	"slices"
 	"strings"
 
-	"github.com/sigstore/sigstore-go/pkg/root"
-	"github.com/sigstore/sigstore/pkg/cryptoutils"
+	"github.com/thimble-build/thimble/build/internal/attest"
 )
 
 // authority is a certificate authority of a trusted root; chain is in PEM, the root last.
 type authority struct{ organization, name, url, chain string }
 
-func newAuthority(url string, chain ...*x509.Certificate) authority {
-	a := authority{url: url}
-	for _, c := range chain {
+func newAuthority(of attest.Authority) authority {
+	a := authority{url: of.URL}
+	for _, c := range of.Chain {
 		if c != nil {
 			a.chain += string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw}))
 			a.name = c.Subject.CommonName
@@ -25,7 +23,7 @@ func newAuthority(url string, chain ...*x509.Certificate) authority {
 	}
 	// policy-controller requires both.
 	if a.name == "" {
-		a.name = url
+		a.name = of.URL
 	}
 	if a.organization == "" {
 		a.organization = a.name
@@ -33,27 +31,21 @@ func newAuthority(url string, chain ...*x509.Certificate) authority {
 	return a
 }
 
-func (r Release) certificateAuthorities() (all []authority) {
-	if r.Trust.TrustedRoot == nil {
-		return nil
-	}
-	for _, ca := range r.Trust.TrustedRoot.FulcioCertificateAuthorities() {
-		if f, ok := ca.(*root.FulcioCertificateAuthority); ok {
-			all = append(all, newAuthority(f.URI, append(slices.Clone(f.Intermediates), f.Root)...))
-		}
-	}
-	return all
+func (r Release) certificateAuthorities() []authority {
+	return authorities(r.Trust.Root().CertificateAuthorities)
 }
 
 // timestampAuthorities are those that the release has used, if any.
-func (r Release) timestampAuthorities() (all []authority) {
-	if r.Trust.TrustedRoot == nil || len(r.TimestampAuthorities) == 0 {
+func (r Release) timestampAuthorities() []authority {
+	if len(r.TimestampAuthorities) == 0 {
 		return nil
 	}
-	for _, tsa := range r.Trust.TrustedRoot.TimestampingAuthorities() {
-		if s, ok := tsa.(*root.SigstoreTimestampingAuthority); ok {
-			all = append(all, newAuthority(s.URI, append(append([]*x509.Certificate{s.Leaf}, s.Intermediates...), s.Root)...))
-		}
+	return authorities(r.Trust.Root().TimestampAuthorities)
+}
+
+func authorities(of []attest.Authority) (all []authority) {
+	for _, a := range of {
+		all = append(all, newAuthority(a))
 	}
 	return all
 }
@@ -63,17 +55,17 @@ type transparencyLog struct{ url, key string }
 
 // logs are those that the release has used, if any.
 func (r Release) logs() []transparencyLog {
-	if r.Trust.TrustedRoot == nil || len(r.Logs) == 0 {
+	if len(r.Logs) == 0 {
 		return nil
 	}
-	return transparencyLogs(r.Trust.TrustedRoot.RekorLogs())
+	return transparencyLogs(r.Trust.Root().Logs)
 }
 
-func transparencyLogs(logs map[string]*root.TransparencyLog) (all []transparencyLog) {
+func transparencyLogs(logs []attest.LogKey) (all []transparencyLog) {
 	for _, l := range logs {
-		key, err := cryptoutils.MarshalPublicKeyToPEM(crypto.PublicKey(l.PublicKey))
+		der, err := x509.MarshalPKIXPublicKey(l.Key)
 		if err == nil { // it was read from such a text
-			all = append(all, transparencyLog{l.BaseURL, string(key)})
+			all = append(all, transparencyLog{l.URL, string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))})
 		}
 	}
 	slices.SortFunc(all, func(a, b transparencyLog) int { return strings.Compare(a.url+a.key, b.url+b.key) })

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/thimble-build/thimble/build/internal/attest"
+	_ "github.com/thimble-build/thimble/build/internal/sigstore"
 	"github.com/thimble-build/thimble/build/plan"
 )
 

@@ -1,18 +1,16 @@
-package attest
+package sigstore
 
 import (
 	"context"
 	"crypto/x509"
-	"encoding/base64"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/sigstore/sigstore-go/pkg/sign"
+
+	"github.com/thimble-build/thimble/build/internal/attest"
 )
 
 // margin is the remaining validity that a certificate needs to be used: enough time for the
@@ -42,9 +40,9 @@ func (c *certificate) GetCertificate(ctx context.Context, pair sign.Keypair, _ *
 	if err != nil {
 		return nil, fmt.Errorf("get identity token: %w", err)
 	}
-	claims, err := readClaims(token)
+	claims, err := attest.ReadClaims(token)
 	if err == nil {
-		err = claims.expired()
+		err = claims.Expired()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("get certificate of %s: %w", c.url, err)
@@ -83,56 +81,4 @@ func (s *status) RoundTrip(r *http.Request) (*http.Response, error) {
 		s.last = fmt.Sprintf("%d %s", res.StatusCode, http.StatusText(res.StatusCode))
 	}
 	return res, err
-}
-
-// claims are the unverified claims of an identity token; Fulcio verifies them.
-type claims struct {
-	Issuer   string          `json:"iss"`
-	Audience json.RawMessage `json:"aud"` // a string or several
-	Expiry   float64         `json:"exp"` // seconds since 1970
-}
-
-// readClaims reads a token. Its errors contain no part of the token.
-func readClaims(token string) (claims, error) {
-	var c claims
-	parts := strings.Split(token, ".")
-	if len(parts) != 3 {
-		return c, errors.New("the identity token is not a JSON Web Token")
-	}
-	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
-	if err != nil || json.Unmarshal(payload, &c) != nil {
-		return c, errors.New("the identity token is not a JSON Web Token")
-	}
-	return c, nil
-}
-
-// expired returns an error if the token can no longer be used.
-func (c claims) expired() error {
-	if expiry := c.expiry(); !expiry.IsZero() && !time.Now().Before(expiry) {
-		return fmt.Errorf("the identity token expired at %s; get a new one", expiry.UTC().Format(time.RFC3339))
-	}
-	return nil
-}
-
-// CheckToken returns the issuer of an identity token, or an error if the token is malformed or
-// expired. Only Fulcio verifies it.
-func CheckToken(token string) (issuer string, err error) {
-	c, err := readClaims(token)
-	if err != nil {
-		return "", err
-	}
-	return c.Issuer, c.expired()
-}
-
-func (c claims) expiry() time.Time {
-	if c.Expiry == 0 {
-		return time.Time{}
-	}
-	return time.Unix(int64(c.Expiry), 0)
-}
-
-// String returns the claims that Fulcio uses for its decision.
-func (c claims) String() string {
-	audience := strings.Trim(string(c.Audience), `[]"`)
-	return fmt.Sprintf("a token of issuer %q for audience %q; it must accept both", c.Issuer, audience)
 }

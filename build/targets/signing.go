@@ -1,0 +1,3 @@
+package targets
+
+import _ "github.com/thimble-build/thimble/build/signing"
