@@ -31,6 +31,8 @@ type Command struct {
 	Env map[string]string
 	// Words are the expanded words. Words[0] is the program.
 	Words []string
+	// To is the file that its output is written to, "" if there is none.
+	To string
 }
 
 // Scope is where a script runs.
@@ -75,7 +77,20 @@ func (s *state) copy() *state {
 
 func (r *reader) statements(stmts []*syntax.Stmt, s *state) {
 	for _, stmt := range stmts {
-		r.command(stmt.Cmd, s)
+		r.statement(stmt, s)
+	}
+}
+
+func (r *reader) statement(stmt *syntax.Stmt, s *state) {
+	first := len(r.found)
+	r.command(stmt.Cmd, s)
+	for _, redirect := range stmt.Redirs {
+		if redirect.Op != syntax.RdrOut && redirect.Op != syntax.AppOut && redirect.Op != syntax.RdrClob || redirect.Word.Lit() == "/dev/null" {
+			continue
+		}
+		for i := first; i < len(r.found); i++ {
+			r.found[i].To = r.word(redirect.Word, s)
+		}
 	}
 }
 
@@ -84,8 +99,8 @@ func (r *reader) command(c syntax.Command, s *state) {
 	case *syntax.CallExpr:
 		r.call(c, s)
 	case *syntax.BinaryCmd:
-		r.command(c.X.Cmd, s)
-		r.command(c.Y.Cmd, s)
+		r.statement(c.X, s)
+		r.statement(c.Y, s)
 	case *syntax.Subshell:
 		r.statements(c.Stmts, s.copy())
 	case *syntax.Block:

@@ -1,0 +1,218 @@
+package dockerfile
+
+import (
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/thimble-build/thimble/build/init/finding"
+)
+
+var update = flag.Bool("update", false, "write what Read returns to the files in testdata")
+
+// repository makes the files of a repository, and its main packages, of a txtar archive.
+func repository(archive *txtar.Archive) (finding.Files, []finding.Main) {
+	tree := fstest.MapFS{}
+	var files finding.Files
+	var mains []finding.Main
+	modules := map[string]string{}
+	for _, f := range archive.Files {
+		if strings.HasPrefix(f.Name, "want") {
+			continue
+		}
+		tree[f.Name] = &fstest.MapFile{Data: f.Data, Mode: 0o644}
+		files.Names = append(files.Names, f.Name)
+		if path.Base(f.Name) == "go.mod" {
+			dir := path.Dir(f.Name)
+			if dir == "." {
+				dir = ""
+			}
+			modules[dir] = strings.Fields(string(f.Data))[1]
+		}
+	}
+	slices.Sort(files.Names)
+	files.FS = tree
+	for _, name := range files.Names {
+		b, _ := fs.ReadFile(tree, name)
+		if path.Base(name) != "main.go" || !strings.HasPrefix(string(b), "package main") {
+			continue
+		}
+		dir := path.Dir(name)
+		module := dir
+		for module != "." && modules[module] == "" {
+			module = path.Dir(module)
+		}
+		if module == "." {
+			module = ""
+		}
+		m := finding.Main{Module: module, ModulePath: modules[module], Package: "."}
+		m.Binary = path.Base(m.ModulePath)
+		if rel := strings.TrimPrefix(strings.TrimPrefix(dir, module), "/"); dir != "." && rel != "" {
+			m.Package, m.Binary = "./"+rel, path.Base(rel)
+		}
+		mains = append(mains, m)
+	}
+	return files, mains
+}
+
+// describe writes a source as the files in testdata have it.
+func describe(s finding.Source) string {
+	var b strings.Builder
+	for _, p := range s.Programs {
+		fmt.Fprintf(&b, "image %s (%s)\n", path.Join(p.Module, p.Package), p.From)
+		line := func(name string, value any, from finding.Place) {
+			fmt.Fprintf(&b, "  %-14s %v (%d)\n", name, value, from.Line)
+		}
+		texts := func(name string, values []finding.Value[string]) {
+			for _, v := range values {
+				line(name, v.Value, v.From)
+			}
+		}
+		texts("program", p.Programs)
+		texts("ldflags", p.Build.LDFlags)
+		texts("tags", p.Build.Tags)
+		texts("go env", p.Build.Env)
+		if p.Build.Cgo.Set() {
+			line("cgo", p.Build.Cgo.Value, p.Build.Cgo.From)
+		}
+		for _, v := range p.Build.Before {
+			line("before", fmt.Sprintf("%q", v.Value), v.From)
+		}
+		r := p.Runtime
+		if r.Base.Set() {
+			line("base", r.Base.Value, r.Base.From)
+		}
+		texts("package", r.Packages)
+		if r.Entrypoint.Set() {
+			line("entrypoint", fmt.Sprintf("%q", r.Entrypoint.Value), r.Entrypoint.From)
+		}
+		if r.Args.Set() {
+			line("args", fmt.Sprintf("%q", r.Args.Value), r.Args.From)
+		}
+		if r.User.Set() {
+			line("user", r.User.Value, r.User.From)
+		}
+		texts("env", r.Env)
+		texts("port", r.Ports)
+		if r.WorkingDir.Set() {
+			line("workdir", r.WorkingDir.Value, r.WorkingDir.From)
+		}
+		if r.StopSignal.Set() {
+			line("stop", r.StopSignal.Value, r.StopSignal.From)
+		}
+		texts("label", r.Labels)
+		if r.Healthcheck.Set() {
+			h := r.Healthcheck.Value
+			line("health", fmt.Sprintf("%q %v %v %v %d", h.Command, h.Interval, h.Timeout, h.Start, h.Retries), r.Healthcheck.From)
+		}
+		texts("volume", r.Volumes)
+		for _, v := range r.Assets {
+			a := v.Value
+			line("asset", fmt.Sprintf("%s -> %s %#o %d:%d", a.Source, a.Target, a.Mode, a.UID, a.GID), v.From)
+		}
+		for _, v := range r.Symlinks {
+			line("symlink", v.Value.Path+" -> "+v.Value.Target, v.From)
+		}
+		for _, v := range r.Users {
+			u := v.Value
+			line("user", fmt.Sprintf("%s %d:%d %s %s", u.Name, u.UID, u.GID, u.Home, u.Shell), v.From)
+		}
+		texts("capability", r.Capabilities)
+		texts("certificate", r.CACertificates)
+		texts("include", r.Include)
+	}
+	for _, l := range s.Lines {
+		text := l.Text
+		if len(text) > 60 {
+			text = text[:57] + "..."
+		}
+		fmt.Fprintf(&b, "%4d %-10s %s | %s", l.Line, l.Outcome, text, l.Reason)
+		if l.Write != "" {
+			fmt.Fprintf(&b, " | %s", l.Write)
+		}
+		b.WriteString("\n")
+	}
+	return strings.ReplaceAll(b.String(), " \n", "\n")
+}
+
+// TestRead reads the Dockerfile of each repository in testdata. The comment of an archive says
+// what the repository shows.
+func TestRead(t *testing.T) {
+	names, err := filepath.Glob(filepath.Join("testdata", "*.txtar"))
+	if err != nil || len(names) == 0 {
+		t.Fatal(names, err)
+	}
+	for _, name := range names {
+		t.Run(strings.TrimSuffix(filepath.Base(name), ".txtar"), func(t *testing.T) {
+			archive, err := txtar.ParseFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			files, mains := repository(archive)
+			found, err := Find(files)
+			if err != nil || len(found) == 0 {
+				t.Fatal(found, err)
+			}
+			var got strings.Builder
+			for _, f := range found {
+				text, err := files.Read(f)
+				if err != nil {
+					t.Fatal(err)
+				}
+				s, err := Read(f, text, files, mains)
+				if err != nil {
+					t.Fatal(err)
+				}
+				everyLine(t, string(text), s)
+				fmt.Fprintf(&got, "%s\n%s", f, describe(s))
+			}
+			at := slices.IndexFunc(archive.Files, func(f txtar.File) bool { return f.Name == "want" })
+			if *update {
+				if at < 0 {
+					archive.Files = append(archive.Files, txtar.File{Name: "want"})
+					at = len(archive.Files) - 1
+				}
+				archive.Files[at].Data = []byte(got.String())
+				if err := os.WriteFile(name, txtar.Format(archive), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if want := string(archive.Files[at].Data); got.String() != want {
+				t.Errorf("it is\n%s\nwant\n%s", got.String(), want)
+			}
+		})
+	}
+}
+
+// everyLine wants an outcome, with a reason, for each instruction of a Dockerfile.
+func everyLine(t *testing.T, text string, s finding.Source) {
+	t.Helper()
+	before, stages, _, err := parse(s.File, []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := before
+	for _, st := range stages {
+		all = append(append(all, st.from), st.body...)
+	}
+	for _, i := range all {
+		if !slices.ContainsFunc(s.Lines, func(l finding.Line) bool { return l.Line >= i.Line && l.Line <= i.last }) {
+			t.Errorf("%s: %s has no outcome", i.Place, i.text)
+		}
+	}
+	for _, l := range s.Lines {
+		if l.Reason == "" || l.Text == "" || l.Outcome == "" {
+			t.Errorf("%s: it has no reason: %+v", l.Place, l)
+		}
+	}
+}
