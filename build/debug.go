@@ -28,7 +28,7 @@ func Debug(ctx context.Context, o DebugOptions) (result *Result, err error) {
 	}
 	g := draft.Go
 	defer func() { err = c.Unfetched(g, err) }()
-	if err := c.mayArchive(draft.Plan); err != nil {
+	if err := c.mayHandOver(draft); err != nil {
 		return nil, err
 	}
 	from, draft, err := c.findTools(ctx, draft, kind)

@@ -3,11 +3,9 @@ package build
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/thimble-build/thimble/build/internal/materials"
 	"github.com/thimble-build/thimble/build/internal/output"
-	"github.com/thimble-build/thimble/build/plan"
 )
 
 // Binaries tests and compiles, and puts the binaries and a manifest into the output folder. The
@@ -40,7 +38,7 @@ func produce(ctx context.Context, o Options, m making, images bool) (
 		return nil, files, err
 	}
 	defer func() { err = c.Unfetched(draft.Go, err) }()
-	if err := c.mayArchive(draft.Plan); err != nil {
+	if err := c.mayHandOver(draft); err != nil {
 		return nil, files, err
 	}
 	to, err := c.open(ctx, draft, "", false)
@@ -66,12 +64,4 @@ func produce(ctx context.Context, o Options, m making, images bool) (
 	})
 	result, err = c.finished(to, result, err)
 	return result, made.Files, err
-}
-
-// mayArchive refuses a docker archive of more than one image for one platform.
-func (c *call) mayArchive(p *plan.Plan) error {
-	if c.archive != "" && len(p.Images)*len(p.Platforms) > 1 {
-		return fmt.Errorf("write docker archive %s: it can contain only one image for one platform; choose one with -platform and Config.Images", c.archive)
-	}
-	return nil
 }

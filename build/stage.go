@@ -9,6 +9,20 @@ import (
 	"github.com/thimble-build/thimble/build/internal/resolve"
 )
 
+// mayHandOver refuses, before anything is built, what the requested engine or archive cannot take.
+func (c *call) mayHandOver(draft *resolve.Draft) error {
+	if c.load {
+		_, arch := draft.Go.Host()
+		if err := output.Loadable(draft.Plan.Platforms, arch); err != nil {
+			return err
+		}
+	}
+	if c.archive != "" {
+		return output.Archivable(draft.Plan, c.archive)
+	}
+	return nil
+}
+
 // stage passes the images to the requested engine and archive, because these can fail, and stages
 // everything for the output folder. suffix and layouts are those of output.Stage.
 func (c *call) stage(ctx context.Context, draft *resolve.Draft, to *target, made *pipeline.Built, suffix string, layouts []release.Layout) (result *Result, err error) {
