@@ -198,11 +198,34 @@ type Build struct {
 	VCSTime string `json:"vcsTime,omitempty"`
 }
 
-// Image is one image of the plan: one main package for every platform.
+// Of returns how the programs of an image are compiled: with the image's tags and linker flags too.
+func (b Build) Of(img Image) Build {
+	if len(img.BuildTags) > 0 {
+		b.Tags = slices.Compact(slices.Sorted(slices.Values(slices.Concat(b.Tags, img.BuildTags))))
+	}
+	if len(img.LDFlags) > 0 {
+		b.LDFlags = slices.Concat(b.LDFlags, img.LDFlags)
+	}
+	return b
+}
+
+// Of returns the toolchain for the programs of an image, with the image's FIPS140.
+func (t Toolchain) Of(img Image) Toolchain {
+	switch img.FIPS140 {
+	case "":
+	case "off":
+		t.FIPS140 = ""
+	default:
+		t.FIPS140 = img.FIPS140
+	}
+	return t
+}
+
+// Image is one image of the plan: its programs for every platform.
 type Image struct {
-	// Name is the name of the image and the binary, in lower case.
+	// Name is the name of the image and of the binary that it runs, in lower case.
 	Name string `json:"name"`
-	// Package is the main package's import path.
+	// Package is the import path of that binary's main package.
 	Package string `json:"package"`
 	// Repository is where the image is pushed, such as "ghcr.io/acme/api"; empty if none is
 	// configured.

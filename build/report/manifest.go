@@ -69,20 +69,23 @@ type PlatformResult struct {
 	Base       string  `json:"base"`
 	BaseDigest string  `json:"baseDigest,omitempty"`
 	Layers     []Layer `json:"layers,omitempty"`
-	Binary     Binary  `json:"binary"`
-	Needs      []Need  `json:"needs"`
-	SBOM       *SBOM   `json:"sbom,omitempty"`
+	// Binary is the one that the image runs. Programs are its other binaries, sorted by name.
+	Binary   Binary   `json:"binary"`
+	Programs []Binary `json:"programs,omitempty"`
+	Needs    []Need   `json:"needs"`
+	SBOM     *SBOM    `json:"sbom,omitempty"`
 }
 
 // Layer is a compressed layer.
 type Layer struct {
-	// Name is "base", "rootfs", "assets" or "binary", in debug images also "debug" or "symbols".
+	// Name is "base", "rootfs", "assets", "binary" or, for another program, "program NAME"; in
+	// debug images also "debug" or "symbols".
 	Name   string `json:"name"`
 	Digest string `json:"digest"`
 	Size   int64  `json:"size"`
 }
 
-// Binary is the executable in the image.
+// Binary is an executable in the image.
 type Binary struct {
 	Path   string `json:"path"`
 	SHA256 string `json:"sha256"`

@@ -7,6 +7,7 @@
 package assemble
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -34,9 +35,8 @@ type Input struct {
 	// Plan is final, and Target is one of its images.
 	Plan   *plan.Plan
 	Target artifact.Target
-	Binary *compile.Binary
-	// Symbols are those of the binary; nil if they are not kept.
-	Symbols *compile.Symbols
+	// Programs are those of the target: first the one that the image runs.
+	Programs []Program
 	// Base is below the layers of the image.
 	Base base.Base
 	// Extra is what a debug image has in addition.
@@ -49,9 +49,8 @@ type Input struct {
 	// GOROOT has the time zones. Suite is the Debian release that packages are from.
 	GOROOT, Suite string
 
-	// Modules are the linked modules, including the main module. Licenses are theirs and that
-	// of "std", by path. Texts are the licence texts for the image; nil if it has none.
-	Modules  []golist.Module
+	// Licenses are those of the modules of all programs and of "std", by path. Texts are the
+	// licence texts for the image; nil if it has none.
 	Licenses map[string]license.Result
 	Texts    []byte
 
@@ -60,19 +59,35 @@ type Input struct {
 	CacheVersion string
 }
 
-// Image is an image for one platform, complete.
-type Image struct {
-	artifact.Target
+// Program is a compiled program.
+type Program struct {
+	Binary *compile.Binary
+	// Symbols are those of the binary; nil if they are not kept.
+	Symbols *compile.Symbols
+	// Modules are the linked modules, including the main module.
+	Modules []golist.Module
+}
+
+// Executable is a program of an image.
+type Executable struct {
 	Binary *compile.Binary
 	// SHA256 is that of the binary, in hex.
 	SHA256 string
 	// Symbols are the debug symbols of the binary; nil if they are not kept.
 	Symbols *compile.Symbols
+}
+
+// Image is an image for one platform, complete.
+type Image struct {
+	artifact.Target
+	// Executable is the one that the image runs, Further are those of its other programs.
+	Executable
+	Further []Executable
 	// Needs are what the image has of an operating system. InBase names those that the base
 	// already satisfies.
 	Needs  []plan.Need
 	InBase []string
-	// Libraries are those that the binary loads when it starts.
+	// Libraries are those that the binaries load when they start.
 	Libraries []dynlink.Library
 	Texts     []byte // of licences; nil if there are none
 
@@ -94,7 +109,7 @@ type Image struct {
 
 // Layer is a compressed layer.
 type Layer struct {
-	// Name is "base", "rootfs", "assets", "binary", or that of an Extra.
+	// Name is "base", "rootfs", "assets", "binary", "program NAME" or that of an Extra.
 	Name   string
 	Digest v1.Hash
 	Size   int64 // bytes
@@ -102,7 +117,7 @@ type Layer struct {
 
 // Assemble makes the image. Layers and SBOMs are made at the same time.
 func Assemble(ctx context.Context, in Input) (*Image, error) {
-	img := &Image{Target: in.Target, Binary: in.Binary, Symbols: in.Symbols, Base: in.Base, Texts: in.Texts}
+	img := &Image{Target: in.Target, Base: in.Base, Texts: in.Texts}
 	if in.Target.ArchiveOnly {
 		img.contents = in.contents(nil, nil)
 		err := in.describe(ctx, img, keys{})
@@ -142,13 +157,19 @@ func Assemble(ctx context.Context, in Input) (*Image, error) {
 	return img, nil
 }
 
-// needs decides what the image gets, by what its binary can use.
+// first returns the program that the image runs.
+func (in Input) first() Program { return in.Programs[0] }
+
+// needs decides what the image gets, by what its binaries can use.
 func (in Input) needs() []plan.Need {
 	img := in.Target.Image
 	if in.Extra.Toolbox { // it has no service
 		return (&needs.Report{}).Apply(img.Include, nil)
 	}
-	report := in.Binary.Report
+	var report needs.Report
+	for _, p := range in.Programs {
+		report = report.And(p.Binary.Report)
+	}
 	if img.Cgo {
 		report = report.WithC()
 	}
@@ -167,21 +188,36 @@ func (i *Image) Files() []string {
 	return names
 }
 
-// libraries finds the libraries of a binary that was compiled with cgo. A static binary, and one
-// on scratch, has none.
-func (in Input) libraries(ctx context.Context, l layers) ([]dynlink.Library, error) {
-	if !in.Binary.Dynamic() || in.Base.Image == nil {
-		return nil, nil
+// libraries finds the libraries of binaries that were compiled with cgo, sorted by path if there are
+// several binaries. A static binary, and one on scratch, has none.
+func (in Input) libraries(ctx context.Context, l layers) (all []dynlink.Library, err error) {
+	for _, p := range in.Programs {
+		if !p.Binary.Dynamic() || in.Base.Image == nil {
+			continue
+		}
+		sum, err := p.Binary.SHA256()
+		if err != nil {
+			return nil, err
+		}
+		found, err := dynlink.Libraries(ctx, dynlink.Input{
+			Image: in.Target.Image, Platform: in.Target.Platform, ELF: p.Binary.ELF, SHA256: sum,
+			Base: in.Base, Assets: l.assets, AssetsKey: l.keys.assets, Suite: in.Suite,
+			Cache: in.Cache, CacheVersion: in.CacheVersion,
+		})
+		if err != nil {
+			return nil, err
+		}
+		if all == nil {
+			all = found
+			continue
+		}
+		all = append(all, found...)
+		slices.SortFunc(all, func(a, b dynlink.Library) int {
+			return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Name, b.Name))
+		})
+		all = slices.Compact(all)
 	}
-	sum, err := in.Binary.SHA256()
-	if err != nil {
-		return nil, err
-	}
-	return dynlink.Libraries(ctx, dynlink.Input{
-		Image: in.Target.Image, Platform: in.Target.Platform, ELF: in.Binary.ELF, SHA256: sum,
-		Base: in.Base, Assets: l.assets, AssetsKey: l.keys.assets, Suite: in.Suite,
-		Cache: in.Cache, CacheVersion: in.CacheVersion,
-	})
+	return all, nil
 }
 
 // build builds the image from the layers.
@@ -190,10 +226,14 @@ func (in Input) build(img *Image) error {
 	if in.Extra.Executable != "" {
 		binary = in.Extra.Executable
 	}
+	entrypoint := img.Image.Runtime.Entrypoint
+	if in.Extra.Entrypoint != nil {
+		entrypoint = in.Extra.Entrypoint
+	}
 	var err error
 	img.V1, err = image.Build(image.Input{
 		Plan: in.Plan.Of(img.Image), Image: img.Image, Platform: img.Platform,
-		Binary: binary, Entrypoint: in.Extra.Entrypoint, Needs: img.Files(), Layers: img.owned, Base: in.Base.Image,
+		Binary: binary, Entrypoint: entrypoint, Needs: img.Files(), Layers: img.owned, Base: in.Base.Image,
 	})
 	if err != nil {
 		return err
@@ -215,11 +255,16 @@ func (in Input) build(img *Image) error {
 	return nil
 }
 
-// Check returns an error if the binary or a layer of the image has changed since it was hashed. It
+// Executables returns the programs of the image: first the one that it runs.
+func (i *Image) Executables() []Executable { return append([]Executable{i.Executable}, i.Further...) }
+
+// Check returns an error if a binary or a layer of the image has changed since it was hashed. It
 // proves that the same content was hashed, described and copied, although at different times.
 func (i *Image) Check(ctx context.Context) error {
-	if err := i.Binary.Check(ctx); err != nil {
-		return err
+	for _, e := range i.Executables() {
+		if err := e.Binary.Check(ctx); err != nil {
+			return err
+		}
 	}
 	for _, l := range slices.Concat(i.Base.Layers(), i.owned) {
 		if cached, ok := l.Layer.(*cache.Layer); ok {
@@ -242,8 +287,26 @@ func (i *Image) Described(ctx context.Context) (artifact.Described, error) {
 	}, nil
 }
 
-// Program returns the Image of a run that makes only binaries: it has no layers and no SBOMs.
-func Program(in Input) (*Image, error) {
-	sum, err := in.Binary.SHA256()
-	return &Image{Target: in.Target, Binary: in.Binary, SHA256: sum, Symbols: in.Symbols, Needs: in.needs()}, err
+// Binaries returns the Image of a run that makes only binaries: it has no layers and no SBOMs.
+func Binaries(in Input) (*Image, error) {
+	img := &Image{Target: in.Target, Needs: in.needs()}
+	return img, in.hash(img)
+}
+
+// hash waits until all binaries are hashed, and sets the executables of the image.
+func (in Input) hash(img *Image) error {
+	img.Further = nil
+	for i, p := range in.Programs {
+		sum, err := p.Binary.SHA256()
+		if err != nil {
+			return err
+		}
+		e := Executable{Binary: p.Binary, SHA256: sum, Symbols: p.Symbols}
+		if i == 0 {
+			img.Executable = e
+		} else {
+			img.Further = append(img.Further, e)
+		}
+	}
+	return nil
 }

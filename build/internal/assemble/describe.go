@@ -21,7 +21,7 @@ import (
 // describe waits until the binary is hashed. Then it takes both SBOMs from the cache or makes them.
 // Their key covers everything they are made of, in a short form.
 func (in Input) describe(ctx context.Context, img *Image, layers keys) (err error) {
-	if img.SHA256, err = in.Binary.SHA256(); err != nil {
+	if err = in.hash(img); err != nil {
 		return err
 	}
 	defer func() {
@@ -30,22 +30,31 @@ func (in Input) describe(ctx context.Context, img *Image, layers keys) (err erro
 		}
 	}()
 	var symbols string
-	if in.Symbols != nil {
-		symbols = in.Symbols.BuildID
+	if in.first().Symbols != nil {
+		symbols = in.first().Symbols.BuildID
+	}
+	var further []string
+	for _, e := range img.Further {
+		further = append(further, e.SHA256)
+	}
+	var modules [][]golist.Module
+	for _, p := range in.Programs {
+		modules = append(modules, p.Modules)
 	}
 	key, err := json.Marshal(struct {
 		Plan               *plan.Plan
 		Image              plan.Image
 		Platform           plan.Platform
 		Binary             string
-		Modules            []golist.Module
+		Further            []string
+		Modules            [][]golist.Module
 		Licenses           map[string]license.Result
 		Rootfs, Assets     string
 		Base               string
 		LicenseTextsDigest string
 		Debug              string
 	}{
-		in.Plan.Of(img.Image), img.Image.Untagged(), img.Platform, img.SHA256, in.Modules, in.Licenses, layers.rootfs, layers.assets,
+		in.Plan.Of(img.Image), img.Image.Untagged(), img.Platform, img.SHA256, further, modules, in.Licenses, layers.rootfs, layers.assets,
 		in.Base.Key, fmt.Sprintf("%x", sha256.Sum256(in.Texts)), in.Extra.Key + symbols,
 	})
 	if err != nil {
@@ -95,17 +104,27 @@ func (in Input) allContents(ctx context.Context, img *Image) (sbom.Input, error)
 	if err != nil {
 		return all, err
 	}
-	sums, err := in.Binary.Digests()
-	if err != nil {
-		return all, err
-	}
 	licenses := tree.LicensesPath
-	all.Binary = sbom.Binary{
-		Path: tree.AppPath(img.Image.Name), Name: img.Image.Name, Size: in.Binary.Size,
-		SHA1: sums.SHA1, SHA256: img.SHA256, SHA512: sums.SHA512,
+	if img.ArchiveOnly {
+		licenses = "/" + archive.LicensesFile
 	}
-	if img.ArchiveOnly { // its path in the archive
-		all.Binary.Path, licenses = "/"+img.Platform.Executable(img.Image.Name), "/"+archive.LicensesFile
+	for i, p := range in.Programs {
+		sums, err := p.Binary.Digests()
+		if err != nil {
+			return all, err
+		}
+		binary := sbom.Binary{
+			Path: tree.AppPath(p.Binary.Program.Name), Name: p.Binary.Program.Name, Size: p.Binary.Size,
+			SHA1: sums.SHA1, SHA256: sums.SHA256, SHA512: sums.SHA512,
+		}
+		if img.ArchiveOnly { // its path in the archive
+			binary.Path = "/" + p.Binary.Program.File()
+		}
+		if i == 0 {
+			all.Binary = binary
+		} else {
+			all.Further = append(all.Further, binary)
+		}
 	}
 	if len(in.Texts) > 0 {
 		texts, err := tree.Describe(ctx, bytes.NewReader(in.Texts), licenses)
@@ -115,14 +134,15 @@ func (in Input) allContents(ctx context.Context, img *Image) (sbom.Input, error)
 		all.Assets = append(all.Assets, sbom.Asset{File: texts})
 	}
 	all.Assets = append(all.Assets, in.Extra.Assets...)
-	all.Programs = slices.Clone(in.Extra.Programs)
+	all.Programs = slices.Concat(all.Programs, in.Extra.Programs)
 	if !in.Extra.Toolbox {
 		return all, nil
 	}
 	// The document is about the first tool; the service is not in the image.
+	all.Programs, all.Further = slices.Clone(in.Extra.Programs), nil
 	all.Binary, all.Programs[0].Binary = *all.Programs[0].Binary, nil
 	all.Main, all.Modules, all.Std = sbom.Module{}, nil, sbom.Module{}
-	content, err := in.Symbols.Open()
+	content, err := in.first().Symbols.Open()
 	if err != nil {
 		return all, err
 	}
@@ -138,8 +158,8 @@ func (in Input) allContents(ctx context.Context, img *Image) (sbom.Input, error)
 // come from the binary's build info; go list adds their dependencies on each other.
 func (in Input) contents(libraries []dynlink.Library, components func(context.Context) ([]tree.Component, error)) func(context.Context) (sbom.Input, error) {
 	return func(ctx context.Context) (sbom.Input, error) {
-		module := Describer(in.Modules, in.Licenses)
-		build := in.Binary.Build
+		module := Describer(in.first().Modules, in.Licenses)
+		build := in.first().Binary.Build
 		all := sbom.Input{
 			Plan: in.Plan.Of(in.Target.Image), Image: in.Target.Image.Untagged(), Platform: in.Target.Platform,
 			Main:     module(&build.Main),
@@ -157,6 +177,14 @@ func (in Input) contents(libraries []dynlink.Library, components func(context.Co
 		}
 		for _, m := range build.Deps {
 			all.Modules = append(all.Modules, module(m))
+		}
+		for _, p := range in.Programs[1:] {
+			module, build := Describer(p.Modules, in.Licenses), p.Binary.Build
+			program := sbom.Program{Path: build.Main.Path, Own: true, Std: all.Std, Modules: []sbom.Module{module(&build.Main)}}
+			for _, m := range build.Deps {
+				program.Modules = append(program.Modules, module(m))
+			}
+			all.Programs = append(all.Programs, program)
 		}
 		return all, nil
 	}

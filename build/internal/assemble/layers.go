@@ -1,13 +1,16 @@
 package assemble
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"io"
 	"path"
 	"slices"
 	"sync"
 
 	"github.com/thimble-build/thimble/build/internal/cache"
+	"github.com/thimble-build/thimble/build/internal/compile"
 	"github.com/thimble-build/thimble/build/internal/image"
 	"github.com/thimble-build/thimble/build/internal/tree"
 	"github.com/thimble-build/thimble/build/plan"
@@ -47,8 +50,13 @@ func (in Input) layers(ctx context.Context, img *Image) (l layers, err error) {
 	if in.Base.Image == nil || slices.Contains(names, plan.NeedUsers) {
 		below = tree.MergeAccounts(src.Base)
 	}
-	assets, err := tree.Assets(in.Dir, img.Image, below, in.Executable)
+	own := img.Image
+	own.Runtime.User = in.user()
+	assets, err := tree.Assets(in.Dir, own, below, in.Executable)
 	if err != nil {
+		return l, err
+	}
+	if err := in.checkEntrypoint(assets); err != nil {
 		return l, err
 	}
 	if l.assets, err = in.Base.Place(ctx, assets); err != nil {
@@ -68,11 +76,49 @@ func (in Input) layers(ctx context.Context, img *Image) (l layers, err error) {
 	}
 	l.components = in.components(l, rootfs, tools)
 	if in.Extra.Toolbox {
-		l.make = append(l.make, in.layer("symbols", in.Symbols.BuildID+" "+in.Symbols.SHA256, in.symbols))
-	} else {
-		l.make = append(l.make, in.binary)
+		symbols := in.first().Symbols
+		l.make = append(l.make, in.layer("symbols", symbols.BuildID+" "+symbols.SHA256, in.symbols))
+		return l, nil
+	}
+	for _, p := range in.Programs {
+		l.make = append(l.make, in.binary(p.Binary))
 	}
 	return l, nil
+}
+
+// user returns the user that runs the image, as package image sets it.
+func (in Input) user() string {
+	base := ""
+	if in.Base.Image != nil {
+		base = in.Base.Image.Config.User
+	}
+	return cmp.Or(in.Target.Image.Runtime.User, base, image.User)
+}
+
+// checkEntrypoint returns an error if nothing is at the entrypoint, or at the target of a symlink.
+// Files of a base are not looked for.
+func (in Input) checkEntrypoint(assets *tree.Tree) error {
+	if in.Base.Image != nil || in.Extra.Entrypoint != nil {
+		return nil
+	}
+	has := func(file string) bool {
+		for _, p := range in.Target.Programs() {
+			if file == tree.AppPath(p.Name) {
+				return true
+			}
+		}
+		return assets.Has(file)
+	}
+	img := in.Target.Image
+	if e := img.Runtime.Entrypoint; len(e) > 0 && !has(e[0]) {
+		return fmt.Errorf("assemble %s: the image has no %s, which is its Entrypoint; add it to Assets or Symlinks", in.Target, e[0])
+	}
+	for _, l := range img.Symlinks {
+		if !has(l.Target) {
+			return fmt.Errorf("assemble %s: the image has no %s, the target of the symlink %s", in.Target, l.Target, l.Path)
+		}
+	}
+	return nil
 }
 
 // components returns a function that returns the components of all layers.
@@ -108,38 +154,44 @@ func (in Input) components(l layers, rootfs, tools func() (*tree.Tree, error)) f
 	}
 }
 
-// binary makes the layer with the binary. A new binary is compressed while it is hashed.
-func (in Input) binary(ctx context.Context) (image.Layer, error) {
-	const name = "binary"
-	img, b := in.Target.Image, in.Binary
-	key := func() (string, error) {
-		sum, err := b.SHA256()
-		return name + "-" + tree.AppKey(img.Name, sum, img.Capabilities, in.Texts), err
+// binary returns a function that makes the layer with a binary. A new binary is compressed while it
+// is hashed. The licence texts are beside the binary that the image runs, which also has the
+// capabilities.
+func (in Input) binary(b *compile.Binary) func(context.Context) (image.Layer, error) {
+	name, capabilities, texts := "binary", in.Target.Image.Capabilities, in.Texts
+	if !b.Program.First() {
+		name, capabilities, texts = "program "+b.Program.Name, nil, nil
 	}
-	write := tarOf(func() (*tree.Tree, error) {
-		return tree.App(img.Name, b.Size, b.Open, img.Capabilities, in.Texts)
-	})
-	if !b.Old {
-		l, err := in.Cache.LayerAhead(ctx, key, in.Plan.Compression, write)
+	return func(ctx context.Context) (image.Layer, error) {
+		key := func() (string, error) {
+			sum, err := b.SHA256()
+			return "binary-" + tree.AppKey(b.Program.Name, sum, capabilities, texts), err
+		}
+		write := tarOf(func() (*tree.Tree, error) {
+			return tree.App(b.Program.Name, b.Size, b.Open, capabilities, texts)
+		})
+		if !b.Old {
+			l, err := in.Cache.LayerAhead(ctx, key, in.Plan.Compression, write)
+			return image.Layer{Layer: l, Name: name}, err
+		}
+		known, err := key()
+		if err != nil {
+			return image.Layer{}, err
+		}
+		l, err := in.Cache.Layer(ctx, known, in.Plan.Compression, write)
 		return image.Layer{Layer: l, Name: name}, err
 	}
-	known, err := key()
-	if err != nil {
-		return image.Layer{}, err
-	}
-	l, err := in.Cache.Layer(ctx, known, in.Plan.Compression, write)
-	return image.Layer{Layer: l, Name: name}, err
 }
 
 // symbols returns the tree with the symbols of the binary.
 func (in Input) symbols() (*tree.Tree, error) {
 	t := &tree.Tree{}
 	return t, t.Add(tree.Node{
-		Path: in.symbolsPath()[1:], Mode: 0o644, Size: in.Symbols.Size, Open: in.Symbols.Open,
+		Path: in.symbolsPath()[1:], Mode: 0o644, Size: in.first().Symbols.Size, Open: in.first().Symbols.Open,
 	})
 }
 
-func (in Input) symbolsPath() string { return path.Join(symbolsFolder, in.Symbols.Path()) }
+func (in Input) symbolsPath() string { return path.Join(symbolsFolder, in.first().Symbols.Path()) }
 
 // layer returns a function that makes a layer or takes it from the cache.
 func (in Input) layer(name, key string, make func() (*tree.Tree, error)) func(context.Context) (image.Layer, error) {

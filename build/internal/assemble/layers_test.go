@@ -8,6 +8,7 @@ import (
 
 	"github.com/thimble-build/thimble/build/internal/artifact"
 	"github.com/thimble-build/thimble/build/internal/cache"
+	"github.com/thimble-build/thimble/build/internal/compile"
 	"github.com/thimble-build/thimble/build/internal/filesum"
 	"github.com/thimble-build/thimble/build/plan"
 )
@@ -30,6 +31,7 @@ func TestEditedAssetIsNotCached(t *testing.T) {
 	in := Input{
 		Plan: &plan.Plan{Compression: plan.Gzip}, Target: artifact.Target{Image: img}, Dir: dir, Cache: kept,
 	}
+	in.Programs = []Program{{Binary: &compile.Binary{Program: in.Target.Programs()[0]}}}
 	find := func() layers {
 		t.Helper()
 		l, err := in.layers(t.Context(), &Image{Target: in.Target})

@@ -38,7 +38,9 @@ type Platform struct {
 	Layers []Layer
 	// Binary is the executable's SHA-256 in hex; it may be empty. OpenBinary opens a file with its
 	// content; nil if there is none.
-	Binary     string
+	Binary string
+	// Further are the hashes of the image's other programs.
+	Further    []string
 	OpenBinary func() (*os.File, error)
 	// Image is nil if not available.
 	Image v1.Image

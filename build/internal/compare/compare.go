@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/thimble-build/thimble/build/report"
 )
@@ -82,7 +83,7 @@ func (c *comparison) platform(ctx context.Context, image string, p, q Platform) 
 		c.report.Same = c.report.Same && p.Digest == q.Digest
 	}
 	switch {
-	case digests && p.Digest == q.Digest, !digests && p.Binary == q.Binary:
+	case digests && p.Digest == q.Digest, !digests && p.Binary == q.Binary && slices.Equal(p.Further, q.Further):
 	case p.Image != nil && q.Image != nil:
 		if err := of.images(ctx, p.Image, q.Image); err != nil {
 			return err
@@ -126,6 +127,9 @@ func (p *pair) listed(ctx context.Context, x, y Platform) error {
 			p.differ(report.DepthLayer, name, "digest", a, b)
 			break
 		}
+	}
+	if !slices.Equal(x.Further, y.Further) {
+		p.differ(report.DepthFile, "the other programs", "sha256", strings.Join(x.Further, " "), strings.Join(y.Further, " "))
 	}
 	if x.Binary == y.Binary || x.Binary == "" || y.Binary == "" {
 		return nil

@@ -22,10 +22,10 @@ import (
 
 // Binary is a proven binary (see Prove), with the values that were read from it.
 type Binary struct {
-	// Target is what it was compiled for.
-	Target artifact.Target
-	Path   string
-	Size   int64 // bytes
+	// Program is what was compiled.
+	Program artifact.Program
+	Path    string
+	Size    int64 // bytes
 	// Old says that an earlier run left it, and that its hash is known already.
 	Old   bool
 	Build *debug.BuildInfo
@@ -82,7 +82,7 @@ func (b *Binary) Check(ctx context.Context) error {
 		return err
 	}
 	if err := (filesum.Sums{}).Check(ctx, b.file, b.info, sum); err != nil {
-		return fmt.Errorf("check the binary of %s: %w", b.Target, err)
+		return fmt.Errorf("check the binary of %s: %w", b.Program, err)
 	}
 	return nil
 }
@@ -90,26 +90,26 @@ func (b *Binary) Check(ctx context.Context) error {
 // examine proves a binary and reads everything that later stages need. For a new binary it does
 // all of this at once, because other stages wait for it. An old binary is examined while the
 // compiler runs, with as little work as possible.
-func (o *Outputs) examine(p *plan.Plan, target artifact.Target, path string, old bool) (*Binary, error) {
+func (o *Outputs) examine(p *plan.Plan, program artifact.Program, path string, old bool) (*Binary, error) {
 	f, info, err := o.openFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read the binary: %w", err)
 	}
 	b := &Binary{
-		Target: target, Path: path, Size: info.Size(), Old: old,
+		Program: program, Path: path, Size: info.Size(), Old: old,
 		file: f, ends: o.ends, info: info, verify: old || o.HashAll,
 	}
 	b.hash, b.digests = sync.OnceValue(b.calculateHash), sync.OnceValues(b.calculateDigests)
-	if b.Build, err = Prove(f, p, target.Image, target.Platform); err != nil {
+	if b.Build, err = Prove(f, p, program); err != nil {
 		return nil, err
 	}
-	if target.Image.Cgo && target.Platform.OS == "linux" {
+	if program.Image.Cgo && program.Platform.OS == "linux" {
 		if b.ELF, err = layerfs.ReadELF(f); err != nil {
-			return nil, fmt.Errorf("read the binary of %s: %w", target, err)
+			return nil, fmt.Errorf("read the binary of %s: %w", program, err)
 		}
 	}
 	scan := func() (needs.Report, error) { return needs.Scan(f, b.Size) }
-	if target.ArchiveOnly { // it runs on a system that we do not build
+	if program.ArchiveOnly { // it runs on a system that we do not build
 		scan = func() (needs.Report, error) { return needs.Report{}, nil }
 	}
 	switch {
@@ -124,7 +124,7 @@ func (o *Outputs) examine(p *plan.Plan, target artifact.Target, path string, old
 			}
 		})
 		b.Report, err = scan()
-	case target.ArchiveOnly:
+	case program.ArchiveOnly:
 		err = b.hash()
 	default:
 		if err = b.hash(); err == nil {
@@ -132,7 +132,7 @@ func (o *Outputs) examine(p *plan.Plan, target artifact.Target, path string, old
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("find what %s needs: %w", target, err)
+		return nil, fmt.Errorf("find what %s needs: %w", program, err)
 	}
 	return b, nil
 }
@@ -156,7 +156,7 @@ func (b *Binary) calculateDigests() (filesum.Digests, error) {
 	if !b.Old {
 		b.sum = d.SHA256
 	} else if d.SHA256 != b.sum {
-		return d, fmt.Errorf("read the binary of %s: %w", b.Target, filesum.ErrChanged)
+		return d, fmt.Errorf("read the binary of %s: %w", b.Program, filesum.ErrChanged)
 	}
 	return d, nil
 }

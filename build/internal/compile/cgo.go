@@ -7,28 +7,29 @@ import (
 	"runtime/debug"
 	"strings"
 
+	"github.com/thimble-build/thimble/build/internal/artifact"
 	"github.com/thimble-build/thimble/build/internal/golist"
 	"github.com/thimble-build/thimble/build/internal/modsum"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
 // explainCgo adds to a compiler error the packages that use cgo and were therefore left out.
-func explainCgo(ctx context.Context, err error, tree golist.Tree, platform plan.Platform, images []plan.Image) error {
+func explainCgo(ctx context.Context, err error, p *plan.Plan, tree golist.Tree, programs []artifact.Program) error {
 	refused := new(Error)
 	if !errors.As(err, &refused) {
 		return err
 	}
-	for _, img := range images {
-		if img.Cgo {
+	for _, program := range programs {
+		if program.Image.Cgo {
 			continue
 		}
-		packages, listErr := golist.CgoPackages(ctx, tree, platform, img.Package)
+		packages, listErr := golist.CgoPackages(ctx, tree, program.Platform, golist.MainOf(p, program.Image, program.Package))
 		if listErr != nil || len(packages) == 0 {
 			continue
 		}
 		return fmt.Errorf("%w\n%s uses cgo, but image %s is compiled without it; "+
 			"choose a base with a C library, such as distroless/base, and set Cgo, or replace that package, or exclude it with a build tag",
-			err, strings.Join(packages, ", "), img.Name)
+			err, strings.Join(packages, ", "), program.Image.Name)
 	}
 	return err
 }

@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"testing"
 
@@ -41,7 +40,7 @@ func prove(t *testing.T, path string, p *plan.Plan) error {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	_, err = Prove(f, p, p.Images[0], p.Platforms[0])
+	_, err = Prove(f, p, programs(p, p.Platforms[0])[0])
 	return err
 }
 
@@ -55,10 +54,10 @@ func TestBuildForEveryVariant(t *testing.T) {
 			t.Fatal(err)
 		}
 		p.Platforms = []plan.Platform{platform}
-		if err := Build(t.Context(), g, p, platform, p.Images, dir); err != nil {
+		if err := Build(t.Context(), g, p, programs(p, platform), dir); err != nil {
 			t.Fatal(err)
 		}
-		if err := prove(t, Path(dir, p.Images[0], platform), p); err != nil {
+		if err := prove(t, Path(dir, programs(p, platform)[0]), p); err != nil {
 			t.Error(err)
 		}
 	}
@@ -76,10 +75,10 @@ func TestUpToDateBinaryIsLeftAlone(t *testing.T) {
 	g, p := fixture(t, "hello")
 	dir := t.TempDir()
 	build := func() os.FileInfo {
-		if err := Build(t.Context(), g, p, p.Platforms[0], p.Images, dir); err != nil {
+		if err := Build(t.Context(), g, p, programs(p, p.Platforms[0]), dir); err != nil {
 			t.Fatal(err)
 		}
-		info, err := os.Stat(Path(dir, p.Images[0], p.Platforms[0]))
+		info, err := os.Stat(Path(dir, programs(p, p.Platforms[0])[0]))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -93,7 +92,7 @@ func TestUpToDateBinaryIsLeftAlone(t *testing.T) {
 func TestCompilerErrorKeepsItsLines(t *testing.T) {
 	g, p := fixture(t, "hello")
 	p.Images[0].Package = "example.com/hello/missing"
-	err := Build(t.Context(), g, p, p.Platforms[0], p.Images, t.TempDir())
+	err := Build(t.Context(), g, p, programs(p, p.Platforms[0]), t.TempDir())
 	refused := new(Error)
 	if !errors.As(err, &refused) || !strings.Contains(refused.Output, "missing") {
 		t.Errorf("error = %v", err)
@@ -179,10 +178,10 @@ func TestCgo(t *testing.T) {
 	}
 	p.Images[0].Cgo = true
 	dir := t.TempDir()
-	if err := Build(t.Context(), g, p, p.Platforms[0], p.Images, dir); err != nil {
+	if err := Build(t.Context(), g, p, programs(p, p.Platforms[0]), dir); err != nil {
 		t.Fatal(err)
 	}
-	file := Path(dir, p.Images[0], p.Platforms[0])
+	file := Path(dir, programs(p, p.Platforms[0])[0])
 	if err := prove(t, file, p); err != nil {
 		t.Error(err)
 	}
@@ -199,23 +198,10 @@ func TestCgo(t *testing.T) {
 	g, _ = fixture(t, "hello")
 	static := *pure
 	static.Images = []plan.Image{{Name: "hello", Package: "example.com/hello"}}
-	if err := Build(t.Context(), g, &static, p.Platforms[0], static.Images, dir); err != nil {
+	if err := Build(t.Context(), g, &static, programs(&static, p.Platforms[0]), dir); err != nil {
 		t.Fatal(err)
 	}
-	if err := prove(t, Path(dir, static.Images[0], p.Platforms[0]), pure); err == nil || !strings.Contains(err.Error(), `its CGO_ENABLED is "0", the plan's "1"`) {
+	if err := prove(t, Path(dir, programs(&static, p.Platforms[0])[0]), pure); err == nil || !strings.Contains(err.Error(), `its CGO_ENABLED is "0", the plan's "1"`) {
 		t.Errorf("a binary without cgo: %v", err)
-	}
-
-	images := []plan.Image{{Name: "a", Package: "x/a"}, {Name: "b", Package: "x/b", Cgo: true}, {Name: "c", Package: "x/c"}, {Name: "other", Package: "x/d", Cgo: true}}
-	var got []string
-	for _, batch := range batches(images) {
-		var names []string
-		for _, img := range batch {
-			names = append(names, img.Name)
-		}
-		got = append(got, strings.Join(names, " "))
-	}
-	if want := []string{"other", "a c", "b"}; !slices.Equal(got, want) {
-		t.Errorf("the go command is called for %q, want %q", got, want)
 	}
 }

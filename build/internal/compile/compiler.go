@@ -19,7 +19,7 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// Compiler compiles the targets of a plan into a folder.
+// Compiler compiles the programs of a plan into a folder.
 type Compiler struct {
 	Go   *gocmd.Go
 	Plan *plan.Plan
@@ -38,10 +38,10 @@ type Compiler struct {
 // nil if the binary is of no use.
 type Earlier map[string]func() *Binary
 
-// Complete reports whether folder has a binary for every target, up to date or not.
-func Complete(folder string, targets []artifact.Target) bool {
-	for _, t := range targets {
-		if _, err := os.Stat(Path(folder, t.Image, t.Platform)); err != nil {
+// Complete reports whether folder has every program's binary, up to date or not.
+func Complete(folder string, programs []artifact.Program) bool {
+	for _, p := range programs {
+		if _, err := os.Stat(Path(folder, p)); err != nil {
 			return false
 		}
 	}
@@ -51,16 +51,16 @@ func Complete(folder string, targets []artifact.Target) bool {
 // Earlier starts in g to examine the binaries that an earlier run left, while the compiler runs:
 // the compiler often leaves them unchanged. It skips those that are older than the last edit of
 // the source: the compiler replaces them and needs the processor.
-func (c *Compiler) Earlier(ctx context.Context, targets []artifact.Target, edited time.Time, g *errgroup.Group) Earlier {
+func (c *Compiler) Earlier(ctx context.Context, programs []artifact.Program, edited time.Time, g *errgroup.Group) Earlier {
 	earlier := Earlier{}
-	for _, t := range targets {
-		file := Path(c.Folder, t.Image, t.Platform)
+	for _, p := range programs {
+		file := Path(c.Folder, p)
 		examine := sync.OnceValue(func() *Binary {
 			info, err := os.Stat(file)
 			if err != nil || edited.After(info.ModTime()) || runtime.GOOS == "windows" {
 				return nil // on Windows an open file cannot be replaced
 			}
-			b, err := c.Outputs.examine(c.Plan, t, file, true)
+			b, err := c.Outputs.examine(c.Plan, p, file, true)
 			if err != nil {
 				return nil // the compiler makes a new one
 			}
@@ -78,27 +78,27 @@ func (c *Compiler) Earlier(ctx context.Context, targets []artifact.Target, edite
 	return earlier
 }
 
-// Compile compiles the targets of one platform and examines the binaries, which it returns in the
-// order of the targets. It checks the linked modules, unless CheckModules does that later. unchanged
+// Compile compiles programs for one platform and examines the binaries, which it returns in the
+// order of the programs. It checks the linked modules, unless CheckModules does that later. unchanged
 // says that the go command has left all binaries as they were.
-func (c *Compiler) Compile(ctx context.Context, platform plan.Platform, targets []artifact.Target, earlier Earlier) (binaries []*Binary, unchanged bool, err error) {
-	binaries, unchanged = make([]*Binary, len(targets)), true
-	todo := make([]int, len(targets)) // indexes of targets
-	for i := range targets {
+func (c *Compiler) Compile(ctx context.Context, programs []artifact.Program, earlier Earlier) (binaries []*Binary, unchanged bool, err error) {
+	binaries, unchanged = make([]*Binary, len(programs)), true
+	todo := make([]int, len(programs)) // indexes of programs
+	for i := range programs {
 		todo[i] = i
 	}
 	for len(todo) > 0 {
-		images := make([]plan.Image, len(todo))
+		next := make([]artifact.Program, len(todo))
 		for n, i := range todo {
-			images[n] = targets[i].Image
+			next[n] = programs[i]
 		}
-		left, err := c.run(ctx, platform, images)
+		left, err := c.run(ctx, next)
 		if err != nil {
 			return nil, false, err
 		}
 		var again []int
 		for n, i := range todo {
-			if binaries[i], err = c.result(ctx, targets[i], left[n], earlier); err != nil {
+			if binaries[i], err = c.result(ctx, programs[i], left[n], earlier); err != nil {
 				return nil, false, err
 			}
 			if binaries[i] == nil {
@@ -138,20 +138,20 @@ func (c *Compiler) CheckModules(ctx context.Context, binaries []*Binary) error {
 }
 
 // run runs the go command, and reports for each binary whether it was left unchanged.
-func (c *Compiler) run(ctx context.Context, platform plan.Platform, images []plan.Image) ([]bool, error) {
-	before := make([]fs.FileInfo, len(images))
-	for i, img := range images {
+func (c *Compiler) run(ctx context.Context, programs []artifact.Program) ([]bool, error) {
+	before := make([]fs.FileInfo, len(programs))
+	for i, p := range programs {
 		var err error
-		if before[i], err = c.Outputs.linked().Before(Path(c.Folder, img, platform)); err != nil {
+		if before[i], err = c.Outputs.linked().Before(Path(c.Folder, p)); err != nil {
 			return nil, err
 		}
 	}
-	if err := Build(ctx, c.Go, c.Plan, platform, images, c.Folder); err != nil {
-		return nil, explainCgo(ctx, err, c.Tree, platform, images)
+	if err := Build(ctx, c.Go, c.Plan, programs, c.Folder); err != nil {
+		return nil, explainCgo(ctx, err, c.Plan, c.Tree, programs)
 	}
-	left := make([]bool, len(images))
-	for i, img := range images {
-		file := Path(c.Folder, img, platform)
+	left := make([]bool, len(programs))
+	for i, p := range programs {
+		file := Path(c.Folder, p)
 		info, err := os.Lstat(file)
 		if err == nil && !info.Mode().IsRegular() {
 			err = fmt.Errorf("%s is not a regular file any more", file)
@@ -168,10 +168,10 @@ func (c *Compiler) run(ctx context.Context, platform plan.Platform, images []pla
 
 // result examines a binary after the go command has ended. left says that it existed before. If it
 // is not what the linker wrote, result removes it and returns nil.
-func (c *Compiler) result(ctx context.Context, target artifact.Target, left bool, earlier Earlier) (*Binary, error) {
-	file := Path(c.Folder, target.Image, target.Platform)
+func (c *Compiler) result(ctx context.Context, program artifact.Program, left bool, earlier Earlier) (*Binary, error) {
+	file := Path(c.Folder, program)
 	if !left {
-		return c.Outputs.examine(c.Plan, target, file, false)
+		return c.Outputs.examine(c.Plan, program, file, false)
 	}
 	info, err := os.Stat(file)
 	if err != nil {
@@ -182,11 +182,11 @@ func (c *Compiler) result(ctx context.Context, target artifact.Target, left bool
 		b = examine()
 	}
 	if b == nil || !os.SameFile(b.info, info) {
-		if b, err = c.Outputs.examine(c.Plan, target, file, true); err != nil {
+		if b, err = c.Outputs.examine(c.Plan, program, file, true); err != nil {
 			if ctx.Err() != nil {
 				return nil, err
 			}
-			c.Notice(fmt.Sprintf("%s is linked again: %v", target, err))
+			c.Notice(fmt.Sprintf("%s is linked again: %v", program, err))
 			return nil, c.Outputs.linked().Remove(file)
 		}
 	}
@@ -195,7 +195,7 @@ func (c *Compiler) result(ctx context.Context, target artifact.Target, left bool
 		return nil, err
 	}
 	if !c.Outputs.linked().Has(file, sum) {
-		c.Notice(fmt.Sprintf("%s is linked again: its binary in the cache was changed", target))
+		c.Notice(fmt.Sprintf("%s is linked again: its binary in the cache was changed", program))
 		return nil, c.Outputs.linked().Remove(file)
 	}
 	kept := *b
@@ -233,7 +233,7 @@ func (s *Symbols) Path() string { return path.Join(".build-id", s.BuildID[:2], s
 func (c *Compiler) Symbols(ctx context.Context, b *Binary) (*Symbols, error) {
 	var id string
 	out, err := c.Outputs.Make(ctx, symbolsPath(b.Path), func() (err error) {
-		id, err = writeSymbols(ctx, c.Go, c.Plan, b.Target.Platform, b.Target.Image, b.file)
+		id, err = writeSymbols(ctx, c.Go, c.Plan, b.Program, b.file)
 		return err
 	})
 	if err != nil {

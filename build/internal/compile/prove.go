@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"cmp"
 	"debug/buildinfo"
 	"debug/elf"
 	"encoding/binary"
@@ -10,6 +11,7 @@ import (
 	"runtime/debug"
 	"strings"
 
+	"github.com/thimble-build/thimble/build/internal/artifact"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
@@ -46,36 +48,36 @@ var machines = map[string]struct {
 // expects, which it returns. A linux binary without cgo must also be static: no PT_INTERP, no
 // DT_NEEDED. (On most other systems every program is linked to system libraries.) The error
 // names the library, flag or setting that differs.
-func Prove(r io.ReaderAt, p *plan.Plan, img plan.Image, platform plan.Platform) (*debug.BuildInfo, error) {
+func Prove(r io.ReaderAt, p *plan.Plan, program artifact.Program) (*debug.BuildInfo, error) {
 	fail := func(format string, args ...any) (*debug.BuildInfo, error) {
-		return nil, fmt.Errorf("check the binary of %s for %s: %w", img.Package, platform, fmt.Errorf(format, args...))
+		return nil, fmt.Errorf("check the binary of %s for %s: %w", program.Package, program.Platform, fmt.Errorf(format, args...))
 	}
 	info, err := buildinfo.Read(r)
 	if err != nil {
 		return fail("%w", err)
 	}
-	if platform.OS == "linux" {
-		if err := static(r, info, p, img, platform); err != nil {
+	if program.Platform.OS == "linux" {
+		if err := static(r, info, p, program); err != nil {
 			return fail("%w", err)
 		}
 	}
-	if err := compare(info, p, img, platform); err != nil {
+	if err := compare(info, p, program); err != nil {
 		return fail("%w", err)
 	}
 	return info, nil
 }
 
 // static checks the ELF file: its machine, and that it needs nothing dynamic, unless it may.
-func static(r io.ReaderAt, info *debug.BuildInfo, p *plan.Plan, img plan.Image, platform plan.Platform) error {
+func static(r io.ReaderAt, info *debug.BuildInfo, p *plan.Plan, program artifact.Program) error {
 	f, err := elf.NewFile(r)
 	if err != nil {
 		return err
 	}
-	want, ok := machines[platform.Architecture]
+	want, ok := machines[program.Platform.Architecture]
 	if !ok || f.Machine != want.machine || f.Class != want.class || f.ByteOrder != want.order {
 		return fmt.Errorf("it is for %s, %s", f.Machine, f.Class)
 	}
-	if img.Cgo {
+	if program.Image.Cgo {
 		return nil
 	}
 	libs, err := f.ImportedLibraries()
@@ -83,11 +85,11 @@ func static(r io.ReaderAt, info *debug.BuildInfo, p *plan.Plan, img plan.Image, 
 		return fmt.Errorf("read its libraries: %w", err)
 	}
 	if len(libs) > 0 {
-		return fmt.Errorf("%w: it requires %s; %s", ErrDynamic, strings.Join(libs, ", "), culprit(info, p))
+		return fmt.Errorf("%w: it requires %s; %s", ErrDynamic, strings.Join(libs, ", "), culprit(info, p.Build.Of(program.Image)))
 	}
 	for _, prog := range f.Progs {
 		if prog.Type == elf.PT_INTERP {
-			return fmt.Errorf("%w: it requires the interpreter %s; %s", ErrDynamic, interpreter(prog), culprit(info, p))
+			return fmt.Errorf("%w: it requires the interpreter %s; %s", ErrDynamic, interpreter(prog), culprit(info, p.Build.Of(program.Image)))
 		}
 	}
 	return nil
@@ -102,11 +104,11 @@ func interpreter(prog *elf.Prog) string {
 }
 
 // culprit returns the setting that makes the linker require a dynamic linker.
-func culprit(info *debug.BuildInfo, p *plan.Plan) string {
+func culprit(info *debug.BuildInfo, build plan.Build) string {
 	if mode := setting(info, "-buildmode"); mode != "exe" {
 		return "-buildmode=" + mode + " causes this; remove it"
 	}
-	for _, flag := range p.Build.LDFlags {
+	for _, flag := range build.LDFlags {
 		for _, dynamic := range []string{"-linkmode", "-buildmode", "-I", "-r", "-extld"} {
 			if strings.HasPrefix("-"+strings.TrimLeft(flag, "-"), dynamic) {
 				return "the linker flag " + flag + " causes this; remove it from Config.LDFlags"
@@ -129,25 +131,25 @@ func setting(info *debug.BuildInfo, key string) string {
 }
 
 // compare compares the build info with the plan.
-func compare(info *debug.BuildInfo, p *plan.Plan, img plan.Image, platform plan.Platform) error {
+func compare(info *debug.BuildInfo, p *plan.Plan, program artifact.Program) error {
 	type pair struct{ name, got, want string }
 	enabled := "0"
-	if img.Cgo {
+	if program.Image.Cgo {
 		enabled = "1"
 	}
 	version, _, _ := strings.Cut(info.GoVersion, " ")
 	version, _, _ = strings.Cut(version, "-X:") // the experiments, as Go 1.27 writes them
 	pairs := []pair{
 		{"Go version", version, p.Toolchain.Version},
-		{"package", info.Path, img.Package},
-		{"main module", info.Main.Path, p.Module.Path},
+		{"package", info.Path, program.Package},
+		{"main module", info.Main.Path, cmp.Or(program.Module, p.Module.Path)},
 		{"CGO_ENABLED", setting(info, "CGO_ENABLED"), enabled},
 		{"-trimpath", setting(info, "-trimpath"), "true"},
-		{"-tags", setting(info, "-tags"), strings.Join(p.Build.Tags, ",")},
+		{"-tags", setting(info, "-tags"), strings.Join(p.Build.Of(program.Image).Tags, ",")},
 		{"-gcflags", setting(info, "-gcflags"), strings.Join(p.Build.GCFlags, " ")},
 		{"GOEXPERIMENT", setting(info, "GOEXPERIMENT"), p.Toolchain.Experiment},
 	}
-	for _, e := range platform.Env() {
+	for _, e := range program.Platform.Env() {
 		name, value, _ := strings.Cut(e, "=")
 		pairs = append(pairs, pair{name, setting(info, name), value})
 	}

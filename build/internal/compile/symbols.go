@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/thimble-build/thimble/build/internal/artifact"
 	"github.com/thimble-build/thimble/build/internal/atomicfile"
 	"github.com/thimble-build/thimble/build/internal/gocmd"
 	"github.com/thimble-build/thimble/build/internal/limit"
@@ -40,9 +41,9 @@ func symbolsPath(binary string) string { return binary + ".debug" }
 //
 // A file with the same build ids is not changed, because the Go build id contains a hash of the
 // binary. The caller must check whether the rest of it was changed.
-func writeSymbols(ctx context.Context, g *gocmd.Go, p *plan.Plan, platform plan.Platform, img plan.Image, binary *os.File) (buildID string, err error) {
+func writeSymbols(ctx context.Context, g *gocmd.Go, p *plan.Plan, program artifact.Program, binary *os.File) (buildID string, err error) {
 	fail := func(err error) (string, error) {
-		return "", fmt.Errorf("keep the symbols of %s for %s: %w", img.Package, platform, err)
+		return "", fmt.Errorf("keep the symbols of %s for %s: %w", program.Package, program.Platform, err)
 	}
 	stripped, err := elf.NewFile(binary)
 	if err != nil {
@@ -64,17 +65,17 @@ func writeSymbols(ctx context.Context, g *gocmd.Go, p *plan.Plan, platform plan.
 		}
 	}
 
-	again := *p
-	again.Build.LDFlags = append(slices.Clone(p.Build.LDFlags), "-s=false", "-w=false", "-buildid="+ids.golang, "-B=0x"+ids.gnu)
+	again := program
+	again.Image.LDFlags = append(slices.Clone(program.Image.LDFlags), "-s=false", "-w=false", "-buildid="+ids.golang, "-B=0x"+ids.gnu)
 	dir, err := os.MkdirTemp(filepath.Dir(binary.Name()), "symbols-")
 	if err != nil {
 		return fail(err)
 	}
 	defer os.RemoveAll(dir)
-	if err := Build(ctx, g, &again, platform, []plan.Image{img}, dir); err != nil {
+	if err := Build(ctx, g, p, []artifact.Program{again}, dir); err != nil {
 		return fail(err)
 	}
-	whole, err := os.Open(Path(dir, img, platform))
+	whole, err := os.Open(Path(dir, again))
 	if err != nil {
 		return fail(err)
 	}

@@ -21,16 +21,16 @@ func symbols(t *testing.T, p *plan.Plan, name, dir string) (binary, file, id str
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := Build(t.Context(), g, p, platform, p.Images, dir); err != nil {
+	if err := Build(t.Context(), g, p, programs(p, platform), dir); err != nil {
 		t.Fatal(err)
 	}
-	binary = Path(dir, p.Images[0], platform)
+	binary = Path(dir, programs(p, platform)[0])
 	f, err := os.Open(binary)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	id, err = writeSymbols(t.Context(), g, p, platform, p.Images[0], f)
+	id, err = writeSymbols(t.Context(), g, p, programs(p, platform)[0], f)
 	return binary, symbolsPath(binary), id, err
 }
 
@@ -127,10 +127,10 @@ func TestSymbolsRefuse(t *testing.T) {
 	build := func(flags ...string) *elf.File {
 		g, p := fixture(t, "hello")
 		p.Build.LDFlags = append([]string{"-s", "-w"}, flags...)
-		if err := Build(t.Context(), g, p, p.Platforms[0], p.Images, dir); err != nil {
+		if err := Build(t.Context(), g, p, programs(p, p.Platforms[0]), dir); err != nil {
 			t.Fatal(err)
 		}
-		return open(t, Path(dir, p.Images[0], p.Platforms[0]))
+		return open(t, Path(dir, programs(p, p.Platforms[0])[0]))
 	}
 	if err := sameImage(t.Context(), build(), build("-X=runtime.buildVersion=other")); !errors.Is(err, ErrOtherCode) || !strings.Contains(err.Error(), "section") {
 		t.Errorf("other code: %v", err)

@@ -220,7 +220,7 @@ func TestContainerInDocker(t *testing.T) {
 	// The next has another program in the same image.
 	next := spec
 	next.Tmp, next.Args, next.Env = false, []string{"a b"}, []string{"LEVEL=stubborn"}
-	next.Program = &container.Program{File: build(t, "two"), Target: "/app/api"}
+	next.Programs = []container.Program{{File: build(t, "two"), Target: "/app/api"}}
 	c2 := create(next)
 	var nextSaid buffer
 	if err := front.Replace(c, c2, time.Second, &nextSaid, io.Discard); err != nil {

@@ -27,8 +27,8 @@ type Spec struct {
 	// Capabilities are added; names such as "cap_net_bind_service". If there are any, new
 	// privileges are allowed, because a file cannot give capabilities without them.
 	Capabilities []string
-	// Program, if not nil, replaces a file of the image.
-	Program *Program
+	// Programs replace files of the image.
+	Programs []Program
 }
 
 // Program is a file of this machine, and the absolute path where the container has it, read-only.
@@ -143,8 +143,8 @@ func (s Spec) createArgs(engine, name string) []string {
 		name, _, _ := strings.Cut(e, "=")
 		args = append(args, "--env="+name) // the value is in the client's environment
 	}
-	if s.Program != nil {
-		source, target := "source="+s.Program.File, "target="+s.Program.Target
+	for _, p := range s.Programs {
+		source, target := "source="+p.File, "target="+p.Target
 		args = append(args, "--mount="+mount("type=bind", source, target, "readonly"))
 	}
 	return append(append(args, s.Image), s.Args...)

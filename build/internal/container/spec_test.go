@@ -51,12 +51,12 @@ func TestCreateArgs(t *testing.T) {
 			Spec{
 				Image: "api:v1", Args: []string{"serve", "-v"}, Tmp: true, Ports: []Port{{18080, 8080, "tcp"}},
 				Env: []string{"A=b,c"}, Secrets: []string{"TOKEN=secret"},
-				Program: &Program{"/dist/api", "/app/api"},
+				Programs: []Program{{"/dist/api", "/app/api"}},
 			},
 		},
 		{
 			"docker", strict + unprivileged + `--mount=type=bind,"source=/a,""b/api",target=/app/api,readonly api:v1`,
-			Spec{Image: "api:v1", Program: &Program{`/a,"b/api`, "/app/api"}},
+			Spec{Image: "api:v1", Programs: []Program{{`/a,"b/api`, "/app/api"}}},
 		},
 	} {
 		if got := strings.Join(test.spec.createArgs(test.engine, "n"), " "); got != test.want {

@@ -22,6 +22,7 @@ import (
 
 	"golang.org/x/mod/modfile"
 
+	"github.com/thimble-build/thimble/build/internal/artifact"
 	"github.com/thimble-build/thimble/build/internal/compile"
 	"github.com/thimble-build/thimble/build/internal/gocmd"
 	"github.com/thimble-build/thimble/build/internal/golist"
@@ -110,14 +111,18 @@ func (s *Source) Check(ctx context.Context, platform plan.Platform) error {
 
 // Path returns the path where Build writes dlv.
 func (s *Source) Path(platform plan.Platform, dir string) string {
-	return compile.Path(dir, s.plan.Images[0], platform)
+	return compile.Path(dir, s.program(platform))
+}
+
+// program returns dlv for a platform.
+func (s *Source) program(platform plan.Platform) artifact.Program {
+	return artifact.Target{Image: s.plan.Images[0], Platform: platform}.Programs()[0]
 }
 
 // Build compiles dlv for the platform, below dir, and checks that it is static. It does not write
 // a file that is up to date.
 func (s *Source) Build(ctx context.Context, platform plan.Platform, dir string) (info *debug.BuildInfo, err error) {
-	img := s.plan.Images[0]
-	if err := compile.Build(ctx, s.Go, s.plan, platform, s.plan.Images, dir); err != nil {
+	if err := compile.Build(ctx, s.Go, s.plan, []artifact.Program{s.program(platform)}, dir); err != nil {
 		return nil, fmt.Errorf("build delve %s: %w", s.Version, err)
 	}
 	f, err := os.Open(s.Path(platform, dir))
@@ -125,7 +130,7 @@ func (s *Source) Build(ctx context.Context, platform plan.Platform, dir string) 
 		return nil, fmt.Errorf("build delve %s: %w", s.Version, err)
 	}
 	defer f.Close() // only read
-	if info, err = compile.Prove(f, s.plan, img, platform); err != nil {
+	if info, err = compile.Prove(f, s.plan, s.program(platform)); err != nil {
 		return nil, fmt.Errorf("build delve %s: %w", s.Version, err)
 	}
 	if info.Main.Version != s.Version {
@@ -136,9 +141,10 @@ func (s *Source) Build(ctx context.Context, platform plan.Platform, dir string) 
 
 // Modules lists the modules that dlv links on the platform.
 func (s *Source) Modules(ctx context.Context, platform plan.Platform) ([]golist.Module, error) {
-	listed, err := golist.List(ctx, golist.Tree{Go: s.Go, Mod: s.plan.Toolchain.Mod, Tags: s.plan.Build.Tags, Images: s.plan.Images}, platform)
+	main := golist.MainOf(s.plan, s.plan.Images[0], Package)
+	listed, err := golist.List(ctx, golist.Tree{Go: s.Go, Mod: s.plan.Toolchain.Mod, Mains: []golist.Main{main}}, platform)
 	if err != nil {
 		return nil, fmt.Errorf("list delve's modules: %w", err)
 	}
-	return listed.Modules(Package), nil
+	return listed.Modules(main), nil
 }

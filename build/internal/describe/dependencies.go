@@ -28,7 +28,15 @@ func dependencies(images []sbom.Input, toolchain sbom.Module) ([]*intoto.Resourc
 	descriptor.Name = "toolchain"
 	var all []*intoto.ResourceDescriptor
 	for _, i := range images {
-		for _, m := range append([]sbom.Module{i.Std}, i.Modules...) {
+		modules := append([]sbom.Module{i.Std}, i.Modules...)
+		for _, p := range i.Programs {
+			for _, m := range p.Modules {
+				if !p.Own || m.Path != p.Path {
+					modules = append(modules, m)
+				}
+			}
+		}
+		for _, m := range modules {
 			d, err := moduleDescriptor(m)
 			if err != nil {
 				return nil, err

@@ -77,6 +77,9 @@ func (f *Folder) Build(ctx context.Context, name string, m *report.Manifest) (co
 // platform returns the image for one platform; index may be nil.
 func (f *Folder) platform(ctx context.Context, index *Index, p report.PlatformResult) (compare.Platform, error) {
 	y := compare.Platform{Platform: p.Platform.String(), Digest: p.Digest, Binary: p.Binary.SHA256, Documents: map[string][]byte{}}
+	for _, further := range p.Programs {
+		y.Further = append(y.Further, further.SHA256)
+	}
 	for _, l := range p.Layers {
 		y.Layers = append(y.Layers, compare.Layer{Name: l.Name, Digest: l.Digest})
 	}

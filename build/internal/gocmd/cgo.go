@@ -227,11 +227,14 @@ func (g *Go) CEnvironment() (env []string) {
 	return env
 }
 
-// Settings returns the settings of the go command for a platform, with or without cgo. With cgo,
-// FindC must have been called for the platform.
-func (g *Go) Settings(p plan.Platform, cgo bool) []string {
+// Settings returns the settings of the go command for the programs of an image on a platform. With
+// cgo, FindC must have been called for the platform.
+func (g *Go) Settings(p plan.Platform, img plan.Image) []string {
 	env := p.Env()
-	if !cgo {
+	if img.FIPS140 != "" {
+		env = append(env, "GOFIPS140="+img.FIPS140)
+	}
+	if !img.Cgo {
 		return env
 	}
 	c := g.c[p]

@@ -75,13 +75,13 @@ func TestFindC(t *testing.T) {
 			if test.want.Platform = p; err != nil || got != test.want {
 				t.Fatalf("it is %+v, %v; want %+v", got, err, test.want)
 			}
-			settings := g.Settings(p, true)
+			settings := g.Settings(p, plan.Image{Cgo: true})
 			for _, want := range test.settings {
 				if !slices.Contains(settings, want) {
 					t.Errorf("the settings %q lack %s", settings, want)
 				}
 			}
-			if off := g.Settings(p, false); !slices.Equal(off, p.Env()) {
+			if off := g.Settings(p, plan.Image{}); !slices.Equal(off, p.Env()) {
 				t.Errorf("without cgo the settings are %q", off)
 			}
 		})

@@ -9,8 +9,8 @@ import (
 
 // CgoPackages returns the packages outside the standard library that use cgo, sorted. Because
 // of them a build of the main package without cgo fails.
-func CgoPackages(ctx context.Context, t Tree, platform plan.Platform, main string) ([]string, error) {
-	packages, err := t.list(ctx, append(platform.Env(), "CGO_ENABLED=1"), []string{main}, "-e", "-json=ImportPath,Standard,CgoFiles")
+func CgoPackages(ctx context.Context, t Tree, platform plan.Platform, main Main) ([]string, error) {
+	packages, err := t.list(ctx, append(platform.Env(), "CGO_ENABLED=1"), main.Tags, []string{main.Package}, "-e", "-json=ImportPath,Standard,CgoFiles")
 	if err != nil {
 		return nil, err
 	}

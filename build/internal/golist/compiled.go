@@ -2,6 +2,7 @@ package golist
 
 import (
 	"context"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,6 +15,8 @@ type Compiled struct {
 	Files []string
 	// Modules are the files among them that define the modules.
 	Modules []string
+	// Profiles are those among them for profile-guided optimisation.
+	Profiles []string
 	// Included are the files among them that assembly includes.
 	Included []string
 	// Assembly are the included files that the go command's cache does not cover, by package:
@@ -36,8 +39,8 @@ type Folder struct {
 // and without cgo can have different files in each list.
 func (s *Sources) Compiled(ctx context.Context) (Compiled, error) {
 	var all []*listed
-	for _, list := range s.lists {
-		for _, p := range list {
+	for _, settings := range slices.SortedFunc(maps.Keys(s.lists), func(a, b Main) int { return strings.Compare(a.Key(), b.Key()) }) {
+		for _, p := range s.lists[settings] {
 			all = append(all, p)
 		}
 	}
@@ -50,8 +53,8 @@ func (s *Sources) Compiled(ctx context.Context) (Compiled, error) {
 func (t Tree) compiled(ctx context.Context, packages []*listed) (c Compiled, apart []string, err error) {
 	dirs := []string{t.Dir}
 	mains := map[string]bool{}
-	for _, img := range t.Images {
-		mains[img.Package] = true
+	for _, m := range t.Mains {
+		mains[m.Package] = true
 	}
 	var assembly []*listed
 	for _, p := range packages {
@@ -68,7 +71,7 @@ func (t Tree) compiled(ctx context.Context, packages []*listed) (c Compiled, apa
 			c.Files = append(c.Files, filepath.Join(p.Dir, f))
 		}
 		if mains[p.ImportPath] { // only a main package can have a profile
-			apart = append(apart, filepath.Join(p.Dir, "default.pgo"))
+			c.Profiles = append(c.Profiles, filepath.Join(p.Dir, "default.pgo"))
 		}
 		c.Folders = append(c.Folders, Folder{p.Dir, p.EmbedPatterns})
 		if len(p.CgoFiles) > 0 {
@@ -106,9 +109,9 @@ func (t Tree) compiled(ctx context.Context, packages []*listed) (c Compiled, apa
 	if c.Modules, err = t.moduleFiles(dirs); err != nil {
 		return c, nil, err
 	}
-	apart = slices.Concat(apart, c.Modules, c.Included)
+	apart = slices.Concat(apart, c.Profiles, c.Modules, c.Included)
 	c.Files = append(c.Files, apart...)
-	for _, list := range []*[]string{&apart, &c.Files, &c.Modules, &c.Included, &c.Trees, &c.CFolders} {
+	for _, list := range []*[]string{&apart, &c.Files, &c.Modules, &c.Profiles, &c.Included, &c.Trees, &c.CFolders} {
 		slices.Sort(*list)
 		*list = slices.Compact(*list)
 	}
@@ -124,7 +127,7 @@ func (t Tree) moduleFiles(dirs []string) ([]string, error) {
 	top := t.Dir // the folder of vendor
 	if t.Go.Work != "" {
 		top = filepath.Dir(t.Go.Work)
-		used, err := workspace(t.Go.Work)
+		used, err := Workspace(t.Go.Work)
 		if err != nil {
 			return nil, err
 		}

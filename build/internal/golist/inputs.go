@@ -31,7 +31,7 @@ type Inputs struct {
 
 // Inputs returns the inputs of a main package. They include missing files: a folder's sources
 // are named by their ending, embedded files by their pattern.
-func (s *Sources) Inputs(ctx context.Context, main string) (Inputs, error) {
+func (s *Sources) Inputs(ctx context.Context, main Main) (Inputs, error) {
 	t := s.tree
 	var in Inputs
 	packages := s.reach(main)
@@ -122,7 +122,7 @@ func (p *listed) kinds() []string {
 }
 
 // reach returns the packages outside the standard library that a main package links.
-func (s *Sources) reach(main string) []*listed {
+func (s *Sources) reach(main Main) []*listed {
 	var found []*listed
 	seen := map[string]bool{}
 	list := s.of(main)
@@ -141,6 +141,6 @@ func (s *Sources) reach(main string) []*listed {
 			visit(imp)
 		}
 	}
-	visit(main)
+	visit(main.Package)
 	return found
 }

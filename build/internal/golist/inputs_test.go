@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/thimble-build/thimble/build/internal/git"
-	"github.com/thimble-build/thimble/build/plan"
 )
 
 // TestCInputs wants everything that C may include, and all modules that replace others, to be
@@ -30,7 +29,7 @@ func TestCInputs(t *testing.T) {
 	inputs := func(cgo bool) git.Paths {
 		t.Helper()
 		tree := r.treeOf("svc")
-		tree.Images = []plan.Image{{Package: "example.com/svc", Cgo: cgo}}
+		tree.Mains = []Main{{Package: "example.com/svc", Cgo: cgo}}
 		if !cgo {
 			r.write("svc/native/pure.go", "package native\n")
 		}
@@ -38,7 +37,7 @@ func TestCInputs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		in, err := s.Inputs(t.Context(), "example.com/svc")
+		in, err := s.Inputs(t.Context(), tree.Mains[0])
 		if err != nil || in.Outside != "" {
 			t.Fatalf("%q, %v", in.Outside, err)
 		}
@@ -111,7 +110,7 @@ func TestInputsThroughASymlink(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in, err := s.Inputs(t.Context(), "example.com/hello")
+	in, err := s.Inputs(t.Context(), Main{Package: "example.com/hello"})
 	if err != nil || in.Outside != "" {
 		t.Fatalf("%q, %v", in.Outside, err)
 	}
@@ -150,9 +149,9 @@ func TestAssemblyOfTwoLists(t *testing.T) {
 	r := newRepo(t, "hello")
 	r.write("with.s", "#include \"with.inc\"\n")
 	r.write("without.s", "#include \"without.inc\"\n")
-	s := &Sources{tree: r.tree()}
-	for _, file := range []string{"without.s", "with.s"} {
-		s.lists = append(s.lists, packages{"example.com/p": {ImportPath: "example.com/p", Dir: r.dir, SFiles: []string{file}}})
+	s := &Sources{tree: r.tree(), lists: map[Main]packages{}}
+	for cgo, file := range map[bool]string{false: "without.s", true: "with.s"} {
+		s.lists[Main{Cgo: cgo}] = packages{"example.com/p": {ImportPath: "example.com/p", Dir: r.dir, SFiles: []string{file}}}
 	}
 	c, err := s.Compiled(t.Context())
 	want := []string{filepath.Join(r.dir, "without.inc"), filepath.Join(r.dir, "with.inc")}

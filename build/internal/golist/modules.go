@@ -1,6 +1,7 @@
 package golist
 
 import (
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -26,8 +27,31 @@ type Module struct {
 
 // Modules returns the modules that a main package links, including the main module, sorted by
 // path.
-func (s *Sources) Modules(main string) []Module {
-	return s.of(main).modules(main)
+func (s *Sources) Modules(main Main) []Module {
+	return s.of(main).modules(main.Package)
+}
+
+// Union returns the modules of several programs that are compiled from one list of modules, with
+// the packages and imports of all of them, sorted by path.
+func Union(programs ...[]Module) []Module {
+	byPath := map[string]*Module{}
+	for _, m := range slices.Concat(programs...) {
+		one := byPath[m.Path]
+		if one == nil {
+			byPath[m.Path] = &m
+			continue
+		}
+		one.Packages = slices.Concat(one.Packages, m.Packages)
+		one.Imports = slices.Concat(one.Imports, m.Imports)
+	}
+	var all []Module
+	for _, path := range slices.Sorted(maps.Keys(byPath)) {
+		m := *byPath[path]
+		m.Packages = slices.Compact(slices.Sorted(slices.Values(m.Packages)))
+		m.Imports = slices.Compact(slices.Sorted(slices.Values(m.Imports)))
+		all = append(all, m)
+	}
+	return all
 }
 
 func (s packages) modules(main string) []Module {

@@ -94,7 +94,7 @@ func (r *repo) treeOf(folder string, env ...string) Tree {
 		r.t.Fatal(err)
 	}
 	gomod := modfile.ModulePath([]byte(r.read(filepath.Join(folder, "go.mod"))))
-	return Tree{Go: g, Dir: dir, Root: r.dir, Dist: filepath.Join(r.dir, "dist"), Mod: g.ModMode, Tags: g.Tags, Images: []plan.Image{{Package: gomod}}}
+	return Tree{Go: g, Dir: dir, Root: r.dir, Dist: filepath.Join(r.dir, "dist"), Mod: g.ModMode, Mains: []Main{{Package: gomod, Tags: strings.Join(g.Tags, ",")}}}
 }
 
 // head is what the commit holds.

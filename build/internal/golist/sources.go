@@ -19,10 +19,10 @@ import (
 // Sources lists what the go command would compile for one platform.
 type Sources struct {
 	tree  Tree
-	lists []packages // of the images without cgo, and with cgo
+	lists map[Main]packages // by the settings of their main packages
 }
 
-// packages are by import path. A main package is in only one list, because nothing imports it.
+// packages are by import path.
 type packages map[string]*listed
 
 // listed is a package in the output of `go list -json`.
@@ -71,31 +71,28 @@ const listFields = "ImportPath,Dir,Standard,Imports,ImportMap,Module,GoFiles,Cgo
 
 // List lists every package that the tree's main packages link on a platform.
 func List(ctx context.Context, t Tree, platform plan.Platform) (*Sources, error) {
-	s := &Sources{tree: t}
-	for _, cgo := range []bool{false, true} {
-		var mains []string
-		for _, img := range t.Images {
-			if img.Cgo == cgo {
-				mains = append(mains, img.Package)
-			}
-		}
-		if len(mains) == 0 {
-			continue
-		}
-		list, err := t.list(ctx, t.Go.Settings(platform, cgo), mains, "-json="+listFields)
+	s := &Sources{tree: t, lists: map[Main]packages{}}
+	mains := map[Main][]string{}
+	for _, m := range t.Mains {
+		mains[m.settings()] = append(mains[m.settings()], m.Package)
+	}
+	for settings, names := range mains {
+		slices.Sort(names)
+		env := t.Go.Settings(platform, plan.Image{Cgo: settings.Cgo, FIPS140: settings.FIPS140})
+		list, err := t.list(ctx, env, settings.Tags, slices.Compact(names), "-json="+listFields)
 		if err != nil {
 			return nil, fmt.Errorf("list the packages of %s: %w", platform, err)
 		}
-		s.lists = append(s.lists, list)
+		s.lists[settings] = list
 	}
 	return s, nil
 }
 
 // list lists main packages and all their imports, with these settings of the go command.
-func (t Tree) list(ctx context.Context, settings, mains []string, flags ...string) (packages, error) {
+func (t Tree) list(ctx context.Context, settings []string, tags string, mains []string, flags ...string) (packages, error) {
 	args := append([]string{"list", "-deps", "-buildvcs=false", "-mod=" + t.Mod}, flags...)
-	if len(t.Tags) > 0 {
-		args = append(args, "-tags="+strings.Join(t.Tags, ","))
+	if tags != "" {
+		args = append(args, "-tags="+tags)
 	}
 	out, err := process.Output(ctx, t.Go.Command(settings, append(args, mains...)...))
 	if err != nil {
@@ -114,14 +111,7 @@ func (t Tree) list(ctx context.Context, settings, mains []string, flags ...strin
 }
 
 // of returns the list with a main package; empty if there is none.
-func (s *Sources) of(main string) packages {
-	for _, list := range s.lists {
-		if list[main] != nil {
-			return list
-		}
-	}
-	return nil
-}
+func (s *Sources) of(main Main) packages { return s.lists[main.settings()] }
 
 // sourceEndings are the endings of the files that the go command reads.
 var sourceEndings = []string{

@@ -4,6 +4,7 @@
 package golist
 
 import (
+	"fmt"
 	"os"
 	"path"
 	"path/filepath"
@@ -19,11 +20,42 @@ type Tree struct {
 	// Dir is the module's folder. Root is the folder of its repository, "" without git. Dist is
 	// the output folder, which is not source. All are absolute.
 	Dir, Root, Dist string
-	// Mod is the go command's -mod, Tags are the build tags.
-	Mod  string
-	Tags []string
-	// Images name the main packages, and say which of them are compiled with cgo.
-	Images []plan.Image
+	// Mod is the go command's -mod.
+	Mod   string
+	Mains []Main
+}
+
+// Main is a main package, and how it is compiled.
+type Main struct {
+	Package string
+	Cgo     bool
+	// Tags are the build tags, separated by commas. FIPS140 is GOFIPS140 if an image sets it.
+	Tags, FIPS140 string
+}
+
+// MainOf returns a main package of an image.
+func MainOf(p *plan.Plan, img plan.Image, pkg string) Main {
+	return Main{Package: pkg, Cgo: img.Cgo, Tags: strings.Join(p.Build.Of(img).Tags, ","), FIPS140: img.FIPS140}
+}
+
+// Mains returns the main packages of an image: first the one of the program that it runs.
+func Mains(p *plan.Plan, img plan.Image) []Main {
+	mains := []Main{MainOf(p, img, img.Package)}
+	for _, program := range img.Programs {
+		mains = append(mains, MainOf(p, img, program.Package))
+	}
+	return mains
+}
+
+// Key returns a text that is different for all main packages.
+func (m Main) Key() string {
+	return fmt.Sprintf("%s cgo=%t tags=%s fips140=%s", m.Package, m.Cgo, m.Tags, m.FIPS140)
+}
+
+// settings are how main packages of one list are compiled.
+func (m Main) settings() Main {
+	m.Package = ""
+	return m
 }
 
 // InRepository returns a path relative to the repository's root, with slashes, if it is inside.

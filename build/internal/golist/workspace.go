@@ -9,9 +9,9 @@ import (
 	"golang.org/x/mod/modfile"
 )
 
-// workspace returns the absolute folders of a workspace's modules. Together these modules
+// Workspace returns the absolute folders of a workspace's modules. Together these modules
 // decide which versions are linked.
-func workspace(file string) ([]string, error) {
+func Workspace(file string) ([]string, error) {
 	work, err := readWork(file)
 	if err != nil {
 		return nil, err

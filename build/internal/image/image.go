@@ -44,7 +44,7 @@ type Input struct {
 	Plan     *plan.Plan
 	Image    plan.Image
 	Platform plan.Platform
-	// Binary is the entrypoint, an absolute path in the image.
+	// Binary is the image's own program, an absolute path in the image.
 	Binary string
 	// Entrypoint replaces the binary as the entrypoint. Empty but not nil means no entrypoint:
 	// Runtime.Args are then the command.
@@ -91,6 +91,12 @@ func Build(in Input) (v1.Image, error) {
 			port += "/tcp"
 		}
 		config.Config.ExposedPorts[port] = struct{}{}
+	}
+	for _, volume := range run.Volumes {
+		if config.Config.Volumes == nil {
+			config.Config.Volumes = map[string]struct{}{}
+		}
+		config.Config.Volumes[volume] = struct{}{}
 	}
 	if h := run.Healthcheck; h != nil {
 		config.Config.Healthcheck = &v1.HealthConfig{

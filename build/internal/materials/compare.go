@@ -140,6 +140,15 @@ func paths(files []source.File) []string {
 	return slices.Compact(names)
 }
 
+// tags returns the build tags of all images.
+func (s Source) tags() []string {
+	var tags []string
+	for _, img := range s.Draft.Plan.Images {
+		tags = append(tags, s.Draft.Plan.Build.Of(img).Tags...)
+	}
+	return tags
+}
+
 // compiledFiles returns the compiled files of all platforms, including missing ones.
 func (s Source) compiledFiles(ctx context.Context, lists Lists, commit *source.Commit) ([]source.File, error) {
 	var names []string
@@ -148,7 +157,7 @@ func (s Source) compiledFiles(ctx context.Context, lists Lists, commit *source.C
 		c := lists[platform].Compiled
 		all, names = append(all, c), append(names, c.Files...)
 		if commit != nil {
-			gone, err := c.Gone(ctx, commit, platform, s.Draft.Plan.Build.Tags)
+			gone, err := c.Gone(ctx, commit, platform, s.tags())
 			if err != nil {
 				return nil, err
 			}
@@ -198,12 +207,39 @@ func (s Source) copiedFiles(ctx context.Context, commit *source.Commit) (files [
 					}
 				}
 			}
+			gone, err := s.goneMatches(ctx, commit, img)
+			if err != nil {
+				return nil, nil, fmt.Errorf("image %s: %w", img.Name, err)
+			}
+			files = append(files, gone...)
 		}
 		if img.Base != plan.BaseScratch || len(img.Packages) > 0 || s.Locked {
 			files = append(files, source.File{Path: filepath.Join(dir, lock.File)})
 		}
 	}
 	return files, names, nil
+}
+
+// goneMatches returns the files of the commit that are missing on disk and that a pattern of the
+// image's assets matches.
+func (s Source) goneMatches(ctx context.Context, commit *source.Commit, img plan.Image) (files []source.File, err error) {
+	patterns, err := tree.AssetPatterns(s.Draft.Dir, img.Assets)
+	if err != nil {
+		return nil, err
+	}
+	for _, pattern := range patterns {
+		tracked, err := commit.Files(ctx, filepath.Join(s.Draft.Dir, filepath.FromSlash(tree.FixedFolder(pattern))), true)
+		if err != nil {
+			return nil, err
+		}
+		for _, file := range tracked {
+			rel, err := filepath.Rel(s.Draft.Dir, file)
+			if err == nil && tree.MatchesAsset(pattern, filepath.ToSlash(rel)) && source.Gone(file) {
+				files = append(files, source.File{Path: file, Link: true})
+			}
+		}
+	}
+	return files, nil
 }
 
 // executable reports which files are executable in the commit, by their paths relative to the

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/thimble-build/thimble/build/internal/atomicfile"
+	"github.com/thimble-build/thimble/build/internal/golist"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
@@ -26,22 +27,14 @@ func (s Source) file(platform plan.Platform) string {
 // key returns everything that a list depends on, except the files.
 func (s Source) key(platform plan.Platform) (string, error) {
 	p := s.Draft.Plan
-	var packages, cgo []string
-	for _, img := range p.Images {
-		packages = append(packages, img.Package)
-		if img.Cgo {
-			cgo = append(cgo, img.Package)
-		}
-	}
 	key, err := json.Marshal(struct {
 		Salt             string
 		Platform         plan.Platform
 		Toolchain        plan.Toolchain
-		Tags             []string
-		Packages, Cgo    []string
+		Mains            []golist.Main
 		ModuleCache, Dir string
 		Stable           bool
-	}{s.Version, platform, p.Toolchain, p.Build.Tags, packages, cgo, s.Draft.Go.Setting("GOMODCACHE"), s.Draft.Dir, p.StableDigests()})
+	}{s.Version, platform, p.Toolchain, s.Draft.Tree().Mains, s.Draft.Go.Setting("GOMODCACHE"), s.Draft.Dir, p.StableDigests()})
 	return string(key), err
 }
 

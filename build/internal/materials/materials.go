@@ -32,9 +32,9 @@ type Source struct {
 
 // List is the go command's answer to what is compiled for one platform.
 type List struct {
-	// Modules are the linked modules by main package.
+	// Modules are the linked modules by main package (see [golist.Main.Key]).
 	Modules map[string][]golist.Module
-	// Inputs are the inputs of each main package, if digests are stable.
+	// Inputs are the inputs of each main package by that key, if digests are stable.
 	Inputs map[string]golist.Inputs
 	// Compiled lists the files read from working trees. Seen records what the list depends on.
 	Compiled golist.Compiled
@@ -116,13 +116,14 @@ func (s Source) ask(ctx context.Context, platform plan.Platform) (*List, error) 
 		return nil, err
 	}
 	l := &List{Modules: map[string][]golist.Module{}}
-	for _, img := range s.Draft.Plan.Images {
-		l.Modules[img.Package] = listed.Modules(img.Package)
+	tree := s.Draft.Tree()
+	for _, main := range tree.Mains {
+		l.Modules[main.Key()] = listed.Modules(main)
 	}
 	if s.Draft.Plan.StableDigests() {
 		l.Inputs = map[string]golist.Inputs{}
-		for _, img := range s.Draft.Plan.Images {
-			if l.Inputs[img.Package], err = listed.Inputs(ctx, img.Package); err != nil {
+		for _, main := range tree.Mains {
+			if l.Inputs[main.Key()], err = listed.Inputs(ctx, main); err != nil {
 				return nil, err
 			}
 		}

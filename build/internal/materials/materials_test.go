@@ -249,7 +249,7 @@ func TestInputPathsOfC(t *testing.T) {
 		if cgo {
 			in.Trees = []string{filepath.Join(r.dir, "svc")}
 		}
-		paths, err := s.inputPaths(t.Context(), Lists{p.Platforms[0]: {Inputs: map[string]golist.Inputs{p.Images[0].Package: in}}}, p.Images[0])
+		paths, err := s.inputPaths(t.Context(), Lists{p.Platforms[0]: {Inputs: map[string]golist.Inputs{golist.Mains(p, p.Images[0])[0].Key(): in}}}, p.Images[0])
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,6 +3,7 @@ package materials
 import (
 	"cmp"
 	"context"
+	"slices"
 
 	"github.com/thimble-build/thimble/build/internal/golist"
 	"github.com/thimble-build/thimble/build/internal/license"
@@ -41,10 +42,10 @@ func (l Licenses) ByPath() map[string]license.Result {
 	return all
 }
 
-// Except returns the licences without those of the module with this path.
-func (l Licenses) Except(path string) (other Licenses) {
+// Except returns the licences without those of the modules with these paths.
+func (l Licenses) Except(paths []string) (other Licenses) {
 	for i, m := range l.modules {
-		if m.Path != path {
+		if !slices.Contains(paths, m.Path) {
 			other.modules, other.results = append(other.modules, m), append(other.results, l.results[i])
 		}
 	}

@@ -68,19 +68,21 @@ func (s Source) inputPaths(ctx context.Context, lists Lists, img plan.Image) (gi
 	}
 	for _, platform := range p.InputPlatforms {
 		l := lists[platform]
-		in := l.Inputs[img.Package]
-		if in.Outside != "" {
-			return outside(in.Outside)
+		for _, main := range golist.Mains(p, img) {
+			in := l.Inputs[main.Key()]
+			if in.Outside != "" {
+				return outside(in.Outside)
+			}
+			compiled = append(compiled, in)
+			folders = append(folders, in.Folders...)
+			brought = append(brought, in.Embedded...)
+			paths.Add(in.Paths)
+			licenses, err := s.licensePaths(l.Modules[main.Key()])
+			if err != nil {
+				return paths, err
+			}
+			paths.Add(licenses)
 		}
-		compiled = append(compiled, in)
-		folders = append(folders, in.Folders...)
-		brought = append(brought, in.Embedded...)
-		paths.Add(in.Paths)
-		licenses, err := s.licensePaths(l.Modules[img.Package])
-		if err != nil {
-			return paths, err
-		}
-		paths.Add(licenses)
 	}
 	included, file, err := golist.CInputs(ctx, s.Draft.Tree(), compiled)
 	if err != nil {
@@ -109,6 +111,17 @@ func (s Source) inputPaths(ctx context.Context, lists Lists, img plan.Image) (gi
 			paths.Add(git.Paths{Names: []string{rel}})
 		}
 		brought = append(brought, rel)
+	}
+	patterns, err := tree.AssetPatterns(s.Draft.Dir, img.Assets)
+	if err != nil {
+		return paths, err
+	}
+	for _, pattern := range patterns { // files that a commit removed are inputs too
+		if rel, ok := s.Draft.Tree().InRepository(s.Draft.Dir); ok {
+			glob := path.Join(git.Quote(rel), pattern)
+			paths.Add(git.Paths{Globs: []string{glob, glob + "/**"}})
+			brought = append(brought, path.Join(rel, pattern))
+		}
 	}
 	paths.Add(git.Paths{Except: testsIn(folders, brought)})
 	return paths, nil

@@ -19,6 +19,7 @@
 package needs
 
 import (
+	"cmp"
 	"io"
 	"slices"
 	"strings"
@@ -78,6 +79,29 @@ func everything(why string) Report {
 	}
 	sortNeeds(report.Needs)
 	return report
+}
+
+// And returns the report of two programs together. A need is embedded if each program that has it
+// embeds the files. Neither report is changed.
+func (r Report) And(other Report) Report {
+	both := Report{Unknown: cmp.Or(r.Unknown, other.Unknown), Needs: slices.Clone(r.Needs)}
+	for _, n := range other.Needs {
+		i := slices.IndexFunc(both.Needs, func(have plan.Need) bool { return have.Name == n.Name })
+		switch {
+		case i < 0:
+			both.Needs = append(both.Needs, n)
+		case both.Needs[i].Embedded == n.Embedded:
+			for _, name := range n.Evidence {
+				if have := both.Needs[i].Evidence; len(have) < maxEvidence && !slices.Contains(have, name) {
+					both.Needs[i].Evidence = append(slices.Clone(have), name)
+				}
+			}
+		case both.Needs[i].Embedded:
+			both.Needs[i] = n
+		}
+	}
+	sortNeeds(both.Needs)
+	return both
 }
 
 // WithC returns the report of a program that also contains C code. C has no table of names, so

@@ -24,12 +24,14 @@ func Stage(ctx context.Context, dist *publish.Dist, made *pipeline.Built, suffix
 	for i, shown := range images {
 		mine := made.Of(shown.Name)
 		for _, one := range mine {
-			if err := dist.Copy(ctx, binaryPath(one), one.Binary.File(), one.SHA256); err != nil {
-				return nil, err
-			}
-			if one.Symbols != nil {
-				if err := dist.Copy(ctx, symbolsPath(one), one.Symbols.File(), one.Symbols.SHA256); err != nil {
+			for _, e := range one.Executables() {
+				if err := dist.Copy(ctx, binaryPath(e), e.Binary.File(), e.SHA256); err != nil {
 					return nil, err
+				}
+				if e.Symbols != nil {
+					if err := dist.Copy(ctx, symbolsPath(e), e.Symbols.File(), e.Symbols.SHA256); err != nil {
+						return nil, err
+					}
 				}
 			}
 		}
@@ -79,20 +81,31 @@ func stageImage(ctx context.Context, dist *publish.Dist, shown report.ImageResul
 	return dist.Layout(ctx, shown.Layout, content)
 }
 
-// binaryPath returns the path of the binary below the output folder, symbolsPath that of its
-// symbols.
-func binaryPath(i *assemble.Image) string {
-	return path.Join("bin", i.Image.Name, i.Platform.Key(), i.Image.Name)
+// binaryPath returns the path of a binary below the output folder, symbolsPath that of its symbols.
+func binaryPath(e assemble.Executable) string {
+	p := e.Binary.Program
+	return path.Join("bin", p.Image.Name, p.Platform.Key(), p.Name)
 }
 
-func symbolsPath(i *assemble.Image) string { return path.Join("debug", i.Symbols.Path()) }
+func symbolsPath(e assemble.Executable) string { return path.Join("debug", e.Symbols.Path()) }
+
+// binary returns a program in the form of the manifest, without libraries.
+func binary(e assemble.Executable) report.Binary {
+	shown := report.Binary{Path: binaryPath(e), SHA256: e.SHA256, Size: e.Binary.Size, Static: !e.Binary.Dynamic()}
+	if e.Symbols != nil {
+		shown.BuildID, shown.Symbols = e.Symbols.BuildID, symbolsPath(e)
+	}
+	return shown
+}
 
 // platform returns an image in the form of the manifest.
 func platform(i *assemble.Image, suffix string) report.PlatformResult {
 	shown := report.PlatformResult{
 		Platform: i.Platform, Base: i.Image.Base, BaseDigest: i.Base.Digest(), Size: i.Size,
-		Binary: report.Binary{Path: binaryPath(i), SHA256: i.SHA256, Size: i.Binary.Size, Static: !i.Binary.Dynamic()},
-		Needs:  []report.Need{},
+		Binary: binary(i.Executable), Needs: []report.Need{},
+	}
+	for _, e := range i.Further {
+		shown.Programs = append(shown.Programs, binary(e))
 	}
 	if i.V1 != nil {
 		name := path.Join("sbom", i.Image.Name+suffix+"_"+i.Platform.Key())
@@ -104,9 +117,6 @@ func platform(i *assemble.Image, suffix string) report.PlatformResult {
 	}
 	for _, l := range i.Libraries {
 		shown.Binary.Libraries = append(shown.Binary.Libraries, report.Library(l))
-	}
-	if i.Symbols != nil {
-		shown.Binary.BuildID, shown.Binary.Symbols = i.Symbols.BuildID, symbolsPath(i)
 	}
 	for _, n := range i.Needs {
 		need := report.Need{Need: n, Files: []string{}, InBase: slices.Contains(i.InBase, n.Name)}

@@ -13,6 +13,7 @@ import (
 	"github.com/thimble-build/thimble/build/internal/assemble"
 	"github.com/thimble-build/thimble/build/internal/base"
 	"github.com/thimble-build/thimble/build/internal/compile"
+	"github.com/thimble-build/thimble/build/internal/golist"
 	"github.com/thimble-build/thimble/build/internal/materials"
 	"github.com/thimble-build/thimble/build/plan"
 )
@@ -39,10 +40,13 @@ func (b *builder) assemble(ctx context.Context, c *compiled, bases *base.Set) ([
 	return made, g.Wait()
 }
 
-// symbols keeps the debug symbols of a platform's binaries, if requested. Systems without ELF have
+// symbols keeps the debug symbols of the binaries of a platform's targets, if requested. Systems without ELF have
 // none, because only ELF has a standard build id. targets are indexes.
-func (b *builder) symbols(ctx context.Context, c *compiled, os string, targets []int) ([]*compile.Symbols, error) {
-	kept := make([]*compile.Symbols, len(targets))
+func (b *builder) symbols(ctx context.Context, c *compiled, os string, targets []int) ([][]*compile.Symbols, error) {
+	kept := make([][]*compile.Symbols, len(targets))
+	for n, i := range targets {
+		kept[n] = make([]*compile.Symbols, len(c.binaries[i]))
+	}
 	wanted := func(i int) bool {
 		return b.Session.Config.DebugSymbols || b.Extras[unitOf(c.targets[i])].Toolbox
 	}
@@ -51,9 +55,11 @@ func (b *builder) symbols(ctx context.Context, c *compiled, os string, targets [
 	}
 	err := b.Session.Stage("symbols "+c.targets[targets[0]].Platform.String(), func() (string, error) {
 		for n, i := range targets {
-			var err error
-			if kept[n], err = c.compiler.Symbols(ctx, c.binaries[i]); err != nil {
-				return "", err
+			for at, binary := range c.binaries[i] {
+				var err error
+				if kept[n][at], err = c.compiler.Symbols(ctx, binary); err != nil {
+					return "", err
+				}
 			}
 		}
 		return "", nil
@@ -64,20 +70,28 @@ func (b *builder) symbols(ctx context.Context, c *compiled, os string, targets [
 func unitOf(t artifact.Target) Unit { return Unit{Image: t.Image.Name, Platform: t.Platform} }
 
 // image makes the image of target i.
-func (b *builder) image(ctx context.Context, c *compiled, i int, symbols *compile.Symbols, bases *base.Set) (img *assemble.Image, err error) {
+func (b *builder) image(ctx context.Context, c *compiled, i int, symbols []*compile.Symbols, bases *base.Set) (img *assemble.Image, err error) {
 	t := c.targets[i]
 	in := assemble.Input{
-		Plan: c.plan, Target: t, Binary: c.binaries[i], Symbols: symbols, Extra: b.Extras[unitOf(t)],
+		Plan: c.plan, Target: t, Extra: b.Extras[unitOf(t)],
 		Dir: b.Draft.Dir, Executable: c.found.files.Executable, GOROOT: b.Draft.Go.Root, Suite: b.Draft.Suite,
 		Cache: b.Workspace.Cache, CacheVersion: b.Workspace.CacheVersion,
 	}
+	for n, binary := range c.binaries[i] {
+		in.Programs = append(in.Programs, assemble.Program{Binary: binary, Symbols: symbols[n]})
+	}
 	if !b.Images {
-		return assemble.Program(in)
+		return assemble.Binaries(in)
 	}
 	licenses := c.found.licenses[i]
-	in.Modules, in.Licenses = c.found.lists[t.Platform].Modules[t.Image.Package], licenses.ByPath()
+	in.Licenses = licenses.ByPath()
+	own := []string{c.plan.Module.Path}
+	for n, main := range golist.Mains(c.plan, t.Image) {
+		in.Programs[n].Modules = c.found.lists[t.Platform].Modules[main.Key()]
+		own = append(own, c.binaries[i][n].Program.Module)
+	}
 	if t.Image.LicenseTexts {
-		if in.Texts, err = b.texts.get(licenses.Except(c.plan.Module.Path)); err != nil {
+		if in.Texts, err = b.texts.get(licenses.Except(own)); err != nil {
 			return nil, err
 		}
 	}

@@ -53,9 +53,9 @@ type compiled struct {
 	plan *plan.Plan
 	// unstamped says that the go command stamped no commit, although the plan asked for it.
 	unstamped bool
-	// targets are those of the plan, with a binary each.
+	// targets are those of the plan, with the binaries of their programs each.
 	targets  []artifact.Target
-	binaries []*compile.Binary
+	binaries [][]*compile.Binary
 	found    *findings
 	// compiler is that of the binaries, with the final plan.
 	compiler compile.Compiler
@@ -74,7 +74,7 @@ func (b *builder) attempt(draft *resolve.Draft, lists materials.Lists, before so
 // prepare returns the first attempt, without earlier binaries, and how many go commands may run at
 // once. It applies the memory limit of this process's control group: the go command sees only the
 // machine's memory, and is killed if the group has less. It does not change a -p in GOFLAGS.
-func (b *builder) prepare(ctx context.Context, targets []artifact.Target) (*attempt, int, error) {
+func (b *builder) prepare(ctx context.Context, programs []artifact.Program) (*attempt, int, error) {
 	g := *b.Draft.Go
 	commands, err := BoundMemory(b.Session, &g)
 	if err != nil {
@@ -88,7 +88,7 @@ func (b *builder) prepare(ctx context.Context, targets []artifact.Target) (*atte
 	if err != nil {
 		return nil, 0, err
 	}
-	g.Warm = compile.Complete(b.Workspace.Folder, targets)
+	g.Warm = compile.Complete(b.Workspace.Folder, programs)
 	return b.attempt(b.Draft.WithGo(&g), lists, before, included, nil), commands, nil
 }
 
@@ -190,7 +190,11 @@ func (b *builder) compile(ctx context.Context, targets []artifact.Target, first 
 			return nil, err
 		}
 		if final != nil && changed == "" && listed && included.Equal(at.included) {
-			c := &compiled{plan: final, targets: artifact.Targets(final), binaries: binaries, found: found, compiler: *at.compiler}
+			c := &compiled{plan: final, targets: artifact.Targets(final), found: found, compiler: *at.compiler}
+			for _, t := range c.targets {
+				n := len(t.Programs())
+				c.binaries, binaries = append(c.binaries, binaries[:n]), binaries[n:]
+			}
 			c.unstamped = at.draft.Plan.Build.Stamp && !final.Build.Stamp
 			c.compiler.Plan = final
 			return c, nil
@@ -217,8 +221,8 @@ func (b *builder) compile(ctx context.Context, targets []artifact.Target, first 
 	return nil, fmt.Errorf("compile: the source changes during the build; stop the program that writes it, and run it again")
 }
 
-// compileOnce compiles the targets for all platforms, and returns a binary for each. The source is
-// examined while the compiler runs.
+// compileOnce compiles the targets for all platforms, and returns the binary of each program, in the
+// order of artifact.Programs. The source is examined while the compiler runs.
 //
 // If the go command cannot list a package, it cannot compile it either, and the compiler's
 // message is better. So the error of the listing comes after the compiler's.
@@ -235,17 +239,20 @@ func (b *builder) compileOnce(ctx context.Context, stage string, targets []artif
 		}
 		found, listErr = b.list(gctx, described, at.lists)
 	}()
-	binaries := make([]*compile.Binary, len(targets))
+	programs := artifact.Programs(targets)
+	binaries := make([]*compile.Binary, len(programs))
 	g.SetLimit(commands)
 	for _, platform := range at.draft.Plan.Targets() {
 		g.Go(func() error {
 			return b.Session.Stage(stage+" "+platform.String(), func() (string, error) {
-				var mine []artifact.Target
-				indexes := on(targets, platform)
-				for _, i := range indexes {
-					mine = append(mine, targets[i])
+				var mine []artifact.Program
+				var indexes []int
+				for i, program := range programs {
+					if program.Platform == platform {
+						mine, indexes = append(mine, program), append(indexes, i)
+					}
 				}
-				made, unchanged, err := at.compiler.Compile(gctx, platform, mine, at.earlier)
+				made, unchanged, err := at.compiler.Compile(gctx, mine, at.earlier)
 				for n, b := range made {
 					binaries[indexes[n]] = b
 				}
@@ -268,13 +275,18 @@ func (b *builder) compileOnce(ctx context.Context, stage string, targets []artif
 	return binaries, found, listErr
 }
 
-// stampOf returns the go command's stamp, which must be the same in all binaries.
+// stampOf returns the go command's stamp, which must be the same in all binaries. A program of
+// another module has a version of its own.
 func stampOf(binaries []*compile.Binary) (compile.Stamp, error) {
 	first := compile.ReadStamp(binaries[0].Build)
 	for _, b := range binaries[1:] {
-		if stamp := compile.ReadStamp(b.Build); stamp != first {
+		stamp := compile.ReadStamp(b.Build)
+		if b.Program.Module != "" {
+			stamp.ModuleVersion = first.ModuleVersion
+		}
+		if stamp != first {
 			return first, fmt.Errorf("compile: the go command stamped %s with version %s, and %s with %s; did the tree change during the build? run it again",
-				binaries[0].Target, first.ModuleVersion, b.Target, stamp.ModuleVersion)
+				binaries[0].Program, first.ModuleVersion, b.Program, stamp.ModuleVersion)
 		}
 	}
 	return first, nil
@@ -286,8 +298,10 @@ func (b *builder) notice(c *compiled) {
 		b.Session.Progress.Notice("the binary carries no commit: the go command stamped none")
 	}
 	for i, t := range c.targets {
-		if unknown := c.binaries[i].Report.Unknown; unknown != "" && !b.Extras[unitOf(t)].Toolbox {
-			b.Session.Progress.Notice(fmt.Sprintf("%s gets every file that a program can need: %s", t, unknown))
+		for _, binary := range c.binaries[i] {
+			if unknown := binary.Report.Unknown; unknown != "" && !b.Extras[unitOf(t)].Toolbox {
+				b.Session.Progress.Notice(fmt.Sprintf("%s gets every file that a program can need: %s", binary.Program, unknown))
+			}
 		}
 	}
 	b.noticeSource(c.plan)

@@ -123,13 +123,14 @@ func Build(ctx context.Context, req Request) (built *Built, err error) {
 		}
 	}()
 	targets := artifact.Targets(p)
-	first, commands, err := b.prepare(ctx, targets)
+	programs := artifact.Programs(targets)
+	first, commands, err := b.prepare(ctx, programs)
 	if err != nil {
 		return nil, err
 	}
 	built = &Built{bases: bases}
 	g, gctx := errgroup.WithContext(ctx)
-	first.earlier = first.compiler.Earlier(gctx, targets, first.before.Newest(), g)
+	first.earlier = first.compiler.Earlier(gctx, programs, first.before.Newest(), g)
 	if req.Images {
 		for _, t := range targets {
 			if !t.ArchiveOnly {

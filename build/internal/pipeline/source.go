@@ -11,6 +11,7 @@ import (
 	"github.com/thimble-build/thimble/build/internal/artifact"
 	"github.com/thimble-build/thimble/build/internal/compile"
 	"github.com/thimble-build/thimble/build/internal/generated"
+	"github.com/thimble-build/thimble/build/internal/golist"
 	"github.com/thimble-build/thimble/build/internal/license"
 	"github.com/thimble-build/thimble/build/internal/materials"
 	"github.com/thimble-build/thimble/build/internal/resolve"
@@ -27,6 +28,8 @@ type findings struct {
 	licenses []materials.Licenses
 	// generated are the files that Config.Before made, sorted by name.
 	generated []plan.GeneratedFile
+	// profiles are the default.pgo files of the main packages, sorted by name.
+	profiles []plan.Profile
 	// license is the service's licence. archived are the licence and README files for archives.
 	// inputs are the states of the images' inputs by name, if digests are stable.
 	license  string
@@ -36,7 +39,7 @@ type findings struct {
 
 // with returns the findings in the form that finishes a plan. stamp is nil if nothing was compiled.
 func (f *findings) with(stamp *compile.Stamp) resolve.Findings {
-	all := resolve.Findings{Stamp: stamp, Generated: f.generated, License: f.license, Inputs: f.inputs}
+	all := resolve.Findings{Stamp: stamp, Generated: f.generated, Profiles: f.profiles, License: f.license, Inputs: f.inputs}
 	if len(f.differences) > 0 {
 		all.File, all.Cause = f.differences[0].File, f.differences[0].Why()
 	}
@@ -95,6 +98,10 @@ func (b *builder) list(ctx context.Context, targets []artifact.Target, earlier m
 			return err
 		})
 		g.Go(func() (err error) {
+			found.profiles, err = from.Profiles(gctx, found.lists)
+			return err
+		})
+		g.Go(func() (err error) {
 			found.license, err = from.OwnLicense(gctx, memo)
 			return err
 		})
@@ -106,7 +113,11 @@ func (b *builder) list(ctx context.Context, targets []artifact.Target, earlier m
 		for platform, list := range found.lists {
 			g.Go(func() (err error) {
 				for _, i := range on(targets, platform) {
-					modules := list.Modules[targets[i].Image.Package]
+					var programs [][]golist.Module
+					for _, main := range golist.Mains(b.Draft.Plan, targets[i].Image) {
+						programs = append(programs, list.Modules[main.Key()])
+					}
+					modules := golist.Union(programs...)
 					if found.licenses[i], err = materials.ScanLicenses(gctx, std, modules, b.Workspace.Modules, memo); err != nil {
 						return err
 					}

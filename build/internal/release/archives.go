@@ -36,15 +36,23 @@ type Program struct {
 	// Image is the image's name.
 	Image    string
 	Platform plan.Platform
-	// SHA256 is the hash of the executable, in hex. Size is its size in bytes.
-	SHA256 string
-	Size   int64
-	Open   func() (io.ReadCloser, error)
+	// Executables are the programs of the image.
+	Executables []Executable
 	// Licenses are the licence texts of linked modules; empty if they are not wanted.
 	Licenses []byte
 	// SPDX and CycloneDX are the SBOMs. Components is the number of components in CycloneDX.
 	SPDX, CycloneDX []byte
 	Components      int
+}
+
+// Executable is a program in an archive.
+type Executable struct {
+	// Name is the file name.
+	Name string
+	// SHA256 is in hex, Size in bytes.
+	SHA256 string
+	Size   int64
+	Open   func() (io.ReadCloser, error)
 }
 
 // Memo returns the earlier result of make for the same key, or calls make.
@@ -102,9 +110,11 @@ func writeArchive(ctx context.Context, p *plan.Plan, dist *publish.Dist, memo Me
 			SPDX: path.Join("archives", folder+".spdx.json"), CycloneDX: path.Join("archives", folder+".cdx.json"), Components: program.Components,
 		},
 	}
-	in := archive.Input{
-		Folder: folder, Modified: p.Created(),
-		Entries: append(slices.Clone(own), archive.Entry{Name: program.Platform.Executable(program.Image), Executable: true, Size: program.Size, Open: program.Open}),
+	in := archive.Input{Folder: folder, Modified: p.Created(), Entries: slices.Clone(own)}
+	hashes := map[string]string{}
+	for _, e := range program.Executables {
+		in.Entries = append(in.Entries, archive.Entry{Name: e.Name, Executable: true, Size: e.Size, Open: e.Open})
+		hashes[e.Name] = e.SHA256
 	}
 	if len(program.Licenses) > 0 {
 		in.Entries = append(in.Entries, archive.Entry{Name: archive.LicensesFile, Data: program.Licenses})
@@ -112,7 +122,7 @@ func writeArchive(ctx context.Context, p *plan.Plan, dist *publish.Dist, memo Me
 	key := sha256.New()
 	fmt.Fprintf(key, "%s %s %d\n", out.Path, in.Folder, in.Modified.Unix())
 	for _, e := range in.Entries {
-		content := program.SHA256
+		content := hashes[e.Name]
 		if e.Open == nil {
 			content = sum(e.Data)
 		}

@@ -32,8 +32,10 @@ func TestArchives(t *testing.T) {
 	in := release.ArchiveInput{Own: []archive.Entry{{Name: "LICENSE.md", Data: []byte("nobody's\n")}}, Previous: "v1.2.2", Commits: []archive.Commit{{Hash: strings.Repeat("ab", 20), Subject: "api: it answers"}}}
 	for _, platform := range []plan.Platform{{OS: "linux", Architecture: "amd64"}, {OS: "windows", Architecture: "amd64"}} {
 		in.Programs = append(in.Programs, release.Program{
-			Image: "api", Platform: platform, SHA256: "of the program", Size: int64(len(content)),
-			Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content)), nil },
+			Image: "api", Platform: platform, Executables: []release.Executable{{
+				Name: platform.Executable("api"), SHA256: "of the program", Size: int64(len(content)),
+				Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content)), nil },
+			}},
 			SPDX: []byte("spdx"), CycloneDX: []byte("cyclonedx"), Components: 2,
 		})
 	}

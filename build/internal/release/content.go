@@ -30,10 +30,13 @@ func ArchiveContent(ctx context.Context, s *session.Session, draft *resolve.Draf
 		return in, nil
 	}
 	for _, i := range made.All() {
-		in.Programs = append(in.Programs, Program{
-			Image: i.Image.Name, Platform: i.Platform, SHA256: i.SHA256, Size: i.Binary.Size, Open: i.Binary.Open, Licenses: i.Texts,
-			SPDX: i.SPDX, CycloneDX: i.CycloneDX, Components: i.Components,
-		})
+		program := Program{
+			Image: i.Image.Name, Platform: i.Platform, Licenses: i.Texts, SPDX: i.SPDX, CycloneDX: i.CycloneDX, Components: i.Components,
+		}
+		for _, e := range i.Executables() {
+			program.Executables = append(program.Executables, Executable{e.Binary.Program.File(), e.SHA256, e.Binary.Size, e.Binary.Open})
+		}
+		in.Programs = append(in.Programs, program)
 	}
 	in.Own = made.Archived
 	previous, commits, err := draft.History(ctx)

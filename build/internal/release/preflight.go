@@ -47,8 +47,11 @@ func (to Destinations) Close() {
 // pushing is allowed, where the tags point. Without a repository and a key, it makes a key.
 func Preflight(ctx context.Context, s *session.Session, p *plan.Plan) (to Destinations, signer signing.Signer, err error) {
 	cfg := s.Config.Release
-	if err := ldflags.Check(p.Build.LDFlags, nil); err != nil {
-		s.Progress.Notice(fmt.Sprintf("a rebuild of this release (reproduce -from) needs -allowLinkerFlag: %v", err))
+	for _, img := range p.Images {
+		if err := ldflags.Check(p.Build.Of(img).LDFlags, nil); err != nil {
+			s.Progress.Notice(fmt.Sprintf("a rebuild of this release (reproduce -from) needs -allowLinkerFlag: %v", err))
+			break
+		}
 	}
 	moving := MovingTags(cfg, p)
 	if len(cfg.MovingTags) > len(moving) {

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 
+	imports "golang.org/x/mod/module"
+
 	"github.com/thimble-build/thimble/build/internal/ldflags"
 	"github.com/thimble-build/thimble/build/plan"
 )
@@ -48,6 +50,14 @@ func CheckPlan(p *plan.Plan, allowed []string) error {
 		folders = append(folders, path.Join(module, t.Work))
 	}
 	for _, i := range p.Images {
+		if i.FIPS140 != "" && i.FIPS140 != "off" && !fips140.MatchString(i.FIPS140) {
+			return fmt.Errorf("its provenance has the GOFIPS140 %q, which is not a version", i.FIPS140)
+		}
+		for _, program := range i.Programs {
+			if err := imports.CheckImportPath(program.Package); err != nil {
+				return fmt.Errorf("its provenance has a program that is not an import path: %w", err)
+			}
+		}
 		for _, a := range i.Assets {
 			folders = append(folders, below(module, a.Source))
 		}
@@ -65,12 +75,18 @@ func CheckPlan(p *plan.Plan, allowed []string) error {
 			return fmt.Errorf("its provenance has the file or folder %q, which is not below the repository's root", rel)
 		}
 	}
-	if err := ldflags.Check(p.Build.LDFlags, allowed); err != nil {
-		remedy := ""
-		if refused := new(ldflags.Refused); errors.As(err, &refused) && !refused.Final {
-			remedy = fmt.Sprintf("; -allowLinkerFlag='%s' allows it", refused.Word)
+	flags := [][]string{p.Build.LDFlags}
+	for _, i := range p.Images {
+		flags = append(flags, p.Build.Of(i).LDFlags)
+	}
+	for _, words := range flags {
+		if err := ldflags.Check(words, allowed); err != nil {
+			remedy := ""
+			if refused := new(ldflags.Refused); errors.As(err, &refused) && !refused.Final {
+				remedy = fmt.Sprintf("; -allowLinkerFlag='%s' allows it", refused.Word)
+			}
+			return fmt.Errorf("its provenance has a linker flag that a rebuild refuses: %w%s", err, remedy)
 		}
-		return fmt.Errorf("its provenance has a linker flag that a rebuild refuses: %w%s", err, remedy)
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/thimble-build/thimble/build/internal/artifact"
 	"github.com/thimble-build/thimble/build/internal/compile"
 	"github.com/thimble-build/thimble/build/internal/container"
 	"github.com/thimble-build/thimble/build/internal/progress"
@@ -118,8 +119,8 @@ func status(err error) string {
 }
 
 // rebuild builds a service after files changed, and creates a container for it; none if the
-// result is the same as before. If only the program differs, the container gets the image of
-// before with the new program over the old one.
+// result is the same as before. If only programs differ, the container gets the image of before with
+// the new programs over the old ones.
 func (r Runner) rebuild(ctx context.Context, now Service, changed []string) (
 	Service, *container.Container, error,
 ) {
@@ -128,9 +129,9 @@ func (r Runner) rebuild(ctx context.Context, now Service, changed []string) (
 	}
 	next, img := now, now.latest.Plan.Images[0]
 	folder := compile.Folder(r.Session.Cache, r.Session.Dist, "")
-	next.spec.Program = &container.Program{
-		File:   compile.Path(folder, img, now.latest.platform().Platform),
-		Target: tree.AppPath(img.Name),
+	next.spec.Programs = nil
+	for _, p := range (artifact.Target{Image: img, Platform: now.latest.platform().Platform}).Programs() {
+		next.spec.Programs = append(next.spec.Programs, container.Program{File: compile.Path(folder, p), Target: tree.AppPath(p.Name)})
 	}
 	// The container is created while the compiler runs. The file is read when it starts.
 	var replacement *container.Container
@@ -139,8 +140,10 @@ func (r Runner) rebuild(ctx context.Context, now Service, changed []string) (
 	creating.Go(func() { replacement, createErr = r.Front.Create(ctx, now.engine, next.spec) })
 	result, err := r.Build(ctx, false)
 	creating.Wait()
-	if err == nil {
-		err = allExecute(next.spec.Program.File)
+	for _, p := range next.spec.Programs {
+		if err == nil {
+			err = allExecute(p.File)
+		}
 	}
 	if err == nil && createErr == nil && now.sameButProgram(result) && !now.sameProgram(result) {
 		next.latest = result
@@ -176,7 +179,7 @@ func (r Runner) reload(ctx context.Context, now Service) (Service, *container.Co
 	if err != nil {
 		return now, nil, err
 	}
-	if now.spec.Program == nil && now.image.Images[0].Digest == next.image.Images[0].Digest {
+	if len(now.spec.Programs) == 0 && now.image.Images[0].Digest == next.image.Images[0].Digest {
 		return next, nil, nil
 	}
 	c, err := r.Front.Create(ctx, next.engine, next.spec)

@@ -87,7 +87,7 @@ func (v Service) announcement(ports []container.Port) string {
 // others.
 func (v Service) mayReplaceProgram(changed []string) bool {
 	copied := func(name string) bool { return slices.Contains(v.latest.Files.Copied, name) }
-	return v.mounts && len(v.spec.Capabilities) == 0 && v.latest.platform().Binary.Static &&
+	return v.mounts && len(v.spec.Capabilities) == 0 && v.latest.static() &&
 		!slices.ContainsFunc(changed, copied)
 }
 
@@ -97,7 +97,7 @@ func (v Service) sameButProgram(b Build) bool {
 	before, after := v.image.Plan.Images[0], b.Plan.Images[0]
 	before.Tags, before.Inputs, after.Tags, after.Inputs = nil, nil, nil, nil
 	return reflect.DeepEqual(before, after) && reflect.DeepEqual(v.image.Plan.Lock, b.Plan.Lock) &&
-		slices.Equal(v.image.needed(), b.needed()) && b.platform().Binary.Static &&
+		slices.Equal(v.image.needed(), b.needed()) && b.static() &&
 		slices.Equal(v.image.Files.Copied, b.Files.Copied)
 }
 
@@ -112,7 +112,26 @@ func (b Build) needed() []string {
 	return names
 }
 
-// sameProgram reports whether a build made the program that runs.
+// sameProgram reports whether a build made the programs that run.
 func (v Service) sameProgram(b Build) bool {
-	return v.latest.platform().Binary.SHA256 == b.platform().Binary.SHA256
+	return slices.Equal(v.latest.programs(), b.programs())
+}
+
+// programs returns the hashes of the image's programs.
+func (b Build) programs() []string {
+	all := []string{b.platform().Binary.SHA256}
+	for _, p := range b.platform().Programs {
+		all = append(all, p.SHA256)
+	}
+	return all
+}
+
+// static reports whether no program loads libraries.
+func (b Build) static() bool {
+	for _, p := range b.platform().Programs {
+		if !p.Static {
+			return false
+		}
+	}
+	return b.platform().Binary.Static
 }

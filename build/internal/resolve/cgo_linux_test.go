@@ -49,14 +49,14 @@ func TestSourcesWithCgo(t *testing.T) {
 	if err != nil || !slices.Contains(c.Files, filepath.Join(r.dir, "native", "f.c")) || !slices.Equal(c.Trees, []string{r.dir}) {
 		t.Errorf("compiled: %+v, %v", c, err)
 	}
-	for main, c := range map[string]bool{"with": true, "without": false} {
-		main = "example.com/hello/cmd/" + main
-		if m := s.Modules(main); len(m) != 1 || !slices.Equal(m[0].Packages, []string{main[len("example.com/hello/"):], "native"}) {
-			t.Errorf("%s links %+v", main, m)
+	for name, c := range map[string]bool{"with": true, "without": false} {
+		main := golist.Main{Package: "example.com/hello/cmd/" + name, Cgo: c}
+		if m := s.Modules(main); len(m) != 1 || !slices.Equal(m[0].Packages, []string{"cmd/" + name, "native"}) {
+			t.Errorf("%s links %+v", name, m)
 		}
 		in, err := s.Inputs(t.Context(), main)
 		if err != nil || slices.Contains(in.Trees, r.dir) != c {
-			t.Errorf("the inputs of %s: %q, %v", main, in.Trees, err)
+			t.Errorf("the inputs of %s: %q, %v", name, in.Trees, err)
 		}
 	}
 

@@ -47,11 +47,14 @@ type Draft struct {
 	dist string
 	// suffix is added to the version in tags.
 	suffix string
-	// version is that of a clean tree. ldflags are the linker flags before expansion, unless
+	// version is that of a clean tree. Without a tag at HEAD it is based on the nearest tag, or a
+	// pseudo-version. ldflags are the linker flags before expansion, unless
 	// expanded is set. committed is the time of the commit.
-	version   string
-	ldflags   []string
-	expanded  bool
+	version  string
+	ldflags  []string
+	expanded bool
+	// ownFlags are the additional linker flags of images by name, before expansion.
+	ownFlags  map[string][]string
 	committed time.Time
 	// tags are the rules for the module's tags. previous is the release before HEAD.
 	tags     tagRules
@@ -66,7 +69,10 @@ func (r *Draft) notice(format string, args ...any) {
 func (r *Draft) Tree() golist.Tree {
 	t := golist.Tree{
 		Go: r.Go, Dir: r.Dir, Dist: r.dist,
-		Mod: r.Plan.Toolchain.Mod, Tags: r.Plan.Build.Tags, Images: r.Plan.Images,
+		Mod: r.Plan.Toolchain.Mod,
+	}
+	for _, img := range r.Plan.Images {
+		t.Mains = append(t.Mains, golist.Mains(r.Plan, img)...)
 	}
 	if r.repo != nil {
 		t.Root = r.repo.Root

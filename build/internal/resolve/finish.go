@@ -18,6 +18,8 @@ type Findings struct {
 	File, Cause string
 	// Generated are the files that Config.Before made.
 	Generated []plan.GeneratedFile
+	// Profiles are those of the main packages.
+	Profiles []plan.Profile
 	// License is that of the service, as an SPDX expression; "" if unknown.
 	License string
 	// Inputs are the states of the images' inputs by name, if digests are stable.
@@ -44,7 +46,7 @@ func (r *Draft) Finish(f Findings) (*plan.Plan, *Draft, error) {
 	}
 	p := next.Plan
 	if f.Stamp != nil {
-		if !slices.Equal(p.Build.LDFlags, r.Plan.Build.LDFlags) {
+		if !slices.Equal(p.Build.LDFlags, r.Plan.Build.LDFlags) || !slices.EqualFunc(p.Images, r.Plan.Images, sameFlags) {
 			return nil, next, nil
 		}
 		p.ModuleVersion, p.Build.VCSModified = f.Stamp.ModuleVersion, f.Stamp.Modified
@@ -52,13 +54,15 @@ func (r *Draft) Finish(f Findings) (*plan.Plan, *Draft, error) {
 			p.Build.Stamp, p.Build.VCSTime = false, ""
 		}
 	}
-	p.Generated = f.Generated
+	p.Generated, p.Profiles = f.Generated, f.Profiles
 	for i := range p.Images {
 		p.Images[i].Licenses = cmp.Or(p.Images[i].Licenses, f.License)
 		p.Images[i].Inputs = f.Inputs[p.Images[i].Name]
 	}
 	return p, nil, nil
 }
+
+func sameFlags(a, b plan.Image) bool { return slices.Equal(a.LDFlags, b.LDFlags) }
 
 // Variant changes a draft into one for other images of the same programs, which are not released.
 type Variant struct {
@@ -77,10 +81,18 @@ func (r *Draft) Vary(v Variant) (*Draft, error) {
 	next := r.clone()
 	next.suffix, next.Plan.Images, next.Plan.Lock = v.Suffix, slices.Clone(v.Images), v.Lock
 	if v.KeepSymbols {
-		next.ldflags = slices.DeleteFunc(slices.Clone(r.ldflags), func(f string) bool { return f == "-s" || f == "-w" })
+		next.ldflags, next.ownFlags = withSymbols(r.ldflags), map[string][]string{}
+		for name, flags := range r.ownFlags {
+			next.ownFlags[name] = withSymbols(flags)
+		}
 	}
 	next.Plan.Build.GCFlags = v.GCFlags
 	return next, next.setDirty(r.Plan.DirtyFile, r.Plan.DirtyCause)
+}
+
+// withSymbols returns linker flags without those that leave symbols out.
+func withSymbols(flags []string) []string {
+	return slices.DeleteFunc(slices.Clone(flags), func(f string) bool { return f == "-s" || f == "-w" })
 }
 
 // WithGo returns the draft for another go command.

@@ -5,12 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"path"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
 
@@ -22,6 +19,14 @@ import (
 // found.
 func (r *Draft) images(cfg plan.Config) ([]plan.Image, error) {
 	configured := cfg.Images
+	switch d := cfg.Defaults; {
+	case d.Name != "":
+		return nil, fmt.Errorf("Config.Defaults has the Name %q, but each image needs a different one; set Name in Config.Images", d.Name)
+	case d.Package != "":
+		return nil, fmt.Errorf("Config.Defaults has the Package %q, but each image has its own; set Package in Config.Images", d.Package)
+	case len(d.Programs) > 0:
+		return nil, errors.New("Config.Defaults has Programs, but each image has its own; set Programs in Config.Images")
+	}
 	if len(configured) == 0 {
 		found, err := mains(r.Dir, r.Plan)
 		if err != nil {
@@ -57,7 +62,7 @@ var componentName = regexp.MustCompile(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*$`)
 
 func (r *Draft) image(cfg plan.Config, c plan.ImageConfig) (plan.Image, error) {
 	p := r.Plan
-	pkg, err := importPath(r.Dir, p, c.Package)
+	pkg, err := importPath(r.Dir, p, c.Package, p.Build.Of(plan.Image{BuildTags: c.BuildTags}).Tags)
 	if err != nil {
 		return plan.Image{}, err
 	}
@@ -80,6 +85,12 @@ func (r *Draft) image(cfg plan.Config, c plan.ImageConfig) (plan.Image, error) {
 		return fail("the name is not allowed in a reference; set Name in Config.Images to lower-case letters, digits, '.', '_' and '-'")
 	}
 	if err := checkLicenses(c.Licenses); err != nil {
+		return fail("%v", err)
+	}
+	if err := r.compiled(&img, cfg, c); err != nil {
+		return fail("%v", err)
+	}
+	if img.Programs, err = r.programs(img, c.Programs); err != nil {
 		return fail("%v", err)
 	}
 	img.Title = cmp.Or(img.Title, img.Name)
@@ -110,6 +121,9 @@ func (r *Draft) image(cfg plan.Config, c plan.ImageConfig) (plan.Image, error) {
 	if err := checkRuntime(&img.Runtime); err != nil {
 		return fail("%v", err)
 	}
+	if img.Symlinks, err = checkSymlinks(c.Symlinks); err != nil {
+		return fail("%v", err)
+	}
 	if img.Capabilities, err = capability.Names(c.Capabilities); err != nil {
 		return fail("%v", err)
 	}
@@ -125,8 +139,39 @@ func (r *Draft) image(cfg plan.Config, c plan.ImageConfig) (plan.Image, error) {
 	return img, nil
 }
 
+// fips140 matches the values of GOFIPS140.
+var fips140 = regexp.MustCompile(`^(off|latest|inprocess|certified|v[0-9]+\.[0-9]+\.[0-9]+(-[0-9a-z]+)?)$`)
+
+// compiled sets how the programs of an image are compiled, in addition to what holds for all.
+func (r *Draft) compiled(img *plan.Image, cfg plan.Config, c plan.ImageConfig) (err error) {
+	if err := checkBuildTags(c.BuildTags); err != nil {
+		return err
+	}
+	if img.BuildTags = slices.Compact(slices.Sorted(slices.Values(c.BuildTags))); len(img.BuildTags) == 0 {
+		img.BuildTags = nil
+	}
+	if c.FIPS140 != "" && !fips140.MatchString(c.FIPS140) {
+		return fmt.Errorf("FIPS140 is %q; it can be a version such as v1.0.0, latest, or another value of GOFIPS140", c.FIPS140)
+	}
+	img.FIPS140 = c.FIPS140
+	if cfg.StableDigests {
+		if err := r.stableFlags(c.LDFlags); err != nil {
+			return err
+		}
+	}
+	if r.ownFlags == nil {
+		r.ownFlags = map[string][]string{}
+	}
+	r.ownFlags[img.Name] = c.LDFlags
+	img.LDFlags, err = r.expand(c.LDFlags)
+	return err
+}
+
 // withDefaults sets the empty fields of an image to the defaults of all images.
 func withDefaults(c, d plan.ImageConfig) plan.ImageConfig {
+	c.BuildTags = slices.Concat(d.BuildTags, c.BuildTags)
+	c.LDFlags = slices.Concat(d.LDFlags, c.LDFlags)
+	c.FIPS140 = cmp.Or(c.FIPS140, d.FIPS140)
 	c.Title = cmp.Or(c.Title, d.Title)
 	c.Licenses = cmp.Or(c.Licenses, d.Licenses)
 	c.Base = cmp.Or(c.Base, d.Base)
@@ -137,6 +182,7 @@ func withDefaults(c, d plan.ImageConfig) plan.ImageConfig {
 	c.Exclude = slices.Concat(d.Exclude, c.Exclude)
 	c.CACertificates = slices.Concat(d.CACertificates, c.CACertificates)
 	c.Assets = slices.Concat(d.Assets, c.Assets)
+	c.Symlinks = slices.Concat(d.Symlinks, c.Symlinks)
 	c.Users = slices.Concat(d.Users, c.Users)
 	c.Capabilities = slices.Concat(d.Capabilities, c.Capabilities)
 	c.OmitLicenseTexts = c.OmitLicenseTexts || d.OmitLicenseTexts
@@ -145,11 +191,17 @@ func withDefaults(c, d plan.ImageConfig) plan.ImageConfig {
 	run.WorkingDir = cmp.Or(run.WorkingDir, def.WorkingDir)
 	run.StopSignal = cmp.Or(run.StopSignal, def.StopSignal)
 	run.Env = slices.Concat(def.Env, run.Env)
+	if run.Entrypoint == nil {
+		run.Entrypoint = def.Entrypoint
+	}
 	if run.Args == nil {
 		run.Args = def.Args
 	}
 	if run.Ports == nil {
 		run.Ports = def.Ports
+	}
+	if run.Volumes == nil {
+		run.Volumes = def.Volumes
 	}
 	if run.Healthcheck == nil {
 		run.Healthcheck = def.Healthcheck
@@ -161,53 +213,6 @@ func withDefaults(c, d plan.ImageConfig) plan.ImageConfig {
 	maps.Copy(labels, run.Labels)
 	run.Labels = labels
 	return c
-}
-
-var (
-	envPattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*=`)
-	// signalPattern matches the names of Linux signals that engines accept, and numbers.
-	signalPattern = regexp.MustCompile(`^(SIG(ABRT|ALRM|BUS|CHLD|CLD|CONT|FPE|HUP|ILL|INT|IO|IOT|KILL|PIPE|POLL|PROF|PWR|QUIT|SEGV|` +
-		`STKFLT|STOP|SYS|TERM|TRAP|TSTP|TTIN|TTOU|URG|USR1|USR2|VTALRM|WINCH|XCPU|XFSZ|` +
-		`RTMIN(\+([1-9]|1[0-5]))?|RTMAX(-([1-9]|1[0-4]))?)|[1-9]|[1-5][0-9]|6[0-4])$`)
-)
-
-// checkRuntime refuses settings that an engine would refuse only when the image is run.
-func checkRuntime(run *plan.Runtime) error {
-	for _, e := range run.Env {
-		if !envPattern.MatchString(e) || strings.ContainsRune(e, 0) {
-			return fmt.Errorf("environment %q is not NAME=value", e)
-		}
-	}
-	if _, ok := run.Labels[""]; ok {
-		return errors.New("a label has no name")
-	}
-	for _, port := range run.Ports {
-		number, proto, ok := strings.Cut(port, "/")
-		n, err := strconv.ParseUint(number, 10, 16)
-		if err != nil || n == 0 || ok && proto != "tcp" && proto != "udp" && proto != "sctp" {
-			return fmt.Errorf("port %q is not a number from 1 to 65535, optionally with /tcp or /udp", port)
-		}
-	}
-	if run.WorkingDir != "" && (!path.IsAbs(run.WorkingDir) || path.Clean(run.WorkingDir) != run.WorkingDir) {
-		return fmt.Errorf("working folder %q is not a clean absolute path", run.WorkingDir)
-	}
-	if run.StopSignal != "" && !signalPattern.MatchString(run.StopSignal) {
-		return fmt.Errorf("stop signal %q is not a signal's name, such as SIGTERM, or number", run.StopSignal)
-	}
-	if h := run.Healthcheck; h != nil {
-		if len(h.Command) == 0 {
-			return fmt.Errorf("the healthcheck has no command")
-		}
-		if h.Interval < 0 || h.Timeout < 0 || h.Start < 0 || h.Retries < 0 {
-			return fmt.Errorf("the healthcheck has a negative time or number of retries")
-		}
-		for _, d := range []time.Duration{h.Interval, h.Timeout, h.Start} {
-			if d > 0 && d < time.Millisecond { // engines refuse this
-				return fmt.Errorf("the healthcheck has a time of %s; write one such as 5*time.Second", d)
-			}
-		}
-	}
-	return nil
 }
 
 // Tag turns a version into a tag that the distribution-spec allows: v1.2.3+dirty becomes

@@ -41,7 +41,7 @@ func expand(flags []string, p *plan.Plan, committed time.Time) ([]string, error)
 			err = t.Execute(&text, values)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("expand %q of Config.LDFlags: %w; it can use %s", flag, err, stampableNames)
+			return nil, fmt.Errorf("expand %q of LDFlags: %w; it can use %s", flag, err, stampableNames)
 		}
 		expanded[i] = text.String()
 	}

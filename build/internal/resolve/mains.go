@@ -19,8 +19,8 @@ func mains(dir string, p *plan.Plan) ([]string, error) {
 }
 
 // importPath returns the import path of a package folder such as "./cmd/api". moduleDir is the
-// folder of the plan's module.
-func importPath(moduleDir string, p *plan.Plan, pkg string) (string, error) {
+// folder of the plan's module, tags are the build tags.
+func importPath(moduleDir string, p *plan.Plan, pkg string, tags []string) (string, error) {
 	clean := path.Clean(filepath.ToSlash(pkg))
 	if rest, ok := strings.CutPrefix(clean, p.Module.Path); ok && (rest == "" || rest[0] == '/') {
 		clean = path.Clean("." + rest)
@@ -32,7 +32,7 @@ func importPath(moduleDir string, p *plan.Plan, pkg string) (string, error) {
 	info, err := os.Stat(dir)
 	main := err == nil && info.IsDir()
 	if main {
-		if main, err = mainpkg.Is(dir, p.Platforms[0], p.Build.Tags); err != nil {
+		if main, err = mainpkg.Is(dir, p.Platforms[0], tags); err != nil {
 			return "", err
 		}
 	}

@@ -25,14 +25,23 @@ func (r *Draft) mayBeStable(state git.State, none error) error {
 	case state.Shallow:
 		return errors.New(of + "the clone is shallow, so the last commits that touched an image's inputs may be missing; run git fetch --unshallow")
 	}
-	short := state.Revision[:min(7, len(state.Revision))]
-	for _, flag := range r.ldflags {
-		if !r.expanded && strings.Contains(flag, "{{") || strings.Contains(flag, short) {
-			return fmt.Errorf(of+"the linker flag %q of Config.LDFlags depends on the commit, so each commit would change every binary; remove it, or StableDigests", flag)
-		}
+	if err := r.stableFlags(r.ldflags); err != nil {
+		return err
 	}
 	if r.dated {
 		r.notice("SOURCE_DATE_EPOCH is the date of every image: their digests change whenever it does")
+	}
+	return nil
+}
+
+// stableFlags refuses linker flags that depend on the commit.
+func (r *Draft) stableFlags(flags []string) error {
+	short := r.Plan.Revision[:min(7, len(r.Plan.Revision))]
+	for _, flag := range flags {
+		if !r.expanded && strings.Contains(flag, "{{") || strings.Contains(flag, short) {
+			return fmt.Errorf("keep digests stable, for Config.StableDigests: the linker flag %q of LDFlags depends on the commit, "+
+				"so each commit would change every binary; remove it, or StableDigests", flag)
+		}
 	}
 	return nil
 }

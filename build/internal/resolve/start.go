@@ -95,7 +95,9 @@ func Start(ctx context.Context, in Input) (*Draft, error) {
 	if v.err != nil {
 		r.withoutGit(v.err)
 	} else {
-		r.fromGit(v.state, in.Workdir)
+		if err := r.fromGit(ctx, v.state, in.Workdir); err != nil {
+			return nil, err
+		}
 	}
 	r.version = cmp.Or(cfg.Version, r.version)
 	if p.SourceDateEpoch, r.dated, err = epoch(in.Env, v.state); err != nil {
@@ -141,6 +143,15 @@ func Start(ctx context.Context, in Input) (*Draft, error) {
 // buildTag matches a tag in a build constraint (go/build/constraint).
 var buildTag = regexp.MustCompile(`^[\pL\pN_.]+$`)
 
+func checkBuildTags(tags []string) error {
+	for _, tag := range tags {
+		if !buildTag.MatchString(tag) {
+			return fmt.Errorf("build tag %q of BuildTags is not letters, digits, '_' and '.'; write each tag as an entry of its own", tag)
+		}
+	}
+	return nil
+}
+
 func (r *Draft) toolchain(cfg plan.Config) error {
 	g := r.Go
 	r.Plan.Toolchain = plan.Toolchain{
@@ -153,10 +164,8 @@ func (r *Draft) toolchain(cfg plan.Config) error {
 		}
 		r.Plan.Toolchain.Work = filepath.ToSlash(rel)
 	}
-	for _, tag := range cfg.BuildTags {
-		if !buildTag.MatchString(tag) {
-			return fmt.Errorf("build tag %q of Config.BuildTags is not letters, digits, '_' and '.'; write each tag as an entry of its own", tag)
-		}
+	if err := checkBuildTags(cfg.BuildTags); err != nil {
+		return err
 	}
 	tags := slices.Concat(g.Tags, cfg.BuildTags)
 	slices.Sort(tags)

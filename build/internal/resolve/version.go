@@ -1,11 +1,10 @@
 package resolve
 
 import (
+	"context"
 	goversion "go/version"
 	"path/filepath"
 	"slices"
-
-	"golang.org/x/mod/module"
 
 	"github.com/thimble-build/thimble/build/internal/git"
 )
@@ -18,7 +17,7 @@ const worktrees = "go1.27"
 
 // fromGit sets the revision and the version. It does not predict the go command's stamp, which
 // is read from the binary and must be of the same commit.
-func (r *Draft) fromGit(state git.State, workdir string) {
+func (r *Draft) fromGit(ctx context.Context, state git.State, workdir string) error {
 	p := r.Plan
 	p.Revision, p.Shallow = state.Revision, state.Shallow
 	if p.Source == "" {
@@ -30,7 +29,7 @@ func (r *Draft) fromGit(state git.State, workdir string) {
 	if state.Revision == "" {
 		r.version, p.Build.Stamp = unknown, false
 		r.notice("the version is unknown: the git repository has no commit yet")
-		return
+		return nil
 	}
 	if r.repo.Linked && p.Build.Stamp && goversion.Compare(p.Toolchain.Version, worktrees) < 0 {
 		p.Build.Stamp = false // it would find the wrong commit if one is inside the other
@@ -49,16 +48,17 @@ func (r *Draft) fromGit(state git.State, workdir string) {
 	r.version = tags.version(state)
 	if tag := tags.release(state.Tags); tag != "" {
 		r.version, r.Tagged = tag, true
-	} else {
-		for _, tag := range state.Tags {
-			if why := tags.noVersion(tag); why != "" {
-				r.notice("the tag %s is not the version: %s", tag, why)
-			}
+		return nil
+	}
+	for _, tag := range state.Tags {
+		if why := tags.noVersion(tag); why != "" {
+			r.notice("the tag %s is not the version: %s", tag, why)
 		}
 	}
-	if v := tags.version(state); state.Shallow && module.IsPseudoVersion(v) {
-		r.notice("the version %s comes from a shallow clone, and a full clone gives another; run git fetch --unshallow --tags", v)
+	if state.Shallow {
+		r.notice("the version %s comes from a shallow clone, and a full clone gives another; run git fetch --unshallow --tags", r.version)
 	}
+	return nil
 }
 
 // setDirty records in the plan that file makes the tree differ from the commit, and the cause;
@@ -72,13 +72,22 @@ func (r *Draft) setDirty(file, cause string) error {
 		p.Version += "+dirty"
 	}
 	for i := range p.Images {
-		p.Images[i].Tags = []string{Tag(p.Version + r.suffix)}
-	}
-	if r.expanded {
-		p.Build.LDFlags = slices.Clone(r.ldflags)
-		return nil
+		img := &p.Images[i]
+		img.Tags = []string{Tag(p.Version + r.suffix)}
+		var err error
+		if img.LDFlags, err = r.expand(r.ownFlags[img.Name]); err != nil {
+			return err
+		}
 	}
 	var err error
-	p.Build.LDFlags, err = expand(r.ldflags, p, r.committed)
+	p.Build.LDFlags, err = r.expand(r.ldflags)
 	return err
+}
+
+// expand expands linker flags for the plan, unless those of Config are expanded.
+func (r *Draft) expand(flags []string) ([]string, error) {
+	if r.expanded || len(flags) == 0 {
+		return slices.Clone(flags), nil
+	}
+	return expand(flags, r.Plan, r.committed)
 }

@@ -41,7 +41,16 @@ func applicationItem(in Input, author origin.Party) (*item, error) {
 			it.facts = append(it.facts, fact{"thimble:cCompiler", in.Compiler.Version})
 		}
 	}
+	if fips := in.Plan.Toolchain.Of(in.Image).FIPS140; fips != "" {
+		it.facts = append(it.facts, fact{"thimble:gofips140", fips})
+	}
+	for _, p := range in.Image.Programs {
+		it.facts = append(it.facts, fact{"thimble:program", p.Name + " " + p.Package})
+	}
 	it.facts = append(it.facts, libraryFacts(in)...)
+	for _, b := range in.Further {
+		it.files = append(it.files, b.file())
+	}
 	for _, a := range in.Assets {
 		f := treeFile(a.File)
 		f.executable = a.Executable

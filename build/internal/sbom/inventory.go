@@ -33,7 +33,7 @@ func newInventory(in Input) (*inventory, error) {
 		return nil, err
 	}
 	for _, p := range in.Programs {
-		reached, err := inv.addProgram(p)
+		reached, err := inv.addProgram(p, in.Plan)
 		if err != nil {
 			return nil, err
 		}

@@ -1,11 +1,15 @@
 package sbom
 
-import "fmt"
+import (
+	"fmt"
 
-// addProgram adds the modules linked into a program other than the service. A module that already
+	"github.com/thimble-build/thimble/build/plan"
+)
+
+// addProgram adds the modules linked into a program other than the one that the image runs. A module that already
 // exists in the same version is the same item; another version is a second item. It returns the
 // keys of the modules that the program's modules import.
-func (inv *inventory) addProgram(p Program) (imported map[string]bool, err error) {
+func (inv *inventory) addProgram(p Program, of *plan.Plan) (imported map[string]bool, err error) {
 	items := map[string]*item{} // by import path
 	for _, m := range append([]Module{p.Std}, p.Modules...) {
 		if items[m.Path] != nil {
@@ -15,7 +19,12 @@ func (inv *inventory) addProgram(p Program) (imported map[string]bool, err error
 		if err != nil {
 			return nil, err
 		}
-		items[m.Path] = inv.share(it)
+		if p.Own && m.Path == p.Path {
+			it.setSource(of)
+		} else if m.inFolder() {
+			it.supplier = inv.author
+		}
+		items[m.Path] = inv.share(it, p.Own)
 	}
 	imported = map[string]bool{}
 	for _, m := range p.Modules {
@@ -41,10 +50,12 @@ func (inv *inventory) addProgram(p Program) (imported map[string]bool, err error
 	return imported, nil
 }
 
-// share returns the existing module that equals it, or adds it.
-func (inv *inventory) share(it *item) *item {
+// share returns the existing module that equals it, or adds it. Programs of one workspace link the
+// same source of a module, although only the main module of each has a version.
+func (inv *inventory) share(it *item, workspace bool) *item {
 	for _, old := range inv.items {
-		if old.name == it.name && old.version == it.version {
+		folder := workspace && (old.version == "(devel)" || it.version == "(devel)")
+		if old.name == it.name && (old.version == it.version || folder) {
 			return old
 		}
 	}

@@ -41,13 +41,16 @@ type Binary struct {
 	SHA1, SHA256, SHA512 string
 }
 
-// Program is another executable than the service's, and the modules linked into it. It has no
-// main module; Path names one of Modules.
+// Program is another executable than the Binary of an Input, and the modules linked into it. Path
+// names the module that it is from, which is one of Modules.
 type Program struct {
 	Path    string
 	Modules []Module
 	Std     Module
-	// Binary is nil if it is the Binary of the Input.
+	// Own says that it is a further program of the service: its binary is among Further of the
+	// Input.
+	Own bool `json:",omitempty"`
+	// Binary is nil if it is a binary of the Input.
 	Binary *Binary
 }
 
@@ -66,13 +69,15 @@ type Input struct {
 	Platform plan.Platform
 
 	Binary Binary
+	// Further are the service's other executables.
+	Further []Binary `json:",omitempty"`
 	// Main is the main module; Modules are the other linked modules. Std is the standard library:
 	// Path "std", Version such as "go1.26.8". All are empty for an image without the service; its
 	// Binary is then that of a program.
 	Main    Module
 	Modules []Module
 	Std     Module
-	// Programs are other Go executables, such as a debugger.
+	// Programs are the other Go executables: further ones of the service, or a debugger.
 	Programs []Program
 
 	Components []tree.Component

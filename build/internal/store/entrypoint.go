@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -52,31 +53,51 @@ func findBinary(ctx context.Context, from ociread.Blobs, raw []byte) (string, er
 	if len(command) == 0 || !path.IsAbs(command[0]) {
 		return "", nil
 	}
-	for i := len(manifest.Layers) - 1; i >= 0; i-- {
-		sum, err := fileIn(ctx, from, manifest.Layers[i], path.Clean(command[0]), MaxLayer)
-		if err != nil {
-			return "", fmt.Errorf("layer %s: %w", manifest.Layers[i].Digest, err)
+	name := path.Clean(command[0])
+	for range maxLinks {
+		sum, link, err := fileOf(ctx, from, manifest.Layers, name)
+		if link == "" || err != nil {
+			return sum, err
 		}
-		if sum != "" {
-			return sum, nil
+		if !path.IsAbs(link) {
+			link = path.Join(path.Dir(name), link)
 		}
+		name = path.Clean(link)
 	}
 	return "", nil
 }
 
-// fileIn returns the SHA-256 of a regular file in a layer; empty if it is not there. If there
-// are several, it is that of the last, which wins when unpacked. The layer is read to its end,
+// maxLinks is how many symlinks may lead to the executable.
+const maxLinks = 8
+
+// fileOf returns the SHA-256 of a regular file, or the target of a symlink, in the topmost layer that
+// contains it. Both are empty if no layer does.
+func fileOf(ctx context.Context, from ociread.Blobs, layers []v1.Descriptor, name string) (sum, link string, err error) {
+	for _, layer := range slices.Backward(layers) {
+		sum, link, err := fileIn(ctx, from, layer, name, MaxLayer)
+		if err != nil {
+			return "", "", fmt.Errorf("layer %s: %w", layer.Digest, err)
+		}
+		if sum != "" || link != "" {
+			return sum, link, nil
+		}
+	}
+	return "", "", nil
+}
+
+// fileIn returns the SHA-256 of a regular file in a layer, or the target of a symlink; empty if it is
+// not there. If there are several, it is that of the last, which wins when unpacked. The layer is read to its end,
 // because only then its digest is verified.
-func fileIn(ctx context.Context, from ociread.Blobs, d v1.Descriptor, name string, most int64) (found string, err error) {
+func fileIn(ctx context.Context, from ociread.Blobs, d v1.Descriptor, name string, most int64) (found, link string, err error) {
 	blob, err := from.OpenBlob(ctx, d)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	defer blob.Close() // only read
 	packed := limit.Bytes(limit.Reader(ctx, blob), most)
 	content, err := compress.NewReaderOfAny(packed)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	defer content.Close() // only read
 	unpacked := limit.Bytes(limit.Reader(ctx, content), most)
@@ -87,22 +108,29 @@ func fileIn(ctx context.Context, from ociread.Blobs, d v1.Descriptor, name strin
 			if _, err = io.Copy(io.Discard, unpacked); err == nil {
 				_, err = io.Copy(io.Discard, packed)
 			}
-			return found, err
+			return found, link, err
 		}
 		if err != nil {
-			return "", err
+			return "", "", err
 		}
-		if h.Typeflag != tar.TypeReg || path.Join("/", h.Name) != name {
+		if path.Join("/", h.Name) != name {
+			continue
+		}
+		if h.Typeflag == tar.TypeSymlink {
+			found, link = "", h.Linkname
+			continue
+		}
+		if h.Typeflag != tar.TypeReg {
 			continue
 		}
 		if h.Size > hashed {
-			return "", fmt.Errorf("%s: %w", name, limit.ErrTooLarge)
+			return "", "", fmt.Errorf("%s: %w", name, limit.ErrTooLarge)
 		}
 		hashed -= h.Size
 		sum := sha256.New()
 		if _, err := io.Copy(sum, limit.Reader(ctx, files)); err != nil {
-			return "", err
+			return "", "", err
 		}
-		found = hex.EncodeToString(sum.Sum(nil))
+		found, link = hex.EncodeToString(sum.Sum(nil)), ""
 	}
 }

@@ -148,7 +148,7 @@ func TestFileInLayer(t *testing.T) {
 		runtime.GC()
 		runtime.ReadMemStats(&before)
 		began := time.Now()
-		got, err := fileIn(t.Context(), oneBlob(c.layer), v1.Descriptor{Size: int64(len(c.layer))}, "/app", most)
+		got, _, err := fileIn(t.Context(), oneBlob(c.layer), v1.Descriptor{Size: int64(len(c.layer))}, "/app", most)
 		took := time.Since(began)
 		runtime.ReadMemStats(&after)
 		if c.want == "" && name != "names of almost a MiB" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
@@ -164,7 +164,7 @@ func TestFileInLayer(t *testing.T) {
 	stopped, stop := context.WithCancelCause(t.Context())
 	why := errors.New("why")
 	time.AfterFunc(100*time.Millisecond, func() { stop(why) })
-	if _, err := fileIn(stopped, oneBlob(gzipOf(sparse("app", 1<<40))), v1.Descriptor{}, "/app", 1<<41); !errors.Is(err, why) {
+	if _, _, err := fileIn(stopped, oneBlob(gzipOf(sparse("app", 1<<40))), v1.Descriptor{}, "/app", 1<<41); !errors.Is(err, why) {
 		t.Errorf("stopped, it gives %v", err)
 	}
 }
@@ -178,7 +178,7 @@ func FuzzFileInLayer(f *testing.F) {
 	f.Add(rawHeader("app", 'x', 1<<20))
 	f.Fuzz(func(t *testing.T, layer []byte) {
 		began := time.Now()
-		_, _ = fileIn(t.Context(), oneBlob(layer), v1.Descriptor{Size: int64(len(layer))}, "/app", 1<<20)
+		_, _, _ = fileIn(t.Context(), oneBlob(layer), v1.Descriptor{Size: int64(len(layer))}, "/app", 1<<20)
 		if took := time.Since(began); took > time.Minute {
 			t.Errorf("it took %s", took)
 		}

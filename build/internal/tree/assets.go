@@ -17,8 +17,8 @@ import (
 )
 
 // Assets returns the tree of an image's own files: the CA certificates that it trusts besides
-// Mozilla's, and its static assets, both read from the module's folder dir, and its users, added
-// to those of the base. It opens no file outside dir, not even through symlinks.
+// Mozilla's, and its static assets, both read from the module's folder dir, its symlinks and the
+// folders of its volumes, and its users, added to those of the base. It opens no file outside dir, not even through symlinks.
 //
 // A symlink within a folder is kept if it is relative and stays in that folder. Any other symlink
 // is an error that names it, as are sockets, devices and pipes, two files for one path, and a
@@ -36,7 +36,11 @@ func Assets(dir string, img plan.Image, base Accounts, modes map[string]bool) (*
 		return nil, err
 	}
 	var nodes []Node
-	for _, a := range img.Assets {
+	assets, err := expand(root, img.Assets)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range assets {
 		err := walkAsset(root, a, func(source string, n Node) error {
 			if is, ok := modes[source]; ok && n.Mode.IsRegular() && a.Mode == 0 {
 				if n.Mode = 0o644; is {
@@ -51,7 +55,7 @@ func Assets(dir string, img plan.Image, base Accounts, modes map[string]bool) (*
 		}
 	}
 	for _, n := range nodes {
-		if p := "/" + n.Path; p == AppPath(img.Name) || p == LicensesPath {
+		if p := "/" + n.Path; taken(p, img) {
 			return nil, fmt.Errorf("asset for %s: the image already has its own file there", p)
 		} else if !n.Mode.IsDir() && isFolder(p, img.Name) {
 			return nil, fmt.Errorf("asset for %s: it is a folder of the image; give the path of a file in it, such as %s/x", p, p)
@@ -62,6 +66,12 @@ func Assets(dir string, img plan.Image, base Accounts, modes map[string]bool) (*
 		if err != nil {
 			return nil, err
 		}
+	}
+	if err := addSymlinks(t, img); err != nil {
+		return nil, err
+	}
+	if err := addVolumes(t, img); err != nil {
+		return nil, err
 	}
 	return t, addUsers(t, base, img.Users)
 }
@@ -105,6 +115,9 @@ func AssetFiles(dir string, ca []string, assets []plan.Asset) ([]AssetFile, erro
 		}
 		files = append(files, AssetFile{Name: source})
 	}
+	if assets, err = expand(root, assets); err != nil {
+		return nil, err
+	}
 	for _, a := range assets {
 		folders := map[string]bool{} // empty folders
 		err := walkAsset(root, a, func(source string, n Node) error {
@@ -140,6 +153,9 @@ func AssetSources(dir string, ca []string, assets []plan.Asset) ([]string, error
 	}
 	defer root.Close() // only read from
 	names := slices.Clone(ca)
+	if assets, err = expand(root, assets); err != nil {
+		return nil, err
+	}
 	for _, a := range assets {
 		names = append(names, a.Source)
 	}
