@@ -11,6 +11,7 @@ import (
 
 	"debug/buildinfo"
 
+	"github.com/thimble-build/thimble/build/internal/artifact"
 	"github.com/thimble-build/thimble/build/internal/compile"
 	"github.com/thimble-build/thimble/build/internal/golist"
 	"github.com/thimble-build/thimble/build/internal/testtool"
@@ -90,16 +91,16 @@ func (r *repo) prove(got *Draft) *debug.BuildInfo {
 	r.t.Helper()
 	p := got.Plan
 	dir := r.t.TempDir()
-	if err := compile.Build(r.t.Context(), got.Go, p, p.Platforms[0], p.Images, dir); err != nil {
+	if err := compile.Build(r.t.Context(), got.Go, p, artifact.Programs(artifact.Targets(p)), dir); err != nil {
 		r.t.Fatal(err)
 	}
-	path := compile.Path(dir, p.Images[0], p.Platforms[0])
+	path := compile.Path(dir, artifact.Programs(artifact.Targets(p))[0])
 	f, err := os.Open(path)
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	defer f.Close()
-	if _, err := compile.Prove(f, p, p.Images[0], p.Platforms[0]); err != nil {
+	if _, err := compile.Prove(f, p, artifact.Programs(artifact.Targets(p))[0]); err != nil {
 		r.t.Fatal(err)
 	}
 	info, err := buildinfo.ReadFile(path)
@@ -132,15 +133,47 @@ func TestVersions(t *testing.T) {
 		{name: "after a tag", module: "hello", prepare: func(r *repo) {
 			r.git("tag", "v1.2.3")
 			r.git("commit", "-q", "--allow-empty", "-m", "second")
-		}, version: "v1.2.4-0.20260203040506-%s", moduleVersion: "v1.2.4-0.20260203040506-%s"},
+		}, version: "v1.2.3-1-g%s", moduleVersion: "v1.2.4-0.20260203040506-%s"},
 		{name: "after a prerelease", module: "hello", prepare: func(r *repo) {
 			r.git("tag", "v1.2.3-rc.1")
 			r.git("commit", "-q", "--allow-empty", "-m", "second")
-		}, version: "v1.2.3-rc.1.0.20260203040506-%s", moduleVersion: "v1.2.3-rc.1.0.20260203040506-%s"},
+		}, version: "v1.2.3-rc.1-1-g%s", moduleVersion: "v1.2.3-rc.1.0.20260203040506-%s"},
 		{name: "after a major version with a suffix", module: "several", prepare: func(r *repo) {
 			r.git("tag", "v2.3.0")
 			r.git("commit", "-q", "--allow-empty", "-m", "second")
-		}, version: "v2.3.1-0.20260203040506-%s", moduleVersion: "v2.3.1-0.20260203040506-%s"},
+		}, version: "v2.3.0-1-g%s", moduleVersion: "v2.3.1-0.20260203040506-%s"},
+		{name: "after a tag that is no version to Go", module: "hello", prepare: func(r *repo) {
+			r.git("tag", "6.14.1")
+			r.git("tag", "6.9.0")
+			r.git("tag", "6.20") // of two numbers: the highest of the commit
+			r.git("tag", "nightly")
+			r.git("commit", "-q", "--allow-empty", "-m", "second")
+			r.git("commit", "-q", "--allow-empty", "-m", "third")
+		}, version: "6.20-2-g%s", moduleVersion: "v0.0.0-20260203040506-%s"},
+		{name: "after the nearest tag, which is not the highest", module: "hello", prepare: func(r *repo) {
+			r.git("tag", "v1.9.0")
+			r.git("commit", "-q", "--allow-empty", "-m", "second")
+			r.git("tag", "v1.2.3")
+			r.git("commit", "-q", "--allow-empty", "-m", "third")
+		}, version: "v1.2.3-1-g%s", moduleVersion: "v1.9.1-0.20260203040506-%s"},
+		{name: "after tags that are no versions", module: "hello", prepare: func(r *repo) {
+			r.git("tag", "v1.2.3")
+			r.git("commit", "-q", "--allow-empty", "-m", "second")
+			for _, tag := range []string{"v1.9.0.1", "v1/x", "2026.01.02", "v1.4.0+meta", "other/v1.5.0"} {
+				r.git("tag", tag)
+			}
+			r.git("commit", "-q", "--allow-empty", "-m", "third")
+		}, version: "v1.2.3-2-g%s", moduleVersion: "v1.4.1-0.20260203040506-%s"},
+		{name: "module in a subfolder, after a tag", module: "subfolder", dir: "service", prepare: func(r *repo) {
+			r.git("tag", "service/v1.2.3")
+			r.git("tag", "v1.9.0")
+			r.git("commit", "-q", "--allow-empty", "-m", "second")
+		}, version: "v1.2.3-1-g%s", moduleVersion: "(devel)"},
+		{name: "changed, after a tag", module: "hello", prepare: func(r *repo) {
+			r.git("tag", "v1.2.3")
+			r.git("commit", "-q", "--allow-empty", "-m", "second")
+			r.write("main.go", "package main\n\nfunc main() {}\n")
+		}, version: "v1.2.3-1-g%s+dirty", moduleVersion: "v1.2.4-0.20260203040506-%s+dirty"},
 		{name: "a tag of a tag", module: "hello", prepare: func(r *repo) {
 			r.git("tag", "-a", "-m", "x", "inner")
 			r.git("tag", "-a", "-m", "x", "v1.4.0", "inner")
@@ -165,7 +198,7 @@ func TestVersions(t *testing.T) {
 			r.git("commit", "-q", "-a", "-m", "second")
 			r.git("tag", "v1.4.0")
 			r.git("commit", "-q", "--allow-empty", "-m", "third")
-		}, version: "v1.4.1-0.20260203040506-%s", moduleVersion: "v1.4.1-0.20260203040506-%s"},
+		}, version: "v1.4.0-1-g%s", moduleVersion: "v1.4.1-0.20260203040506-%s"},
 		{name: "changed", module: "hello", prepare: func(r *repo) {
 			r.git("tag", "v1.2.3")
 			r.write("main.go", "package main\n\nfunc main() {}\n")
@@ -244,7 +277,7 @@ func TestShallowCloneSaysSo(t *testing.T) {
 	}
 	clone.prove(got)
 	clone.git("fetch", "-q", "--unshallow", "--tags")
-	if got := clone.resolve(plan.Config{}); got.Plan.Shallow || !strings.HasPrefix(got.Plan.Version, "v1.0.1-0.") || len(got.Notices) > 0 {
+	if got := clone.resolve(plan.Config{}); got.Plan.Shallow || !strings.HasPrefix(got.Plan.Version, "v1.0.0-1-g") || len(got.Notices) > 0 {
 		t.Errorf("after git fetch: version = %s, notices = %q", got.Plan.Version, got.Notices)
 	}
 }
@@ -307,7 +340,7 @@ func TestWorkspace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	modules := s.Modules(got.Plan.Images[0].Package)
+	modules := s.Modules(got.Tree().Mains[0])
 	if len(modules) != 2 || modules[0].Path != "example.com/workspace/lib" || !slices.Equal(modules[1].Imports, []string{"example.com/workspace/lib", "std"}) {
 		t.Errorf("modules = %+v", modules)
 	}
@@ -404,7 +437,7 @@ func TestRefusals(t *testing.T) {
 		{name: "contradiction", module: "hello", cfg: image(plan.ImageConfig{Include: []string{"tmp"}, Exclude: []string{"tmp"}}), want: "both included and excluded"},
 		{name: "user", module: "hello", cfg: image(plan.ImageConfig{Runtime: plan.Runtime{User: "root"}}), want: "nor the name of one of Users"},
 		{name: "group of nobody", module: "hello", cfg: image(plan.ImageConfig{Users: []plan.User{{Name: "app", UID: 1}}, Runtime: plan.Runtime{User: "app:wheel"}}), want: "nor the name of one of Users"},
-		{name: "two build tags in one", module: "hello", cfg: plan.Config{BuildTags: []string{"netgo,osusergo"}}, want: `build tag "netgo,osusergo" of Config.BuildTags is not letters`},
+		{name: "two build tags in one", module: "hello", cfg: plan.Config{BuildTags: []string{"netgo,osusergo"}}, want: `build tag "netgo,osusergo" of BuildTags is not letters`},
 		{name: "licences", module: "hello", cfg: image(plan.ImageConfig{Licenses: "Apache 2.0"}), want: `licenses "Apache 2.0" is not an SPDX expression`},
 		{name: "user of three", module: "hello", cfg: image(plan.ImageConfig{Runtime: plan.Runtime{User: "1:2:3"}}), want: `user "1:2:3" is neither a uid`},
 		{name: "user beyond what engines take", module: "hello", cfg: image(plan.ImageConfig{Runtime: plan.Runtime{User: "65532:2147483648"}}), want: "2147483648 is not from 0 to 2147483647"},

@@ -1,6 +1,8 @@
 package resolve
 
 import (
+	"context"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -72,8 +74,32 @@ func (t tagRules) version(state git.State) string {
 		}
 	}
 	_, major, _ := module.SplitPathVersion(t.path)
-	short := state.Revision[:min(12, len(state.Revision))]
+	short := state.Revision[:min(hashLength, len(state.Revision))]
 	return module.PseudoVersion(module.PathMajorPrefix(major), before, state.Time, short)
+}
+
+// hashLength is the length of the commit's hash in a version, as in a pseudo-version of Go.
+const hashLength = 12
+
+// describe returns the version of a commit without a tag, as git describe --tags --abbrev=12 does:
+// the nearest tag that is a version, the number of commits since, and the commit. It is empty if
+// HEAD's history has no such tag. Of several tags of one commit, the highest version counts.
+func (t tagRules) describe(ctx context.Context, repo *git.Repo, state git.State) (string, error) {
+	may := func(tag string) bool {
+		name, ok := strings.CutPrefix(tag, t.prefix())
+		key := "v" + strings.TrimPrefix(name, "v")
+		// After build metadata, the number of commits would be metadata too.
+		return ok && !strings.Contains(name, "/") && semver.IsValid(key) && semver.Build(key) == "" && !module.IsPseudoVersion(key)
+	}
+	if !slices.ContainsFunc(state.Merged, may) {
+		return "", nil
+	}
+	prefix := git.Quote(t.prefix())
+	tags, commits, err := repo.Describe(ctx, []string{prefix + "v[0-9]*", prefix + "[0-9]*"}, may)
+	if err != nil || len(tags) == 0 {
+		return "", err
+	}
+	return fmt.Sprintf("%s-%d-g%s", t.release(tags), commits, state.Revision[:min(hashLength, len(state.Revision))]), nil
 }
 
 // release returns the tag at HEAD that names the release, as written but without the module's

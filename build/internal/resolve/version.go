@@ -1,6 +1,7 @@
 package resolve
 
 import (
+	"cmp"
 	"context"
 	goversion "go/version"
 	"path/filepath"
@@ -55,6 +56,11 @@ func (r *Draft) fromGit(ctx context.Context, state git.State, workdir string) er
 			r.notice("the tag %s is not the version: %s", tag, why)
 		}
 	}
+	described, err := tags.describe(ctx, r.repo, state)
+	if err != nil {
+		return err
+	}
+	r.version = cmp.Or(described, r.version)
 	if state.Shallow {
 		r.notice("the version %s comes from a shallow clone, and a full clone gives another; run git fetch --unshallow --tags", r.version)
 	}
