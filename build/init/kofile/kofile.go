@@ -6,6 +6,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/thimble-build/thimble/build/init/finding"
@@ -83,10 +84,12 @@ func show(e yamltree.Entry) string { return strings.TrimSpace(e.Key + ": " + yam
 
 func (f *File) at(line int) finding.Place { return finding.Place{File: f.Source.File, Line: line} }
 
+// add adds an outcome once, because a default is read for every program.
 func (f *File) add(line int, text string, o finding.Outcome, reason, setting, write string) {
-	f.Source.Lines = append(f.Source.Lines, finding.Line{
-		Place: f.at(line), Text: text, Outcome: o, Reason: reason, Setting: setting, Write: write,
-	})
+	l := finding.Line{Place: f.at(line), Text: text, Outcome: o, Reason: reason, Setting: setting, Write: write}
+	if !slices.Contains(f.Source.Lines, l) {
+		f.Source.Lines = append(f.Source.Lines, l)
+	}
 }
 
 // build reads an element of builds.
@@ -94,11 +97,8 @@ func (f *File) build(b yamltree.Entry) {
 	dir, main := ".", "."
 	d := f.defaults
 	var capabilities []yamltree.Text
-	own := map[string]bool{}
 	for _, e := range yamltree.Entries(b.Value) {
-		key := strings.ToLower(e.Key)
-		own[key] = true
-		switch key {
+		switch strings.ToLower(e.Key) {
 		case "id":
 			f.add(e.Line, show(e), finding.NotNeeded, "it is a name for ko", "", "")
 		case "dir":
@@ -123,10 +123,11 @@ func (f *File) build(b yamltree.Entry) {
 		return
 	}
 	for _, m := range found {
-		p := f.program(m, d, f.at(b.Line), own)
+		p := f.program(m, d, f.at(b.Line))
 		for _, c := range capabilities {
+			f.add(c.Line, "linux_capabilities: "+c.Value, finding.Imported, "Capabilities", "", "")
 			for _, name := range strings.Split(c.Value, ",") {
-				p.Runtime.Capabilities = append(p.Runtime.Capabilities, finding.Found(strings.TrimSpace(name), f.at(c.Line)))
+				p.Runtime.Capabilities = append(p.Runtime.Capabilities, finding.Found("cap_"+strings.TrimPrefix(strings.TrimSpace(name), "cap_"), f.at(c.Line)))
 			}
 		}
 		f.Source.Programs = append(f.Source.Programs, p)
@@ -141,19 +142,29 @@ func relative(main string) string {
 	return "./" + main
 }
 
-// Defaults returns what the file says about a program that no build names, such as the base
-// image. ok is false if a build names it.
-func (f *File) Defaults(m mains.Main) (p finding.Program, ok bool) {
-	for _, there := range f.Source.Programs {
-		if there.Module == m.Module && there.Package == m.Package {
-			return p, false
-		}
-	}
-	return f.program(m, f.defaults, finding.Place{File: f.Source.File}, nil), true
+// Defaults is what a file says about a program that no build names.
+type Defaults struct {
+	finding.Program
+	Lines []finding.Line
 }
 
-// program returns the settings of one program. own are the keys of its build; nil for defaults.
-func (f *File) program(m mains.Main, d defaults, from finding.Place, own map[string]bool) finding.Program {
+// Defaults returns what the file says about a program that no build names, such as the base
+// image. ok is false if a build names it.
+func (f *File) Defaults(m mains.Main) (d Defaults, ok bool) {
+	for _, there := range f.Source.Programs {
+		if there.Module == m.Module && there.Package == m.Package {
+			return d, false
+		}
+	}
+	of := *f
+	of.Source.Lines = nil
+	d.Program = of.program(m, f.defaults, finding.Place{})
+	d.Lines = of.Source.Lines
+	return d, true
+}
+
+// program returns the settings of one program.
+func (f *File) program(m mains.Main, d defaults, from finding.Place) finding.Program {
 	p := finding.Program{Module: m.Module, Package: m.Package, From: from}
 	flags := gobuild.NewFlags(from)
 	env := maps.Clone(f.environment)
@@ -183,7 +194,11 @@ func (f *File) program(m mains.Main, d defaults, from finding.Place, own map[str
 		flags.Linker(words)
 	}
 	p.Build = flags.Build
-	f.Source.Lines = append(f.Source.Lines, flags.Lines...)
+	for _, l := range flags.Lines {
+		if !slices.Contains(f.Source.Lines, l) {
+			f.Source.Lines = append(f.Source.Lines, l)
+		}
+	}
 	f.platforms(&p, d.platforms)
 	f.base(&p, m, d.base)
 	f.data(&p, m)
