@@ -83,7 +83,11 @@ type merger struct {
 }
 
 func (m *merger) build(from []Program) {
-	m.out.From = from[0].From
+	for _, p := range from { // a source can have only defaults, without a line for the program
+		if m.out.From.File == "" {
+			m.out.From = p.From
+		}
+	}
 	one(m, from, "Name", func(p *Program) *Value[string] { return &p.Name })
 	joined(m, from, "Programs", whole, func(p *Program) *[]Value[string] { return &p.Programs })
 	list(m, from, "LDFlags", func(p *Program) *[]Value[string] { return &p.Build.LDFlags })

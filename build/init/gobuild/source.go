@@ -23,6 +23,9 @@ var (
 	others   = regexp.MustCompile(`(?i)(^|[-_./:])(test|tests|e2e|dev|debug|run|race|lint|check|bench|fuzz|cover|coverage|demo|example|examples|darwin|macos|windows|freebsd|ci|tools?|gen|generate|watch|local)`)
 )
 
+// generic are names of output files that say nothing about the program.
+var generic = []string{"a.out", "app", "application", "bin", "binary", "main", "out", "output", "prog", "program", "server", "service", "svc", "target"}
+
 // rank orders builds of one program: the first is what someone ships.
 func (f Found) rank() int {
 	rank := 2
@@ -70,7 +73,7 @@ func Source(kind finding.Kind, file string, found []Found, t *mains.Tree, where 
 				return where(flag, f.At)
 			})
 			p := finding.Program{Module: m.Module, Package: m.Package, From: f.At, Build: settings}
-			if name := f.Name(); name != "" && len(f.Packages) == 1 {
+			if name := f.Name(); name != "" && len(f.Packages) == 1 && !slices.Contains(generic, name) {
 				p.Name = finding.Found(name, f.At)
 			}
 			s.Programs = append(s.Programs, p)
@@ -85,7 +88,11 @@ func Source(kind finding.Kind, file string, found []Found, t *mains.Tree, where 
 	}
 	for _, f := range order {
 		l := finding.Line{Place: f.At, Text: f.Text, Outcome: finding.Imported, Reason: "Images"}
-		switch programs := f.mains(t); {
+		programs := f.mains(t)
+		if len(programs) > 0 {
+			l.Module, l.Package = programs[0].Module, programs[0].Package
+		}
+		switch {
 		case len(programs) == 0:
 			l.Outcome, l.Reason = finding.NotNeeded, "it makes no program of this repository, or only checks that it compiles"
 		case !chosen[f.At]:

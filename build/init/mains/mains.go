@@ -50,6 +50,8 @@ type Main struct {
 	Left string
 	// Usual says that it is under cmd/ or at the root of its module.
 	Usual bool
+	// Runs says that build constraints do not exclude it.
+	Runs bool
 }
 
 // Dir returns the folder of the package, relative to the root of the repository.
@@ -131,7 +133,7 @@ func (t *Tree) folder(at, rel string, p plan.Platform, work map[string]bool) err
 		}
 		t.Modules = append(t.Modules, m)
 	}
-	m, ok := t.module(rel)
+	m, ok := t.Of(rel)
 	if !ok {
 		return nil
 	}
@@ -151,7 +153,7 @@ func (t *Tree) folder(at, rel string, p plan.Platform, work map[string]bool) err
 	if in := strings.TrimPrefix(strings.TrimPrefix(rel, m.Dir), "/"); in != "" {
 		pkg = "./" + in
 	}
-	main := Main{Module: m.Dir, Package: pkg, Name: nameOf(m.Path, pkg)}
+	main := Main{Module: m.Dir, Package: pkg, Name: nameOf(m.Path, pkg), Runs: is}
 	main.Usual = pkg == "." || strings.HasPrefix(pkg, "./cmd/") || pkg == "./cmd"
 	main.Left = reason(rel)
 	if !is {
@@ -205,7 +207,7 @@ func onlyMains(names []string) bool {
 }
 
 func (t *Tree) usedByGenerate(m Main) string {
-	mod, _ := t.module(m.Dir())
+	mod, _ := t.Of(m.Dir())
 	for _, key := range []string{m.Dir(), strings.TrimSuffix(mod.Path+"/"+strings.TrimPrefix(m.Package, "./"), "/.")} {
 		if from, ok := t.generated[key]; ok && m.Dir() != "." {
 			return "go:generate in " + from + " runs it"
@@ -214,8 +216,9 @@ func (t *Tree) usedByGenerate(m Main) string {
 	return ""
 }
 
-// module returns the module that a folder belongs to.
-func (t *Tree) module(rel string) (Module, bool) {
+// Of returns the module that a folder belongs to.
+func (t *Tree) Of(rel string) (Module, bool) {
+	rel = strings.TrimPrefix(path.Clean(rel), "./")
 	best, found := Module{}, false
 	for _, m := range t.Modules {
 		if (m.Dir == "" || rel == m.Dir || strings.HasPrefix(rel, m.Dir+"/")) && (!found || len(m.Dir) > len(best.Dir)) {
@@ -261,7 +264,7 @@ func (t *Tree) Resolve(dir string, args []string) []Main {
 		}
 		at := path.Join(dir, arg)
 		if !strings.HasPrefix(arg, ".") && !path.IsAbs(arg) {
-			if in, ok := t.imported(arg); ok {
+			if in, ok := t.Folder(arg); ok {
 				at = in
 			} else if _, err := os.Stat(filepath.Join(t.Root, filepath.FromSlash(at))); err != nil && !strings.Contains(arg, "...") {
 				continue
@@ -283,8 +286,8 @@ func (t *Tree) Resolve(dir string, args []string) []Main {
 	return all
 }
 
-// imported returns the folder of an import path.
-func (t *Tree) imported(importPath string) (dir string, ok bool) {
+// Folder returns the folder of an import path. ok is false if it is not in the repository.
+func (t *Tree) Folder(importPath string) (dir string, ok bool) {
 	best := -1
 	for _, m := range t.Modules {
 		if (importPath == m.Path || strings.HasPrefix(importPath, m.Path+"/")) && len(m.Path) > best {

@@ -1,0 +1,125 @@
+package discover
+
+import (
+	"cmp"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/thimble-build/thimble/build/init/finding"
+	"github.com/thimble-build/thimble/build/init/mains"
+	"github.com/thimble-build/thimble/build/init/versions"
+)
+
+// Finish completes merged programs: names that differ, and the flags for version variables.
+func Finish(t *mains.Tree, programs []finding.Program) []finding.Program {
+	all := slices.Clone(programs)
+	for i := range all {
+		all[i].Build.LDFlags = slices.Concat(all[i].Build.LDFlags, versions.Flags(t, all[i]))
+	}
+	names(t, all)
+	return all
+}
+
+var invalid = regexp.MustCompile(`[^a-z0-9]+`)
+
+// names gives each image another name. Images whose names are equal are named by their folder.
+func names(t *mains.Tree, programs []finding.Program) {
+	name := func(p finding.Program) string {
+		if p.Name.Set() {
+			return strings.ToLower(p.Name.Value)
+		}
+		m, _ := t.At(path.Join(p.Module, p.Package))
+		return m.Name
+	}
+	count := map[string]int{}
+	for _, p := range programs {
+		count[name(p)]++
+	}
+	taken := map[string]bool{}
+	for n, times := range count {
+		taken[n] = times == 1
+	}
+	for i, p := range programs {
+		if count[name(p)] < 2 {
+			continue
+		}
+		dir := path.Join(".", p.Module, p.Package)
+		var elements []string
+		for _, e := range strings.Split(dir, "/") {
+			if e != "cmd" && e != "." && e != "app" && e != "apps" && e != "services" {
+				elements = append(elements, strings.Trim(invalid.ReplaceAllString(strings.ToLower(e), "-"), "-"))
+			}
+		}
+		unique := strings.Join(elements, "-")
+		if unique == "" {
+			unique = name(p)
+		}
+		if taken[unique] {
+			unique = strings.Trim(invalid.ReplaceAllString(strings.ToLower(dir), "-"), "-")
+		}
+		taken[unique] = true
+		programs[i].Name = finding.Found(unique, cmp.Or(p.Name.From, finding.Place{File: dir}))
+	}
+}
+
+// Settle returns the lines with the outcome that they have after the merge. A line whose setting
+// another file decides, or that is about no image, is not needed.
+func Settle(lines []finding.Line, programs []finding.Program) []finding.Line {
+	used := map[string]map[finding.Place]bool{"Images": {}}
+	from := map[key]finding.Place{}
+	for _, p := range programs {
+		from[keyOf(p)] = p.From
+		for setting, at := range places(p) {
+			if used[setting] == nil {
+				used[setting] = map[finding.Place]bool{}
+			}
+			for _, place := range at {
+				used[setting][place] = true
+				used["Images"][place] = true
+			}
+		}
+	}
+	all := slices.Clone(lines)
+	for i, l := range all {
+		setting, known := used[l.Reason]
+		if l.Outcome != finding.Imported || !known && !slices.Contains(checked, l.Reason) || setting[l.Place] || setting[finding.Place{File: l.File}] {
+			continue
+		}
+		all[i].Outcome = finding.NotNeeded
+		p, shipped := from[key{l.Module, l.Package}]
+		switch {
+		case l.Package == "":
+			all[i].Reason = "another file decides it"
+		case !shipped:
+			all[i].Reason = "no image is made of " + path.Join(".", l.Module, l.Package)
+		default:
+			all[i].Reason = "another file decides it: " + p.String()
+		}
+	}
+	return all
+}
+
+// checked are the reasons of imported lines that Settle checks.
+var checked = []string{"Images", "Name", "LDFlags", "BuildTags", "Cgo", "FIPS140", "Platforms", "Base", "Runtime.User", "Runtime.Labels", "Capabilities"}
+
+// places returns the places of the settings of a program. Platforms are the product of several
+// lines of one file.
+func places(p finding.Program) map[string][]finding.Place {
+	list := func(values []finding.Value[string]) (all []finding.Place) {
+		for _, v := range values {
+			all = append(all, v.From)
+		}
+		return all
+	}
+	var platforms []finding.Place
+	for _, at := range list(p.Build.Platforms) {
+		platforms = append(platforms, finding.Place{File: at.File})
+	}
+	return map[string][]finding.Place{
+		"Images": {p.From}, "Name": {p.Name.From}, "LDFlags": list(p.Build.LDFlags), "BuildTags": list(p.Build.Tags), "Cgo": {p.Build.Cgo.From},
+		"FIPS140": {p.Build.FIPS140.From}, "Platforms": platforms, "Base": {p.Runtime.Base.From}, "Runtime.User": {p.Runtime.User.From},
+		"Runtime.Labels": list(p.Runtime.Labels), "Capabilities": list(p.Runtime.Capabilities),
+	}
+}
