@@ -28,6 +28,8 @@ const (
 // kit is the module of the targets in the module cache.
 type kit struct {
 	version string
+	// replace is the folder of a checkout that is used instead of a published version, or "".
+	replace string
 	// goVersion is its go line, mage the version of mage that it requires.
 	goVersion, mage string
 	// gosum is its go.sum, which the go command has verified together with the module.
@@ -46,8 +48,17 @@ func targetName(alias, name string) string {
 	return alias + ":" + name
 }
 
-// fetchKit downloads the kit to the module cache if necessary, and reads it there.
-func fetchKit(ctx context.Context, version string) (*kit, error) {
+// fetchKit downloads the kit to the module cache if necessary, and reads it there. It reads a
+// checkout where it is.
+func fetchKit(ctx context.Context, version, checkout string) (*kit, error) {
+	if checkout != "" {
+		k, err := readKit(checkout)
+		if err != nil {
+			return nil, fmt.Errorf("read the checkout %s: %w", checkout, err)
+		}
+		k.version, k.replace = version, checkout
+		return k, nil
+	}
 	temp, err := os.MkdirTemp("", "thimble-init")
 	if err != nil {
 		return nil, err

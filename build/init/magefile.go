@@ -10,6 +10,7 @@ import (
 	"go/format"
 	"go/parser"
 	"go/token"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -32,14 +33,19 @@ const keyless = `Release: build.ReleaseConfig{
 
 // renderMagefile writes Config with the values that init found.
 func renderMagefile(r *repository, alias string, ci bool) ([]byte, error) {
-	t, err := template.New("magefile").Funcs(template.FuncMap{"quoted": quoted}).Parse(magefileText)
+	t, err := template.New("magefile").Parse(magefileText)
 	if err != nil {
 		return nil, err
 	}
 	var out bytes.Buffer
+	var names []string
+	for _, p := range r.found.Images {
+		names = append(names, p.Package)
+	}
+	settings := images(r.found)
 	data := map[string]any{
-		"Alias": alias, "Module": r.module, "Dir": r.dir, "Mains": r.mains, "Named": r.named, "Ports": r.ports,
-		"Repository": registry(r.remote), "Keyless": "",
+		"Alias": alias, "Module": r.module, "Dir": r.dir, "Mains": names, "Repository": registry(r.remote), "Keyless": "",
+		"Settings": settings, "Listed": strings.Contains(settings, "Images: []build"), "Time": strings.Contains(settings, "time."),
 	}
 	if ci {
 		data["Keyless"] = keyless
@@ -75,8 +81,9 @@ type magefiles struct {
 	// import.
 	imports bool
 	alias   string
-	// text is the file that imports them.
+	// text is the file that imports them, name its name.
 	text []byte
+	name string
 	// targets are the exported functions of the repository's files in the folder, in lower
 	// case.
 	targets []string
@@ -108,7 +115,7 @@ func readMagefiles(dir string) (magefiles, error) {
 		m.taken = m.taken || filepath.Base(name) == "magefile.go"
 		for _, spec := range f.Imports {
 			if spec.Path.Value == `"`+targetsPath+`"` {
-				m.imports, m.text = true, text
+				m.imports, m.text, m.name = true, text, filepath.Base(name)
 				if spec.Doc != nil {
 					_, m.alias, _ = strings.Cut(strings.TrimSpace(spec.Doc.List[len(spec.Doc.List)-1].Text), "mage:import")
 					m.alias = strings.TrimSpace(m.alias)
@@ -174,7 +181,13 @@ func planMagefiles(ctx context.Context, r *repository, k *kit, there magefiles, 
 		return c, err
 	}
 	c.add(module)
-	for name, text := range own {
+	if there.imports { // shown as a difference
+		if own[there.name], err = renderMagefile(r, alias, ci || bytes.Contains(there.text, []byte("Keyless:"))); err != nil {
+			return c, err
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(own)) {
+		text := own[name]
 		f, err := wanted(r.root, "magefiles/"+name, text)
 		if err != nil {
 			return c, err

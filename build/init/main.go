@@ -8,7 +8,10 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"runtime"
 	"runtime/debug"
+	"strings"
 	"syscall"
 )
 
@@ -39,6 +42,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	}
 	flags.BoolVar(&o.dry, "n", false, "only show what would be written")
 	flags.StringVar(&o.ci, "ci", "", "write a workflow for a CI system as well: github or gitlab")
+	flags.BoolVar(&o.json, "json", false, "print what was found and what is written as JSON")
 	flags.BoolVar(&o.task, "task", false, "write a Taskfile as well")
 	err := flags.Parse(args)
 	if err == nil && flags.NArg() > 0 {
@@ -54,7 +58,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 
 // setUp runs all steps: look, plan, show, write, and print the next command.
 func setUp(ctx context.Context, o options, out io.Writer) error {
-	version, err := kitVersion()
+	version, checkout, err := kitVersion()
 	if err != nil {
 		return err
 	}
@@ -66,7 +70,7 @@ func setUp(ctx context.Context, o options, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	kit, err := fetchKit(ctx, version)
+	kit, err := fetchKit(ctx, version, checkout)
 	if err != nil {
 		return err
 	}
@@ -74,7 +78,11 @@ func setUp(ctx context.Context, o options, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := p.show(out, o.dry); err != nil {
+	show := func() error { return p.show(out, o.dry) }
+	if o.json {
+		show = func() error { return p.showJSON(out) }
+	}
+	if err := show(); err != nil {
 		return err
 	}
 	if !o.dry {
@@ -82,15 +90,30 @@ func setUp(ctx context.Context, o options, out io.Writer) error {
 			return err
 		}
 	}
+	if o.json && len(p.missing) > 0 {
+		return advice(strings.Join(p.missing, "\n"))
+	}
+	if o.json {
+		return nil
+	}
 	return p.end(out, o.dry)
 }
 
-// kitVersion returns the version of this program, which the targets also use.
-func kitVersion() (string, error) {
+// kitVersion returns the version of this program, which the targets also use. If it was built from
+// a checkout, it returns the checkout's folder.
+func kitVersion() (version, checkout string, err error) {
 	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Path != kitPath || info.Main.Sum == "" {
-		return "", fmt.Errorf("find thimble's version: this init was built from a checkout and has no published version; "+
-			"run it as go run %s/build/init@latest", kitPath)
+	if ok && info.Main.Path == kitPath && info.Main.Sum != "" {
+		return info.Main.Version, "", nil
 	}
-	return info.Main.Version, nil
+	_, file, _, ok := runtime.Caller(0)
+	dir := filepath.Join(filepath.Dir(file), "..", "..") // from build/init
+	if !ok || !filepath.IsAbs(file) || !exists(filepath.Join(dir, "build", "targets")) {
+		return "", "", fmt.Errorf("find thimble's version: this init was built from a checkout that is not there; "+
+			"run it as go run %s/build/init@latest, or as go run ./build/init in a checkout", kitPath)
+	}
+	return unpublished, dir, nil
 }
+
+// unpublished is the version of a kit in a checkout. magefiles/go.mod replaces it with the folder.
+const unpublished = "v0.0.0-00010101000000-000000000000"

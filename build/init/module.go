@@ -10,6 +10,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/mod/modfile"
@@ -131,6 +132,11 @@ func workOut(ctx context.Context, r *repository, k *kit, own map[string][]byte) 
 			return nil, err
 		}
 	}
+	if k.replace != "" {
+		if err := gomod.AddReplace(kitPath, "", k.replace, ""); err != nil {
+			return nil, err
+		}
+	}
 	gomod.Cleanup()
 	if text, err = gomod.Format(); err != nil {
 		return nil, err
@@ -146,7 +152,11 @@ func workOut(ctx context.Context, r *repository, k *kit, own map[string][]byte) 
 			return nil, err
 		}
 	}
-	if _, err := goCommand(ctx, temp, "get", targetsPath+"@"+k.version); err != nil {
+	add := []string{"get", targetsPath + "@" + k.version}
+	if k.replace != "" { // no proxy has the required version
+		add = []string{"list", "-deps", targetsPath}
+	}
+	if _, err := goCommand(ctx, temp, add...); err != nil {
 		return nil, err
 	}
 	if name != "" {
@@ -303,7 +313,7 @@ func collect(ctx context.Context, temp, magefiles, name string) (*moduleFiles, e
 		f.SetRequireSeparateIndirect(all)
 	}
 	for _, rep := range f.Replace {
-		if filepath.IsAbs(rep.New.Path) {
+		if filepath.IsAbs(rep.New.Path) && rep.Old.Path != kitPath {
 			rel, err := filepath.Rel(magefiles, rep.New.Path)
 			if err != nil {
 				continue // on another drive (Windows)
@@ -327,6 +337,10 @@ func collect(ctx context.Context, temp, magefiles, name string) (*moduleFiles, e
 		return nil, err
 	}
 	used := reachable(string(graph), f)
+	if slices.ContainsFunc(f.Replace, func(r *modfile.Replace) bool { return r.Old.Path == kitPath }) {
+		m.gosum = sum // what a checkout requires is not in the go.mod
+		return m, nil
+	}
 	for line := range strings.Lines(string(sum)) {
 		if fields := strings.Fields(line); len(fields) == 3 && used[fields[0]+"@"+strings.TrimSuffix(fields[1], "/go.mod")] {
 			m.gosum = append(m.gosum, line...)

@@ -11,6 +11,7 @@ import (
 type options struct {
 	dry  bool
 	task bool
+	json bool
 	ci   string
 }
 

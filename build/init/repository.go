@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,13 +8,14 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"slices"
 	"strings"
 
 	"golang.org/x/mod/modfile"
 
+	"github.com/thimble-build/thimble/build/init/evidence"
+	"github.com/thimble-build/thimble/build/init/mains"
 	"github.com/thimble-build/thimble/build/internal/git"
 	"github.com/thimble-build/thimble/build/internal/mainpkg"
 	"github.com/thimble-build/thimble/build/internal/plaintext"
@@ -33,12 +33,8 @@ type repository struct {
 	root, dir string
 	// module is the path of the service's module, goVersion its go line.
 	module, goVersion string
-	// mains are the main packages that become images. named says that Config must name them,
-	// because they are not in the default places.
-	mains []string
-	named bool
-	// ports are the ports that a Dockerfile exposes.
-	ports []string
+	// found is what its files say about images.
+	found *evidence.Found
 
 	// top is the git working tree, "" without one. prefix is the path of root below it, with
 	// slashes, "" if it is the same.
@@ -47,6 +43,8 @@ type repository struct {
 	remote, branch string
 	// changed are the files below root with uncommitted changes, relative to root.
 	changed []string
+	// names are the files that git tracks or would add, relative to top.
+	names []string
 }
 
 // look finds the module and reads the data from git.
@@ -59,13 +57,39 @@ func look(ctx context.Context, wd string) (*repository, error) {
 	if err := r.findModule(wd); err != nil {
 		return nil, fmt.Errorf("find the module: %w", err)
 	}
-	if err := r.findMains(); err != nil {
+	if err := r.askGit(ctx); err != nil {
 		return nil, err
 	}
-	if r.ports, err = exposed(filepath.Join(r.folder(), "Dockerfile")); err != nil {
-		return nil, err
+	return r, r.readEvidence()
+}
+
+// readEvidence reads the files that say what the repository ships. They may be above root.
+func (r *repository) readEvidence() error {
+	top := r.top
+	if top == "" {
+		top = r.root
 	}
-	return r, r.askGit(ctx)
+	tree, err := mains.Look(top, linux)
+	if err != nil {
+		return err
+	}
+	module := strings.TrimPrefix(path.Join(r.prefix, r.dir), "./")
+	if module == "." {
+		module = ""
+	}
+	if r.found, err = evidence.Read(top, r.names, tree, module); err != nil || r.found.Module == module {
+		return err
+	}
+	// Another module below root ships the programs.
+	rel, below := strings.CutPrefix(r.found.Module, r.prefix+"/")
+	if r.prefix == "" {
+		rel, below = r.found.Module, true
+	}
+	if !below {
+		return nil
+	}
+	r.dir = rel
+	return r.readModule()
 }
 
 // folder returns the folder of the service's module.
@@ -160,53 +184,19 @@ func walk(dir string, visit func(at, rel string) error) error {
 	})
 }
 
-// findMains finds main packages in the default places, and if there are none, anywhere.
-func (r *repository) findMains() error {
-	var err error
-	if r.mains, err = mainpkg.Find(r.folder(), linux, nil); err != nil || len(r.mains) > 0 {
-		return err
-	}
-	r.named = true
-	return walk(r.folder(), func(at, rel string) error {
-		if rel != "." && exists(filepath.Join(at, "go.mod")) {
-			return filepath.SkipDir
-		}
-		main, err := mainpkg.Is(at, linux, nil)
-		if main {
-			r.mains = append(r.mains, "./"+rel)
-		}
-		return err
-	})
-}
-
-var expose = regexp.MustCompile(`(?im)^\s*EXPOSE\s+([0-9/a-z \t]+?)\s*$`)
-
-// exposed returns the ports that a Dockerfile exposes, in order.
-func exposed(dockerfile string) ([]string, error) {
-	text, err := os.ReadFile(dockerfile)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	var ports []string
-	for _, line := range expose.FindAllSubmatch(text, -1) {
-		for _, port := range bytes.Fields(line[1]) {
-			p := strings.TrimSuffix(strings.ToLower(string(port)), "/tcp")
-			if regexp.MustCompile(`^[1-9][0-9]{0,4}(/udp)?$`).MatchString(p) && !slices.Contains(ports, p) {
-				ports = append(ports, p)
-			}
-		}
-	}
-	return ports, nil
-}
-
 // askGit reads the data from git, if git is used.
 func (r *repository) askGit(ctx context.Context) error {
 	g, err := git.Open(r.root, os.Environ())
 	if errors.Is(err, git.ErrNone) {
-		return nil
+		return walk(r.root, func(at, rel string) error {
+			entries, err := os.ReadDir(at)
+			for _, e := range entries {
+				if !e.IsDir() {
+					r.names = append(r.names, path.Join(rel, e.Name()))
+				}
+			}
+			return err
+		})
 	}
 	if err != nil {
 		return err
@@ -227,6 +217,11 @@ func (r *repository) askGit(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	tracked, err := g.Tracked(ctx)
+	if err != nil {
+		return err
+	}
+	r.names = slices.Concat(tracked, untracked)
 	for _, name := range slices.Concat(state.Changed, untracked) {
 		if strings.HasSuffix(name, "/") {
 			continue

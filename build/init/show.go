@@ -30,7 +30,7 @@ func shown(err error) error {
 // show prints what will happen; in a dry run also the content.
 func (p *planned) show(w io.Writer, dry bool) error {
 	var b bytes.Buffer
-	plaintext.Fprintf(&b, "thimble %s for %s in %s\n\n", p.kit.version, p.repo.module, p.repo.root)
+	plaintext.Fprintf(&b, "%s\n\n", p.heading())
 	for _, f := range p.files {
 		switch {
 		case f.create():
@@ -58,6 +58,9 @@ func (p *planned) show(w io.Writer, dry bool) error {
 				b.WriteString(strings.Join(cells, "\t") + "\n")
 			}
 		}
+	}
+	if p.repo.found != nil {
+		table(&b, p.repo.found)
 	}
 	_, err := w.Write(b.Bytes())
 	return err

@@ -148,11 +148,21 @@ func (r *reader) compiled(p *finding.Program, main int, s *stage) {
 			p.Build.Cgo = st.cgo
 		}
 		for _, b := range st.before {
+			b.Value = atRoot(b.Value, p.Module)
 			if !slices.ContainsFunc(p.Build.Before, func(o finding.Value[[]string]) bool { return slices.Equal(o.Value, b.Value) }) {
 				p.Build.Before = append(p.Build.Before, b)
 			}
 		}
 	}
+}
+
+// atRoot returns a command of Before, which runs in the module's folder, so that it runs at the
+// root of the repository.
+func atRoot(words []string, module string) []string {
+	if module == "" || len(words) != 3 || words[0] != "sh" {
+		return words
+	}
+	return []string{"sh", "-c", "cd " + strings.Repeat("../", strings.Count(module, "/")) + ".. && " + words[2]}
 }
 
 func (r *reader) environment(p *finding.Program, st *state, run started) {
