@@ -145,7 +145,7 @@ func compare(info *debug.BuildInfo, p *plan.Plan, program artifact.Program) erro
 		{"main module", info.Main.Path, cmp.Or(program.Module, p.Module.Path)},
 		{"CGO_ENABLED", setting(info, "CGO_ENABLED"), enabled},
 		{"-trimpath", setting(info, "-trimpath"), "true"},
-		{"-tags", setting(info, "-tags"), strings.Join(p.Build.Of(program.Image).Tags, ",")},
+		{"-tags", withoutFIPS(setting(info, "-tags")), strings.Join(p.Build.Of(program.Image).Tags, ",")},
 		{"-gcflags", setting(info, "-gcflags"), strings.Join(p.Build.GCFlags, " ")},
 		{"GOEXPERIMENT", setting(info, "GOEXPERIMENT"), p.Toolchain.Experiment},
 	}
@@ -159,6 +159,9 @@ func compare(info *debug.BuildInfo, p *plan.Plan, program artifact.Program) erro
 		}
 	}
 
+	if err := inFIPSMode(info, p.Toolchain.Of(program.Image).FIPS140); err != nil {
+		return err
+	}
 	pairs = []pair{{"vcs", setting(info, "vcs"), ""}, {"vcs.revision", setting(info, "vcs.revision"), ""}, {"vcs.time", setting(info, "vcs.time"), ""}}
 	if p.Build.Stamp && pairs[0].got != "" { // if it cannot, the go command stamps nothing
 		pairs[0].want, pairs[1].want, pairs[2].want = "git", p.Revision, p.Build.VCSTime
