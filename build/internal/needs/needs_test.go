@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
@@ -314,5 +315,26 @@ func TestWithC(t *testing.T) {
 	}
 	if r := everything("it is packed"); r.WithC().Unknown != "it is packed" {
 		t.Error("what was unknown before stays so")
+	}
+}
+
+// Two programs need what either needs; files that only one of them embeds are needed by the other.
+func TestAnd(t *testing.T) {
+	need := func(name string, embedded bool, evidence ...string) plan.Need {
+		return plan.Need{Name: name, Embedded: embedded, Evidence: evidence}
+	}
+	a := Report{Needs: []plan.Need{need("home", false, "a", "b"), need("tmp", true, "a"), need("zoneinfo", true, "a")}}
+	b := Report{Needs: []plan.Need{need("exec", false, "x"), need("home", false, "b", "c", "d"), need("tmp", false, "y"), need("zoneinfo", true, "z")}, Unknown: "obfuscated"}
+	want := Report{Unknown: "obfuscated", Needs: []plan.Need{
+		need("exec", false, "x"), need("home", false, "a", "b", "c"), need("tmp", false, "y"), need("zoneinfo", true, "a", "z"),
+	}}
+	if got := a.And(b); !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	if len(a.Needs[0].Evidence) != 2 {
+		t.Error("the first report changed")
+	}
+	if got := (Report{}).And(a); !reflect.DeepEqual(got, a) {
+		t.Errorf("alone it is %+v", got)
 	}
 }
