@@ -108,6 +108,12 @@ func images(f *evidence.Found) string {
 	if len(before) > 0 || s.has("Before") {
 		s.before(before)
 	}
+	for _, p := range f.Images {
+		if images, _ := platforms(p); len(images) > 0 {
+			s.list("Platforms", "[]string", images)
+			break
+		}
+	}
 	if !settings && len(s.byHand) == 0 {
 		return s.b.String()
 	}
@@ -130,6 +136,30 @@ func images(f *evidence.Found) string {
 	}
 	s.line("},")
 	return s.b.String()
+}
+
+// platforms returns the platforms of images, which are for linux, and those that get only archives.
+func platforms(p finding.Program) (images, archives []finding.Value[string]) {
+	for _, v := range p.Build.Platforms {
+		if parsed, err := kitplan.ParsePlatform(v.Value); err != nil || parsed.OS == "linux" {
+			images = append(images, v)
+		} else {
+			archives = append(archives, v)
+		}
+	}
+	return images, archives
+}
+
+// archivePlatforms returns ArchivePlatforms of a ReleaseConfig, or "".
+func archivePlatforms(f *evidence.Found) string {
+	for _, p := range f.Images {
+		if _, archives := platforms(p); len(archives) > 0 {
+			s := &source{}
+			s.list("ArchivePlatforms", "[]string", archives)
+			return s.b.String()
+		}
+	}
+	return ""
 }
 
 func ofImage(images []finding.Program, l finding.Line) bool {
@@ -172,7 +202,7 @@ func (s *source) before(commands []finding.Value[[]string]) {
 
 func (s *source) image(p finding.Program) {
 	s.line("{")
-	if p.From.File != "" {
+	if p.From.Line > 0 {
 		s.from(p.From, "Package: %q,", p.Package)
 	} else {
 		s.line("Package: %q,", p.Package)

@@ -25,11 +25,12 @@ var launcher []byte
 var magefileText string
 
 // keyless are the settings of the public Sigstore, for a CI system whose jobs have an identity.
-const keyless = `Release: build.ReleaseConfig{
-	Keyless:     &build.Keyless{Fulcio: "https://fulcio.sigstore.dev"},
+const (
+	keyless       = "Release: build.ReleaseConfig{\n" + keylessFields + "\n},"
+	keylessFields = `	Keyless:     &build.Keyless{Fulcio: "https://fulcio.sigstore.dev"},
 	Logs:        []build.TransparencyLog{{URL: "https://rekor.sigstore.dev", Version: 1}},
-	TrustedRoot: "magefiles/trusted_root.json",
-},`
+	TrustedRoot: "magefiles/trusted_root.json",`
+)
 
 // renderMagefile writes Config with the values that init found.
 func renderMagefile(r *repository, alias string, ci bool) ([]byte, error) {
@@ -45,10 +46,10 @@ func renderMagefile(r *repository, alias string, ci bool) ([]byte, error) {
 	settings := images(r.found)
 	data := map[string]any{
 		"Alias": alias, "Module": r.module, "Dir": r.dir, "Mains": names, "Repository": registry(r.remote), "Keyless": "",
-		"Settings": settings, "Listed": strings.Contains(settings, "Images: []build"), "Time": strings.Contains(settings, "time."),
+		"Archives": archivePlatforms(r.found), "Settings": settings, "Listed": strings.Contains(settings, "Images: []build"), "Time": strings.Contains(settings, "time."),
 	}
 	if ci {
-		data["Keyless"] = keyless
+		data["Keyless"] = keylessFields
 	}
 	if err := t.Execute(&out, data); err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/thimble-build/thimble/build/init/discover"
 	"github.com/thimble-build/thimble/build/init/evidence"
 	"github.com/thimble-build/thimble/build/init/finding"
 	"github.com/thimble-build/thimble/build/internal/plaintext"
@@ -100,7 +101,7 @@ type document struct {
 	Root   string             `json:"root"`
 	Files  []documentFile     `json:"files"`
 	Images []documentImage    `json:"images"`
-	Left   []evidence.Left    `json:"left,omitempty"`
+	Left   []discover.LeftOut `json:"left,omitempty"`
 	Lines  []finding.Line     `json:"lines"`
 	Differ []documentDisagree `json:"disagreements,omitempty"`
 	Notes  []string           `json:"notes,omitempty"`

@@ -163,9 +163,10 @@ type Symlink struct {
 	Target string `json:"target"`
 }
 
-// Asset is a file or folder of the source tree that is copied into the image.
+// Asset is a file or folder of the source tree that is copied into the image, or an empty folder.
 type Asset struct {
-	// Source is relative to the module's folder. Target is an absolute path in the image.
+	// Source is relative to the module's folder. Target is an absolute path in the image. Without
+	// a Source, Target is an empty folder with this mode and owner.
 	//
 	// Source can be a pattern of path.Match, such as "configs/*.yaml". Target is then a folder,
 	// which gets every match under its last name; a matching folder is copied with its content.

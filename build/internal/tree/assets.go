@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -51,7 +52,7 @@ func Assets(dir string, img plan.Image, base Accounts, modes map[string]bool) (*
 			return nil
 		})
 		if err != nil {
-			return nil, fmt.Errorf("asset %s: %w", a.Source, err)
+			return nil, fmt.Errorf("asset %s: %w", cmp.Or(a.Source, a.Target), err)
 		}
 	}
 	for _, n := range nodes {
@@ -130,7 +131,10 @@ func AssetFiles(dir string, ca []string, assets []plan.Asset) ([]AssetFile, erro
 			return nil
 		})
 		if err != nil {
-			return nil, fmt.Errorf("asset %s: %w", a.Source, err)
+			return nil, fmt.Errorf("asset %s: %w", cmp.Or(a.Source, a.Target), err)
+		}
+		if a.Source == "" { // no file of the source tree
+			delete(folders, "")
 		}
 		for folder := range folders {
 			files = append(files, AssetFile{Name: folder})
@@ -157,7 +161,9 @@ func AssetSources(dir string, ca []string, assets []plan.Asset) ([]string, error
 		return nil, err
 	}
 	for _, a := range assets {
-		names = append(names, a.Source)
+		if a.Source != "" {
+			names = append(names, a.Source)
+		}
 	}
 	var sources []string
 	for _, name := range names {
@@ -186,10 +192,6 @@ func openModule(dir string) (*os.Root, error) {
 // walkAsset calls visit with each node of an asset and the path of its source
 // relative to root, parents first.
 func walkAsset(root *os.Root, a plan.Asset, visit func(source string, n Node) error) error {
-	source, err := cleanSource(a.Source)
-	if err != nil {
-		return err
-	}
 	if !path.IsAbs(a.Target) || path.Clean(a.Target) != a.Target {
 		return fmt.Errorf("target %q is not a clean absolute path, such as /srv/www", a.Target)
 	}
@@ -198,6 +200,13 @@ func walkAsset(root *os.Root, a plan.Asset, visit func(source string, n Node) er
 	}
 	if min(a.UID, a.GID) < 0 || max(a.UID, a.GID) > math.MaxInt32 { // the maximum of container engines
 		return fmt.Errorf("owner %d:%d is not from 0 to %d", a.UID, a.GID, math.MaxInt32)
+	}
+	if a.Source == "" {
+		return visit("", emptyFolder(a))
+	}
+	source, err := cleanSource(a.Source)
+	if err != nil {
+		return err
 	}
 	if source, err = resolveLinks(root, source); err != nil {
 		return err
@@ -256,6 +265,15 @@ func walkAsset(root *os.Root, a plan.Asset, visit func(source string, n Node) er
 		}
 		return visit(path.Join(source, p), n)
 	})
+}
+
+// emptyFolder returns the node for an asset without a source.
+func emptyFolder(a plan.Asset) Node {
+	n := Node{Path: a.Target[1:], Mode: fs.ModeDir | 0o755, UID: a.UID, GID: a.GID}
+	if a.Mode != 0 {
+		n.Mode = fs.ModeDir | fileMode(a.Mode)
+	}
+	return n
 }
 
 // assetNode returns the node for one file, folder or symlink, without its path.

@@ -84,6 +84,7 @@ func TestAssets(t *testing.T) {
 		{Source: "./conf/app.yaml", Target: "/etc/app.yaml", Mode: 0o640, UID: 65532, GID: 0},
 		{Source: "current", Target: "/data/conf", Mode: 0o460, UID: 1, GID: 2},
 		{Source: "run.sh", Target: "/app/run"},
+		{Target: "/data/empty", Mode: 0o750, UID: 7, GID: 8},
 	}}, Accounts{}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -105,6 +106,7 @@ func TestAssets(t *testing.T) {
 		{"data/", 0o755, 0, 0, "", ""},
 		{"data/conf/", 0o570, 1, 2, "", ""},
 		{"data/conf/app.yaml", 0o460, 1, 2, "", "a: 1"},
+		{"data/empty/", 0o750, 7, 8, "", ""},
 		{"etc/", 0o755, 0, 0, "", ""},
 		{"etc/app.yaml", 0o640, 65532, 0, "", "a: 1"},
 		{"srv/", 0o755, 0, 0, "", ""},
@@ -213,7 +215,6 @@ func TestAssetsRefuses(t *testing.T) {
 		want  string
 	}{
 		"missing":            {plan.Asset{Source: "none", Target: "/x"}, "asset none: file does not exist"},
-		"no source":          {plan.Asset{Target: "/x"}, "no source"},
 		"absolute source":    {plan.Asset{Source: "/etc/passwd", Target: "/x"}, "not in the module's folder"},
 		"source outside":     {plan.Asset{Source: "../x", Target: "/x"}, "not in the module's folder"},
 		"whole module":       {plan.Asset{Source: "./", Target: "/x"}, "the module's folder itself"},
