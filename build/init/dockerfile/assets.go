@@ -25,18 +25,27 @@ func (r *reader) assets(p *finding.Program, st *state, binary string) {
 	for _, l := range st.links {
 		p.Runtime.Symlinks = append(p.Runtime.Symlinks, finding.Found(plan.Symlink{Path: l.value[0], Target: l.value[1]}, l.from))
 	}
+	used := map[*finding.Line]bool{}
+	var changes []*finding.Line
 	for i, e := range st.entries {
+		before := len(p.Runtime.Assets)
 		switch e.kind {
 		case file:
 			r.fileAsset(p, st, i, binary)
 		case folder:
 			r.folderAsset(p, st, e)
 		}
+		changes = append(changes, e.changes...)
+		for _, l := range e.changes {
+			used[l] = used[l] || len(p.Runtime.Assets) > before
+		}
+	}
+	for _, l := range changes {
+		if !used[l] && l.Outcome == finding.Imported {
+			l.Outcome, l.Reason = finding.NotNeeded, "a volume, a home or the program is there, and has what it needs"
+		}
 	}
 	slices.SortStableFunc(p.Runtime.Assets, func(a, b finding.Value[plan.Asset]) int { return cmp.Compare(a.From.Line, b.From.Line) })
-	if home := st.workdirSet; home.line != nil && len(p.Runtime.Assets) > 0 {
-		return
-	}
 }
 
 // fileAsset adds a file or a folder with its content.
@@ -89,16 +98,16 @@ func (r *reader) folderAsset(p *finding.Program, st *state, e entry) {
 			return
 		}
 	}
-	if e.target == st.workdirSet.value && e.uid == 0 && e.gid == 0 || slices.ContainsFunc(st.entries, func(o entry) bool { return o.kind == file && o.target == e.target && o.uid == e.uid && o.gid == e.gid }) {
+	if e.target == st.workdirSet.value && e.uid == 0 && e.gid == 0 || slices.ContainsFunc(st.entries, func(o entry) bool { return o.kind == file && o.target == e.target }) {
 		return
 	}
 	for _, u := range p.Runtime.Users {
 		home := or(u.Value.Home, "/home/"+u.Value.Name)
-		if home == e.target && u.Value.UID == e.uid {
+		if home == e.target && u.Value.UID == e.uid && e.mode == 0 {
 			return
 		}
 	}
-	if slices.ContainsFunc(p.Runtime.Volumes, func(v finding.Value[string]) bool { return v.Value == e.target }) && r.isUser(p, e) {
+	if slices.ContainsFunc(p.Runtime.Volumes, func(v finding.Value[string]) bool { return v.Value == e.target }) && r.isUser(p, e) && e.mode == 0 {
 		return
 	}
 	p.Runtime.Assets = append(p.Runtime.Assets, finding.Found(plan.Asset{Target: e.target, Mode: e.mode, UID: e.uid, GID: e.gid}, e.from))

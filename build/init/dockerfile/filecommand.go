@@ -160,6 +160,7 @@ func (r *reader) chown(c running, st *state) {
 			e.gid = gid
 			if e.line != nil && st.stage.role == ships {
 				line.Outcome, line.Reason = finding.Imported, "UID and GID of Assets"
+				e.changes = append(slices.Clone(e.changes), line)
 			}
 		}
 		if _, ok := st.at(r, p); !ok && !slices.Contains(usual, p) && len(st.under(p)) == 0 && (p != st.workdir || uid != 0) { // WORKDIR has made it
@@ -211,6 +212,7 @@ func (r *reader) chmod(c running, st *state) {
 			if mode != was && e.line != nil && st.stage.role == ships {
 				e.mode = mode
 				line.Outcome, line.Reason = finding.Imported, "Mode of Assets"
+				e.changes = append(slices.Clone(e.changes), line)
 			}
 		}
 	}

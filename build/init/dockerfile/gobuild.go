@@ -34,6 +34,7 @@ func (r *reader) goBuild(c running, b gobuild.Build, st *state) {
 	if !settings.Cgo.Set() {
 		settings.Cgo = st.cgo
 	}
+	settings.Compiler = st.compiler
 	var found []int
 	for _, pkg := range b.Packages {
 		found = append(found, r.packagesAt(b.Dir, pkg, st)...)

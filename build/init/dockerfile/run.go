@@ -167,9 +167,9 @@ func (r *reader) goCommand(c running, st *state) {
 func (r *reader) install(c running, names []string, st *state) {
 	line := r.sayRun(c, finding.NotNeeded, "it installs nothing")
 	cgo := slices.ContainsFunc(names, func(n string) bool { return slices.Contains(compilers, packageName(n)) })
-	if cgo && !st.cgo.Set() {
-		st.cgo = finding.Found(true, c.Place)
-		line.Reason = "a C compiler: Cgo says it"
+	if cgo {
+		st.compiler = finding.Found(true, c.Place)
+		line.Reason = "a C compiler; Cgo says whether it is needed"
 	}
 	switch {
 	case len(names) == 0:

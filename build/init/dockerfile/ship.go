@@ -27,7 +27,7 @@ func (r *reader) shippedBase(s *stage, st *state) {
 	switch {
 	case s.base == "scratch":
 		line.Reason = "scratch is the default"
-	case s.base == "" || strings.HasSuffix(s.base, ":") || strings.HasPrefix(s.base, ":"):
+	case s.base == "" || strings.HasSuffix(s.base, ":") || strings.HasPrefix(s.base, ":") || strings.Contains(s.base, "placeholder"):
 		line.Outcome, line.Setting, line.Reason, line.Write = finding.ByHand, "Base", "its name has no value without --build-arg", `Base: "…", or nothing for scratch`
 	case !isGeneric(s.base):
 		line.Outcome, line.Reason = finding.Imported, "Base; mage lock pins it"
@@ -74,7 +74,19 @@ func (r *reader) ship(s *stage) {
 		}
 	}
 	r.compiled(&p, run.main, s)
+	if p.Build.Compiler.Set() && !r.needsCgo(p.Module) {
+		p.Build.Compiler = finding.Value[bool]{}
+	}
+	if run.main >= 0 && run.why != "" && run.script == "" {
+		p.Doubt = run.why
+	}
+	if st.entrypoint.line == nil && st.cmd.line == nil {
+		p.Doubt = "it starts nothing"
+	}
 	r.sayStart(st, run, binary)
+	if run.why == "" && run.script != "" {
+		st.dropScript(run.script)
+	}
 	run2 := &p.Runtime
 	if len(run.args) > 0 && run.why == "" || len(run.args) > 0 && run.script != "" {
 		from := st.entrypoint.from
@@ -113,6 +125,21 @@ func (r *reader) ship(s *stage) {
 	r.programs = append(r.programs, p)
 }
 
+// dropScript removes a script of which nothing is left to do.
+func (st *state) dropScript(source string) {
+	st.entries = slices.DeleteFunc(st.entries, func(e entry) bool {
+		if e.source != source || e.line == nil {
+			return false
+		}
+		for _, l := range append(slices.Clone(e.changes), e.line) {
+			if l.Outcome == finding.Imported {
+				l.Outcome, l.Reason = finding.NotNeeded, "Runtime.Env and Runtime.Args do what the script does"
+			}
+		}
+		return true
+	})
+}
+
 // relative returns the folder of another main package relative to the module of main.
 func relative(main, other finding.Main) string {
 	if main.Module == other.Module {
@@ -141,11 +168,14 @@ func (r *reader) compiled(p *finding.Program, main int, s *stage) {
 		for _, b := range st.builds {
 			if b.main == main {
 				p.Build.LDFlags, p.Build.Tags, p.Build.Env, p.Build.FIPS140 = b.build.LDFlags, b.build.Tags, b.build.Env, b.build.FIPS140
-				p.Build.Cgo = b.build.Cgo
+				p.Build.Cgo, p.Build.Compiler = b.build.Cgo, b.build.Compiler
 			}
 		}
 		if !p.Build.Cgo.Set() && st.compiles {
 			p.Build.Cgo = st.cgo
+		}
+		if !p.Build.Compiler.Set() && st.compiles {
+			p.Build.Compiler = st.compiler
 		}
 		for _, b := range st.before {
 			b.Value = atRoot(b.Value, p.Module)
@@ -163,6 +193,34 @@ func atRoot(words []string, module string) []string {
 		return words
 	}
 	return []string{"sh", "-c", "cd " + strings.Repeat("../", strings.Count(module, "/")) + ".. && " + words[2]}
+}
+
+// cgoModules are modules that need cgo, and whose stubs without it only return errors.
+var cgoModules = []string{
+	"github.com/mattn/go-sqlite3", "github.com/confluentinc/confluent-kafka-go", "github.com/DataDog/zstd", "github.com/valyala/gozstd", "github.com/marcboeker/go-duckdb", "github.com/duckdb/duckdb-go",
+	"github.com/h2non/bimg", "github.com/davidbyttow/govips", "gopkg.in/gographics/imagick", "github.com/libgit2/git2go", "github.com/linxGnu/grocksdb", "github.com/tecbot/gorocksdb", "github.com/google/gopacket",
+	"github.com/gopacket/gopacket", "github.com/miekg/pkcs11", "github.com/godror/godror", "github.com/seccomp/libseccomp-golang", "github.com/bytecodealliance/wasmtime-go", "github.com/wasmerio/wasmer-go",
+	"github.com/mutecomm/go-sqlcipher", "github.com/smacker/go-tree-sitter", "github.com/tree-sitter/go-tree-sitter", "rogchap.com/v8go", "github.com/chai2010/webp",
+	"github.com/ianlancetaylor/cgosymbolizer", "github.com/karalabe/usb", "github.com/msteinert/pam", "gocv.io/x/gocv",
+}
+
+// needsCgo reports whether a module has packages with cgo: of its own, or in a module that it
+// requires.
+func (r *reader) needsCgo(module string) bool {
+	gomod, err := r.files.Read(path.Join(module, "go.mod"))
+	if err != nil {
+		return true
+	}
+	if slices.ContainsFunc(cgoModules, func(m string) bool { return strings.Contains(string(gomod), m) }) {
+		return true
+	}
+	return slices.ContainsFunc(r.files.Under(path.Join(".", module)), func(name string) bool {
+		if path.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go") || strings.Contains(name, "vendor/") {
+			return false
+		}
+		text, err := r.files.Read(name)
+		return err == nil && strings.Contains(string(text), "\nimport \"C\"")
+	})
 }
 
 func (r *reader) environment(p *finding.Program, st *state, run started) {
@@ -331,13 +389,15 @@ func (r *reader) base(p *finding.Program, st *state) {
 		}
 		return
 	case len(st.debian) > 0:
+		cgo := p.Build.Cgo
+		if !cgo.Set() {
+			cgo = p.Build.Compiler
+		}
 		p.Runtime.Base = finding.Found(plan.BaseDebian, st.debian[0].From)
 		p.Runtime.Packages = st.debian
-		if p.Build.Cgo.Value {
-			p.Runtime.Packages = append(p.Runtime.Packages, finding.Found("libc6", p.Build.Cgo.From))
+		if cgo.Value {
+			p.Runtime.Packages = append(p.Runtime.Packages, finding.Found("libc6", cgo.From))
 		}
-	case p.Build.Cgo.Value:
-		p.Runtime.Base = finding.Found(plan.BaseBase, p.Build.Cgo.From)
 	}
 }
 

@@ -46,6 +46,7 @@ type state struct {
 	// compiles says that this stage or one that it begins with compiles Go.
 	compiles bool
 	cgo      finding.Value[bool]
+	compiler finding.Value[bool] // a C compiler is installed
 	debian   []finding.Value[string]
 	include  []finding.Value[string]
 	before   []finding.Value[[]string]
@@ -121,6 +122,8 @@ type entry struct {
 	caps     []string
 	from     finding.Place
 	line     *finding.Line
+	// changes are the lines that change its owner or mode.
+	changes []*finding.Line
 	// skip are the files below a folder that are not copied, relative to the root.
 	skip func(name string) bool
 }

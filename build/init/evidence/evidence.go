@@ -16,6 +16,7 @@ import (
 	"github.com/thimble-build/thimble/build/init/finding"
 	"github.com/thimble-build/thimble/build/init/frontend"
 	"github.com/thimble-build/thimble/build/init/mains"
+	"github.com/thimble-build/thimble/build/plan"
 )
 
 // Found is what a repository says.
@@ -44,6 +45,7 @@ func Read(root string, names []string, tree *mains.Tree, module string) (*Found,
 		return nil, err
 	}
 	f := &Found{}
+	slices.SortStableFunc(images, func(a, b finding.Source) int { return cmp.Compare(doubtful(a), doubtful(b)) })
 	images = f.oneDockerfile(images)
 	others := discover.Read(tree, func(name string) (string, bool) {
 		if !files.Has(name) {
@@ -59,6 +61,9 @@ func Read(root string, names []string, tree *mains.Tree, module string) (*Found,
 	f.Module = shippingModule(programs, module)
 	for _, p := range programs {
 		if p.Module == f.Module {
+			if !p.Runtime.Base.Set() && p.Build.Cgo.Value {
+				p.Runtime.Base = finding.Found(plan.BaseBase, p.Build.Cgo.From) // it needs a C library
+			}
 			if len(p.Build.Before) == 0 {
 				p.Build.Before = missing(files, tree, others, p.Module)
 			}
@@ -110,6 +115,14 @@ func dockerfiles(files finding.Files, tree *mains.Tree) ([]finding.Source, error
 		sources = append(sources, s)
 	}
 	return sources, nil
+}
+
+// doubtful returns 1 for a Dockerfile that may make no image of a program, 0 otherwise.
+func doubtful(s finding.Source) int {
+	if slices.ContainsFunc(s.Programs, func(p finding.Program) bool { return p.Doubt == "" }) {
+		return 0
+	}
+	return 1
 }
 
 // oneDockerfile keeps for each program the first Dockerfile that ships it.

@@ -94,6 +94,10 @@ func (m *merger) build(from []Program) {
 	list(m, from, "BuildTags", func(p *Program) *[]Value[string] { return &p.Build.Tags })
 	joined(m, from, "Env of the go command", beforeEqual, func(p *Program) *[]Value[string] { return &p.Build.Env })
 	one(m, from, "Cgo", func(p *Program) *Value[bool] { return &p.Build.Cgo })
+	one(m, from, "Compiler", func(p *Program) *Value[bool] { return &p.Build.Compiler })
+	if !m.out.Build.Cgo.Set() {
+		m.out.Build.Cgo = m.out.Build.Compiler
+	}
 	list(m, from, "Platforms", func(p *Program) *[]Value[string] { return &p.Build.Platforms })
 	one(m, from, "FIPS140", func(p *Program) *Value[string] { return &p.Build.FIPS140 })
 	list(m, from, "Before", func(p *Program) *[]Value[[]string] { return &p.Build.Before })

@@ -9,6 +9,8 @@ type Program struct {
 	Module, Package string
 	// From says why this program is shipped: the first line that builds or copies it.
 	From Place
+	// Doubt says why this may be no image of the program, such as "it starts rpmbuild".
+	Doubt string
 	// Name is the name of the binary or the image.
 	Name Value[string]
 	// Programs are further main packages in the same image, like Package.
@@ -26,8 +28,9 @@ type Build struct {
 	Tags    []Value[string]
 	// Env are variables of the go command, as NAME=value, except CGO_ENABLED, GOOS and GOARCH.
 	Env []Value[string]
-	// Cgo is CGO_ENABLED, or true where a C compiler is installed for the build.
-	Cgo Value[bool]
+	// Cgo is CGO_ENABLED. Compiler says that a C compiler is installed for the build and that the
+	// service has packages with cgo; it decides Cgo if no file does.
+	Cgo, Compiler Value[bool]
 	// Platforms are those of images and archives, as in plan.Platform.
 	Platforms []Value[string]
 	FIPS140   Value[string]
