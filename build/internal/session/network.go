@@ -13,6 +13,7 @@ import (
 	"golang.org/x/net/http/httpproxy"
 
 	"github.com/thimble-build/thimble/build/internal/gocmd"
+	"github.com/thimble-build/thimble/build/internal/missingembed"
 	"github.com/thimble-build/thimble/build/internal/offline"
 	"github.com/thimble-build/thimble/build/internal/progress"
 	"github.com/thimble-build/thimble/build/internal/secret"
@@ -92,9 +93,11 @@ func (s *Session) newClient() *http.Client {
 
 var missingToolchain = regexp.MustCompile(`download (go1[^\s:]*)[^:\n]*: (?:toolchain not available|.*GOPROXY=off)`)
 
-// Unfetched adds to an error of a run with Offline what would have been downloaded, if that is
-// the cause: the modules and the toolchain that the go command g lacks. g may be nil.
+// Unfetched adds to an error what the go command g lacks, if that is the cause: embedded files
+// that Config.Before should make and, in a run with Offline, modules and the toolchain that would
+// have been downloaded. g may be nil.
 func (s *Session) Unfetched(g *gocmd.Go, err error) error {
+	err = missingembed.Explain(err, s.ModuleDir(), s.Config.Before)
 	if err == nil || !s.Offline || errors.Is(err, offline.ErrOffline) {
 		return err
 	}
