@@ -115,7 +115,7 @@ func (r *reader) task(t yamltree.Entry) {
 }
 
 func (r *reader) command(task, text string, n *yaml.Node, dir string, vars, env map[string]string) {
-	commands, err := script.Commands(r.expand(text, vars), script.Scope{Dir: dir, Repository: r.repo, Lookup: func(name string) (string, bool) {
+	commands, err := script.Commands(r.expand(text, vars), script.Scope{Dir: dir, Repository: r.repo, Read: r.repo.Read, Lookup: func(name string) (string, bool) {
 		value, ok := env[name]
 		return value, ok
 	}})

@@ -189,7 +189,7 @@ func (f *File) recipe(r *rule, target string) []Command {
 	}
 	automatic("*", stamp.Unknown("$*"))
 	exported := f.exports(own)
-	scope := script.Scope{Dir: f.Dir, Repository: f.repo, Lookup: func(name string) (string, bool) {
+	scope := script.Scope{Dir: f.Dir, Repository: f.repo, Read: f.read, Lookup: func(name string) (string, bool) {
 		value, ok := exported[name]
 		return value, ok
 	}}
@@ -211,7 +211,9 @@ func (f *File) recipe(r *rule, target string) []Command {
 			c.Env = env
 			at := l.at
 			at.Line += c.Line - 1
-			if len(commands) == 1 {
+			if c.File != "" {
+				at = finding.Place{File: c.File, Line: c.Line}
+			} else if len(commands) == 1 {
 				c.Text = strings.TrimLeft(strings.Join(strings.Fields(strings.ReplaceAll(l.text, "\\\n", " ")), " "), "@-+ ")
 			}
 			all = append(all, Command{Command: c, Place: at, Target: target})

@@ -15,6 +15,10 @@ func (r *reader) fields(words []*syntax.Word, s *state) []string {
 	for _, w := range words {
 		var field strings.Builder
 		quoted, any := false, false
+		if elements, ok := list(w, s); ok {
+			all = append(all, elements...)
+			continue
+		}
 		for _, part := range w.Parts {
 			value := r.part(part, s, false)
 			switch part.(type) {
@@ -41,6 +45,41 @@ func (r *reader) fields(words []*syntax.Word, s *state) []string {
 		}
 	}
 	return all
+}
+
+// list returns the elements of a word that is "$@" or "${array[@]}".
+func list(w *syntax.Word, s *state) (elements []string, ok bool) {
+	p := only(w)
+	if p == nil || p.Length || p.Exp != nil || p.Repl != nil || p.Slice != nil || !passes(w) && !every(p) {
+		return nil, false
+	}
+	elements, ok = s.arrays[p.Param.Value]
+	return elements, ok
+}
+
+// only returns the variable that a word consists of, nil for other words.
+func only(w *syntax.Word) *syntax.ParamExp {
+	if len(w.Parts) != 1 {
+		return nil
+	}
+	part := w.Parts[0]
+	if q, ok := part.(*syntax.DblQuoted); ok && len(q.Parts) == 1 {
+		part = q.Parts[0]
+	}
+	p, _ := part.(*syntax.ParamExp)
+	return p
+}
+
+// passes reports whether a word is "$@".
+func passes(w *syntax.Word) bool {
+	p := only(w)
+	return p != nil && p.Param.Value == "@"
+}
+
+// every reports whether an expansion is of all elements of an array.
+func every(p *syntax.ParamExp) bool {
+	w, ok := p.Index.(*syntax.Word)
+	return ok && (w.Lit() == "@" || w.Lit() == "*")
 }
 
 // word returns an expanded word that is not split.
@@ -110,6 +149,9 @@ func unescaped(text string, quoted bool) string {
 func (r *reader) parameter(p *syntax.ParamExp, s *state) string {
 	name := p.Param.Value
 	written := stamp.Unknown("${" + name + "}")
+	if elements, ok := s.arrays[name]; ok && every(p) && p.Exp == nil && !p.Length {
+		return strings.Join(elements, " ")
+	}
 	if p.Length || p.Width || p.Index != nil || p.Excl {
 		return written
 	}
