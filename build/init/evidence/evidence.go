@@ -40,13 +40,6 @@ func Read(root string, names []string, tree *mains.Tree, module string) (*Found,
 	names = slices.Compact(slices.Sorted(slices.Values(names)))
 	names = slices.DeleteFunc(names, func(n string) bool { return strings.HasPrefix(n, "magefiles/") })
 	files := finding.Files{FS: os.DirFS(root), Names: names}
-	images, err := dockerfiles(files, tree)
-	if err != nil {
-		return nil, err
-	}
-	f := &Found{}
-	slices.SortStableFunc(images, func(a, b finding.Source) int { return cmp.Compare(doubtful(a), doubtful(b)) })
-	images = f.oneDockerfile(images)
 	others := discover.Read(tree, func(name string) (string, bool) {
 		if !files.Has(name) {
 			return "", false
@@ -54,7 +47,14 @@ func Read(root string, names []string, tree *mains.Tree, module string) (*Found,
 		b, err := files.Read(name)
 		return string(b), err == nil
 	})
-	choice := discover.Choose(tree, slices.Concat(images, others.Sources(tree)))
+	builds := others.Sources(tree)
+	images, err := dockerfiles(files, tree, builds)
+	if err != nil {
+		return nil, err
+	}
+	f := &Found{}
+	slices.SortStableFunc(images, func(a, b finding.Source) int { return cmp.Compare(doubtful(a), doubtful(b)) })
+	choice := discover.Choose(tree, slices.Concat(f.oneDockerfile(images), builds))
 	sources := others.WithDefaults(tree, choice.Sources)
 	programs, disagreements := finding.Merge(sources)
 	programs = discover.Finish(tree, programs)
@@ -89,12 +89,21 @@ func Read(root string, names []string, tree *mains.Tree, module string) (*Found,
 	return f, nil
 }
 
-// dockerfiles reads each Dockerfile.
-func dockerfiles(files finding.Files, tree *mains.Tree) ([]finding.Source, error) {
+// dockerfiles reads each Dockerfile. Programs that it copies can have the names that another file
+// builds them with.
+func dockerfiles(files finding.Files, tree *mains.Tree, builds []finding.Source) ([]finding.Source, error) {
 	var all []finding.Main
 	for _, m := range tree.Mains {
 		mod, _ := tree.Module(m.Module)
 		all = append(all, finding.Main{Module: m.Module, Package: m.Package, ModulePath: mod.Path, Binary: m.Name})
+	}
+	for _, s := range builds {
+		for _, p := range s.Programs {
+			if m, ok := tree.At(path.Join(p.Module, p.Package)); ok && p.Name.Set() && p.Name.Value != m.Name {
+				mod, _ := tree.Module(m.Module)
+				all = append(all, finding.Main{Module: m.Module, Package: m.Package, ModulePath: mod.Path, Binary: p.Name.Value})
+			}
+		}
 	}
 	names, err := dockerfile.Find(files)
 	if err != nil {

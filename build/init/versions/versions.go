@@ -55,7 +55,7 @@ func Flags(t *mains.Tree, p finding.Program) []finding.Value[string] {
 	for _, f := range folders {
 		for _, v := range variables(t.Root, f.dir) {
 			name := f.importPath + "." + v.name
-			if set[name] {
+			if set[name] || v.byHand && f.importPath != "main" { // the package's files stamp what they want to
 				continue
 			}
 			set[name] = true
@@ -67,7 +67,9 @@ func Flags(t *mains.Tree, p finding.Program) []finding.Value[string] {
 
 type variable struct {
 	name, template string
-	at             finding.Place
+	// byHand says that somebody has written a version there.
+	byHand bool
+	at     finding.Place
 }
 
 // variables returns the version variables of the package in a folder, in the order of its files.
@@ -139,7 +141,7 @@ func ofSpec(spec *ast.ValueSpec) []variable {
 			if template == "{{.Version}}" && strings.HasPrefix(value, "v") && len(value) > 1 && value[1] >= '0' && value[1] <= '9' {
 				template = "{{.Tag}}"
 			}
-			all = append(all, variable{name: id.Name, template: template})
+			all = append(all, variable{name: id.Name, template: template, byHand: !stamp.Placeholder(value)})
 			break
 		}
 	}
