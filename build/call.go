@@ -35,6 +35,8 @@ type making struct {
 	skipTests, allowFailingTests, load bool
 	archive                            string
 	summary                            func(*Result) ([]byte, error)
+	// decided is that of pipeline.Request.
+	decided bool
 	// unpublished leaves what was built in the compiler's folder.
 	unpublished bool
 }
@@ -124,7 +126,7 @@ func waiting(s *session.Session) func() {
 func (c *call) build(ctx context.Context, draft *resolve.Draft, to *target, images bool, extras map[pipeline.Unit]assemble.Extra) (*pipeline.Built, error) {
 	return pipeline.Build(ctx, pipeline.Request{
 		Session: c.Session, Draft: draft, Workspace: to.Workspace, Standing: c.standing, Outputs: to.compiled,
-		Images: images, Extras: extras,
+		Images: images, Extras: extras, Decided: c.decided,
 		SkipTests: c.skipTests, AllowFailingTests: c.allowFailingTests, VerifyWithin: c.options.VerifyWithin,
 	})
 }

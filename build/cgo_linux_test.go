@@ -175,7 +175,7 @@ func TestCgoOnImages(t *testing.T) {
 			c.Defaults.Capabilities = []string{"cap_net_bind_service"}
 		}, "needs libc.so.6, but a program with capabilities does not load /opt/libc.so.6, because LD_LIBRARY_PATH and $ORIGIN are ignored; link with an absolute folder (-Wl,-rpath=/opt)"},
 		"without any cgo":  {map[string][]byte{"etc/os-release": nil}, func(c *build.Config) { c.BuildTags = []string{"pure"} }, ""},
-		"nothing asked of": {map[string][]byte{"etc/os-release": nil}, func(c *build.Config) { c.Defaults.Cgo = plan.CgoOff }, "example.com/resolver/native uses cgo, but image resolver is compiled without it; choose a base with a C library, such as distroless/base, and set Cgo"},
+		"nothing asked of": {map[string][]byte{"etc/os-release": nil}, func(c *build.Config) { c.Defaults.Cgo = plan.CgoOff }, "example.com/resolver/native uses cgo, but image resolver is compiled without it; choose a base with a C library, such as distroless/base, and set Cgo to"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ok(t, os.WriteFile(filepath.Join(repo, "libc.so.6"), libc, 0o755))

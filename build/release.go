@@ -22,7 +22,7 @@ func Release(ctx context.Context, o ReleaseOptions) (result *Result, err error) 
 	if err := attest.Linked(); err != nil {
 		return nil, err
 	}
-	m := making{skipTests: o.SkipTests, allowFailingTests: o.AllowFailingTests, summary: o.Summary}
+	m := making{skipTests: o.SkipTests, allowFailingTests: o.AllowFailingTests, summary: o.Summary, decided: true}
 	c, err := begin(ctx, o.forAllPlatforms(), m, true)
 	if err != nil {
 		return nil, err

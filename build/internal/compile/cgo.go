@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"runtime/debug"
 	"strings"
 
@@ -13,23 +14,31 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// explainCgo adds to a compiler error the packages that use cgo and were therefore left out.
-func explainCgo(ctx context.Context, err error, p *plan.Plan, tree golist.Tree, programs []artifact.Program) error {
+// missingEmbed matches the go command's message about a //go:embed pattern without files.
+var missingEmbed = regexp.MustCompile(`pattern .+: no matching files found`)
+
+// explain adds to an error of the compiler what to do if files with cgo were left out, or if embedded
+// files are missing.
+func explain(ctx context.Context, err error, p *plan.Plan, tree golist.Tree, programs []artifact.Program) error {
 	refused := new(Error)
 	if !errors.As(err, &refused) {
 		return err
+	}
+	if missingEmbed.MatchString(refused.Output) {
+		return fmt.Errorf("%w\nif a command makes these files, list it in Config.Before", err)
 	}
 	for _, program := range programs {
 		if program.Image.Cgo {
 			continue
 		}
 		packages, listErr := golist.CgoPackages(ctx, tree, program.Platform, golist.MainOf(p, program.Image, program.Package))
-		if listErr != nil || len(packages) == 0 {
+		causes := cgoCauses(refused.Output, packages)
+		if listErr != nil || len(causes) == 0 {
 			continue
 		}
 		return fmt.Errorf("%w\n%s uses cgo, but image %s is compiled without it; "+
-			"choose a base with a C library, such as distroless/base, and set Cgo, or replace that package, or exclude it with a build tag",
-			err, strings.Join(packages, ", "), program.Image.Name)
+			"choose a base with a C library, such as distroless/base, and set Cgo to \"on\", or replace that package, or exclude it with a build tag",
+			err, strings.Join(causes, ", "), program.Image.Name)
 	}
 	return err
 }

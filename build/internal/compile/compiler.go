@@ -147,7 +147,7 @@ func (c *Compiler) run(ctx context.Context, programs []artifact.Program) ([]bool
 		}
 	}
 	if err := Build(ctx, c.Go, c.Plan, programs, c.Folder); err != nil {
-		return nil, explainCgo(ctx, err, c.Plan, c.Tree, programs)
+		return nil, explain(ctx, err, c.Plan, c.Tree, programs)
 	}
 	left := make([]bool, len(programs))
 	for i, p := range programs {

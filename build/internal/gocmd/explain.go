@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"regexp"
+	"strings"
 
 	"github.com/thimble-build/thimble/build/internal/process"
 )
@@ -13,11 +14,19 @@ import (
 // command drops that error: the disk is full, or another user owns a file of the cache.
 var notInStd = regexp.MustCompile(`package \S+ is not in std \((.+)\)`)
 
-// Explain adds missing facts to the error of a go command.
+// downloading matches what the go command says while it downloads modules.
+var downloading = regexp.MustCompile(`(?m)^go: (downloading|finding|extracting) \S+ \S+\n?`)
+
+// Explain adds missing facts to the error of a go command, and removes the list of downloads.
 func (g *Go) Explain(err error) error {
 	failed := new(process.Error)
 	if !errors.As(err, &failed) {
 		return err
+	}
+	if text := strings.TrimSpace(downloading.ReplaceAllString(failed.Stderr, "")); text != failed.Stderr {
+		shorter := *failed
+		shorter.Stderr = text
+		failed, err = &shorter, &shorter
 	}
 	found := notInStd.FindStringSubmatch(failed.Stderr)
 	if found == nil {

@@ -1,6 +1,7 @@
 package gocmd_test
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -51,5 +52,21 @@ func TestBuildCacheThatCannotBeWritten(t *testing.T) {
 	err = g.Explain(process.Run(t.Context(), g.Command(nil, "build", "-o", os.DevNull, ".")))
 	if err == nil || !strings.Contains(err.Error(), "package error is not in std") || strings.Contains(err.Error(), "build cache") {
 		t.Errorf("of a package that does not exist: %v", err)
+	}
+}
+
+// The error of a go command begins with the error, not with a list of downloads.
+func TestDownloadsAreLeftOut(t *testing.T) {
+	g := &gocmd.Go{}
+	err := g.Explain(&process.Error{Args: []string{"go", "build"}, Err: errors.New("exit status 1"), Stderr: strings.Join([]string{
+		"go: downloading example.com/a v1.0.0", "go: downloading example.com/b v1.2.3-0.20260101000000-0123456789ab",
+		"go: example.com/gone@v1.0.0: reading https://proxy.example.com/gone.mod: 403 Forbidden", "\tdownloading is not allowed",
+	}, "\n")})
+	want := "go build: go: example.com/gone@v1.0.0: reading https://proxy.example.com/gone.mod: 403 Forbidden\n\tdownloading is not allowed"
+	if err.Error() != want {
+		t.Errorf("%q, want %q", err, want)
+	}
+	if failed := new(process.Error); !errors.As(err, &failed) || failed.Err == nil {
+		t.Errorf("it is %#v", err)
 	}
 }

@@ -22,7 +22,7 @@ func (g *Go) Fetch(ctx context.Context, more []string) error {
 	}
 	cmd := g.User("mod", "download")
 	cmd.Env = append(cmd.Env, more...)
-	if err := process.Run(ctx, cmd); err != nil {
+	if err := g.Explain(process.Run(ctx, cmd)); err != nil {
 		return fmt.Errorf("fetch modules: %w", err)
 	}
 	return nil

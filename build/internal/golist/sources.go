@@ -27,17 +27,19 @@ type packages map[string]*listed
 
 // listed is a package in the output of `go list -json`.
 type listed struct {
-	ImportPath, Dir string
-	Standard        bool
-	Imports         []string
-	ImportMap       map[string]string
-	Module          *struct {
+	ImportPath, Name, Dir string
+	Standard              bool
+	Imports               []string
+	ImportMap             map[string]string
+	Module                *struct {
 		Path, Version, Sum, Dir, GoMod string
 		Replace                        *struct{ Path, Version, Sum string }
 	}
 	EmbedPatterns                                                                                         []string
 	CgoCPPFLAGS, CgoCFLAGS, CgoCXXFLAGS, CgoFFLAGS, CgoLDFLAGS                                            []string
 	GoFiles, CgoFiles, CFiles, CXXFiles, MFiles, HFiles, FFiles, SFiles, SwigFiles, SysoFiles, EmbedFiles []string
+	// IgnoredGoFiles are excluded by build constraints.
+	IgnoredGoFiles []string
 }
 
 // files returns all compiled and embedded files, relative to Dir.
@@ -67,7 +69,7 @@ func (p *listed) checkNames() error {
 	return nil
 }
 
-const listFields = "ImportPath,Dir,Standard,Imports,ImportMap,Module,GoFiles,CgoFiles,CFiles,CXXFiles,MFiles,HFiles,FFiles,SFiles,SwigFiles,SysoFiles,EmbedFiles,EmbedPatterns,CgoCPPFLAGS,CgoCFLAGS,CgoCXXFLAGS,CgoFFLAGS,CgoLDFLAGS"
+const listFields = "ImportPath,Dir,Standard,Imports,ImportMap,Module,GoFiles,IgnoredGoFiles,CgoFiles,CFiles,CXXFiles,MFiles,HFiles,FFiles,SFiles,SwigFiles,SysoFiles,EmbedFiles,EmbedPatterns,CgoCPPFLAGS,CgoCFLAGS,CgoCXXFLAGS,CgoFFLAGS,CgoLDFLAGS"
 
 // List lists every package that the tree's main packages link on a platform.
 func List(ctx context.Context, t Tree, platform plan.Platform) (*Sources, error) {

@@ -34,6 +34,8 @@ type Source struct {
 type List struct {
 	// Modules are the linked modules by main package (see [golist.Main.Key]).
 	Modules map[string][]golist.Module
+	// LeftOut are the packages without their files that use cgo, by main package.
+	LeftOut map[string][]string
 	// Inputs are the inputs of each main package by that key, if digests are stable.
 	Inputs map[string]golist.Inputs
 	// Compiled lists the files read from working trees. Seen records what the list depends on.
@@ -115,10 +117,13 @@ func (s Source) ask(ctx context.Context, platform plan.Platform) (*List, error) 
 	if err != nil {
 		return nil, err
 	}
-	l := &List{Modules: map[string][]golist.Module{}}
+	l := &List{Modules: map[string][]golist.Module{}, LeftOut: map[string][]string{}}
 	tree := s.Draft.Tree()
 	for _, main := range tree.Mains {
 		l.Modules[main.Key()] = listed.Modules(main)
+		if left := listed.LeftOut(main, platform); len(left) > 0 {
+			l.LeftOut[main.Key()] = left
+		}
 	}
 	if s.Draft.Plan.StableDigests() {
 		l.Inputs = map[string]golist.Inputs{}

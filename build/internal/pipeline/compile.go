@@ -304,6 +304,7 @@ func (b *builder) notice(c *compiled) {
 			}
 		}
 	}
+	b.noticeCgo(c.plan, c.found.lists)
 	b.noticeSource(c.plan)
 }
 

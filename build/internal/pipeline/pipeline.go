@@ -42,6 +42,8 @@ type Request struct {
 	Images bool
 	// SkipTests does not run the tests. AllowFailingTests continues if they fail.
 	SkipTests, AllowFailingTests bool
+	// Decided refuses images that leave out files which use cgo, unless Config says so.
+	Decided bool
 	// VerifyWithin limits how long the signatures of a base are read; zero means ten minutes.
 	VerifyWithin time.Duration
 	// Extras are what debug images have in addition; nil for others. With Extras, the lock file

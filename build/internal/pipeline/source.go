@@ -131,6 +131,9 @@ func (b *builder) list(ctx context.Context, targets []artifact.Target, earlier m
 		if err := b.splitGenerated(found); err != nil {
 			return "", err
 		}
+		if err := b.decided(found.lists); err != nil {
+			return "", err
+		}
 		found.inputs, err = from.States(ctx, found.lists, found.differences)
 		return "", err
 	})

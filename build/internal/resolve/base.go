@@ -47,6 +47,9 @@ func (r *Draft) base(img *plan.Image, c plan.ImageConfig) error {
 	if !slices.Contains([]plan.Cgo{"", plan.CgoOn, plan.CgoOff}, c.Cgo) {
 		return fmt.Errorf("Cgo is %q; it can be %q or %q", c.Cgo, plan.CgoOn, plan.CgoOff)
 	}
+	if c.Cgo == "" {
+		r.Undecided = append(r.Undecided, img.Name)
+	}
 	if img.Cgo = c.Cgo == plan.CgoOn; img.Cgo && (img.Base == plan.BaseScratch || img.Base == plan.BaseStatic && len(img.Packages) == 0) {
 		return fmt.Errorf("the base %s has no C library, which Cgo needs; choose distroless/base, distroless/cc, "+
 			"the base debian with libc6 in Packages, or an image", img.Base)

@@ -30,6 +30,9 @@ type Draft struct {
 	// Tagged says that HEAD has a tag for this version.
 	Tagged bool
 
+	// Undecided are the images for which Config does not say whether they are compiled with cgo.
+	Undecided []string
+
 	// Signed says, by image name, who must have signed its base.
 	Signed map[string]*plan.BaseSignature
 	// Suite is the Debian release that bases are made of.
