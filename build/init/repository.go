@@ -31,6 +31,9 @@ type repository struct {
 	// root is the folder that gets magefiles/. dir is the folder of the service's module below
 	// it, with slashes, "" if it is the same.
 	root, dir string
+	// several are the folders of modules with programs, if there is no module at root and no
+	// single one below it.
+	several []string
 	// module is the path of the service's module, goVersion its go line.
 	module, goVersion string
 	// found is what its files say about images.
@@ -77,8 +80,15 @@ func (r *repository) readEvidence() error {
 	if module == "." {
 		module = ""
 	}
-	if r.found, err = evidence.Read(top, r.names, tree, module); err != nil || r.found.Module == module {
+	if r.found, err = evidence.Read(top, r.names, tree, module); err != nil {
 		return err
+	}
+	if len(r.several) > 0 && (r.found.Module == module || r.found.Elsewhere) {
+		return fmt.Errorf("find the module: several modules have a program: %s; change to the folder of the one that makes an image, and run init there (in each, if several do)",
+			strings.Join(r.several, ", "))
+	}
+	if r.found.Module == module {
+		return nil
 	}
 	// Another module below root ships the programs.
 	rel, below := strings.CutPrefix(r.found.Module, r.prefix+"/")
@@ -117,8 +127,8 @@ func (r *repository) findModule(wd string) error {
 		r.root, r.dir = wd, below[0]
 		return r.readModule()
 	}
-	return fmt.Errorf("several modules have a program: %s; change to the folder of the one that makes an image, and run init there (in each, if several do)",
-		strings.Join(below, ", "))
+	r.root, r.several = wd, below
+	return nil
 }
 
 func (r *repository) readModule() error {

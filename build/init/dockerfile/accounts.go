@@ -204,7 +204,7 @@ func (a *accounts) addUser(words []string, from finding.Place) int {
 	if u.UID < 0 {
 		switch {
 		case system && tool == "useradd":
-			u.UID = a.free(999, 100, true)
+			u.UID = a.free(999, 100, u.GID < 0) // and its own group has the same number
 		case system:
 			u.UID = a.free(100, 999, false)
 		default:

@@ -23,6 +23,15 @@ func (r *reader) assets(p *finding.Program, st *state, binary string) {
 		}
 	}
 	for _, l := range st.links {
+		switch e, ok := st.at(r, l.value[1]); {
+		case !ok || e.kind == other:
+			l.line.Outcome, l.line.Setting, l.line.Reason = finding.ByHand, "Symlinks", "init does not know what is at "+l.value[1]
+			l.line.Write = "if the program needs it: Symlinks: {Path: " + quote(l.value[0]) + ", Target: " + quote(l.value[1]) + "}"
+			continue
+		case e.kind == program:
+			l.line.Outcome, l.line.Reason = finding.NotNeeded, "the program is at /app/"+strings.ToLower(r.mains[e.main].Binary)
+			continue
+		}
 		p.Runtime.Symlinks = append(p.Runtime.Symlinks, finding.Found(plan.Symlink{Path: l.value[0], Target: l.value[1]}, l.from))
 	}
 	used := map[*finding.Line]bool{}

@@ -107,8 +107,8 @@ type result struct {
 func (r *reader) copyImage(c copying, st *state) {
 	line := r.say(c.instruction, finding.Imported, "Assets")
 	var res result
-	for _, content := range c.contents {
-		res.problem("a file that stands in the Dockerfile", "commit it as a file, and copy it with Assets: {Source: "+quote(content.Path)+", Target: "+quote(c.into(content.Path))+"}")
+	for range c.contents {
+		res.problem("a file that stands in the Dockerfile", "commit it as a file, and copy it with Assets: {Source: "+quote(path.Base(c.into("file")))+", Target: "+quote(c.into("file"))+"}")
 	}
 	for _, source := range c.sources {
 		switch {
@@ -238,6 +238,11 @@ func (r *reader) copyFile(c copying, st *state, name, target string, line *findi
 		return
 	}
 	for _, s := range split {
+		for dir := path.Dir(path.Join(target, s)); s != "./" && c.uid+c.gid > 0 && len(dir) >= len(target); dir = path.Dir(dir) {
+			own := c.entry(folder, dir, line)
+			own.mode = 0
+			st.put(own)
+		}
 		e := c.entry(file, path.Join(target, s), line)
 		e.source = path.Join(dir, s)
 		if strings.HasSuffix(s, "/") {

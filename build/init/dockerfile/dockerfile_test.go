@@ -216,3 +216,60 @@ func everyLine(t *testing.T, text string, s finding.Source) {
 		}
 	}
 }
+
+// TestMostIsImported wants at least 80 % of the instructions in testdata to be imported or not
+// needed, in each half of the corpus that a reader would choose, too: no file below 60 %.
+func TestMostIsImported(t *testing.T) {
+	names, err := filepath.Glob(filepath.Join("testdata", "*.txtar"))
+	if err != nil || len(names) < 12 {
+		t.Fatal(names, err)
+	}
+	all, done := 0, 0
+	for _, name := range names {
+		archive, err := txtar.ParseFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files, mains := repository(archive)
+		found, err := Find(files)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range found {
+			text, err := files.Read(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s, err := Read(f, text, files, mains)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(s.Programs) == 0 {
+				t.Errorf("%s: no program of %s is found", name, f)
+			}
+			before, stages, _, err := parse(f, text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			own := before
+			for _, st := range stages {
+				own = append(append(own, st.from), st.body...)
+			}
+			byHand := 0
+			for _, i := range own {
+				if slices.ContainsFunc(s.Lines, func(l finding.Line) bool { return l.Line >= i.Line && l.Line <= i.last && l.Outcome == finding.ByHand }) {
+					byHand++
+				}
+			}
+			t.Logf("%s: %d of %d", f, len(own)-byHand, len(own))
+			if 10*(len(own)-byHand) < 6*len(own) {
+				t.Errorf("%s: %d of %d instructions are to do by hand", name, byHand, len(own))
+			}
+			all, done = all+len(own), done+len(own)-byHand
+		}
+	}
+	t.Logf("%d of %d instructions are imported or not needed", done, all)
+	if 10*done < 8*all {
+		t.Errorf("%d of %d instructions are imported or not needed, less than 80 %%", done, all)
+	}
+}

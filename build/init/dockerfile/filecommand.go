@@ -144,20 +144,29 @@ func (r *reader) chown(c running, st *state) {
 		line.Reason, line.Write = spec+" is not a number and not a user of the Dockerfile", "set UID and GID of the assets"
 		return
 	}
+	if !strings.ContainsAny(spec, ":.") && c.name == "chown" && len(rest) > 0 {
+		gid = 0 // of a folder that is added below
+	}
+	keeps := c.name == "chown" && !strings.ContainsAny(spec, ":.") // the group
 	_, recursive := opts['R']
 	for _, name := range rest[1:] {
 		p := r.inDir(c, name)
+		if st.stage.role == ships && uid+gid > 0 {
+			r.parents(c, st, p, recursive, line)
+		}
 		for _, e := range st.under(p) {
 			if !recursive && e.target != p || e.kind == program || e.kind == system {
 				continue
 			}
-			if e.uid == uid && e.gid == gid {
+			if e.uid == uid && (e.gid == gid || keeps) {
 				continue
 			}
 			if c.name == "chown" {
 				e.uid = uid
 			}
-			e.gid = gid
+			if !keeps {
+				e.gid = gid
+			}
 			if e.line != nil && st.stage.role == ships {
 				line.Outcome, line.Reason = finding.Imported, "UID and GID of Assets"
 				e.changes = append(slices.Clone(e.changes), line)
@@ -167,6 +176,23 @@ func (r *reader) chown(c running, st *state) {
 			st.put(entry{kind: folder, target: p, uid: uid, gid: gid, from: c.Place, line: line})
 		} else if p == st.workdir && !slices.Contains(usual, p) && !slices.ContainsFunc(st.entries, func(e entry) bool { return e.target == p }) {
 			st.put(entry{kind: folder, target: p, uid: uid, gid: gid, from: c.Place, line: line})
+		}
+	}
+}
+
+// parents adds the folders that a COPY has made for a file: p, and with recursive those below it.
+func (r *reader) parents(c running, st *state, p string, recursive bool, line *finding.Line) {
+	var folders []string
+	for _, e := range st.under(p) {
+		for dir := path.Dir(e.target); e.kind == file && len(dir) >= len(p) && dir != "/"; dir = path.Dir(dir) {
+			if !slices.Contains(usual, dir) && (dir == p || recursive && strings.HasPrefix(dir, p+"/")) {
+				folders = append(folders, dir)
+			}
+		}
+	}
+	for _, dir := range folders {
+		if _, ok := st.at(r, dir); !ok {
+			st.put(entry{kind: folder, target: dir, from: c.Place, line: line})
 		}
 	}
 }
@@ -322,7 +348,9 @@ func (r *reader) moved(c running, st *state, names []string, keep bool) bool {
 	switch {
 	case done && st.stage.role == ships:
 		r.sayRun(c, finding.NotNeeded, "what is copied has its last path")
-	case st.stage.role != ships || slices.ContainsFunc(names[:len(names)-1], func(n string) bool { return known(path.Clean("/" + n)) }):
+	case st.stage.role == ships && slices.ContainsFunc(names[:len(names)-1], func(n string) bool { return known(path.Clean("/" + n)) }):
+		r.sayRun(c, finding.NotNeeded, "thimble adds it if the binary needs it; TZ names the time zone")
+	case st.stage.role != ships:
 		r.sayRun(c, finding.NotNeeded, "nothing of a build stage is in the image unless it is copied")
 	default:
 		return false
@@ -354,14 +382,12 @@ func (r *reader) linked(c running, st *state) bool {
 		r.sayRun(c, finding.NotNeeded, "thimble adds it if the binary needs it")
 	case st.stage.role != ships:
 		r.sayRun(c, finding.NotNeeded, "nothing of a build stage is in the image unless it is copied")
-	case ok:
-		line := r.sayRun(c, finding.Imported, "Symlinks")
-		st.links = append(st.links, setting[[2]string]{[2]string{to, from}, c.Place, line})
 	case strings.HasPrefix(from, "/dev/") || strings.HasPrefix(from, "/proc/"):
 		line := r.sayRun(c, finding.ByHand, "a log file that is a symlink to "+from)
 		line.Setting, line.Write = "Symlinks", "let the program log to standard output"
-	default:
-		return false
+	default: // of a file that a later line copies
+		line := r.sayRun(c, finding.Imported, "Symlinks")
+		st.links = append(st.links, setting[[2]string]{[2]string{to, from}, c.Place, line})
 	}
 	return true
 }

@@ -198,6 +198,9 @@ func (r *reader) env(i instruction, c *instructions.EnvCommand, st *state) {
 		case strings.HasPrefix(name, "DEBIAN_FRONTEND"):
 			reason("only for apt-get")
 		default:
+			if name == "TZ" && value != "" && value != "UTC" && value != "Etc/UTC" {
+				st.include = append(st.include, finding.Found("zoneinfo", i.Place))
+			}
 			line.Outcome = finding.Imported
 			if len(missing) > 0 {
 				reason("Runtime.Env, empty without --build-arg")
@@ -301,7 +304,14 @@ func (r *reader) copyBuild(c copying, st *state) {
 			continue
 		}
 		if c.from == "" {
-			for _, name := range r.context.match(source) {
+			matched := r.context.match(source)
+			if at := r.programNamed(source); at >= 0 && len(matched) == 0 {
+				e := c.entry(program, c.into(source), nil)
+				e.main = at
+				st.put(e)
+				line.Reason = "thimble compiles it"
+			}
+			for _, name := range matched {
 				e := c.entry(file, c.into(strings.TrimPrefix(name, r.context.folder+"/")), nil)
 				e.source = name
 				if strings.HasSuffix(name, "/") && !c.parents {

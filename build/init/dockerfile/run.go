@@ -207,6 +207,9 @@ func (r *reader) buildCommand(c running, st *state) {
 		st.prepared = append(st.prepared, prepared{c.Words, c.Dir, c.Place, line})
 	case drivers[c.name] != "":
 		st.compiles = true
+		if drivers[c.name] == "Makefile" {
+			r.makes(c, st)
+		}
 		r.sayRun(c, finding.NotNeeded, "thimble compiles the program; "+drivers[c.name]+" is read for its settings")
 	case strings.HasSuffix(c.name, ".sh") || c.name == "sh" || c.name == "bash":
 		st.compiles = true

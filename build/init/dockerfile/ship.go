@@ -83,6 +83,9 @@ func (r *reader) ship(s *stage) {
 	if st.entrypoint.line == nil && st.cmd.line == nil {
 		p.Doubt = "it starts nothing"
 	}
+	if name, _, _ := strings.Cut(path.Base(st.base), ":"); strings.EqualFold(name, main.Binary) {
+		p.Doubt = "its base is an image of the program itself"
+	}
 	r.sayStart(st, run, binary)
 	if run.why == "" && run.script != "" {
 		st.dropScript(run.script)

@@ -23,6 +23,8 @@ import (
 type Found struct {
 	// Module is the folder of the module that the images are from.
 	Module string
+	// Elsewhere says that programs of other modules are shipped too, in images of their own.
+	Elsewhere bool
 	// Images are the programs that become images, with all that was found about them.
 	Images []finding.Program
 	// Default says that thimble finds the same images without a list.
@@ -69,6 +71,7 @@ func Read(root string, names []string, tree *mains.Tree, module string) (*Found,
 			}
 			f.Images = append(f.Images, p)
 		} else {
+			f.Elsewhere = true
 			f.Left = append(f.Left, discover.LeftOut{Module: p.Module, Package: p.Package, Reason: "it is in another module; run init in " + path.Join(".", p.Module)})
 		}
 	}
@@ -237,6 +240,30 @@ func (f *Found) simplify(tree *mains.Tree) {
 			f.Images[i].Name = finding.Value[string]{}
 		} else if p.Name.Set() {
 			f.Images[i].Name.Value = name
+			f.rename(i, "/app/"+m.Name, "/app/"+name)
+		}
+	}
+}
+
+// rename corrects the path of an image's program, which the readers of files derive from the name
+// of its package.
+func (f *Found) rename(image int, from, to string) {
+	p := f.Images[image]
+	if h := &f.Images[image].Runtime.Healthcheck.Value; len(h.Command) > 0 && h.Command[0] == from {
+		h.Command = append([]string{to}, h.Command[1:]...)
+	}
+	word := func(text string) string {
+		if strings.HasSuffix(text, from) {
+			return strings.TrimSuffix(text, from) + to
+		}
+		for _, after := range []string{" ", ";", ":", "\""} {
+			text = strings.ReplaceAll(text, from+after, to+after)
+		}
+		return text
+	}
+	for i, l := range f.Lines {
+		if l.Module == p.Module && l.Package == p.Package {
+			f.Lines[i].Reason, f.Lines[i].Write = word(l.Reason), word(l.Write)
 		}
 	}
 }
