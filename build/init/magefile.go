@@ -13,6 +13,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"text/template"
@@ -32,6 +33,9 @@ const (
 	TrustedRoot: "magefiles/trusted_root.json",`
 )
 
+// durations are values that need the package time; Runtime.Args in a comment does not.
+var durations = regexp.MustCompile(`\btime\.[A-Z]`)
+
 // renderMagefile writes Config with the values that init found.
 func renderMagefile(r *repository, alias string, ci bool) ([]byte, error) {
 	t, err := template.New("magefile").Parse(magefileText)
@@ -46,7 +50,7 @@ func renderMagefile(r *repository, alias string, ci bool) ([]byte, error) {
 	settings := images(r.found)
 	data := map[string]any{
 		"Alias": alias, "Module": r.module, "Dir": r.dir, "Mains": names, "Repository": registry(r.remote), "Keyless": "",
-		"Archives": archivePlatforms(r.found), "Settings": settings, "Listed": strings.Contains(settings, "Images: []build"), "Time": strings.Contains(settings, "time."),
+		"Archives": archivePlatforms(r.found), "Settings": settings, "Listed": strings.Contains(settings, "Images: []build"), "Time": durations.MatchString(settings),
 	}
 	if ci {
 		data["Keyless"] = keylessFields

@@ -81,7 +81,12 @@ func (p *planned) end(w io.Writer, dry bool) error {
 	if dry {
 		fmt.Fprintf(&b, "\nNothing was written: this was a dry run.\n")
 	} else {
-		fmt.Fprintf(&b, "\nNow make the first image:\n\n    go run %s %s\n", p.repo.here("magefiles/mage.go"), targetName(p.alias, "image"))
+		launcher := p.repo.here("magefiles/mage.go")
+		fmt.Fprintf(&b, "\nNow make the first image:\n\n")
+		if p.repo.found.Based() {
+			fmt.Fprintf(&b, "    go run %s %s    # pins the base\n", launcher, targetName(p.alias, "lock"))
+		}
+		fmt.Fprintf(&b, "    go run %s %s\n", launcher, targetName(p.alias, "image"))
 	}
 	_, err := w.Write(b.Bytes())
 	return err

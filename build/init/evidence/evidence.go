@@ -92,6 +92,13 @@ func Read(root string, names []string, tree *mains.Tree, module string) (*Found,
 	return f, nil
 }
 
+// Based reports whether an image has a base that a lock file has to pin.
+func (f *Found) Based() bool {
+	return slices.ContainsFunc(f.Images, func(p finding.Program) bool {
+		return p.Runtime.Base.Set() && p.Runtime.Base.Value != plan.BaseScratch
+	})
+}
+
 // dockerfiles reads each Dockerfile. Programs that it copies can have the names that another file
 // builds them with.
 func dockerfiles(files finding.Files, tree *mains.Tree, builds []finding.Source) ([]finding.Source, error) {
