@@ -53,3 +53,22 @@ func (r *reader) prepare(st *state, p string) (source string, before []finding.V
 	}
 	return source, before, true
 }
+
+// prepared returns the commands of all stages that run in the source tree and make files there.
+func (r *reader) prepared() []finding.Prepared {
+	var all []finding.Prepared
+	for _, s := range r.stages {
+		st := r.states[s]
+		if st == nil {
+			continue
+		}
+		for _, c := range st.prepared {
+			dir, ok := r.treePath(st, path.Clean("/"+c.dir))
+			if !ok || slices.ContainsFunc(all, func(p finding.Prepared) bool { return p.From == c.from && slices.Equal(p.Words, c.words) }) {
+				continue // a later stage begins with this one
+			}
+			all = append(all, finding.Prepared{From: c.from, Dir: dir, Words: c.words})
+		}
+	}
+	return all
+}

@@ -60,6 +60,7 @@ func Read(name string, text []byte, files finding.Files, mains []finding.Main) (
 	for _, l := range r.lines {
 		out.Lines = append(out.Lines, *l)
 	}
+	out.Prepared = r.prepared()
 	slices.SortStableFunc(out.Lines, func(a, b finding.Line) int { return cmp.Compare(a.Line, b.Line) })
 	return out, nil
 }

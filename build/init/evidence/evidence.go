@@ -67,7 +67,7 @@ func Read(root string, names []string, tree *mains.Tree, module string) (*Found,
 				p.Runtime.Base = finding.Found(plan.BaseBase, p.Build.Cgo.From) // it needs a C library
 			}
 			if len(p.Build.Before) == 0 {
-				p.Build.Before = missing(files, tree, others, p.Module)
+				p.Build.Before = missing(files, tree, images, others, p.Module)
 			}
 			f.Images = append(f.Images, p)
 		} else {
@@ -78,6 +78,15 @@ func Read(root string, names []string, tree *mains.Tree, module string) (*Found,
 	f.Left = append(f.Left, choice.Left...)
 	for _, s := range sources {
 		f.Lines = append(f.Lines, discover.Settle(s.Lines, programs)...)
+	}
+	for _, p := range f.Images {
+		for _, b := range p.Build.Before {
+			for i, l := range f.Lines {
+				if l.Place == b.From && l.Outcome == finding.NotNeeded && strings.Contains(l.Text, b.Value[len(b.Value)-1]) {
+					f.Lines[i].Outcome, f.Lines[i].Reason = finding.Imported, "Before"
+				}
+			}
+		}
 	}
 	slices.SortStableFunc(f.Lines, func(a, b finding.Line) int {
 		return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line))
@@ -209,14 +218,18 @@ func shippingModule(programs []finding.Program, module string) string {
 }
 
 // missing returns the commands that make what a program embeds and git does not have.
-func missing(files finding.Files, tree *mains.Tree, others discover.Files, module string) []finding.Value[[]string] {
+func missing(files finding.Files, tree *mains.Tree, images []finding.Source, others discover.Files, module string) []finding.Value[[]string] {
 	var all []finding.Value[[]string]
 	skip := func(folder string) bool {
 		m, ok := tree.At(folder)
 		return ok && m.Left != ""
 	}
+	var prepared []finding.Prepared
+	for _, s := range images {
+		prepared = append(prepared, s.Prepared...)
+	}
 	for _, e := range frontend.Missing(files, module, skip) {
-		for _, b := range frontend.Before(e, module, others.Makefiles, files) {
+		for _, b := range frontend.Before(e, module, prepared, others.Makefiles, files) {
 			if !slices.ContainsFunc(all, func(o finding.Value[[]string]) bool { return slices.Equal(o.Value, b.Value) }) {
 				all = append(all, b)
 			}

@@ -102,4 +102,13 @@ type Source struct {
 	Programs []Program
 	// Lines are the outcomes of all lines of the file that say something.
 	Lines []Line
+	// Prepared are commands that can make files which the compiler needs, such as npm run build.
+	Prepared []Prepared
+}
+
+// Prepared is a command that runs before the compiler, in a folder of the repository.
+type Prepared struct {
+	From  Place
+	Dir   string
+	Words []string
 }

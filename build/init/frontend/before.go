@@ -22,9 +22,12 @@ var makers = []string{
 func makes(c script.Command) bool { return slices.Contains(makers, path.Base(c.Words[0])) }
 
 // Before returns the commands that make an embedded folder, for Config.Before, which run in the
-// folder of the module. They are those of a target of a Makefile, or else of package.json. It
-// returns nil if no file says how the folder is made.
-func Before(e Embed, module string, makefiles []*makefile.File, files finding.Files) []finding.Value[[]string] {
+// folder of the module. They are those of a Dockerfile, else of a target of a Makefile, else of
+// package.json. It returns nil if no file says how the folder is made.
+func Before(e Embed, module string, prepared []finding.Prepared, makefiles []*makefile.File, files finding.Files) []finding.Value[[]string] {
+	if before := fromDockerfile(e, module, prepared); len(before) > 0 {
+		return before
+	}
 	for _, f := range makefiles {
 		if commands := fromMakefile(e, f); len(commands) > 0 {
 			before := joined(commands, module)
@@ -35,6 +38,24 @@ func Before(e Embed, module string, makefiles []*makefile.File, files finding.Fi
 		}
 	}
 	return fromPackage(e, module, files)
+}
+
+// fromDockerfile returns the commands of the first Dockerfile that make the folder.
+func fromDockerfile(e Embed, module string, prepared []finding.Prepared) []finding.Value[[]string] {
+	var all []finding.Value[[]string]
+	builds := false
+	for _, p := range prepared {
+		c := script.Command{Dir: p.Dir, Words: p.Words}
+		if !makes(c) || !makesAt(e, folderOf(c)) || len(all) > 0 && all[0].From.File != p.From.File {
+			continue
+		}
+		builds = builds || !installs(c)
+		all = append(all, finding.Found(inFolder(relativeTo(module, p.Dir), p.Words), p.From))
+	}
+	if !builds {
+		return nil
+	}
+	return all
 }
 
 var preferred = regexp.MustCompile(`(?i)(build|dist|assets|ui|web|front|js|static|client|generate)`)

@@ -45,6 +45,17 @@ test-ui:
 build-js:
 	(cd ui && yarn build)
 `, `ui/serve.go:1 build/* ui/build/*: sh -c cd ui && yarn install --frozen-lockfile # ui/package.json; sh -c cd ui && yarn build # Makefile:2`},
+		{"a Dockerfile before the Makefile", "", `
+-- ui/serve.go --
+//go:embed build
+-- Makefile --
+ui:
+	cd ui && npm ci && npm run other
+-- PREPARED --
+ui npm ci
+docs npm ci
+ui npm run build
+`, `ui/serve.go:1 build ui/build: sh -c cd ui && npm ci # Dockerfile:1; sh -c cd ui && npm run build # Dockerfile:3`},
 		{"--prefix", "", `
 -- web.go --
 //go:embed all:web/dist
@@ -119,10 +130,17 @@ node_modules
 		}}); ok {
 			makefiles = append(makefiles, f)
 		}
+		var prepared []finding.Prepared
+		if text, err := files.Read("PREPARED"); err == nil {
+			for i, line := range strings.Split(strings.TrimSpace(string(text)), "\n") {
+				fields := strings.Fields(line)
+				prepared = append(prepared, finding.Prepared{From: finding.Place{File: "Dockerfile", Line: i + 1}, Dir: fields[0], Words: fields[1:]})
+			}
+		}
 		var got []string
 		for _, e := range Missing(files, test.module, func(folder string) bool { return folder == "skipped" }) {
 			var commands []string
-			for _, c := range Before(e, test.module, makefiles, files) {
+			for _, c := range Before(e, test.module, prepared, makefiles, files) {
 				commands = append(commands, strings.Join(c.Value, " ")+" # "+c.From.String())
 			}
 			got = append(got, fmt.Sprintf("%s %s %s: %s", e.Place, e.Pattern, e.Path, strings.Join(commands, "; ")))
