@@ -38,6 +38,10 @@ func TestCapabilityInDocker(t *testing.T) {
 	if out, err := run("--cap-drop=ALL", "--cap-add=NET_BIND_SERVICE"); err != nil {
 		t.Errorf("with the capability and no other: %v\n%s", err, out)
 	}
+	// This is why "mage run" and "mage manifest" allow new privileges for such an image.
+	if out, err := run("--cap-drop=ALL", "--cap-add=NET_BIND_SERVICE", "--security-opt=no-new-privileges"); err == nil {
+		t.Errorf("without new privileges: %s", out)
+	}
 	config.Defaults.Capabilities = nil
 	if out, err := run(); err == nil || !strings.Contains(out, "permission denied") {
 		t.Errorf("without the capability: %v\n%s", err, out)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -21,15 +22,17 @@ type change struct {
 // edit replaces scalars.
 func edit(src []byte, values map[*yaml.Node]string) ([]byte, error) {
 	at := newPositions(src)
+	nodes := slices.SortedFunc(maps.Keys(values), func(a, b *yaml.Node) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
 	var changes []change
-	for node, value := range values {
-		of, err := at.replace(node, value)
+	for _, node := range nodes {
+		of, err := at.replace(node, values[node])
 		if err != nil {
 			return nil, fmt.Errorf("line %d: %w", node.Line, err)
 		}
 		changes = append(changes, of...)
 	}
-	slices.SortFunc(changes, func(a, b change) int { return cmp.Compare(a.start, b.start) })
 	var out bytes.Buffer
 	done := 0
 	for _, c := range changes {
@@ -45,7 +48,7 @@ func edit(src []byte, values map[*yaml.Node]string) ([]byte, error) {
 }
 
 // replace returns the changes that give a scalar a value.
-func (p positions) replace(node *yaml.Node, value string) ([]change, error) {
+func (p *positions) replace(node *yaml.Node, value string) ([]change, error) {
 	if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' }) {
 		return nil, fmt.Errorf("the new value %q has other characters than printable ASCII", value)
 	}
@@ -85,10 +88,10 @@ func (p positions) replace(node *yaml.Node, value string) ([]change, error) {
 // between letters and digits, and no character with a meaning.
 var plain = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._:-]*/[a-zA-Z0-9._/@:-]*[a-zA-Z0-9]$`)
 
+var escapes = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
+
 // quote returns printable ASCII in double quotes.
-func quote(value string) string {
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(value) + `"`
-}
+func quote(value string) string { return `"` + escapes.Replace(value) + `"` }
 
 // endOfDouble returns the offset behind the quotation mark that ends a text, which begins at start.
 func endOfDouble(src []byte, start int) (int, error) {
@@ -143,10 +146,13 @@ func skipProperties(src []byte, at int) int {
 type positions struct {
 	src   []byte
 	lines []int // the offset of each line
+
+	// at is the offset of the last column that was asked for. A whole file can be one line.
+	line, column, at int
 }
 
-func newPositions(src []byte) positions {
-	p := positions{src: src, lines: []int{0}}
+func newPositions(src []byte) *positions {
+	p := &positions{src: src, lines: []int{0}}
 	if bytes.HasPrefix(src, []byte("\xef\xbb\xbf")) { // it is in no column
 		p.lines[0] = 3
 	}
@@ -161,20 +167,23 @@ func newPositions(src []byte) positions {
 	return p
 }
 
-// offset returns the offset of a column, counted in characters; both count from 1.
-func (p positions) offset(line, column int) (int, error) {
+// offset returns the offset of a column, counted in characters; both count from 1. It is fast for
+// positions in ascending order.
+func (p *positions) offset(line, column int) (int, error) {
 	if line < 1 || line > len(p.lines) {
 		return 0, fmt.Errorf("the text has no line %d", line)
 	}
-	at := p.lines[line-1]
-	for range column - 1 {
-		if at >= len(p.src) {
+	if line != p.line || column < p.column {
+		p.line, p.column, p.at = line, 1, p.lines[line-1]
+	}
+	for ; p.column < column; p.column++ {
+		if p.at >= len(p.src) {
 			return 0, fmt.Errorf("the line has no column %d", column)
 		}
-		_, n := utf8.DecodeRune(p.src[at:])
-		at += n
+		_, n := utf8.DecodeRune(p.src[p.at:])
+		p.at += n
 	}
-	return at, nil
+	return p.at, nil
 }
 
 // breakLen returns the length of the line break at the beginning of b, in bytes; 0 if there is

@@ -149,8 +149,8 @@ func decide(node *yaml.Node, uses []Scalar, choose Choose) (value string, replac
 			v, r = "", false
 		}
 		if i > 0 && (r != replace || v != value) {
-			return "", false, fmt.Errorf("line %d: the alias *%s means something else here than in line %d, where %q stays or changes with it; "+
-				"write the value out in one of the two places", s.Line, node.Anchor, uses[0].Line, node.Value)
+			return "", false, fmt.Errorf("line %d: *%s is %q here and in line %d, but only one of the two changes; write out the value of one",
+				s.Line, node.Anchor, node.Value, uses[0].Line)
 		}
 		value, replace = v, r
 	}

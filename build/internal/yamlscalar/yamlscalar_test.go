@@ -93,3 +93,19 @@ func TestJoin(t *testing.T) {
 		t.Errorf("what is not YAML: %v", err)
 	}
 }
+
+// A file of one line with many images takes as long as one with many lines.
+func BenchmarkReplace(b *testing.B) {
+	for name, separator := range map[string]string{"one line": " ", "many lines": "\n"} {
+		b.Run(name, func(b *testing.B) {
+			src := []byte("[" + strings.Repeat(`{"name": "x",`+separator+`"image": "<a>"},`+separator, 20_000) + "]")
+			b.SetBytes(int64(len(src)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, n, err := Replace(src, upper); err != nil || n != 20_000 {
+					b.Fatal(n, err)
+				}
+			}
+		})
+	}
+}
