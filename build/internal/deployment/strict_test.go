@@ -10,17 +10,10 @@ import (
 	"github.com/thimble-build/thimble/build/internal/testtool"
 )
 
-// strict builds the program in testdata/strict.
+// strict builds the program that reads manifests as Kubernetes and Docker Compose do.
 func strict(t *testing.T) string {
 	t.Helper()
-	testtool.OnRequest(t, "the modules of Kubernetes and Docker Compose")
-	program := filepath.Join(t.TempDir(), "strict")
-	cmd := testtool.Command(t, "go", "build", "-o", program, ".")
-	cmd.Dir, cmd.Env = filepath.Join("testdata", "strict"), append(os.Environ(), "GOFLAGS=", "GOWORK=off")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	return program
+	return testtool.Nested(t, filepath.Join("..", "..", "..", "testdata", "kubernetes"), "./strict", "the modules of Kubernetes and Docker Compose")
 }
 
 // Kubernetes' own types have every field, its own admission control allows the pods at the level
