@@ -49,7 +49,7 @@ func Debug(ctx context.Context, o DebugOptions) (result *Result, err error) {
 		return nil, err
 	}
 	defer c.done(made)
-	err = c.Stage("publish", func() (string, error) {
+	err = c.Stage("write "+c.Config.Dist, func() (string, error) {
 		if result, err = c.stage(ctx, draft, to, made, kind.Suffix(), nil); err != nil {
 			return "", err
 		}

@@ -56,7 +56,7 @@ func produce(ctx context.Context, o Options, m making, images bool) (
 		result.Images = output.Images(made, "")
 		return result, made.Files, nil
 	}
-	err = c.Stage("publish", func() (string, error) {
+	err = c.Stage("write "+c.Config.Dist, func() (string, error) {
 		if result, err = c.stage(ctx, draft, to, made, "", nil); err != nil {
 			return "", err
 		}

@@ -46,7 +46,7 @@ func Push(ctx context.Context, o PushOptions) (result *Result, err error) {
 	if err := release.Push(ctx, c.Session, uploads); err != nil {
 		return nil, err
 	}
-	err = c.Stage("publish", func() (string, error) {
+	err = c.Stage("write "+c.Config.Dist, func() (string, error) {
 		if result, err = c.stage(ctx, draft, dest, made, "", nil); err != nil {
 			return "", err
 		}

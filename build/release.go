@@ -79,11 +79,12 @@ func Release(ctx context.Context, o ReleaseOptions) (result *Result, err error) 
 	if err != nil {
 		return nil, err
 	}
-	archives, err := release.Archives(ctx, c.Session, p, signer, dest.dist, dest.Memo, content)
+	commands, err := release.WriteKit(c.Session, p, signer, dest.dist, uploads)
 	if err != nil {
 		return nil, err
 	}
-	commands, err := release.WriteKit(c.Session, p, signer, dest.dist, uploads)
+	content.Verify = commands
+	archives, err := release.Archives(ctx, c.Session, p, signer, dest.dist, dest.Memo, content)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +102,7 @@ func Release(ctx context.Context, o ReleaseOptions) (result *Result, err error) 
 	if err != nil {
 		return nil, err
 	}
-	err = c.Stage("publish", func() (string, error) {
+	err = c.Stage("write "+c.Config.Dist, func() (string, error) {
 		if result, err = c.stage(ctx, draft, dest, made, "", layouts); err != nil {
 			return "", err
 		}

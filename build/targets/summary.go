@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -32,16 +33,21 @@ func summarize(out io.Writer, r *build.Result) error {
 			plaintext.Fprintf(w, "%s\n  digest  %s\n  layout  %s\n", img.Reference, img.Digest, filepath.Join(dist, filepath.FromSlash(img.Layout)))
 			inputs(w, r, img.Name)
 		}
+		if len(r.Signatures) > 0 { // a release: its platforms, and what it made besides, fit one screen
+			briefly(w, img.Platforms)
+			continue
+		}
 		for _, p := range img.Platforms {
 			platform(w, dist, p)
 		}
+		reasons(w, img.Platforms)
 	}
 	if r.Archive != "" {
 		plaintext.Fprintf(w, "\narchive   %s\n", r.Archive)
 	}
 	for i, l := range r.Loaded {
 		plaintext.Fprintf(w, "\nloaded    into %s %s as %s\n", l.Engine, l.Version, l.ID)
-		plaintext.Fprintf(w, "run it    %s run --rm %s\n", l.Engine, r.Images[i].Reference)
+		plaintext.Fprintf(w, "run it    %s run --rm %s%s\n", l.Engine, published(r.Plan.Images[i].Runtime.Ports), r.Images[i].Reference)
 	}
 	for i, c := range r.Instructions {
 		if i == 0 || r.Instructions[i-1].Image != c.Image {
@@ -66,6 +72,15 @@ func summarize(out io.Writer, r *build.Result) error {
 	return w.Flush()
 }
 
+// published returns the options that publish ports on this machine: "-p 127.0.0.1:8080:8080 ".
+func published(ports []string) (options string) {
+	for _, port := range ports {
+		number, _, _ := strings.Cut(port, "/")
+		options += fmt.Sprintf("-p 127.0.0.1:%s:%s ", number, port)
+	}
+	return options
+}
+
 // inputs prints the age of an image with a stable digest.
 func inputs(w io.Writer, r *build.Result, name string) {
 	for _, img := range r.Plan.Images {
@@ -85,25 +100,50 @@ func released(w io.Writer, dist string, r *build.Result) {
 		return
 	}
 	plaintext.Fprintf(w, "\nverified  %d signatures, %d attestations\n", len(r.Signatures), len(r.Attestations))
-	for _, a := range r.Archives {
-		plaintext.Fprintf(w, "archive   %s  %s\n", filepath.Join(dist, filepath.FromSlash(a.Path)), size(a.Size))
+	const listed = 4
+	if len(r.Archives) > listed {
+		var total int64
+		for _, a := range r.Archives {
+			total += a.Size
+		}
+		plaintext.Fprintf(w, "archives  %d in %s  %s\n", len(r.Archives), filepath.Join(dist, "archives"), size(total))
+	} else {
+		for _, a := range r.Archives {
+			plaintext.Fprintf(w, "archive   %s  %s\n", filepath.Join(dist, filepath.FromSlash(a.Path)), size(a.Size))
+		}
 	}
-	plaintext.Fprintf(w, "\nTo verify this release with cosign, in %s:\n\n", filepath.Join(dist, "verify"))
-	for _, c := range r.VerifyCommands {
-		plaintext.Fprintf(w, "    %s\n", c)
+	plaintext.Fprintf(w, "verify it sh %s\n", filepath.Join(dist, "verify", "verify.sh"))
+}
+
+// briefly prints a line for each platform: its size, and those of its layers.
+func briefly(w io.Writer, platforms []report.PlatformResult) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, p := range platforms {
+		var layers []string
+		for _, l := range p.Layers {
+			layers = append(layers, l.Name+" "+size(l.Size))
+		}
+		plaintext.Fprintf(t, "  %s\t%s\t%s\n", p.Platform, size(p.Size), strings.Join(layers, ", "))
 	}
-	plaintext.Fprintf(w, "\nor, for the same: sh %s\n", filepath.Join(dist, "verify", "verify.sh"))
+	_ = t.Flush() // into a bufio.Writer, which keeps the error
 }
 
 func platform(w io.Writer, dist string, p report.PlatformResult) {
 	if p.Digest == "" {
-		plaintext.Fprintf(w, "  %-14s %9s  %s\n", p.Platform, size(p.Binary.Size), filepath.Join(dist, filepath.FromSlash(p.Binary.Path)))
+		for _, b := range append([]report.Binary{p.Binary}, p.Programs...) {
+			plaintext.Fprintf(w, "  %-14s %9s  %s\n", p.Platform, size(b.Size), filepath.Join(dist, filepath.FromSlash(b.Path)))
+		}
 		return
 	}
 	plaintext.Fprintf(w, "\n  %s  %s\n", p.Platform, size(p.Size))
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, l := range p.Layers {
 		holds := ""
+		for _, b := range p.Programs {
+			if l.Name == "program "+path.Base(b.Path) {
+				holds = size(b.Size) + " of binary"
+			}
+		}
 		switch l.Name {
 		case "binary":
 			holds = fmt.Sprintf("%s of static binary", size(p.Binary.Size))
@@ -124,15 +164,42 @@ func platform(w io.Writer, dist string, p report.PlatformResult) {
 		plaintext.Fprintf(t, "    %s\t%s\t%s\n", l.Name, size(l.Size), holds)
 	}
 	if p.SBOM != nil {
-		plaintext.Fprintf(t, "    sbom\t%d parts\t%s\n", p.SBOM.Components, filepath.Join(dist, filepath.FromSlash(p.SBOM.SPDX)))
+		plaintext.Fprintf(t, "    sbom\t%s\t%s\n", progress.Count(p.SBOM.Components, "component"), filepath.Join(dist, filepath.FromSlash(p.SBOM.SPDX)))
 	}
 	_ = t.Flush() // into a bufio.Writer, which keeps the error
-	if len(p.Needs) == 0 {
-		return
+}
+
+// reasons prints why the images have parts of an operating system: once for all platforms that agree.
+func reasons(w io.Writer, platforms []report.PlatformResult) {
+	var told [][]report.Need
+	for _, p := range platforms {
+		known := slices.ContainsFunc(told, func(needs []report.Need) bool { return reflect.DeepEqual(needs, p.Needs) })
+		if p.Digest == "" || len(p.Needs) == 0 || known {
+			continue
+		}
+		told = append(told, p.Needs)
+		var names []string
+		for _, other := range platforms {
+			if reflect.DeepEqual(other.Needs, p.Needs) {
+				names = append(names, other.Platform.String())
+			}
+		}
+		switch {
+		case len(platforms) == 1:
+			why(w, "    why", p.Needs)
+		case len(names) == len(platforms):
+			why(w, "\n  why", p.Needs)
+		default:
+			why(w, "\n  why, on "+strings.Join(names, ", "), p.Needs)
+		}
 	}
-	fmt.Fprintln(w, "    why")
-	t = tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, n := range p.Needs {
+}
+
+// why prints the reasons below a heading.
+func why(w io.Writer, heading string, needs []report.Need) {
+	fmt.Fprintln(w, heading)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, n := range needs {
 		why := strings.Join(n.Evidence, ", ")
 		switch {
 		case n.Name == plan.NeedExec:

@@ -23,6 +23,8 @@ type Release struct {
 	Source string
 	// Commits, the newest first.
 	Commits []Commit
+	// Verify are the commands that verify the release in the folder verify.
+	Verify []string
 }
 
 // Notes returns the release's notes in Markdown: each commit with a link to it, if the repository
@@ -52,6 +54,13 @@ func Notes(r Release) []byte {
 		} else {
 			fmt.Fprintf(&b, "- %s (%s)\n", plaintext.Markdown(c.Subject), short)
 		}
+	}
+	if len(r.Verify) > 0 {
+		b.WriteString("\n## Verify\n\nIn a folder with the files of `verify`, with cosign:\n\n```sh\n")
+		for _, c := range r.Verify {
+			b.WriteString(plaintext.Line(c) + "\n")
+		}
+		b.WriteString("```\n")
 	}
 	return b.Bytes()
 }

@@ -125,7 +125,7 @@ func (b *builder) before(ctx context.Context) (source.Snapshot, materials.Lists,
 		}
 	}
 	if len(unknown) > 0 {
-		err := b.Session.Stage("list sources", func() (string, error) {
+		err := b.Session.Stage("find sources", func() (string, error) {
 			found := make([]*materials.List, len(unknown))
 			var g errgroup.Group
 			for i, platform := range unknown {

@@ -29,6 +29,8 @@ type ArchiveInput struct {
 	// Commits are the commits since Previous, the tag of the previous release, newest first.
 	Previous string
 	Commits  []archive.Commit
+	// Verify are the commands that verify the release.
+	Verify []string
 }
 
 // Program is the content of an archive.
@@ -85,7 +87,7 @@ func Archives(ctx context.Context, s *session.Session, p *plan.Plan, signer sign
 		if err := writeChecksums(ctx, s, signer, dist, archive.Checksums(sums)); err != nil {
 			return "", err
 		}
-		notes := archive.Notes(archive.Release{Version: p.Version, Previous: in.Previous, Source: p.Source, Commits: in.Commits})
+		notes := archive.Notes(archive.Release{Version: p.Version, Previous: in.Previous, Source: p.Source, Commits: in.Commits, Verify: in.Verify})
 		return "", dist.Write("archives/notes.md", notes)
 	})
 	if err != nil {

@@ -5,7 +5,6 @@
 package verifykit
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 
@@ -61,19 +60,17 @@ const emptyRoot = `{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;v
 
 // Make returns the kit of a release.
 func Make(r Release) (Kit, error) {
-	kit := Kit{Files: map[string][]byte{"trusted_root.json": []byte(emptyRoot)}, Commands: r.commands()}
+	kit := Kit{Files: map[string][]byte{"trusted_root.json": []byte(emptyRoot)}}
+	for _, c := range r.checks() {
+		kit.Commands = append(kit.Commands, c.command)
+	}
 	if len(r.TrustedRoot) > 0 {
 		kit.Files["trusted_root.json"] = r.TrustedRoot
 	}
 	if len(r.Trust.Keys) > 0 {
 		kit.Files["cosign.pub"] = r.Trust.Keys[0].PEM()
 	}
-	var script bytes.Buffer
-	script.WriteString("#!/bin/sh\n# Verifies " + r.Version + " with cosign, " + r.cosignVersions() + ".\nset -eu\ncd \"$(dirname \"$0\")\"\n")
-	for _, c := range kit.Commands {
-		script.WriteString(c + "\n")
-	}
-	kit.Files["verify.sh"] = script.Bytes()
+	kit.Files["verify.sh"] = r.script()
 	for file, policy := range r.policies() {
 		b, err := yaml.Marshal(policy)
 		if err != nil {

@@ -36,7 +36,7 @@ func TestMake(t *testing.T) {
 			Release{Images: images, Trust: withKey, Forms: both, Archives: true},
 			[]string{"cosign.pub", "kyverno.yaml", "policy-controller.yaml", "trusted_root.json", "verify.sh"},
 			"verify.sh", []string{
-				"# Verifies v1.2.3 with cosign, 2.6 or 3.", "cosign verify --key cosign.pub --trusted-root trusted_root.json --insecure-ignore-tlog=true docker.io/acme/api@sha256:ab >/dev/null",
+				"# Verifies v1.2.3 with cosign, 2.6 or 3.", "cosign verify --key cosign.pub --trusted-root trusted_root.json --insecure-ignore-tlog=true docker.io/acme/api@sha256:ab\n",
 				"verify-attestation --type slsaprovenance1", "verify-attestation --type " + attest.ReleaseType, "# cosign verifies the bundles", "sha256sum --quiet --strict -c checksums.txt",
 			}, []string{"--allow-http-registry", "oci/"},
 		},
@@ -61,7 +61,7 @@ func TestMake(t *testing.T) {
 		"a layout": {
 			Release{Layouts: []string{"api", "job"}, Trust: withKey, Forms: both},
 			[]string{"cosign.pub", "trusted_root.json", "verify.sh"},
-			"verify.sh", []string{"--local-image ../oci/api >/dev/null", "--local-image ../oci/job >/dev/null"}, []string{"mage verify"},
+			"verify.sh", []string{"--local-image ../oci/api\n", "--local-image ../oci/job\n"}, []string{"mage verify"},
 		},
 		"a layout with bundles alone": {
 			Release{Layouts: []string{"api"}, Trust: withKey, Forms: []attest.Form{attest.Bundles}},
@@ -99,8 +99,10 @@ func TestMake(t *testing.T) {
 					t.Errorf("%s has %q:\n%s", test.file, words, text)
 				}
 			}
-			if !strings.HasSuffix(string(kit.Files["verify.sh"]), "\n"+strings.Join(kit.Commands, "\n")+"\n") {
-				t.Errorf("verify.sh does not run %q", kit.Commands)
+			for _, c := range kit.Commands {
+				if !strings.Contains(string(kit.Files["verify.sh"]), c+"\n") {
+					t.Errorf("verify.sh does not run %q", c)
+				}
 			}
 		})
 	}
