@@ -28,9 +28,6 @@ func TestDebugInDocker(t *testing.T) {
 		Env:    environment(), Cache: cacheFolder(t),
 	}}
 	o.Workdir = tickerRepo(t)
-	if _, err := build.Debug(t.Context(), o.debug(false)); err == nil || !strings.Contains(err.Error(), `run "mage lock"`) {
-		t.Fatalf("without a lock: %v", err)
-	}
 	if _, err := build.Lock(t.Context(), o.Options); err != nil {
 		t.Fatal(err)
 	}
@@ -84,6 +81,31 @@ func TestDebugInDocker(t *testing.T) {
 		docker(t, "stop", "--time=10", c)
 		stillTicks(t, release)
 	})
+}
+
+// A repository that pins no debugger and no busybox gets those that thimble pins: nothing is written
+// into it, and the tree stays clean.
+func TestDebugNeedsNoLock(t *testing.T) {
+	testtool.OnRequest(t, "Debian's mirror; delve is compiled")
+	o := settings{Options: build.Options{
+		Config: build.Config{Debian: build.DebianConfig{Mirror: debiantest.Mirror(t), Suite: "bookworm"}},
+		Env:    environment(), Cache: cacheFolder(t), Workdir: module(t, "hello"),
+	}}
+	for _, when := range []string{"at first", "again"} {
+		r, err := build.Debug(t.Context(), o.debug(false))
+		if err != nil {
+			t.Fatalf("%s: %v", when, err)
+		}
+		if r.Plan.Dirty || r.Plan.Lock == nil || len(r.Plan.Lock.Debian) != 1 || r.Plan.Lock.Debian[0].Packages[0].Name != "busybox-static" || len(r.Instructions) == 0 {
+			t.Errorf("%s, the plan is %+v", when, r.Plan)
+		}
+		o.Config.Debian.Mirror = "http://127.0.0.1:1/" // it is pinned and cached now
+	}
+	status := testtool.Command(t, "git", "status", "--porcelain", "--", ":!dist")
+	status.Dir = o.Workdir
+	if out, err := status.Output(); err != nil || len(out) > 0 {
+		t.Errorf("the repository has changed: %s, %v", out, err)
+	}
 }
 
 // tickerRepo is a repository whose tools are this one's, delve among them.

@@ -15,7 +15,8 @@ type DebianConfig struct {
 	// Suite is the codename of a Debian release: "bookworm" (12) or "trixie" (13); trixie if
 	// empty.
 	Suite string
-	// Mirror is the URL that contains debian/ and debian-security/. If empty, it is Debian's
+	// Mirror is the URL that contains debian/ and debian-security/, or that of debian/, as in
+	// apt's sources. If empty, it is Debian's
 	// snapshot service, which never removes files. THIMBLE_DEBIAN_MIRROR overrides it.
 	Mirror string
 }

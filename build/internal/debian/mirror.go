@@ -23,7 +23,8 @@ const (
 // snapshots says whether the mirror has snapshots.
 func (m Mirror) snapshots() bool { return m.Snapshots || m.URL == "" }
 
-// base returns the mirror's URL without a slash at its end.
+// base returns the URL of the folder with the archives, without a slash at its end. It accepts the
+// URL in a machine's apt sources too, which is that of the archive debian.
 func (m Mirror) base() (string, error) {
 	if m.URL == "" {
 		return Snapshot, nil
@@ -32,7 +33,7 @@ func (m Mirror) base() (string, error) {
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" || u.Fragment != "" {
 		return "", fmt.Errorf("debian mirror %q is not an http or https URL", redact(m.URL))
 	}
-	return strings.TrimRight(m.URL, "/"), nil
+	return strings.TrimRight(strings.TrimSuffix(strings.TrimRight(m.URL, "/"), "/"+mainArchive), "/"), nil
 }
 
 // archiveURL returns the URL of an archive's files: on a mirror with snapshots, in the last

@@ -5,7 +5,8 @@
 // which listens on Port. It also has busybox's shell and commands. A toolbox has the symbols of a
 // release but not the service: it joins the container of a running release.
 //
-// The repository's tools pin dlv (see package delve), its lock file pins busybox.
+// The repository's tools pin dlv, or package delve. The repository's lock file pins busybox, or a
+// file in the cache folder, so that a first debug image needs no change of the repository.
 package debugimage
 
 import (
@@ -74,7 +75,11 @@ type Source struct {
 func Find(ctx context.Context, s *session.Session, draft *resolve.Draft, kind Kind) (Source, *resolve.Draft, error) {
 	from := Source{Kind: kind, busybox: map[plan.Platform]debian.Selection{}}
 	var err error
-	if from.Delve, err = delve.Find(ctx, s.Workdir, s.Env, s.ForModules()...); err != nil {
+	from.Delve, err = delve.Find(ctx, s.Workdir, s.Env, s.ForModules()...)
+	if errors.Is(err, delve.ErrNotPinned) {
+		from.Delve, err = delve.Pinned(ctx, filepath.Join(s.Cache, "delve"), s.Env, s.ForModules()...)
+	}
+	if err != nil {
 		return from, nil, err
 	}
 	all, err := lock.ReadIfThere(filepath.Join(draft.Dir, lock.File))
@@ -98,12 +103,22 @@ func Find(ctx context.Context, s *session.Session, draft *resolve.Draft, kind Ki
 		if err := from.Delve.Check(ctx, platform); err != nil {
 			return from, nil, err
 		}
+	}
+	own, err := pinBusybox(ctx, s, all, draft.Suite, p.Platforms)
+	if err != nil {
+		return from, nil, err
+	}
+	for _, platform := range p.Platforms {
+		// The packages of a lock are in the snapshot of its indexes.
 		if from.busybox[platform], err = findBusybox(all, draft.Suite, platform); err != nil {
+			from.busybox[platform], err = findBusybox(own, draft.Suite, platform)
+		}
+		if err != nil {
 			return from, nil, err
 		}
 		uses = append(uses, busyboxOn(platform))
 	}
-	if v.Lock, err = lock.Select(all, draft.Suite, uses); err != nil {
+	if v.Lock, err = lock.Select(lock.Join(all, own), draft.Suite, uses); err != nil {
 		return from, nil, err
 	}
 	draft, err = draft.Vary(v)
@@ -123,7 +138,7 @@ func findBusybox(all *plan.Lock, suite string, platform plan.Platform) (debian.S
 	}
 	s, err := debian.Find(lock.Suite(all, suite), plan.BaseDebian, []string{busybox.Package}, architecture)
 	if err != nil {
-		return s, fmt.Errorf("find busybox in thimble.lock.json: %w; run \"mage lock\"", err)
+		return s, fmt.Errorf("find busybox: %w", err)
 	}
 	return s, nil
 }
@@ -173,6 +188,7 @@ func debugged(img plan.Image) plan.Image {
 func toolbox(img plan.Image) plan.Image {
 	return plan.Image{
 		Name: img.Name, Package: img.Package, Repository: img.Repository, Base: plan.BaseScratch, Cgo: img.Cgo,
+		BuildTags: img.BuildTags, LDFlags: img.LDFlags, FIPS140: img.FIPS140,
 		Title: img.Title + " (toolbox)", Licenses: img.Licenses,
 		Include: []string{plan.NeedTmp, plan.NeedUsers},
 		Runtime: plan.Runtime{

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -68,5 +69,17 @@ func TestFindWithoutToolLine(t *testing.T) {
 		if _, err := Find(t.Context(), dir, os.Environ()); err == nil || !strings.Contains(err.Error(), `run "go -C magefiles get -tool github.com/go-delve/delve/cmd/dlv@latest"`) {
 			t.Errorf("error = %v", err)
 		}
+	}
+}
+
+// The version that this package pins is the one in this repository's go.mod, which is kept up to date.
+func TestPinned(t *testing.T) {
+	mod, err := os.ReadFile("../../../go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := regexp.MustCompile(`github.com/go-delve/delve v\S+`)
+	if want, got := line.FindString(string(mod)), line.FindString(string(pinnedMod)); want == "" || got != want {
+		t.Errorf("pinned is %q, in go.mod %q", got, want)
 	}
 }

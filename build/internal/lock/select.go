@@ -1,6 +1,7 @@
 package lock
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -149,4 +150,42 @@ func selectImage(part, l *plan.Lock, u Use) error {
 	}
 	to.Platforms = append(to.Platforms, locked.Platforms[at])
 	return nil
+}
+
+// Join returns a lock with everything that a pins, and the selections of Debian packages that only b
+// pins; either can be nil. Neither is changed.
+func Join(a, b *plan.Lock) *plan.Lock {
+	if a == nil || b == nil {
+		return cmp.Or(a, b)
+	}
+	joined := *a
+	joined.Debian = slices.Clone(a.Debian)
+	for _, from := range b.Debian {
+		i := slices.IndexFunc(joined.Debian, func(d plan.DebianLock) bool { return d.Suite == from.Suite })
+		if i < 0 {
+			joined.Debian = append(joined.Debian, from)
+			continue
+		}
+		joined.Debian[i] = joinSuite(joined.Debian[i], from)
+	}
+	sortLock(&joined)
+	return &joined
+}
+
+func joinSuite(a, b plan.DebianLock) plan.DebianLock {
+	a.Selections, a.Packages = slices.Clone(a.Selections), slices.Clone(a.Packages)
+	for _, s := range b.Selections {
+		same := func(o plan.DebianSelection) bool {
+			return o.Base == s.Base && o.Architecture == s.Architecture && slices.Equal(o.With, s.With)
+		}
+		if !slices.ContainsFunc(a.Selections, same) {
+			a.Selections = append(a.Selections, s)
+		}
+	}
+	for _, p := range b.Packages {
+		if !slices.Contains(a.Packages, p) {
+			a.Packages = append(a.Packages, p)
+		}
+	}
+	return a
 }

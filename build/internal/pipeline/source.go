@@ -3,6 +3,8 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -13,6 +15,7 @@ import (
 	"github.com/thimble-build/thimble/build/internal/generated"
 	"github.com/thimble-build/thimble/build/internal/golist"
 	"github.com/thimble-build/thimble/build/internal/license"
+	"github.com/thimble-build/thimble/build/internal/lock"
 	"github.com/thimble-build/thimble/build/internal/materials"
 	"github.com/thimble-build/thimble/build/internal/resolve"
 	"github.com/thimble-build/thimble/build/internal/source"
@@ -50,12 +53,18 @@ func (f *findings) with(stamp *compile.Stamp) resolve.Findings {
 func (b *builder) materials() materials.Source {
 	s := materials.Source{
 		Draft: b.Draft, Folder: b.Workspace.Folder, Version: b.Workspace.CacheVersion,
-		Locked: b.Extras != nil,
+		Locked: b.Extras != nil && b.lockExists(),
 	}
 	if !b.Workspace.HashAll {
 		s.Sums = b.Workspace.Cache
 	}
 	return s
+}
+
+// lockExists reports whether the repository has a lock file; debug images do not require one.
+func (b *builder) lockExists() bool {
+	_, err := os.Lstat(filepath.Join(b.Draft.Dir, lock.File))
+	return err == nil
 }
 
 // list finds out what is compiled for each platform, the licences of the targets and of the
