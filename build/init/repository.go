@@ -83,9 +83,13 @@ func (r *repository) readEvidence() error {
 	if r.found, err = evidence.Read(top, r.names, tree, module); err != nil {
 		return err
 	}
-	if len(r.several) > 0 && (r.found.Module == module || r.found.Elsewhere) {
+	several := r.found.Several
+	if len(several) == 0 && r.found.Module == module {
+		several = r.several
+	}
+	if len(several) > 0 {
 		return fmt.Errorf("find the module: several modules have a program: %s; change to the folder of the one that makes an image, and run init there (in each, if several do)",
-			strings.Join(r.several, ", "))
+			strings.Join(several, ", "))
 	}
 	if r.found.Module == module {
 		return nil

@@ -23,8 +23,9 @@ import (
 type Found struct {
 	// Module is the folder of the module that the images are from.
 	Module string
-	// Elsewhere says that programs of other modules are shipped too, in images of their own.
-	Elsewhere bool
+	// Several are the folders of modules below Module that ship programs, if it is not clear which
+	// one gets the images.
+	Several []string
 	// Images are the programs that become images, with all that was found about them.
 	Images []finding.Program
 	// Default says that thimble finds the same images without a list.
@@ -60,7 +61,7 @@ func Read(root string, names []string, tree *mains.Tree, module string) (*Found,
 	sources := others.WithDefaults(tree, choice.Sources)
 	programs, disagreements := finding.Merge(sources)
 	programs = discover.Finish(tree, programs)
-	f.Module = shippingModule(programs, module)
+	f.Module, f.Several = shippingModule(programs, sources, module)
 	for _, p := range programs {
 		if p.Module == f.Module {
 			if !p.Runtime.Base.Set() && p.Build.Cgo.Value {
@@ -71,7 +72,6 @@ func Read(root string, names []string, tree *mains.Tree, module string) (*Found,
 			}
 			f.Images = append(f.Images, p)
 		} else {
-			f.Elsewhere = true
 			f.Left = append(f.Left, discover.LeftOut{Module: p.Module, Package: p.Package, Reason: "it is in another module; run init in " + path.Join(".", p.Module)})
 		}
 	}
@@ -203,18 +203,40 @@ func (f *Found) disagree(earlier finding.Source, p finding.Program) {
 }
 
 // shippingModule returns the module whose programs are shipped: the given one, unless only others
-// below it ship something.
-func shippingModule(programs []finding.Program, module string) string {
-	other := module
-	for _, p := range programs {
-		switch {
-		case p.Module == module:
-			return module
-		case other == module && (module == "" || strings.HasPrefix(p.Module, module+"/")):
-			other = p.Module
+// below it ship something; then the only one for which a Dockerfile or .ko.yaml makes an image, or
+// the only one of all. If there are several, it returns the given one, and their folders.
+func shippingModule(programs []finding.Program, sources []finding.Source, module string) (chosen string, several []string) {
+	imaged := map[string]bool{}
+	for _, s := range sources {
+		if s.Kind == finding.Dockerfile || s.Kind == finding.Ko {
+			for _, p := range s.Programs {
+				imaged[p.Module] = true
+			}
 		}
 	}
-	return other
+	var all, withImage []string
+	for _, p := range programs {
+		if p.Module == module {
+			return module, nil
+		}
+		if module != "" && !strings.HasPrefix(p.Module, module+"/") || slices.Contains(all, p.Module) {
+			continue
+		}
+		all = append(all, p.Module)
+		if imaged[p.Module] {
+			withImage = append(withImage, p.Module)
+		}
+	}
+	if len(withImage) > 0 {
+		all = withImage
+	}
+	switch len(all) {
+	case 0:
+		return module, nil
+	case 1:
+		return all[0], nil
+	}
+	return module, all
 }
 
 // missing returns the commands that make what a program embeds and git does not have.
