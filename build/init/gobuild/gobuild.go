@@ -29,8 +29,8 @@ type Build struct {
 
 // valued are the flags of go build that have a value. The others are true or false.
 var valued = []string{
-	"C", "p", "covermode", "coverpkg", "asmflags", "buildmode", "buildvcs", "compiler", "gccgoflags", "gcflags", "installsuffix",
-	"json", "ldflags", "mod", "modfile", "o", "overlay", "pgo", "pkgdir", "tags", "toolexec",
+	"C", "p", "covermode", "coverpkg", "asmflags", "buildmode", "buildvcs", "compiler", "gccgoflags", "gcflags",
+	"installsuffix", "json", "ldflags", "mod", "modfile", "o", "overlay", "pgo", "pkgdir", "tags", "toolexec",
 }
 
 // withoutValue have a value only after "=".
@@ -88,7 +88,8 @@ func inContainer(c script.Command) ([]string, script.Command) {
 		if i+1 < len(c.Words) && c.Words[i] == "go" && (c.Words[i+1] == "build" || c.Words[i+1] == "install") {
 			env := map[string]string{}
 			for j := 2; j+1 < i; j++ {
-				if name, value, ok := strings.Cut(c.Words[j+1], "="); ok && (c.Words[j] == "-e" || c.Words[j] == "--env") {
+				name, value, ok := strings.Cut(c.Words[j+1], "=")
+				if ok && (c.Words[j] == "-e" || c.Words[j] == "--env") {
 					env[name] = value
 				}
 			}

@@ -45,7 +45,9 @@ func (f *Flags) line(outcome finding.Outcome, text, reason string) {
 }
 
 func (f *Flags) byHand(text, reason, setting, write string) {
-	f.Lines = append(f.Lines, finding.Line{Place: f.at, Text: stamp.Show(text), Outcome: finding.ByHand, Reason: reason, Setting: setting, Write: write})
+	f.Lines = append(f.Lines, finding.Line{
+		Place: f.at, Text: stamp.Show(text), Outcome: finding.ByHand, Reason: reason, Setting: setting, Write: write,
+	})
 }
 
 // Linker adds the words of -ldflags.
@@ -104,10 +106,11 @@ func (f *Flags) stamp(definition string, command finding.Place) {
 	dot := strings.LastIndex(variable, ".")
 	switch {
 	case !ok || dot < 0 || !stamp.Known(variable) || strings.Contains(variable, "{{"):
-		f.byHand("-X "+definition, "init does not know the name of the variable", "LDFlags", `LDFlags: []string{"-X=import/path.name={{.Version}}"},`)
+		f.byHand("-X "+definition, "init does not know the name of the variable",
+			"LDFlags", `LDFlags: []string{"-X=import/path.name={{.Version}}"},`)
 		return
 	case !stamp.Known(value), value == "":
-		if t, ok := stamp.Name(variable[dot+1:]); ok && (value == "" || strings.HasPrefix(value, stamp.Parts(value)[0]) || wholly(value)) {
+		if t, ok := stamp.Name(variable[dot+1:]); ok && (value == "" || wholly(value)) {
 			value = t
 			break
 		}
@@ -163,6 +166,15 @@ func (f *Flags) Tags(tags []string) {
 	}
 }
 
+// harmless are variables that change nothing in a program, architectural those that do.
+var (
+	harmless = []string{
+		"GO111MODULE", "GOPROXY", "GOPRIVATE", "GONOSUMDB", "GONOPROXY", "GOSUMDB", "GOCACHE", "GOMODCACHE", "GOPATH", "GOBIN",
+		"GOTOOLCHAIN", "GOWORK",
+	}
+	architectural = []string{"GOEXPERIMENT", "GOAMD64", "GOARM64", "GOMIPS", "GOMIPS64", "GO386", "GOPPC64", "GORISCV64"}
+)
+
 // Variable adds a variable of the go command.
 func (f *Flags) Variable(name, value string) {
 	text := name + "=" + value
@@ -189,11 +201,9 @@ func (f *Flags) Variable(name, value string) {
 		}
 	case name == "GOOS", name == "GOARCH", name == "GOARM":
 		f.line(finding.NotNeeded, text, "-platform and Platforms say it")
-	case name == "GO111MODULE", name == "GOPROXY", name == "GOPRIVATE", name == "GONOSUMDB", name == "GONOPROXY", name == "GOSUMDB",
-		name == "GOCACHE", name == "GOMODCACHE", name == "GOPATH", name == "GOBIN", name == "GOTOOLCHAIN", name == "GOWORK":
+	case slices.Contains(harmless, name):
 		f.line(finding.NotNeeded, text, "it changes nothing in the program")
-	case name == "GOEXPERIMENT", strings.HasPrefix(name, "GOAMD64"), strings.HasPrefix(name, "GOARM64"), strings.HasPrefix(name, "GOMIPS"),
-		strings.HasPrefix(name, "GO386"), strings.HasPrefix(name, "CGO_"):
+	case slices.Contains(architectural, name), strings.HasPrefix(name, "CGO_"):
 		if value != "" && stamp.Known(value) {
 			f.Build.Env = append(f.Build.Env, finding.Found(text, f.at))
 			f.line(finding.ByHand, text, "thimble takes it from your environment or from go env")
@@ -228,7 +238,8 @@ func (f *Flags) Words(all []Word) {
 func (f *Flags) Flag(flag string) {
 	name, value, _ := strings.Cut(strings.TrimLeft(flag, "-"), "=")
 	switch name {
-	case "", "X", "a", "v", "x", "n", "i", "p", "mod", "work", "json", "installsuffix", "modcacherw", "buildvcs", "trimpath":
+	case "", "X", "a", "v", "x", "n", "i", "p", "mod", "work", "json", "installsuffix", "modcacherw", "buildvcs",
+		"trimpath":
 		reason := "it changes nothing in the program"
 		if name == "trimpath" {
 			reason = "thimble does the same"

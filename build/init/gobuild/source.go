@@ -20,11 +20,14 @@ type Found struct {
 var (
 	releases = regexp.MustCompile(`(?i)(^|[-_./:])(release|dist|linux|docker|image|container|prod|production|static|package)`)
 	builds   = regexp.MustCompile(`(?i)(^|[-_./:])(build|all|bin|compile|binary|server)`)
-	others   = regexp.MustCompile(`(?i)(^|[-_./:])(test|tests|e2e|dev|debug|run|race|lint|check|bench|fuzz|cover|coverage|demo|example|examples|darwin|macos|windows|freebsd|ci|tools?|gen|generate|watch|local)`)
+	others   = regexp.MustCompile(`(?i)(^|[-_./:])(test|tests|e2e|dev|debug|run|race|lint|check|bench|fuzz|cover|demo|example|` +
+		`darwin|macos|windows|freebsd|ci|tools?|gen|watch|local)`)
 )
 
 // generic are names of output files that say nothing about the program.
-var generic = []string{"a.out", "app", "application", "bin", "binary", "main", "out", "output", "prog", "program", "server", "service", "svc", "target"}
+var generic = []string{
+	"a.out", "app", "application", "bin", "binary", "main", "out", "output", "prog", "program", "server", "service", "svc", "target",
+}
 
 // rank orders builds of one program: the first is what someone ships.
 func (f Found) rank() int {
@@ -46,9 +49,12 @@ func (f Found) rank() int {
 	return rank
 }
 
+// Where returns the place of the text of a linker flag, or otherwise.
+type Where func(flag string, otherwise finding.Place) finding.Place
+
 // Source returns the programs that the build commands of a file make, and the outcomes of the
 // commands. where returns the place of the text of a linker flag; it may be nil.
-func Source(kind finding.Kind, file string, found []Found, t *mains.Tree, where func(flag string, otherwise finding.Place) finding.Place) finding.Source {
+func Source(kind finding.Kind, file string, found []Found, t *mains.Tree, where Where) finding.Source {
 	s := finding.Source{Kind: kind, File: file}
 	type key struct{ module, pkg string }
 	best := map[key]int{}
@@ -96,9 +102,11 @@ func Source(kind finding.Kind, file string, found []Found, t *mains.Tree, where 
 		case len(programs) == 0:
 			l.Outcome, l.Reason = finding.NotNeeded, "it makes no program of this repository, or only checks that it compiles"
 		case !chosen[f.At]:
-			l.Outcome, l.Reason = finding.NotNeeded, "another line builds the same program for a release: "+s.Programs[best[key{programs[0].Module, programs[0].Package}]].From.String()
+			first := s.Programs[best[key{l.Module, l.Package}]]
+			l.Outcome, l.Reason = finding.NotNeeded, "another line builds the same program for a release: "+first.From.String()
 		}
-		if !slices.ContainsFunc(s.Lines, func(o finding.Line) bool { return o.Place == l.Place && o.Text == l.Text }) {
+		same := func(o finding.Line) bool { return o.Place == l.Place && o.Text == l.Text }
+		if !slices.ContainsFunc(s.Lines, same) {
 			s.Lines = append(s.Lines, l)
 		}
 	}

@@ -21,7 +21,9 @@ const (
 
 var groups = []group{
 	{"it is internal", []string{"internal"}},
-	{"it is a tool for this repository", []string{"tool", "tools", "hack", "script", "scripts", "ci", "dev", "devtools", "maintainer"}},
+	{"it is a tool for this repository", []string{
+		"tool", "tools", "hack", "script", "scripts", "ci", "dev", "devtools", "maintainer",
+	}},
 	{aGenerator, []string{"gen", "generate", "generator", "generators", "codegen"}},
 	{anExample, []string{
 		"example", "examples", "sample", "samples", "demo", "demos", "tutorial", "tutorials", "doc", "docs",
@@ -35,9 +37,10 @@ var groups = []group{
 }
 
 var (
-	generatorName = regexp.MustCompile(`(^|[-_])(gen|generate|generator|codegen|docgen|gendocs?|mkdocs|docs?|changelog|release|releaser|lint|linter|licenses?)($|[-_])|^(code|doc|crd|man|schema)s?gen$|^gen(docs?|code|man|crds?|schema)$`)
-	testName      = regexp.MustCompile(`(^|[-_])(test|tests|testing|e2e|mock|fake|bench|benchmark|benchmarks|loadtest|stress|fuzz)($|[-_])`)
-	exampleName   = regexp.MustCompile(`(^|[-_])(example|examples|demo|sample)($|[-_])`)
+	generatorName = regexp.MustCompile(`(^|[-_])(gen|generate|generator|codegen|docgen|gendocs?|mkdocs|docs?|changelog|release|` +
+		`releaser|lint|linter|licenses?)($|[-_])|^(code|doc|crd|man|schema)s?gen$|^gen(docs?|code|man|crds?|schema)$`)
+	testName    = regexp.MustCompile(`(^|[-_])(test|tests|testing|e2e|mock|fake|bench|benchmark|benchmarks|loadtest|stress|fuzz)($|[-_])`)
+	exampleName = regexp.MustCompile(`(^|[-_])(example|examples|demo|sample)($|[-_])`)
 )
 
 // reason returns why nobody ships a program in this folder, "" otherwise.

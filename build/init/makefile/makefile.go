@@ -214,7 +214,8 @@ func (f *File) recipe(r *rule, target string) []Command {
 			if c.File != "" {
 				at = finding.Place{File: c.File, Line: c.Line}
 			} else if len(commands) == 1 {
-				c.Text = strings.TrimLeft(strings.Join(strings.Fields(strings.ReplaceAll(l.text, "\\\n", " ")), " "), "@-+ ")
+				oneLine := strings.Fields(strings.ReplaceAll(l.text, "\\\n", " "))
+				c.Text = strings.TrimLeft(strings.Join(oneLine, " "), "@-+ ")
 			}
 			all = append(all, Command{Command: c, Place: at, Target: target})
 		}
@@ -240,7 +241,8 @@ func (f *File) Environment(program string) map[string]string {
 
 // ofGo reports whether a variable changes what the go command makes.
 func ofGo(name string) bool {
-	return strings.HasPrefix(name, "CGO_") || name == "GOFLAGS" || name == "GOEXPERIMENT" || name == "GOFIPS140" || name == "GOOS" || name == "GOARCH" || name == "GOARM"
+	return strings.HasPrefix(name, "CGO_") ||
+		slices.Contains([]string{"GOFLAGS", "GOEXPERIMENT", "GOFIPS140", "GOOS", "GOARCH", "GOARM"}, name)
 }
 
 // exports returns the variables that recipes have in their environment.

@@ -11,7 +11,8 @@ import (
 
 var (
 	assignment = regexp.MustCompile(`^((?:(?:export|override|private|unexport)\s+)*)([A-Za-z0-9_.\-/]+)\s*(\?=|::?:?=|\+=|!=|=)\s*(.*)$`)
-	directive  = regexp.MustCompile(`^(ifeq|ifneq|ifdef|ifndef|else|endif|include|-include|sinclude|define|endef|export|unexport|vpath|undefine)\b\s*(.*)$`)
+	directive  = regexp.MustCompile(`^(ifeq|ifneq|ifdef|ifndef|else|endif|include|-include|sinclude|define|endef|` +
+		`export|unexport|vpath|undefine)\b\s*(.*)$`)
 )
 
 // variable is a variable of a Makefile.
@@ -171,7 +172,8 @@ func (f *File) export(names []string, on bool) {
 func (f *File) assign(vars map[string]variable, a []string, at finding.Place) {
 	name, op, text := a[2], a[3], a[4]
 	before, exists := vars[name]
-	v := variable{text: text, at: at, exported: strings.Contains(a[1], "export") && !strings.Contains(a[1], "unexport") || before.exported || f.exportLater[name]}
+	exported := strings.Contains(a[1], "export") && !strings.Contains(a[1], "unexport")
+	v := variable{text: text, at: at, exported: exported || before.exported || f.exportLater[name]}
 	if value, ok := f.set[name]; ok { // from the command line
 		v.text, v.simple = value, true
 		vars[name] = v

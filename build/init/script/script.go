@@ -340,12 +340,15 @@ func (r *reader) follow(name string, words []string, env map[string]string, s *s
 
 var shebang = regexp.MustCompile(`^#!.*\b(sh|bash|dash)\b`)
 
+// wrappers are programs that only run another one.
+var wrappers = []string{"env", "sudo", "time", "nice", "exec", "command", "nohup", "xx-verify"}
+
 // unwrapped removes programs that only run another one.
 func unwrapped(words []string, env map[string]string) ([]string, map[string]string) {
 	for len(words) > 0 {
 		name, value, assignment := strings.Cut(words[0], "=")
 		switch {
-		case words[0] == "env" || words[0] == "sudo" || words[0] == "time" || words[0] == "nice" || words[0] == "exec" || words[0] == "command" || words[0] == "nohup" || words[0] == "xx-verify":
+		case slices.Contains(wrappers, words[0]):
 		case assignment && !strings.HasPrefix(name, "-") && !strings.Contains(name, "/"):
 			env[name] = value
 		default:

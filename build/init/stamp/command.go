@@ -87,7 +87,8 @@ func literals(words []*syntax.Word) []string {
 }
 
 func call(args []string, repo Repository) (string, bool) {
-	for len(args) > 0 && (args[0] == "command" || args[0] == "env" || args[0] == "exec" || strings.Contains(args[0], "=") && !strings.HasPrefix(args[0], "-")) {
+	for len(args) > 0 && (slices.Contains([]string{"command", "env", "exec"}, args[0]) ||
+		strings.Contains(args[0], "=") && !strings.HasPrefix(args[0], "-")) {
 		args = args[1:]
 	}
 	if len(args) == 0 {
@@ -95,7 +96,9 @@ func call(args []string, repo Repository) (string, bool) {
 	}
 	has := func(wanted ...string) bool {
 		return slices.ContainsFunc(args, func(a string) bool {
-			return slices.ContainsFunc(wanted, func(w string) bool { return a == w || strings.HasSuffix(w, "=") && strings.HasPrefix(a, w) })
+			return slices.ContainsFunc(wanted, func(w string) bool {
+				return a == w || strings.HasSuffix(w, "=") && strings.HasPrefix(a, w)
+			})
 		})
 	}
 	switch name := args[0]; name[strings.LastIndex(name, "/")+1:] {
@@ -159,7 +162,7 @@ func git(args []string, has func(...string) bool) (string, bool) {
 	all := strings.Join(args, " ")
 	switch args[0] {
 	case "describe":
-		if has("--exclude=", "--exclude") && strings.Contains(all, "--exclude=*") || strings.Contains(all, "--exclude *") {
+		if strings.Contains(all, "--exclude=*") || strings.Contains(all, "--exclude *") {
 			return "{{.ShortCommit}}", true
 		}
 		return "{{.Tag}}", true
@@ -186,7 +189,8 @@ func git(args []string, has func(...string) bool) (string, bool) {
 	case "log", "show":
 		for _, f := range []struct{ format, template string }{
 			{"%H", "{{.Commit}}"}, {"%h", "{{.ShortCommit}}"}, {"%ct", "{{.CommitTimestamp}}"}, {"%at", "{{.CommitTimestamp}}"},
-			{"%cI", "{{.CommitDate}}"}, {"%cd", "{{.CommitDate}}"}, {"%ci", "{{.CommitDate}}"}, {"%ad", "{{.CommitDate}}"}, {"%aI", "{{.CommitDate}}"}, {"%cs", "{{.CommitDate}}"},
+			{"%cI", "{{.CommitDate}}"}, {"%cd", "{{.CommitDate}}"}, {"%ci", "{{.CommitDate}}"},
+			{"%ad", "{{.CommitDate}}"}, {"%aI", "{{.CommitDate}}"}, {"%cs", "{{.CommitDate}}"},
 		} {
 			for _, a := range args {
 				if format, ok := strings.CutPrefix(a, "--pretty="); ok || strings.HasPrefix(a, "--format=") {
@@ -217,10 +221,12 @@ func filtered(from string, args []string) (string, bool) {
 		if strings.Contains(rest, "-d") && strings.Contains(rest, "v") {
 			return withoutV(from)
 		}
-		return from, strings.Contains(rest, `\n`) || strings.Contains(rest, "[:space:]") || rest == "-d n" || strings.Contains(rest, `"`)
+		spaces := strings.Contains(rest, `\n`) || strings.Contains(rest, "[:space:]") || rest == "-d n"
+		return from, spaces || strings.Contains(rest, `"`)
 	case "sed", "cut":
 		switch strings.Trim(strings.NewReplacer("-e ", "", "-E ", "", "-r ", "").Replace(rest), `'"`) {
-		case "s/^v//", "s/v//", "s/^v//g", "s/v//g", "s|^v||", "s,^v,,", "s#^v##", "-c2-", "-c 2-", "-b2-", "-dv -f2", "-d v -f 2", "-d v -f2", "-dv -f2-":
+		case "s/^v//", "s/v//", "s/^v//g", "s/v//g", "s|^v||", "s,^v,,", "s#^v##",
+			"-c2-", "-c 2-", "-b2-", "-dv -f2", "-d v -f 2", "-d v -f2", "-dv -f2-":
 			return withoutV(from)
 		case "-c1-7", "-c -7", "-c-7", "-c1-8", "-c 1-7", "-c 1-8", "-c1-12":
 			if from == "{{.Commit}}" {

@@ -63,7 +63,8 @@ func Name(name string) (template string, ok bool) {
 		return false
 	}
 	switch {
-	case has("goversion", "gover", "golang", "apiversion", "alpine", "debian", "builder", "schema", "protoc", "node", "branch", "treestate"):
+	case has("goversion", "gover", "golang", "apiversion", "alpine", "debian", "builder", "schema", "protoc", "node",
+		"branch", "treestate"):
 		return "", false
 	case has("commitdate", "committime"):
 		return "{{.CommitDate}}", true
@@ -84,8 +85,9 @@ func Name(name string) (template string, ok bool) {
 // Placeholder reports whether a value stands for a version that a release replaces.
 func Placeholder(value string) bool {
 	switch strings.ToLower(strings.Trim(value, `'"`)) {
-	case "", "dev", "devel", "(devel)", "develop", "development", "unknown", "undefined", "none", "n/a", "latest", "local", "snapshot",
-		"unset", "head", "main", "master", "0.0.0", "v0.0.0", "0.0.0-dev", "v0.0.0-dev", "unreleased", "untagged", "dirty", "test", "docker":
+	case "", "dev", "devel", "(devel)", "develop", "development", "unknown", "undefined", "none", "n/a", "unset",
+		"latest", "local", "snapshot", "head", "main", "master", "dirty", "test", "docker", "unreleased", "untagged",
+		"0.0.0", "v0.0.0", "0.0.0-dev", "v0.0.0-dev":
 		return true
 	}
 	return false

@@ -7,9 +7,10 @@ import (
 
 var action = regexp.MustCompile(`\{\{-?\s*([^{}]*?)\s*-?\}\}`)
 
-// common are the names that mean the same in GoReleaser, ko and Config.LDFlags.
+// The names in templates, and what they are in Config.LDFlags.
 var goreleaser = map[string]string{
-	".Version": "{{.Version}}", ".RawVersion": "{{.Version}}", ".Tag": "{{.Tag}}", ".Summary": "{{.Tag}}", ".Base": "{{.Version}}",
+	".Version": "{{.Version}}", ".RawVersion": "{{.Version}}", ".Base": "{{.Version}}",
+	".Tag": "{{.Tag}}", ".Summary": "{{.Tag}}",
 	".Commit": "{{.Commit}}", ".FullCommit": "{{.Commit}}", ".ShortCommit": "{{.ShortCommit}}",
 	".Date": "{{.Date}}", ".Timestamp": "{{.Timestamp}}",
 	".CommitDate": "{{.CommitDate}}", ".CommitTimestamp": "{{.CommitTimestamp}}",
@@ -34,11 +35,9 @@ func GoReleaser(text, project string, env map[string]string) string {
 		switch fields := strings.Fields(name); {
 		case name == ".ProjectName":
 			return project, project != ""
-		case len(fields) == 2 && fields[0] == "trimprefix", len(fields) == 3 && fields[0] == "trimprefix" && strings.Trim(fields[2], `"`) == "v":
+		case len(fields) == 3 && fields[0] == "trimprefix" && strings.Trim(fields[2], `"`) == "v":
 			t, ok := goreleaser[fields[1]]
 			return WithoutV(t), ok && t != ""
-		case len(fields) == 3 && fields[0] == ".Env.":
-			return "", false
 		}
 		if variable, ok := environment(name); ok {
 			if value, ok := env[variable]; ok {
