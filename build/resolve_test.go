@@ -66,7 +66,7 @@ func resolveFrom(t *testing.T, host string) {
 	if got, err := resolve(manifest, from("v1.2.3"), func(r *build.ResolveOptions) { r.Lock = lock }); err != nil || got != want(v1) {
 		t.Errorf("with a lock: %v\n%s", err, got)
 	}
-	replay := func(r *build.ResolveOptions) { r.Lock, r.Workdir = lock, t.TempDir() }
+	replay := func(r *build.ResolveOptions) { r.Lock, r.Workdir, r.Keys = lock, t.TempDir(), nil }
 	if got, err := resolve(manifest, replay); err != nil || got != want(v1) {
 		t.Errorf("from the lock: %v\n%s", err, got)
 	}

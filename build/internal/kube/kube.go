@@ -50,7 +50,11 @@ func Resolve(ctx context.Context, s *session.Session, r Request) ([]byte, error)
 	if err != nil {
 		return nil, err
 	}
-	digests, err := from.verify(ctx, s, wanted, r.Verify)
+	trust, keys, err := from.trust(s, r.Verify)
+	if err != nil {
+		return nil, err
+	}
+	digests, err := from.verify(ctx, s, wanted, trust)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +78,7 @@ func Resolve(ctx context.Context, s *session.Session, r Request) ([]byte, error)
 		return nil, fmt.Errorf("resolve: %w", err)
 	}
 	if r.Lock != "" && !from.replayed {
-		if err := from.writeLock(s.Path(r.Lock), wanted, digests); err != nil {
+		if err := from.writeLock(s.Path(r.Lock), keys, wanted, digests); err != nil {
 			return nil, err
 		}
 	}

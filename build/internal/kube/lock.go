@@ -19,6 +19,8 @@ type lock struct {
 	Version string `json:"version"`
 	// Module is the path of the service's module.
 	Module string `json:"module"`
+	// Keys are the public keys that count when the images are verified again, in PEM.
+	Keys []string `json:"keys,omitempty"`
 	// Images are those that the manifests name, sorted by name.
 	Images []image `json:"images"`
 }
@@ -43,12 +45,12 @@ func readLock(file string) (source, error) {
 			return fail(fmt.Errorf("the image %q has no digest or no repository", img.Name))
 		}
 	}
-	return source{shown: "the lock " + file, version: l.Version, module: l.Module, images: l.Images, replayed: true}, nil
+	return source{shown: "the lock " + file, version: l.Version, module: l.Module, images: l.Images, keys: l.Keys, replayed: true}, nil
 }
 
 // writeLock writes the images that manifests name.
-func (f source) writeLock(file string, wanted []target, digests map[target]string) error {
-	l := lock{Version: f.version, Module: f.module, Images: []image{}}
+func (f source) writeLock(file string, keys []string, wanted []target, digests map[target]string) error {
+	l := lock{Version: f.version, Module: f.module, Keys: keys, Images: []image{}}
 	for _, img := range f.images {
 		for _, t := range wanted {
 			if t.image == img.Name {

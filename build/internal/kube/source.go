@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path"
-	"path/filepath"
 
 	"github.com/thimble-build/thimble/build/internal/distfolder"
 	"github.com/thimble-build/thimble/build/internal/resolve"
@@ -26,6 +24,9 @@ type image struct {
 	Digest string `json:"digest"`
 }
 
+// maxKey is the largest public key that is read, in bytes.
+const maxKey = 64 << 10
+
 // source is where digests come from: the release in the output folder, a tag, or a lock.
 type source struct {
 	// shown is the release for a reader. version is its version.
@@ -34,9 +35,10 @@ type source struct {
 	images         []image
 	// tag of the images whose digest is not known.
 	tag string
-	// replayed says that it is a lock. key is a public key in the output folder.
+	// replayed says that it is a lock.
 	replayed bool
-	key      string
+	// keys are public keys, in PEM, that count if the user expects nobody.
+	keys []string
 }
 
 // open reads the images of the release that the request names.
@@ -88,10 +90,14 @@ func fromDist(s *session.Session) (source, error) {
 				from.images[i].Name, s.Config.Dist)
 		}
 	}
-	if key := filepath.Join(s.Dist, "verify", "cosign.pub"); isFile(key) {
-		from.key = key
+	key, err := dist.Read("verify/cosign.pub", maxKey)
+	if err == nil {
+		from.keys = []string{string(key)}
 	}
-	return from, nil
+	if errors.Is(err, fs.ErrNotExist) { // an identity has signed
+		err = nil
+	}
+	return from, err
 }
 
 // fromTag returns the images that Config has now. Their digests are those of a tag.
@@ -122,9 +128,4 @@ func imagesOf(p *plan.Plan, cfg plan.ReleaseConfig) []image {
 		all = append(all, i)
 	}
 	return all
-}
-
-func isFile(name string) bool {
-	info, err := os.Stat(name)
-	return err == nil && info.Mode().IsRegular()
 }

@@ -8,15 +8,41 @@ import (
 	"github.com/thimble-build/thimble/build/internal/attest"
 	"github.com/thimble-build/thimble/build/internal/progress"
 	"github.com/thimble-build/thimble/build/internal/session"
+	"github.com/thimble-build/thimble/build/internal/signing"
 	"github.com/thimble-build/thimble/build/internal/verify"
 )
 
+// trust returns the expectation with the keys of the source, if the user expects nobody, and the
+// keys that count then, in PEM.
+func (f source) trust(s *session.Session, want verify.Expectation) (verify.Expectation, []string, error) {
+	cfg := s.Config.Release
+	files := want.Keys
+	if len(files) == 0 && want.Identity == (attest.Identity{}) {
+		files = cfg.TrustKeys
+		if len(files) == 0 && cfg.Keyless == nil {
+			for _, pem := range f.keys {
+				key, err := attest.ParsePublicKey([]byte(pem))
+				if err != nil {
+					return want, nil, fmt.Errorf("read the key of %s: %w", f.shown, err)
+				}
+				want.PublicKeys = append(want.PublicKeys, key)
+			}
+			return want, f.keys, nil
+		}
+	}
+	var keys []string
+	for _, file := range files {
+		key, err := signing.ReadPublicKey(s.Path(file))
+		if err != nil {
+			return want, nil, err
+		}
+		keys = append(keys, string(key.PEM()))
+	}
+	return want, keys, nil
+}
+
 // verify verifies the images that manifests name, and returns their digests.
 func (f source) verify(ctx context.Context, s *session.Session, wanted []target, want verify.Expectation) (map[target]string, error) {
-	cfg := s.Config.Release
-	if f.key != "" && len(want.Keys) == 0 && want.Identity == (attest.Identity{}) && len(cfg.TrustKeys) == 0 && cfg.Keyless == nil {
-		want.Keys = []string{f.key}
-	}
 	digests, byImage := map[target]string{}, map[string]target{}
 	for _, t := range wanted {
 		ref := f.reference(t)

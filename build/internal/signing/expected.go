@@ -13,7 +13,9 @@ type Expectation struct {
 	// Keys are files with public keys, TrustedRoot is Sigstore's trusted_root.json.
 	Keys        []string
 	TrustedRoot string
-	Identity    attest.Identity
+	// PublicKeys are accepted as those in Keys are.
+	PublicKeys []*attest.PublicKey
+	Identity   attest.Identity
 	// NoTransparencyLog and NoCertificateLog accept signatures without entries in such logs.
 	NoTransparencyLog, NoCertificateLog bool
 }
@@ -31,6 +33,7 @@ func Expected(s *session.Session, want Expectation) (attest.Trust, error) {
 	if err != nil {
 		return t, err
 	}
+	t.Keys = append(t.Keys, want.PublicKeys...)
 	t.AllowUnlogged = t.AllowUnlogged || want.NoTransparencyLog
 	t.AllowNoSCT = t.AllowNoSCT || want.NoCertificateLog
 	if identity != (attest.Identity{}) {
