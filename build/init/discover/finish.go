@@ -91,11 +91,11 @@ func Settle(lines []finding.Line, programs []finding.Program) []finding.Line {
 		p, shipped := from[key{l.Module, l.Package}]
 		switch {
 		case l.Package == "":
-			all[i].Reason = "another file decides it"
+			all[i].Reason = "another line decides it"
 		case !shipped:
 			all[i].Reason = "no image is made of " + path.Join(".", l.Module, l.Package)
 		default:
-			all[i].Reason = "another file decides it: " + p.String()
+			all[i].Reason = "another line decides it: " + p.String()
 		}
 	}
 	return all

@@ -74,9 +74,34 @@ func (f *File) build(b yamltree.Entry, file []yamltree.Entry) {
 	if id == "" {
 		id = f.project
 	}
+	at := slices.IndexFunc(f.Source.Programs, func(o finding.Program) bool { return o.Module == p.Module && o.Package == p.Package })
+	if at >= 0 {
+		f.builds[id] = append(f.builds[id], at)
+		f.again(&f.Source.Programs[at], p, b.Line)
+		return
+	}
 	f.builds[id] = append(f.builds[id], len(f.Source.Programs))
 	f.Source.Programs = append(f.Source.Programs, p)
 	f.add(b.Line, "build "+path.Join(dir, main), finding.Imported, "Images")
+}
+
+// again adds the platforms of another build of the same program, if both are compiled in the same
+// way.
+func (f *File) again(first *finding.Program, other finding.Program, line int) {
+	text := "another build of " + path.Join(".", other.Module, other.Package)
+	same := func(a, b []finding.Value[string]) bool {
+		return slices.EqualFunc(a, b, func(a, b finding.Value[string]) bool { return a.Value == b.Value })
+	}
+	if !same(first.Build.LDFlags, other.Build.LDFlags) || !same(first.Build.Tags, other.Build.Tags) || first.Build.Cgo.Value != other.Build.Cgo.Value {
+		f.byHand(line, text, "an image and its archives have the settings of one build, those of "+first.From.String(), "", "")
+		return
+	}
+	for _, p := range other.Build.Platforms {
+		if !slices.ContainsFunc(first.Build.Platforms, func(o finding.Value[string]) bool { return o.Value == p.Value }) {
+			first.Build.Platforms = append(first.Build.Platforms, p)
+		}
+	}
+	f.add(line, text, finding.Imported, "Platforms")
 }
 
 // named returns the only main package that makes a program with this name.

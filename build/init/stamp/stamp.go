@@ -90,8 +90,11 @@ func Placeholder(value string) bool {
 		"0.0.0", "v0.0.0", "0.0.0-dev", "v0.0.0-dev":
 		return true
 	}
-	return false
+	return bracketed.MatchString(value)
 }
+
+// bracketed are values such as [no-tag], <version> and no-version.
+var bracketed = regexp.MustCompile(`^(\[.*\]|<.*>|(?i)(no|missing|unset|unknown|default)[-_ ](tag|sha|version|commit|date|build))$`)
 
 // Value returns the template for the value of a variable. A placeholder such as "dev" in a
 // variable named VERSION is replaced by the version, and an unset variable is translated by its

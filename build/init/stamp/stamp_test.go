@@ -106,3 +106,17 @@ func TestUnknownSurvives(t *testing.T) {
 		t.Errorf("nested: %q", Show(nested))
 	}
 }
+
+func TestValue(t *testing.T) {
+	for _, test := range []struct{ name, value, want string }{
+		{"VERSION", "dev", "{{.Version}}"}, {"TAG", "[no-tag]", "{{.Tag}}"}, {"SHA1", "no-sha", "no-sha"}, {"GIT_SHA", "no-sha", "{{.Commit}}"},
+		{"VERSION", "", "{{.Version}}"}, {"VERSION", "1.2.3", "1.2.3"}, {"MODE", "dev", "dev"}, {"GO_VERSION", "latest", "latest"},
+	} {
+		if got := Value(test.name, test.value); got != test.want {
+			t.Errorf("%s=%s: %q, want %q", test.name, test.value, got, test.want)
+		}
+	}
+	if got := Value("FLAGS", ""); Known(got) || Show(got) != "${FLAGS}" {
+		t.Errorf("an unset variable: %q", got)
+	}
+}
