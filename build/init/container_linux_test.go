@@ -472,7 +472,7 @@ func ids(user string, files map[string]content) string {
 }
 
 func environment(env []string) []string {
-	var all []string
+	all := []string{}
 	for _, e := range env {
 		if name, _, _ := strings.Cut(e, "="); name != "PATH" && name != "SSL_CERT_FILE" && name != "HOME" {
 			all = append(all, e)
@@ -486,7 +486,7 @@ func environment(env []string) []string {
 func labels(own, theirs map[string]string) map[string]string {
 	all := map[string]string{}
 	for name, value := range own {
-		if _, set := theirs[name]; value != "" && (set || !strings.HasPrefix(name, "org.opencontainers.image.") && !strings.HasPrefix(name, "build.thimble.")) {
+		if set := theirs[name] != ""; value != "" && (set || !strings.HasPrefix(name, "org.opencontainers.image.") && !strings.HasPrefix(name, "build.thimble.")) {
 			all[name] = value
 		}
 	}

@@ -238,7 +238,7 @@ func (r *reader) copyFile(c copying, st *state, name, target string, line *findi
 		return
 	}
 	for _, s := range split {
-		for dir := path.Dir(path.Join(target, s)); s != "./" && c.uid+c.gid > 0 && len(dir) >= len(target); dir = path.Dir(dir) {
+		for dir := path.Dir(path.Join(target, s)); s != "./" && c.uid+c.gid > 0 && dir != "/" && len(dir) >= len(target); dir = path.Dir(dir) {
 			own := c.entry(folder, dir, line)
 			own.mode = 0
 			st.put(own)

@@ -57,7 +57,9 @@ func parse(name string, text []byte) (before []instruction, stages []*stage, esc
 			Place: finding.Place{File: name, Line: node.StartLine}, last: node.EndLine,
 			text: strings.Join(strings.Fields(node.Original), " "),
 		}
-		i.cmd, i.err = instructions.ParseInstruction(node)
+		if i.cmd, i.err = instructions.ParseInstruction(node); i.err != nil {
+			i.cmd = nil // it may be a nil pointer of an instruction
+		}
 		switch def, isStage := i.cmd.(*instructions.Stage); {
 		case isStage:
 			stages = append(stages, &stage{from: i, def: def})

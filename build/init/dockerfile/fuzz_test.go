@@ -1,0 +1,42 @@
+package dockerfile
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/thimble-build/thimble/build/init/finding"
+)
+
+// FuzzRead wants an outcome with a reason for every instruction of any text, and no panic.
+func FuzzRead(f *testing.F) {
+	names, err := filepath.Glob(filepath.Join("testdata", "*.txtar"))
+	if err != nil || len(names) == 0 {
+		f.Fatal(names, err)
+	}
+	var files finding.Files
+	var mains []finding.Main
+	for _, name := range names {
+		archive, err := txtar.ParseFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, file := range archive.Files {
+			if looksLike(file.Data) {
+				f.Add(string(file.Data))
+			}
+		}
+		if strings.HasSuffix(name, "curl.txtar") {
+			files, mains = repository(archive)
+		}
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		s, err := Read("Dockerfile", []byte(text), files, mains)
+		if err != nil {
+			return
+		}
+		everyLine(t, text, s)
+	})
+}
