@@ -124,6 +124,35 @@ func helloModule(t *testing.T) string {
 	return repo
 }
 
+// A base that Config names by its digest is pinned: it needs no lock file, and the second run asks no
+// registry. The tree stays clean, and the image is that of the same base in a lock file.
+func TestBaseByDigest(t *testing.T) {
+	host, requests, _, stop := baseRegistry(t)
+	top, err := remote.Head(must(name.ParseReference(host + "/acme/base:1")))
+	ok(t, err)
+	repo := helloModule(t)
+	o := settings{SkipTests: true, Options: build.Options{
+		Workdir: repo, Env: environment(), Cache: t.TempDir(), Platforms: []string{"linux/amd64"},
+		Config: build.Config{Defaults: build.ImageConfig{Base: host + "/acme/base@" + top.Digest.String()}},
+	}}
+	first := image(t, repo, o)
+	if l := first.Plan.Lock; l == nil || len(l.Images) != 1 || l.Images[0].Digest != top.Digest.String() || first.Plan.Dirty {
+		t.Errorf("the plan is %+v", first.Plan)
+	}
+	asked := requests.Load()
+	stop()
+	if again := image(t, repo, o); again.Images[0].Digest != first.Images[0].Digest || requests.Load() != asked {
+		t.Errorf("the second run gives %s with %d requests", again.Images[0].Digest, requests.Load()-asked)
+	}
+	if _, err := os.Stat(filepath.Join(repo, "thimble.lock.json")); err == nil {
+		t.Error("a lock file was written")
+	}
+	o.Cache, o.Offline = t.TempDir(), true
+	if _, err := build.Image(t.Context(), o.image()); err == nil || !strings.Contains(err.Error(), "lock "+host) {
+		t.Errorf("with an empty cache and no registry: %v", err)
+	}
+}
+
 func TestImageBase(t *testing.T) {
 	host, requests, _, stop := baseRegistry(t)
 	repo, cache := helloModule(t), t.TempDir()

@@ -70,7 +70,7 @@ func begin(ctx context.Context, o Options, m making, fresh bool) (*call, error) 
 // resolve makes the draft of the plan. archives adds the platforms that only have archives.
 func (c *call) resolve(ctx context.Context, archives bool) (draft *resolve.Draft, err error) {
 	err = c.Stage("resolve", func() (string, error) {
-		in := resolve.InputOf(c.Session)
+		in := pipeline.ResolveInput(c.Session)
 		in.Expanded = c.options.FromPlan
 		if archives && !c.Config.Release.OmitArchives {
 			in.Archives, in.ArchivePlatforms = true, c.Config.Release.ArchivePlatforms

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/thimble-build/thimble/build/internal/container"
+	"github.com/thimble-build/thimble/build/internal/pipeline"
 	"github.com/thimble-build/thimble/build/internal/rerun"
 	"github.com/thimble-build/thimble/build/internal/resolve"
 )
@@ -41,7 +42,7 @@ func Run(ctx context.Context, o RunOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	in := resolve.InputOf(s)
+	in := pipeline.ResolveInput(s)
 	in.Expanded = o.FromPlan
 	draft, err := resolve.Start(ctx, in)
 	if err != nil {

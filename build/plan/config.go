@@ -96,7 +96,8 @@ type ImageConfig struct {
 
 	// Base is "scratch" (the default), a distroless base ("distroless/static",
 	// "distroless/base", "distroless/cc"), "debian", or an image: see BaseScratch.
-	// thimble.lock.json pins every base except scratch. THIMBLE_BASE overrides it.
+	// thimble.lock.json pins every base except scratch and images by digest. THIMBLE_BASE
+	// overrides it.
 	Base string
 	// BaseSignature says who must have signed the base image; no signature is required if nil.
 	BaseSignature *BaseSignature

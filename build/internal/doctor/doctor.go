@@ -21,6 +21,7 @@ import (
 	"github.com/thimble-build/thimble/build/internal/disk"
 	"github.com/thimble-build/thimble/build/internal/git"
 	"github.com/thimble-build/thimble/build/internal/gocmd"
+	"github.com/thimble-build/thimble/build/internal/pipeline"
 	"github.com/thimble-build/thimble/build/internal/process"
 	"github.com/thimble-build/thimble/build/internal/progress"
 	"github.com/thimble-build/thimble/build/internal/publish"
@@ -101,7 +102,7 @@ func (d *examination) module(ctx context.Context) []Finding {
 		return nil
 	}
 	var err error
-	if d.resolved, err = resolve.Start(ctx, resolve.InputOf(d.Session)); err != nil {
+	if d.resolved, err = resolve.Start(ctx, pipeline.ResolveInput(d.Session)); err != nil {
 		return []Finding{failed("module", d.Unfetched(d.gocmd, err), "")}
 	}
 	p := d.resolved.Plan

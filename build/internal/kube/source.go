@@ -8,6 +8,7 @@ import (
 	"path"
 
 	"github.com/thimble-build/thimble/build/internal/distfolder"
+	"github.com/thimble-build/thimble/build/internal/pipeline"
 	"github.com/thimble-build/thimble/build/internal/resolve"
 	"github.com/thimble-build/thimble/build/internal/session"
 	"github.com/thimble-build/thimble/build/plan"
@@ -102,7 +103,7 @@ func fromDist(s *session.Session) (source, error) {
 
 // fromTag returns the images that Config has now. Their digests are those of a tag.
 func fromTag(ctx context.Context, s *session.Session, tag string) (source, error) {
-	draft, err := resolve.Start(ctx, resolve.InputOf(s))
+	draft, err := resolve.Start(ctx, pipeline.ResolveInput(s))
 	if err != nil {
 		return source{}, s.Unfetched(nil, err)
 	}

@@ -152,8 +152,7 @@ func selectImage(part, l *plan.Lock, u Use) error {
 	return nil
 }
 
-// Join returns a lock with everything that a pins, and the selections of Debian packages that only b
-// pins; either can be nil. Neither is changed.
+// Join returns a lock with everything that a pins, and what only b pins; either can be nil. Neither is changed.
 func Join(a, b *plan.Lock) *plan.Lock {
 	if a == nil || b == nil {
 		return cmp.Or(a, b)
@@ -167,6 +166,12 @@ func Join(a, b *plan.Lock) *plan.Lock {
 			continue
 		}
 		joined.Debian[i] = joinSuite(joined.Debian[i], from)
+	}
+	joined.Images = slices.Clone(a.Images)
+	for _, i := range b.Images {
+		if !slices.ContainsFunc(a.Images, func(o plan.ImageLock) bool { return o.Reference == i.Reference }) {
+			joined.Images = append(joined.Images, i)
+		}
 	}
 	sortLock(&joined)
 	return &joined

@@ -2,13 +2,16 @@ package materials
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 
 	"github.com/thimble-build/thimble/build/internal/golist"
 	"github.com/thimble-build/thimble/build/internal/lock"
+	"github.com/thimble-build/thimble/build/internal/resolve"
 	"github.com/thimble-build/thimble/build/internal/source"
 	"github.com/thimble-build/thimble/build/internal/tree"
 	"github.com/thimble-build/thimble/build/plan"
@@ -213,11 +216,17 @@ func (s Source) copiedFiles(ctx context.Context, commit *source.Commit) (files [
 			}
 			files = append(files, gone...)
 		}
-		if img.Base != plan.BaseScratch || len(img.Packages) > 0 || s.Locked {
+		if (img.Base != plan.BaseScratch || len(img.Packages) > 0 || s.Locked) && !s.pinnedWithoutFile(img) {
 			files = append(files, source.File{Path: filepath.Join(dir, lock.File)})
 		}
 	}
 	return files, names, nil
+}
+
+// pinnedWithoutFile reports whether the digest of the image's base pins it, and there is no lock file.
+func (s Source) pinnedWithoutFile(img plan.Image) bool {
+	_, err := os.Lstat(filepath.Join(s.Draft.Dir, lock.File))
+	return errors.Is(err, fs.ErrNotExist) && resolve.ByDigest(img.Base)
 }
 
 // goneMatches returns the files of the commit that are missing on disk and that a pattern of the

@@ -2,6 +2,7 @@ package resolve
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -57,8 +58,9 @@ func (r *Draft) base(img *plan.Image, c plan.ImageConfig) error {
 	return nil
 }
 
-// readLock returns the part of thimble.lock.json that the images need, or nil if they need none.
-func (r *Draft) readLock() (*plan.Lock, error) {
+// readLock returns the part of thimble.lock.json that the images need, or nil if they need none. An
+// image that is named by its digest needs no entry.
+func (r *Draft) readLock(ctx context.Context, pin func(context.Context, string, []plan.Platform) (plan.ImageLock, error)) (*plan.Lock, error) {
 	uses := lock.Uses(r.Plan.Images, r.Plan.Platforms)
 	if len(uses) == 0 {
 		return nil, nil // the content of the file is not used then
@@ -67,8 +69,29 @@ func (r *Draft) readLock() (*plan.Lock, error) {
 	if r.pinned, err = lock.ReadIfThere(filepath.Join(r.Dir, lock.File)); err != nil {
 		return nil, err
 	}
-	return lock.Select(r.pinned, r.Suite, uses)
+	all := r.pinned
+	if pin != nil {
+		byDigest := &plan.Lock{Version: lock.Version}
+		for _, u := range uses {
+			known := func(i plan.ImageLock) bool { return i.Reference == u.Base }
+			if !ByDigest(u.Base) || r.pinned != nil && slices.ContainsFunc(r.pinned.Images, known) || slices.ContainsFunc(byDigest.Images, known) {
+				continue
+			}
+			l, err := pin(ctx, u.Base, r.Plan.Platforms)
+			if err != nil {
+				return nil, err
+			}
+			byDigest.Images = append(byDigest.Images, l)
+		}
+		if len(byDigest.Images) > 0 {
+			all = lock.Join(all, byDigest)
+		}
+	}
+	return lock.Select(all, r.Suite, uses)
 }
+
+// ByDigest reports whether a base is an image in a registry that is named by its digest.
+func ByDigest(base string) bool { return !lock.IsDebian(base) && strings.Contains(base, "@sha256:") }
 
 // CheckLock returns an error if thimble.lock.json has changed since the plan was made from it.
 func (r *Draft) CheckLock() error {

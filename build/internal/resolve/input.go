@@ -1,6 +1,8 @@
 package resolve
 
 import (
+	"context"
+
 	"github.com/thimble-build/thimble/build/internal/session"
 	"github.com/thimble-build/thimble/build/plan"
 )
@@ -27,10 +29,13 @@ type Input struct {
 	Expanded bool
 	// Unlocked ignores the lock file: the plan is used to make it.
 	Unlocked bool
+	// Pin returns the lock's entry for a base image that Config names by its digest, and that the
+	// lock file does not pin. If nil, the lock file must pin it.
+	Pin func(ctx context.Context, ref string, platforms []plan.Platform) (plan.ImageLock, error)
 }
 
 // InputOf returns the Input of a session: all fields except Archives, ArchivePlatforms,
-// Expanded and Unlocked.
+// Expanded, Unlocked and Pin.
 func InputOf(s *session.Session) Input {
 	return Input{
 		Config: s.Config, Workdir: s.Workdir, Dist: s.Dist, Env: s.Env, ForModules: s.ForModules(), Kit: session.Kit(), Platforms: s.Platforms,

@@ -130,7 +130,7 @@ func Start(ctx context.Context, in Input) (*Draft, error) {
 		return nil, err
 	}
 	if !in.Unlocked {
-		if p.Lock, err = r.readLock(); err != nil {
+		if p.Lock, err = r.readLock(ctx, in.Pin); err != nil {
 			return nil, err
 		}
 		if err := r.cgo(ctx, cfg.CC); err != nil {
