@@ -177,7 +177,8 @@ func (f *File) section(e yamltree.Entry) {
 		f.byHand(e.Line, show(e), "thimble has no variables of your own", "", "")
 	default:
 		if strings.HasPrefix(e.Key, "x-") {
-			return // only anchors
+			f.add(e.Line, show(e), finding.NotNeeded, "it is for other keys to refer to")
+			return
 		}
 		if reason, ok := same[e.Key]; ok {
 			f.add(e.Line, show(e), finding.NotNeeded, reason)

@@ -43,6 +43,8 @@ type File struct {
 	repo        stamp.Repository
 	read        func(string) (string, bool)
 	lines       []line
+	// unread are recipe lines about Go that are no shell commands for init.
+	unread []line
 }
 
 // Command is a command of a recipe.
@@ -202,7 +204,8 @@ func (f *File) recipe(r *rule, target string) []Command {
 		}
 		commands, err := script.Commands(text, scope)
 		if err != nil {
-			continue // such as a define with a loop of make's
+			f.unreadable(l)
+			continue
 		}
 		for _, c := range commands {
 			env := maps.Clone(exported)
@@ -221,6 +224,15 @@ func (f *File) recipe(r *rule, target string) []Command {
 		}
 	}
 	return all
+}
+
+// unreadable records a recipe line that cannot be read, if it is about the go command.
+func (f *File) unreadable(l line) {
+	text := strings.Join(strings.Fields(strings.ReplaceAll(l.text, "\\\n", " ")), " ")
+	about := strings.Contains(text, "go build") || strings.Contains(text, "go install") || strings.Contains(text, "(GO) build")
+	if about && !slices.ContainsFunc(f.unread, func(o line) bool { return o.at == l.at }) {
+		f.unread = append(f.unread, line{text, l.at})
+	}
 }
 
 // Environment returns the variables that recipes set in front of a program, such as LDFLAGS for

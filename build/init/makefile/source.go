@@ -17,5 +17,11 @@ func (f *File) Source(t *mains.Tree) finding.Source {
 			found = append(found, gobuild.Found{Build: b, At: c.Place, Task: c.Target})
 		}
 	}
-	return gobuild.Source(finding.Makefile, f.Name, found, t, f.Where)
+	s := gobuild.Source(finding.Makefile, f.Name, found, t, f.Where)
+	for _, l := range f.unread {
+		s.Lines = append(s.Lines, finding.Line{
+			Place: l.at, Text: l.text, Outcome: finding.ByHand, Reason: "init cannot read these shell commands", Setting: "Images",
+		})
+	}
+	return s
 }
