@@ -34,10 +34,13 @@ var kinds = []struct {
 }
 
 // Flags returns flags for the version variables of a program that its LDFlags do not set: in its
-// main package, and in each package of the repository in which they set one.
+// main packages, and in each package of the repository in which they set one.
 func Flags(t *mains.Tree, p finding.Program) []finding.Value[string] {
 	type folder struct{ dir, importPath string }
 	folders := []folder{{path.Join(".", p.Module, p.Package), "main"}}
+	for _, further := range p.Programs { // the flags are those of all programs of the image
+		folders = append(folders, folder{path.Join(".", p.Module, further.Value), "main"})
+	}
 	set := map[string]bool{}
 	for _, f := range p.Build.LDFlags {
 		definition, ok := strings.CutPrefix(f.Value, "-X=")
