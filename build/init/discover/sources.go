@@ -81,6 +81,19 @@ func (f *Files) folder(t *mains.Tree, dir string, read func(name string) (string
 	}
 }
 
+// BuildArgs returns the values that the Makefiles give to build arguments of Dockerfiles.
+func (f Files) BuildArgs() map[string]string {
+	all := map[string]string{}
+	for _, m := range f.Makefiles {
+		for name, value := range m.BuildArgs() {
+			if _, ok := all[name]; !ok {
+				all[name] = value
+			}
+		}
+	}
+	return all
+}
+
 // Sources returns what all files say.
 func (f Files) Sources(t *mains.Tree) []finding.Source {
 	var all []finding.Source

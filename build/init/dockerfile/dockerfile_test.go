@@ -168,7 +168,7 @@ func TestRead(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				s, err := Read(f, text, files, mains)
+				s, err := Read(f, text, files, mains, nil)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -240,7 +240,7 @@ func TestMostIsImported(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s, err := Read(f, text, files, mains)
+			s, err := Read(f, text, files, mains, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -33,7 +33,7 @@ func FuzzRead(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		s, err := Read("Dockerfile", []byte(text), files, mains)
+		s, err := Read("Dockerfile", []byte(text), files, mains, nil)
 		if err != nil {
 			return
 		}

@@ -145,6 +145,7 @@ func (r *reader) arg(i instruction, c *instructions.ArgCommand, st *state) {
 				st.vars[a.Key] = value
 			}
 		}
+		r.give(a.Key, st.vars)
 		reason := "a build argument without a default has no value"
 		if _, stamped := stamp.Name(a.Key); stamped && stamp.Placeholder(st.vars[a.Key]) {
 			reason = "thimble takes it from git"

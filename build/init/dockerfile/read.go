@@ -10,6 +10,7 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/shell"
 
 	"github.com/thimble-build/thimble/build/init/finding"
+	"github.com/thimble-build/thimble/build/init/stamp"
 )
 
 // reader reads one Dockerfile.
@@ -23,18 +24,21 @@ type reader struct {
 	context buildContext
 	before  []instruction
 	meta    map[string]string // ARG before the first FROM
-	stages  []*stage
-	states  map[*stage]*state
-	lines   []*finding.Line
+	// given are values that a Makefile gives to ARG.
+	given  map[string]string
+	stages []*stage
+	states map[*stage]*state
+	lines  []*finding.Line
 	// programs are the binaries of the images, by the index of their main package.
 	programs []finding.Program
 }
 
-// Read reads a Dockerfile. mains are the main packages of the repository.
-func Read(name string, text []byte, files finding.Files, mains []finding.Main) (finding.Source, error) {
+// Read reads a Dockerfile. mains are the main packages of the repository. args are values that a
+// Makefile gives to build arguments: they replace missing defaults and placeholders.
+func Read(name string, text []byte, files finding.Files, mains []finding.Main, args map[string]string) (finding.Source, error) {
 	r := &reader{
 		name: name, files: files, mains: mains, source: strings.Split(string(text), "\n"),
-		meta: map[string]string{}, states: map[*stage]*state{},
+		meta: map[string]string{}, given: args, states: map[*stage]*state{},
 	}
 	var err error
 	if r.before, r.stages, r.escape, err = parse(name, text); err != nil {
@@ -73,11 +77,20 @@ func (r *reader) arguments() {
 				if a.Value != nil {
 					r.meta[a.Key] = r.plain(*a.Value, r.meta)
 				}
+				r.give(a.Key, r.meta)
 			}
 			r.say(i, finding.NotNeeded, "a build argument; its default is used where it is named")
 			continue
 		}
 		r.invalid(i)
+	}
+}
+
+// give sets a build argument without a useful default to the value that a Makefile gives it.
+func (r *reader) give(name string, vars map[string]string) {
+	value, ok := r.given[name]
+	if now := vars[name]; ok && (stamp.Placeholder(now) || strings.Contains(strings.ToLower(now), "placeholder")) {
+		vars[name] = value
 	}
 }
 

@@ -51,7 +51,7 @@ func Read(root string, names []string, tree *mains.Tree, module string) (*Found,
 		return string(b), err == nil
 	})
 	builds := others.Sources(tree)
-	images, err := dockerfiles(files, tree, builds)
+	images, err := dockerfiles(files, tree, builds, others.BuildArgs())
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +110,7 @@ func (f *Found) Based() bool {
 
 // dockerfiles reads each Dockerfile. Programs that it copies can have the names that another file
 // builds them with.
-func dockerfiles(files finding.Files, tree *mains.Tree, builds []finding.Source) ([]finding.Source, error) {
+func dockerfiles(files finding.Files, tree *mains.Tree, builds []finding.Source, args map[string]string) ([]finding.Source, error) {
 	var all []finding.Main
 	for _, m := range tree.Mains {
 		mod, _ := tree.Module(m.Module)
@@ -134,7 +134,7 @@ func dockerfiles(files finding.Files, tree *mains.Tree, builds []finding.Source)
 		if err != nil {
 			return nil, err
 		}
-		s, err := dockerfile.Read(name, text, files, all)
+		s, err := dockerfile.Read(name, text, files, all, args)
 		if err != nil {
 			s = finding.Source{Kind: finding.Dockerfile, File: name, Lines: []finding.Line{{
 				Place: finding.Place{File: name}, Text: name, Outcome: finding.ByHand, Reason: err.Error(),

@@ -251,6 +251,26 @@ func (f *File) Environment(program string) map[string]string {
 	return all
 }
 
+// BuildArgs returns the values that recipes give to the ARG instructions of a Dockerfile. A version
+// or a date is not among them: the name of the argument says that. Flags of the linker are.
+func (f *File) BuildArgs() map[string]string {
+	all := map[string]string{}
+	for _, c := range f.All() {
+		for i, w := range c.Words {
+			arg, ok := strings.CutPrefix(w, "--build-arg=")
+			if w == "--build-arg" && i+1 < len(c.Words) {
+				arg, ok = c.Words[i+1], true
+			}
+			name, value, has := strings.Cut(arg, "=")
+			plain := stamp.Known(value) && (!strings.Contains(value, "{{") || strings.Contains(value, "-X"))
+			if _, there := all[name]; ok && has && !there && value != "" && plain {
+				all[name] = value
+			}
+		}
+	}
+	return all
+}
+
 // ofGo reports whether a variable changes what the go command makes.
 func ofGo(name string) bool {
 	return strings.HasPrefix(name, "CGO_") ||

@@ -1,6 +1,7 @@
 package makefile
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -176,5 +177,22 @@ tools:
 	}
 	if want := []string{"Makefile:6 not needed", "Makefile:8 imported", "Makefile:9 imported", "Makefile:11 not needed"}; !slices.Equal(outcomes, want) {
 		t.Errorf("outcomes %q, want %q", outcomes, want)
+	}
+}
+
+// TestBuildArgs reads what recipes give to docker build.
+func TestBuildArgs(t *testing.T) {
+	f := parsed(t, `ARGS = BASE=alpine:3.20 VERSION=$(shell git describe) HOST=$(shell hostname)
+BIN = app
+image:
+	docker buildx build $(addprefix --build-arg=,$(ARGS)) --build-arg BIN_NAME=$(BIN) --build-arg EMPTY= \
+		--build-arg LD_FLAGS="-s -X main.version=$(shell git describe)" .
+other:
+	docker build --build-arg BASE=debian .
+`, Options{})
+	got := f.BuildArgs()
+	want := map[string]string{"BASE": "alpine:3.20", "BIN_NAME": "app", "LD_FLAGS": "-s -X main.version={{.Tag}}"}
+	if !maps.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
 	}
 }
