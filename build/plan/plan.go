@@ -25,8 +25,9 @@ type Plan struct {
 	Kit    Kit    `json:"kit"`
 	Module Module `json:"module"`
 
-	// Version is the tag at HEAD as written, else the pseudo-version of the commit, else
-	// "unknown". "+dirty" is added for a dirty tree. ModuleVersion is the version of the main
+	// Version is the tag at HEAD as written, else that of git describe --tags --abbrev=12 for tags
+	// that are versions, such as "v1.2.3-4-g0123456789ab", else the pseudo-version of the commit,
+	// else "unknown". "+dirty" is added for a dirty tree. ModuleVersion is the version of the main
 	// module that the go command stamped into the binary. It is read from the binary, and empty
 	// until one is compiled.
 	Version       string `json:"version"`

@@ -92,7 +92,8 @@ func List(ctx context.Context, t Tree, platform plan.Platform) (*Sources, error)
 
 // list lists main packages and all their imports, with these settings of the go command.
 func (t Tree) list(ctx context.Context, settings []string, tags string, mains []string, flags ...string) (packages, error) {
-	args := append([]string{"list", "-deps", "-buildvcs=false", "-mod=" + t.Mod}, flags...)
+	// With profiles, a package is listed again for each main package that has one.
+	args := append([]string{"list", "-deps", "-buildvcs=false", "-pgo=off", "-mod=" + t.Mod}, flags...)
 	if tags != "" {
 		args = append(args, "-tags="+tags)
 	}

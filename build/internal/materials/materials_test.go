@@ -2,7 +2,9 @@ package materials
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -258,5 +260,21 @@ func TestInputPathsOfC(t *testing.T) {
 				t.Errorf("with cgo %t, whether %s is an input is %t", cgo, name, !cgo)
 			}
 		}
+	}
+}
+
+// The profiles of the main packages are named with their hashes, if they exist.
+func TestProfiles(t *testing.T) {
+	r := newRepo(t, map[string]string{"svc/default.pgo": "a profile"})
+	s := r.source()
+	_, lists, _ := r.files(s)
+	got, err := s.Profiles(t.Context(), lists)
+	want := []plan.Profile{{Name: "svc/default.pgo", SHA256: fmt.Sprintf("%x", sha256.Sum256([]byte("a profile")))}}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("the profiles are %+v, %v, want %+v", got, err, want)
+	}
+	r.remove("svc/default.pgo")
+	if got, err = s.Profiles(t.Context(), lists); err != nil || len(got) > 0 {
+		t.Errorf("without the file, they are %+v, %v", got, err)
 	}
 }
