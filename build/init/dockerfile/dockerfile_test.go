@@ -173,6 +173,7 @@ func TestRead(t *testing.T) {
 					t.Fatal(err)
 				}
 				everyLine(t, string(text), s)
+				importedIsThere(t, s)
 				fmt.Fprintf(&got, "%s\n%s", f, describe(s))
 			}
 			at := slices.IndexFunc(archive.Files, func(f txtar.File) bool { return f.Name == "want" })
@@ -271,5 +272,23 @@ func TestMostIsImported(t *testing.T) {
 	t.Logf("%d of %d instructions are imported or not needed", done, all)
 	if 10*done < 8*all {
 		t.Errorf("%d of %d instructions are imported or not needed, less than 80 %%", done, all)
+	}
+}
+
+// importedIsThere wants every imported line to be the place of a value, or to change one: what is
+// imported changes the image.
+func importedIsThere(t *testing.T, s finding.Source) {
+	t.Helper()
+	said := map[int]bool{}
+	for line := range strings.Lines(describe(finding.Source{Programs: s.Programs})) {
+		if at := strings.LastIndex(line, "("); at >= 0 && !strings.HasPrefix(line, "image ") {
+			said[atoi(strings.TrimRight(line[at+1:], ")\n"))] = true
+		}
+	}
+	for _, l := range s.Lines {
+		changes := strings.HasSuffix(l.Reason, "of Assets") || strings.HasPrefix(l.Reason, "Before") || strings.HasPrefix(l.Reason, "Capabilities, if")
+		if l.Outcome == finding.Imported && !said[l.Line] && !changes && !strings.HasPrefix(l.Text, "RUN go build") && !strings.Contains(l.Text, " go build ") {
+			t.Errorf("%s: %q is imported as %s, and no value is from there", l.Place, l.Text, l.Reason)
+		}
 	}
 }

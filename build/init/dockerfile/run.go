@@ -118,10 +118,10 @@ func (r *reader) command(c running, st *state) {
 		r.sayRun(c, finding.NotNeeded, "it only sets up the base")
 	case c.name == "git":
 		r.sayRun(c, finding.NotNeeded, "the source tree and its history are there")
-	case st.stage.role != ships || st.compiles:
-		r.buildCommand(c, st)
 	case r.isProgram(c, st):
 		r.sayRun(c, finding.NotNeeded, "it only shows that the program starts")
+	case st.stage.role != ships || st.compiles:
+		r.buildCommand(c, st)
 	default:
 		line := r.sayRun(c, finding.ByHand, "no command runs in an image")
 		line.Setting = "Assets"
@@ -129,10 +129,10 @@ func (r *reader) command(c running, st *state) {
 	}
 }
 
-// isProgram reports whether a command runs a program of the repository.
+// isProgram reports whether a command runs a program of the repository, such as "./api version".
 func (r *reader) isProgram(c running, st *state) bool {
 	_, ok := r.lookUp(c.Words[0], st)
-	return ok
+	return ok || r.programNamed(c.name) >= 0 && len(c.args) == 1 && slices.Contains([]string{"version", "--version", "-version", "-v", "-V", "help", "--help"}, c.args[0])
 }
 
 // goCommand handles the go command, except go build and go install.
