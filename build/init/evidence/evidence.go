@@ -137,7 +137,7 @@ func dockerfiles(files finding.Files, tree *mains.Tree, builds []finding.Source,
 		s, err := dockerfile.Read(name, text, files, all, args)
 		if err != nil {
 			s = finding.Source{Kind: finding.Dockerfile, File: name, Lines: []finding.Line{{
-				Place: finding.Place{File: name}, Text: name, Outcome: finding.ByHand, Reason: err.Error(),
+				Place: finding.Place{File: name}, Text: name, Outcome: finding.ByHand, Reason: strings.TrimPrefix(err.Error(), "read "+name+": "),
 			}}}
 		}
 		sources = append(sources, s)
