@@ -27,7 +27,7 @@ type ResolveOptions struct {
 // ko:// and an import path in any string, references to the release's repositories in fields called
 // image. Every image is verified. Only the bytes of the replaced names change. Nothing is built.
 func Resolve(ctx context.Context, o ResolveOptions) ([]byte, error) {
-	s, err := o.session(ctx)
+	s, err := o.signingSession(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -22,6 +22,11 @@ import (
 //go:embed launcher/mage.go
 var launcher []byte
 
+// kms is the file for what only signing needs. It has a build tag, like that code of the kit.
+//
+//go:embed templates/kms.go.tmpl
+var kms []byte
+
 //go:embed templates/magefile.go.tmpl
 var magefileText string
 
@@ -205,7 +210,13 @@ func planMagefiles(ctx context.Context, r *repository, k *kit, there magefiles, 
 		}
 	}
 	f, err := wanted(r.root, "magefiles/mage.go", launcher)
+	if err != nil {
+		return c, err
+	}
 	c.files = append(c.files, f)
+	if f, err = wanted(r.root, "magefiles/kms.go", kms); f.create() { // else it is the repository's
+		c.files = append(c.files, f)
+	}
 	return c, err
 }
 

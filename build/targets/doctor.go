@@ -18,7 +18,9 @@ func Doctor(ctx context.Context,
 	json *bool, // prints the findings for programs
 	offline *bool, // connects to no other machine
 ) error {
-	return run(ctx, json, offline, func(ctx context.Context, s *session) error {
+	return run(ctx, calling(
+		"doctor", json, offline,
+	), json, offline, func(ctx context.Context, s *session) error {
 		end := s.progress.Start("look at this machine")
 		d, err := build.Doctor(ctx, s.options)
 		end("", err)

@@ -47,7 +47,10 @@ func Resolve(ctx context.Context,
 	noCertificateLog *bool, // does without an entry in a log of certificates
 	offline *bool, // connects to no other machine
 ) error {
-	return run(ctx, nil, offline, func(ctx context.Context, s *session) error {
+	return run(ctx, calling(
+		"resolve", f, recursive, from, names, lock, key, identity, identityRegexp, issuer, issuerRegexp,
+		trustedRoot, source, noTransparencyLog, noCertificateLog, offline,
+	), nil, offline, func(ctx context.Context, s *session) error {
 		want := expected(key, identity, identityRegexp, issuer, issuerRegexp, trustedRoot, source, noTransparencyLog, noCertificateLog)
 		want.Options = s.options
 		return s.write(build.Resolve(ctx, build.ResolveOptions{
@@ -63,7 +66,7 @@ func Manifest(ctx context.Context,
 	compose *bool, // a compose file instead
 	offline *bool, // connects to no other machine
 ) error {
-	return run(ctx, nil, offline, func(ctx context.Context, s *session) error {
+	return run(ctx, call{}, nil, offline, func(ctx context.Context, s *session) error {
 		return s.write(build.Manifest(ctx, build.ManifestOptions{Options: s.options, Image: value(image), Compose: is(compose)}))
 	})
 }

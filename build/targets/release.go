@@ -25,7 +25,9 @@ func Release(ctx context.Context,
 	json *bool, // prints the manifest
 	offline *bool, // connects to no other machine
 ) error {
-	return run(ctx, json, offline, func(ctx context.Context, s *session) error {
+	return run(ctx, calling(
+		"release", platform, test, allowDirty, allowUntagged, allowFailingTests, json, offline,
+	), json, offline, func(ctx context.Context, s *session) error {
 		s.choose(platform)
 		s.result(build.Release(ctx, build.ReleaseOptions{
 			Options: s.options, SkipTests: isFalse(test), Summary: s.summary,
@@ -42,7 +44,9 @@ func Push(ctx context.Context,
 	json *bool, // prints the manifest
 	offline *bool, // connects to no other machine
 ) error {
-	return run(ctx, json, offline, func(ctx context.Context, s *session) error {
+	return run(ctx, calling(
+		"push", platform, test, json, offline,
+	), json, offline, func(ctx context.Context, s *session) error {
 		s.choose(platform)
 		s.result(build.Push(ctx, build.PushOptions{Options: s.options, SkipTests: isFalse(test), Summary: s.summary}))
 		return s.err
@@ -53,7 +57,7 @@ func Push(ctx context.Context,
 func Sign(ctx context.Context, ref string,
 	offline *bool, // connects to no other machine
 ) error {
-	return run(ctx, nil, offline, func(ctx context.Context, s *session) error {
+	return run(ctx, calling("sign", ref, offline), nil, offline, func(ctx context.Context, s *session) error {
 		made, err := build.Sign(ctx, s.options, ref)
 		if err != nil {
 			return err
@@ -81,7 +85,10 @@ func Verify(ctx context.Context, ref string,
 	json *bool, // prints the report
 	offline *bool, // connects to no other machine
 ) error {
-	return run(ctx, json, offline, func(ctx context.Context, s *session) error {
+	return run(ctx, calling(
+		"verify", ref, key, identity, identityRegexp, issuer, issuerRegexp, trustedRoot, source,
+		noTransparencyLog, noCertificateLog, json, offline,
+	), json, offline, func(ctx context.Context, s *session) error {
 		want := expected(key, identity, identityRegexp, issuer, issuerRegexp, trustedRoot, source, noTransparencyLog, noCertificateLog)
 		want.Options = s.options
 		report, err := build.Verify(ctx, want, ref)
@@ -109,7 +116,9 @@ func Keys(ctx context.Context,
 	name *string, // another name than cosign
 	offline *bool, // connects to no other machine
 ) error {
-	return run(ctx, nil, offline, func(ctx context.Context, s *session) error {
+	return run(ctx, calling(
+		"keys", name, offline,
+	), nil, offline, func(ctx context.Context, s *session) error {
 		prefix := value(name)
 		if prefix == "" {
 			prefix = "cosign"

@@ -22,7 +22,7 @@ import (
 // the target.
 func init() {
 	if cleanroom.Asked() {
-		err := run(context.Background(), nil, nil, func(ctx context.Context, _ *session) error { return cleanroom.Enter(ctx) })
+		err := run(context.Background(), call{}, nil, nil, func(ctx context.Context, _ *session) error { return cleanroom.Enter(ctx) })
 		if err != nil {
 			fmt.Fprintln(os.Stderr, plaintext.Error(err))
 			os.Exit(1)
@@ -54,7 +54,11 @@ func Reproduce(ctx context.Context,
 	json *bool, // prints the report as JSON
 	offline *bool, // connects to no other machine
 ) error {
-	return run(ctx, json, offline, func(ctx context.Context, s *session) error {
+	return run(ctx, calling(
+		"reproduce", from, between, exitCode, mirror, allowLinkerFlag, requireSandbox, allowSubmodules,
+		before, attest, key, identity, identityRegexp, issuer, issuerRegexp, trustedRoot, source,
+		noTransparencyLog, noCertificateLog, json, offline,
+	), json, offline, func(ctx context.Context, s *session) error {
 		want := build.RebuildOptions{
 			VerifyOptions: expected(key, identity, identityRegexp, issuer, issuerRegexp, trustedRoot, source, noTransparencyLog, noCertificateLog),
 			Mirror:        value(mirror), Attest: is(attest), AllowLinkerFlags: list(allowLinkerFlag),

@@ -21,7 +21,9 @@ func Run(ctx context.Context,
 	port *string, // ports instead of the image's, such as 18080:8080,9090
 	offline *bool, // connects to no other machine
 ) error {
-	err := run(ctx, nil, offline, func(ctx context.Context, s *session) error {
+	err := run(ctx, calling(
+		"run", image, watch, args, env, port, offline,
+	), nil, offline, func(ctx context.Context, s *session) error {
 		o := build.RunOptions{
 			Options: s.options, Image: value(image), Variables: list(env), Ports: list(port),
 			Watch: is(watch), Stdout: os.Stdout, Stderr: os.Stderr,

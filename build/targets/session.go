@@ -31,8 +31,9 @@ type session struct {
 
 // run calls a target's work with a context that ends on SIGTERM, on a hangup, and when the
 // parent mage or go command ends. (Mage ends the context on SIGINT.) Many targets have the flag
-// json, all have noNetwork.
-func run(ctx context.Context, json, noNetwork *bool, work func(context.Context, *session) error) error {
+// json, all have noNetwork. If the work needs code that signs or verifies, the target c runs again
+// in a program that has it.
+func run(ctx context.Context, c call, json, noNetwork *bool, work func(context.Context, *session) error) error {
 	raise, restore := limitHeap(os.Getenv)
 	defer restore()
 
@@ -54,6 +55,7 @@ func run(ctx context.Context, json, noNetwork *bool, work func(context.Context, 
 	}()
 
 	s := &session{json: json != nil && *json, progress: progress.New(os.Stderr, os.Getenv)}
+	s.progress.Elsewhere = build.ErrNotLinked
 	s.options = build.Options{Config: Config, Env: Environ(), Progress: s.progress, Password: password, Offline: is(noNetwork), Heap: raise}
 	if on, err := strconv.ParseBool(os.Getenv("THIMBLE_OFFLINE")); s.options.Offline || err == nil && on {
 		offline.Process()
@@ -65,6 +67,9 @@ func run(ctx context.Context, json, noNetwork *bool, work func(context.Context, 
 		s.options.Login = s.progress.Notice
 	}
 	err := work(ctx, s)
+	if errors.Is(err, build.ErrNotLinked) && c.target != "" {
+		return s.again(ctx, c)
+	}
 	s.progress.Close()
 	if sig := (stopped{}); errors.As(err, &sig) {
 		if number, ok := sig.Signal.(syscall.Signal); ok && number != syscall.SIGINT { // mage exits with 1 after SIGINT

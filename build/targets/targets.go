@@ -21,7 +21,7 @@ var Config build.Config
 func Test(ctx context.Context,
 	offline *bool, // connects to no other machine
 ) error {
-	return run(ctx, nil, offline, func(ctx context.Context, s *session) error {
+	return run(ctx, call{}, nil, offline, func(ctx context.Context, s *session) error {
 		s.result(build.Test(ctx, s.options))
 		return s.err
 	})
@@ -34,7 +34,7 @@ func Build(ctx context.Context,
 	json *bool, // prints the manifest
 	offline *bool, // connects to no other machine
 ) error {
-	return run(ctx, json, offline, func(ctx context.Context, s *session) error {
+	return run(ctx, call{}, json, offline, func(ctx context.Context, s *session) error {
 		s.choose(platform)
 		s.result(build.Binaries(ctx, build.BuildOptions{Options: s.options, SkipTests: isFalse(test)}))
 		return s.err
@@ -50,7 +50,9 @@ func Image(ctx context.Context,
 	json *bool, // prints the manifest
 	offline *bool, // connects to no other machine
 ) error {
-	return run(ctx, json, offline, func(ctx context.Context, s *session) error {
+	return run(ctx, calling(
+		"image", platform, test, load, archive, json, offline,
+	), json, offline, func(ctx context.Context, s *session) error {
 		s.choose(platform)
 		s.result(build.Image(ctx, build.ImageOptions{
 			Options: s.options, SkipTests: isFalse(test), Load: is(load), Archive: value(archive), Summary: s.summary,
@@ -68,7 +70,9 @@ func Debug(ctx context.Context,
 	json *bool, // prints the manifest
 	offline *bool, // connects to no other machine
 ) error {
-	return run(ctx, json, offline, func(ctx context.Context, s *session) error {
+	return run(ctx, calling(
+		"debug", toolbox, platform, load, archive, json, offline,
+	), json, offline, func(ctx context.Context, s *session) error {
 		s.choose(platform)
 		s.result(build.Debug(ctx, build.DebugOptions{
 			Options: s.options, Toolbox: is(toolbox), Load: is(load), Archive: value(archive), Summary: s.summary,
@@ -83,7 +87,7 @@ func Sbom(ctx context.Context,
 	platform *string, // of one platform only
 	offline *bool, // connects to no other machine
 ) error {
-	return run(ctx, nil, offline, func(ctx context.Context, s *session) error {
+	return run(ctx, call{}, nil, offline, func(ctx context.Context, s *session) error {
 		return sbom(ctx, s.options, value(format), value(platform))
 	})
 }
@@ -93,7 +97,7 @@ func Plan(ctx context.Context,
 	platform *string, // platforms such as linux/arm64,linux/arm/v7, or "all" for the release's set
 	offline *bool, // connects to no other machine
 ) error {
-	return run(ctx, nil, offline, func(ctx context.Context, s *session) error {
+	return run(ctx, call{}, nil, offline, func(ctx context.Context, s *session) error {
 		s.choose(platform)
 		p, err := build.Plan(ctx, s.options)
 		if err != nil {
@@ -114,7 +118,9 @@ func Lock(ctx context.Context,
 	json *bool, // prints the lock and what has changed
 	offline *bool, // connects to no other machine
 ) error {
-	return run(ctx, json, offline, func(ctx context.Context, s *session) error {
+	return run(ctx, calling(
+		"lock", platform, json, offline,
+	), json, offline, func(ctx context.Context, s *session) error {
 		s.choose(platform)
 		l, err := build.Lock(ctx, s.options)
 		if err != nil {
@@ -128,7 +134,7 @@ func Lock(ctx context.Context,
 func Clean(ctx context.Context,
 	offline *bool, // connects to no other machine
 ) error {
-	return run(ctx, nil, offline, func(ctx context.Context, s *session) error { return build.Clean(ctx, s.options) })
+	return run(ctx, call{}, nil, offline, func(ctx context.Context, s *session) error { return build.Clean(ctx, s.options) })
 }
 
 // value returns the value of a flag; "" if it was not set.

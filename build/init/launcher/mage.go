@@ -22,6 +22,8 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"crypto/sha256"
 	"errors"
 	"flag"
@@ -37,6 +39,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -46,9 +49,12 @@ import (
 const asGo = "THIMBLE_LAUNCHER_AS_GO"
 
 func main() {
-	if os.Getenv(asGo) != "" {
+	if told := os.Getenv(asGo); told != "" {
 		cmd := exec.Command("go", os.Args[1:]...)
 		cmd.Stdout = os.Stdout
+		if len(os.Args) > 3 && os.Args[1] == "build" && os.Args[2] == "-o" {
+			os.Exit(status(compiled("the targets", told == "told", true, nil, os.Args[2:4], os.Args[4:])))
+		}
 		os.Exit(status(run(cmd, true)))
 	}
 	check(os.Args[1:])
@@ -398,15 +404,139 @@ func compile(dir, program string) error {
 	if strings.Contains(os.Getenv("GOFLAGS"), "-modcacherw") {
 		flags += " -modcacherw"
 	}
-	cmd := exec.Command("go", "-C", dir, "tool", "mage", "-d", dir, "-w", dir, "-gocmd", self, "-compile", program)
 	open, secrets := environ()
-	cmd.Env = append(append(open, forModules(secrets)...), "GOWORK=off", "GO111MODULE=on", "GOFLAGS="+flags, asGo+"=1")
+	env := append(append(open, forModules(secrets)...), "GOWORK=off", "GO111MODULE=on", "GOFLAGS="+flags)
+	told := "no"
+	if _, err := os.Stat(program); err != nil {
+		fmt.Fprintln(os.Stderr, "compile the targets ("+reason+")")
+		// "go tool" compiles mage too, but shows nothing. It repeats an error.
+		_ = compiled("mage", true, startedByGo(self), append(env, "PWD="+dir), []string{"-o", os.DevNull}, []string{"github.com/magefile/mage"})
+		told = "told"
+	}
+	cmd := exec.Command("go", "-C", dir, "tool", "mage", "-d", dir, "-w", dir, "-gocmd", self, "-compile", program)
+	cmd.Env = append(env, asGo+"="+told)
 	cmd.Stdout = os.Stderr
 	if err := run(cmd, startedByGo(self)); err != nil {
 		// mage removes this file, unless it was stopped
 		return errors.Join(err, os.RemoveAll(filepath.Join(dir, "mage_output_file.go")))
 	}
 	return nil
+}
+
+// reason is why there is something to compile, and how often.
+const reason = "once; about 12 s when the magefile changes"
+
+// compiled runs "go build", and shows how many packages it has compiled of all that it has to. told
+// says that the user knows the reason. env is that of the go command, whose PWD is its folder; nil
+// is this process's.
+func compiled(what string, told, watch bool, env, output, args []string) error {
+	p := &packages{what: what, told: told, live: isTerminal(), began: time.Now()}
+	dir := ""
+	for _, e := range env {
+		if value, ok := strings.CutPrefix(e, "PWD="); ok {
+			dir = value
+		}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var others sync.WaitGroup
+	others.Go(func() {
+		list := exec.CommandContext(ctx, "go", append([]string{"list", "-e", "-deps", "-f={{if .Stale}}{{.ImportPath}}{{end}}"}, args...)...)
+		list.Dir, list.Env = dir, env
+		if out, err := list.Output(); err == nil { // it only shows progress
+			p.change(func() { p.all = strings.Count(string(out), "\n") })
+		}
+	})
+	others.Go(func() {
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				p.change(func() {})
+			}
+		}
+	})
+	build := exec.Command("go", append(append([]string{"build", "-v"}, output...), args...)...)
+	build.Dir, build.Env, build.Stdout, build.Stderr = dir, env, os.Stdout, p
+	err := run(build, watch)
+	cancel()
+	others.Wait()
+	p.end()
+	return err
+}
+
+// packages counts the packages that the go command compiles. It is the writer of the command's
+// messages, and passes on all that are not the name of a package.
+type packages struct {
+	what       string
+	told, live bool
+	began      time.Time
+
+	mu        sync.Mutex
+	done, all int
+	rest      []byte
+}
+
+// packageLine is what "go build -v" prints when it compiles a package.
+var packageLine = regexp.MustCompile(`^[\w.~/+-]+$`)
+
+func (p *packages) Write(b []byte) (int, error) {
+	p.change(func() {
+		p.rest = append(p.rest, b...)
+		for i := bytes.IndexByte(p.rest, '\n'); i >= 0; i = bytes.IndexByte(p.rest, '\n') {
+			line := p.rest[:i]
+			p.rest = p.rest[i+1:]
+			if packageLine.Match(line) {
+				p.done++
+			} else {
+				p.say(string(line))
+			}
+		}
+	})
+	return len(b), nil
+}
+
+// change changes the counts and shows them, on a terminal as one live line.
+func (p *packages) change(change func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	change()
+	if p.all > 20 && !p.told { // more than the magefile's own
+		p.told = true
+		p.say("compile the targets (" + reason + ")")
+	}
+	if p.live && p.done > 0 {
+		fmt.Fprintf(os.Stderr, "\r\x1b[2Kcompile %s: %d of %d packages, %s", p.what, p.done, max(p.done, p.all), p.elapsed())
+	}
+}
+
+func (p *packages) elapsed() time.Duration { return time.Since(p.began).Round(time.Second) }
+
+// say prints a line that stays.
+func (p *packages) say(line string) {
+	if p.live {
+		fmt.Fprint(os.Stderr, "\r\x1b[2K")
+	}
+	fmt.Fprintln(os.Stderr, line)
+}
+
+func (p *packages) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.done > 20 {
+		p.say(fmt.Sprintf("compiled %s: %d packages, %s", p.what, p.done, p.elapsed()))
+	} else if p.live {
+		fmt.Fprint(os.Stderr, "\r\x1b[2K")
+	}
+	os.Stderr.Write(p.rest)
+}
+
+// isTerminal reports whether messages go to a terminal that can move its cursor.
+func isTerminal() bool {
+	info, err := os.Stderr.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("TERM") != "dumb" && os.Getenv("CI") == ""
 }
 
 // lock waits until no other launcher compiles these targets, because mage writes a file into
@@ -461,7 +591,10 @@ func (s stopped) Error() string { return "stopped: " + s.signal.String() }
 // run waits for a command. When a signal asks this program to stop, or with watch when its
 // parent has ended, run interrupts the command and still waits for it.
 func run(cmd *exec.Cmd, watch bool) error {
-	cmd.Stdin, cmd.Stderr = os.Stdin, os.Stderr
+	cmd.Stdin = os.Stdin
+	if cmd.Stderr == nil {
+		cmd.Stderr = os.Stderr
+	}
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)

@@ -25,6 +25,10 @@ import (
 
 // Reporter shows tasks. It is safe for concurrent use.
 type Reporter struct {
+	// Elsewhere is the error of a task that another process does instead: it leaves no line. It may
+	// be nil.
+	Elsewhere error
+
 	w     io.Writer
 	live  bool
 	color bool
@@ -43,6 +47,8 @@ type Reporter struct {
 type task struct {
 	name  string
 	began time.Time
+	// detail is shown while the task runs; it may be nil.
+	detail fmt.Stringer
 }
 
 // New returns a reporter that writes to f. It is live if f is a terminal that can move its cursor
@@ -67,8 +73,13 @@ func New(f *os.File, env func(string) string) *Reporter {
 
 // Start shows that a task runs, until the returned function is called.
 func (p *Reporter) Start(name string) (end func(outcome string, err error)) {
+	return p.StartWith(name, nil)
+}
+
+// StartWith is Start, and shows how far the task is.
+func (p *Reporter) StartWith(name string, detail fmt.Stringer) (end func(outcome string, err error)) {
 	name = plaintext.Line(name)
-	t := &task{name: name, began: time.Now()}
+	t := &task{name: name, began: time.Now(), detail: detail}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.running = append(p.running, t)
@@ -81,6 +92,11 @@ func (p *Reporter) Start(name string) (end func(outcome string, err error)) {
 				p.running = append(p.running[:i:i], p.running[i+1:]...)
 				break
 			}
+		}
+		if p.Elsewhere != nil && errors.Is(err, p.Elsewhere) {
+			p.erase()
+			p.draw()
+			return
 		}
 		mark, color := "ok", "\x1b[32m"
 		switch {
@@ -172,6 +188,9 @@ func (p *Reporter) draw() {
 	names := make([]string, len(p.running))
 	for i, t := range p.running {
 		names[i] = t.name + " " + Duration(time.Since(t.began).Truncate(100*time.Millisecond))
+		if t.detail != nil {
+			names[i] += ", " + plaintext.Line(t.detail.String())
+		}
 	}
 	text := string(frames[p.frame%len(frames)]) + " " + strings.Join(names, " · ")
 	fmt.Fprint(p.w, "\r\x1b[2K"+cut(text, p.width()-1))

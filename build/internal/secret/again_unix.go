@@ -23,7 +23,7 @@ func again(open, secrets []string) error {
 	if err := syscall.Pipe(ends[:]); err != nil {
 		return fmt.Errorf("make a pipe: %w", err)
 	}
-	text := message(secrets)
+	text := Message(secrets)
 	if err := enlarge(ends[1], len(text)); err != nil {
 		return err
 	}

@@ -87,9 +87,9 @@ func receive(descriptor string) ([]string, error) {
 	return secrets, nil
 }
 
-// message returns the content of the pipe: the variables, each followed by a zero byte, which no
+// Message returns the content of the pipe: the variables, each followed by a zero byte, which no
 // variable can contain.
-func message(secrets []string) []byte {
+func Message(secrets []string) []byte {
 	return []byte(strings.Join(secrets, "\x00") + "\x00")
 }
 

@@ -1,0 +1,72 @@
+package signprogram
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// The lines that name a package are counted, and all others are errors.
+func TestCount(t *testing.T) {
+	var said bytes.Buffer
+	begun := 0
+	c := &Count{first: func() { begun++ }}
+	w := c.reading(&said)
+	for _, part := range []string{"internal/", "abi\ngolang.org/x/sync/errgroup\n", "# example.com/a\n./a.go:3:1: syntax error\n", "pault.ag/go/debian/version\nrest"} {
+		if _, err := w.Write([]byte(part)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := c.String(); got != "3 packages" || begun != 1 {
+		t.Errorf("counted are %s, begun %d times", got, begun)
+	}
+	if want := "# example.com/a\n./a.go:3:1: syntax error\n"; said.String() != want {
+		t.Errorf("other lines are %q, want %q", said.String(), want)
+	}
+	c.all.Store(7)
+	if got := c.String(); got != "3 of 7 packages" {
+		t.Errorf("counted are %s", got)
+	}
+}
+
+// A folder counts only if the running program was compiled from it: a magefiles folder where we
+// happen to be may be a stranger's.
+func TestFind(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "magefiles"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	was := started
+	started = dir
+	defer func() { started = was }()
+	for _, self := range []string{"/usr/bin/mage", filepath.Join(dir, "thimble-magefiles", "0011223344556677", "mage")} {
+		if from, err := find(self); err == nil || !strings.Contains(err.Error(), "GOFLAGS=-tags=thimble_sign") {
+			t.Errorf("%s was compiled from %+v, %v", self, from, err)
+		}
+	}
+	self := filepath.Join(dir, "thimble-magefiles", launcherKey(filepath.Join(dir, "magefiles")), "mage")
+	if from, err := find(self); err != nil || from.dir != filepath.Join(dir, "magefiles") || !from.launched {
+		t.Errorf("%s was compiled from %+v, %v", self, from, err)
+	}
+}
+
+// Only the other process of the same targets starts this program.
+func TestReceive(t *testing.T) {
+	for value, want := range map[string]string{"x,y": "not a descriptor", "1,2": "not a descriptor"} {
+		t.Setenv(Variable, value)
+		if _, _, err := Receive(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s=%s: %v, want %q", Variable, value, err, want)
+		}
+		if _, ok := os.LookupEnv(Variable); ok {
+			t.Errorf("%s is still set", Variable)
+		}
+	}
+	if _, _, err := Receive(); err == nil || !strings.Contains(err.Error(), "only for thimble's targets") {
+		t.Errorf("without %s: %v", Variable, err)
+	}
+}
