@@ -51,6 +51,12 @@ func (s *session) again(ctx context.Context, c call) error {
 			return func(err error) { end(count.String()+", once", err) }
 		},
 		Start: s.progress.Close,
+		Signal: func() os.Signal {
+			if sig := (stopped{}); errors.As(context.Cause(ctx), &sig) {
+				return sig.Signal
+			}
+			return os.Interrupt
+		},
 	}, job)
 	switch {
 	case out.Error != "" && out.Code != 0:

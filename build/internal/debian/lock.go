@@ -15,7 +15,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ProtonMail/go-crypto/openpgp"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/singleflight"
 
@@ -105,7 +104,7 @@ func compareSelections(a, b plan.DebianSelection) int {
 }
 
 // indexes fetches and checks the signed indexes.
-func (r Request) indexes(ctx context.Context, keyring openpgp.EntityList) ([]*index, error) {
+func (r Request) indexes(ctx context.Context, keyring Keyring) ([]*index, error) {
 	var indexes []*index
 	snapshots := map[string]string{}
 	for _, x := range []plan.DebianIndex{

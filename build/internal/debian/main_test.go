@@ -6,6 +6,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/thimble-build/thimble/build/internal/openpgp"
 )
 
 // realCache is shared by the tests that read the real archive; TestMain removes it.
@@ -19,6 +21,7 @@ var realCache = sync.OnceValues(func() (string, error) {
 
 func TestMain(m *testing.M) {
 	pause = time.Millisecond
+	LinkOpenPGP(func(keyring []byte) (Keyring, error) { return openpgp.ReadKeyring(keyring) })
 	code := m.Run()
 	if dir, err := realCache(); err == nil && os.Getenv("THIMBLE_TEST_DEBIAN_CACHE") == "" {
 		if err := os.RemoveAll(dir); err != nil {

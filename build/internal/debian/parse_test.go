@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ProtonMail/go-crypto/openpgp"
 	"github.com/klauspost/compress/gzip"
 
 	"github.com/thimble-build/thimble/build/internal/debian/debiantest"
@@ -239,7 +240,7 @@ func TestKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keyring, err := readKeyring(b)
+	keyring, err := openpgp.ReadKeyRing(bytes.NewReader(b))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -333,7 +334,7 @@ func FuzzVerify(f *testing.F) {
 	f.Add(a.Sign(f, signed))
 	f.Add([]byte("-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\nx\n-----BEGIN PGP SIGNATURE-----\n\n-----END PGP SIGNATURE-----\n"))
 	f.Fuzz(func(t *testing.T, message []byte) {
-		text, err := verify(message, keyring, now)
+		text, err := keyring.Verify(message, now)
 		if err == nil && strings.TrimSpace(string(text)) != strings.TrimSpace(signed) {
 			t.Errorf("%q counts as signed", text)
 		}

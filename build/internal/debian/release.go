@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ProtonMail/go-crypto/openpgp"
-
 	"github.com/thimble-build/thimble/build/plan"
 )
 
@@ -34,8 +32,8 @@ type list struct {
 // readIndex checks and parses an InRelease of the archive's suite: a key of the keyring must have
 // signed it, it must be that suite's, not expired, and not older than previous, which may be nil.
 // On a snapshot, the snapshot's time replaces now.
-func readIndex(message []byte, archive, suite, snapshot string, keyring openpgp.EntityList, now time.Time, previous *plan.DebianLock) (*index, error) {
-	text, err := verify(message, keyring, now)
+func readIndex(message []byte, archive, suite, snapshot string, keyring Keyring, now time.Time, previous *plan.DebianLock) (*index, error) {
+	text, err := keyring.Verify(message, now)
 	if err != nil {
 		return nil, fmt.Errorf("its signature is not valid: %w", err)
 	}

@@ -162,7 +162,7 @@ func TestSignatures(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := verify(message, keyring, now)
+	text, err := keyring.Verify(message, now)
 	if err != nil || strings.TrimSpace(string(text)) != "Codename: trixie" {
 		t.Errorf("verify gives %q, %v", text, err)
 	}
@@ -177,14 +177,14 @@ func TestSignatures(t *testing.T) {
 	if keyring, err = readKeyring(archiveKeys); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := verify(inRelease, keyring, now); err != nil {
+	if _, err := keyring.Verify(inRelease, now); err != nil {
 		t.Errorf("Debian's own index: %v", err)
 	}
 	// Two keys signed it: bookworm's ends in 2031, trixie's in 2035.
-	if _, err := verify(inRelease, keyring, time.Date(2033, 1, 1, 0, 0, 0, 0, time.UTC)); err != nil {
+	if _, err := keyring.Verify(inRelease, time.Date(2033, 1, 1, 0, 0, 0, 0, time.UTC)); err != nil {
 		t.Errorf("with one of two keys expired: %v", err)
 	}
-	if _, err := verify(inRelease, keyring, time.Date(2036, 1, 1, 0, 0, 0, 0, time.UTC)); err == nil || !strings.Contains(err.Error(), "expired") {
+	if _, err := keyring.Verify(inRelease, time.Date(2036, 1, 1, 0, 0, 0, 0, time.UTC)); err == nil || !strings.Contains(err.Error(), "expired") {
 		t.Errorf("with all keys expired: %v", err)
 	}
 	if _, err := readKeyring([]byte("no key")); err == nil {

@@ -20,10 +20,7 @@ func inherit(cmd *exec.Cmd, files []*os.File) (numbers []string) {
 
 // sameTerminal leaves a child in this process's group: it asks for passwords, which only the
 // terminal's foreground group can. The terminal interrupts both.
-func sameTerminal(cmd *exec.Cmd) {
-	cmd.SysProcAttr.Setpgid = false
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
-}
+func sameTerminal(cmd *exec.Cmd) { cmd.SysProcAttr.Setpgid = false }
 
 // keep keeps a descriptor from the processes that this one starts: a test could write to it.
 func keep(fd uintptr) { syscall.CloseOnExec(int(fd)) }

@@ -41,6 +41,8 @@ type Options struct {
 	Compile func(count *Count) (ended func(error))
 	// Start is called before the program runs: it now has the terminal.
 	Start func()
+	// Signal returns the signal that stops the program when the context has ended.
+	Signal func() os.Signal
 }
 
 // Run compiles the program, if it is not up to date, and runs a target in it. An error says that it
@@ -64,7 +66,7 @@ func Run(ctx context.Context, o Options, job Job) (Outcome, error) {
 		return Outcome{}, err
 	}
 	o.Start()
-	outcome, err := c.start(ctx, o.Env, message, unlock)
+	outcome, err := c.start(ctx, o, message, unlock)
 	if err != nil {
 		return outcome, fmt.Errorf("run %s: %w", c.program, err)
 	}
@@ -72,12 +74,12 @@ func Run(ctx context.Context, o Options, job Job) (Outcome, error) {
 }
 
 // start runs the program with a job, and returns its outcome.
-func (c *compiler) start(ctx context.Context, env []string, job []byte, unlock func()) (out Outcome, err error) {
+func (c *compiler) start(ctx context.Context, o Options, job []byte, unlock func()) (out Outcome, err error) {
 	defer unlock() // again does no harm
 	var pipes pipes
 	defer func() { err = errors.Join(err, pipes.close()) }()
 	in, result := pipes.to(job), pipes.from()
-	env, secrets := secret.Split(env)
+	env, secrets := secret.Split(o.Env)
 	names := []string{Variable}
 	inherited := []*os.File{in, result.w}
 	if len(secrets) > 0 {
@@ -91,6 +93,7 @@ func (c *compiler) start(ctx context.Context, env []string, job []byte, unlock f
 		Args: []string{c.program}, Env: env, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Prepare: func(cmd *exec.Cmd) (func(), error) {
 			sameTerminal(cmd)
+			cmd.Cancel = func() error { return cmd.Process.Signal(o.Signal()) }
 			numbers := inherit(cmd, inherited)
 			cmd.Env = append(cmd.Env, Variable+"="+numbers[0]+","+numbers[1])
 			for i, name := range names[1:] {
