@@ -56,6 +56,9 @@ func open(self string, env, moduleEnv []string, offline bool) (*compiler, error)
 		return nil, errors.New("this program does not say how it was compiled")
 	}
 	from, err := find(self)
+	if errors.Is(err, errUnknown) {
+		from, err = generate(info)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -74,12 +77,15 @@ func open(self string, env, moduleEnv []string, offline bool) (*compiler, error)
 		c.env = append(c.env, "GOPROXY=off")
 	}
 	c.env = append(c.env, "CGO_ENABLED="+c.setting("CGO_ENABLED"), "PWD="+c.dir)
-	if from.launched { // as the launcher has it
+	if from.launched || from.generated { // as the launcher has it
 		flags := ""
+		if from.generated {
+			flags = "-mod=mod" // the go command adds what the kit requires
+		}
 		if slices.ContainsFunc(env, func(e string) bool {
 			return strings.HasPrefix(e, "GOFLAGS=") && strings.Contains(e, "-modcacherw")
 		}) {
-			flags = "-modcacherw"
+			flags = strings.TrimSpace(flags + " -modcacherw")
 		}
 		c.env = append(c.env, "GOWORK=off", "GO111MODULE=on", "GOFLAGS="+flags)
 	}

@@ -18,7 +18,13 @@ type magefiles struct {
 	dir string
 	// launched says that the launcher compiled this program, without the service's settings.
 	launched bool
+	// generated says that the folder only has what generate wrote.
+	generated bool
 }
+
+// errUnknown is the error of find for a program whose magefiles were removed or moved.
+var errUnknown = errors.New("the folder of the magefiles is not known; run the target with " +
+	`"go run ./magefiles/mage.go" or "mage", or compile with GOFLAGS=-tags=thimble_sign`)
 
 // find returns the folder that the running program was compiled from. It never takes a folder
 // only because of its name, which could be a stranger's: the launcher has put the hash of the
@@ -41,7 +47,7 @@ func find(self string) (magefiles, error) {
 			}
 		}
 		if !more {
-			return magefiles{}, errors.New(`the folder of the magefiles is not known; run the target with "go run ./magefiles/mage.go" or "mage", or compile with GOFLAGS=-tags=thimble_sign`)
+			return magefiles{}, errUnknown
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"testing"
 )
@@ -68,5 +69,49 @@ func TestReceive(t *testing.T) {
 	}
 	if _, _, err := Receive(); err == nil || !strings.Contains(err.Error(), "only for thimble's targets") {
 		t.Errorf("without %s: %v", Variable, err)
+	}
+}
+
+// A program whose magefiles are gone says which kit it was compiled with.
+func TestModuleOf(t *testing.T) {
+	const kit = "github.com/thimble-build/thimble"
+	other := &debug.Module{Path: "example.com/a", Version: "v1.0.0"}
+	folder := filepath.Join(t.TempDir(), "the kit")
+	for _, test := range []struct {
+		deps []*debug.Module
+		want []string
+		dir  string
+		err  bool
+	}{
+		{
+			deps: []*debug.Module{other, {Path: kit, Version: "v0.1.0", Sum: "h1:x"}},
+			want: []string{"require " + kit + " v0.1.0\n"},
+		},
+		{
+			deps: []*debug.Module{
+				{Path: other.Path, Version: "v1.0.0", Replace: &debug.Module{Path: "example.com/b", Version: "v1.2.3"}},
+				{Path: kit, Version: "v0.0.0", Replace: &debug.Module{Path: folder, Version: "(devel)"}},
+			},
+			want: []string{
+				"require " + kit + " v0.0.0\n", "replace example.com/a => example.com/b v1.2.3\n",
+				"replace " + kit + " => \"" + filepath.ToSlash(folder) + "\"\n",
+			},
+			dir: folder,
+		},
+		{deps: []*debug.Module{{Path: kit, Version: "v0.0.0", Replace: &debug.Module{Path: "../kit"}}}, err: true},
+		{deps: []*debug.Module{other}, err: true},
+	} {
+		m, err := moduleOf(&debug.BuildInfo{Deps: test.deps})
+		if (err != nil) != test.err || m.dir != test.dir {
+			t.Errorf("%v: got %+v, %v", test.deps, m, err)
+		}
+		for _, want := range test.want {
+			if !strings.Contains(m.text, want) {
+				t.Errorf("go.mod lacks %q:\n%s", want, m.text)
+			}
+		}
+		if err == nil && strings.Count(m.text, "require ") != 1 {
+			t.Errorf("go.mod requires more than the kit:\n%s", m.text)
+		}
 	}
 }
