@@ -97,7 +97,8 @@ type target struct {
 
 // open opens the workspace and the output folder. variant is that of compile.Folder; hashAll hashes
 // every file that is used and ignores remembered hashes.
-func (c *call) open(ctx context.Context, draft *resolve.Draft, variant string, hashAll bool) (*target, error) {
+func (c *call) open(ctx context.Context, draft *resolve.Draft, variant string,
+	hashAll bool) (*target, error) {
 	w, err := pipeline.OpenWorkspace(ctx, c.Session, draft, variant, hashAll)
 	if err != nil {
 		return nil, err
@@ -123,7 +124,8 @@ func waiting(s *session.Session) func() {
 }
 
 // build makes images, or only binaries. extras are those of debug images.
-func (c *call) build(ctx context.Context, draft *resolve.Draft, to *target, images bool, extras map[pipeline.Unit]assemble.Extra) (*pipeline.Built, error) {
+func (c *call) build(ctx context.Context, draft *resolve.Draft, to *target, images bool,
+	extras map[pipeline.Unit]assemble.Extra) (*pipeline.Built, error) {
 	return pipeline.Build(ctx, pipeline.Request{
 		Session: c.Session, Draft: draft, Workspace: to.Workspace, Standing: c.standing, Outputs: to.compiled,
 		Images: images, Extras: extras, Decided: c.decided,

@@ -62,7 +62,8 @@ func Debug(ctx context.Context, o DebugOptions) (result *Result, err error) {
 }
 
 // findTools finds the tools of debug images, and returns the draft of these.
-func (c *call) findTools(ctx context.Context, draft *resolve.Draft, kind debugimage.Kind) (from debugimage.Source, debugged *resolve.Draft, err error) {
+func (c *call) findTools(ctx context.Context, draft *resolve.Draft,
+	kind debugimage.Kind) (from debugimage.Source, debugged *resolve.Draft, err error) {
 	err = c.Stage("find tools", func() (string, error) {
 		from, debugged, err = debugimage.Find(ctx, c.Session, draft, kind)
 		if err != nil {

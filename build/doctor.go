@@ -18,7 +18,8 @@ import (
 func Doctor(ctx context.Context, o Options) (*report.Diagnosis, error) {
 	s, err := o.session(ctx)
 	if err != nil {
-		return &report.Diagnosis{Findings: []report.Finding{{Check: "settings", State: report.Problem, Detail: err.Error()}}}, nil
+		return &report.Diagnosis{Findings: []report.Finding{{Check: "settings", State: report.Problem,
+			Detail: err.Error()}}}, nil
 	}
 	found, err := doctor.Examine(ctx, s)
 	if err != nil {

@@ -45,7 +45,8 @@ func Lock(ctx context.Context, o Options) (*LockResult, error) {
 	}
 	platforms := draft.Plan.Platforms
 	_, arch := draft.Go.Host()
-	if here := (plan.Platform{OS: "linux", Architecture: arch}); len(o.Platforms) == 0 && !slices.Contains(platforms, here) {
+	if here := (plan.Platform{OS: "linux", Architecture: arch}); len(o.Platforms) == 0 &&
+		!slices.Contains(platforms, here) {
 		platforms = append(platforms, here)
 	}
 	file := filepath.Join(draft.Dir, lock.File)
@@ -69,7 +70,8 @@ func Lock(ctx context.Context, o Options) (*LockResult, error) {
 		return nil, err
 	}
 	if len(after.Debian) == 0 && len(after.Images) == 0 && before == nil {
-		return nil, errors.New("lock: every image uses scratch, so there is nothing to pin; choose a Base in Config")
+		return nil, errors.New(
+			"lock: every image uses scratch, so there is nothing to pin; choose a Base in Config")
 	}
 	if err := lock.Write(file, after); err != nil {
 		return nil, err

@@ -15,8 +15,7 @@ import (
 // The types of a Config, under the names that a magefile uses. Their fields are documented in
 // package plan: "go doc github.com/thimble-build/thimble/build/plan.Config" shows them.
 type (
-	// Config says what a repository's images are, and how they are tested, built and released:
-	// see [plan.Config].
+	// Config says what the images are, and how they are built and released: see [plan.Config].
 	Config = plan.Config
 	// ImageConfig is one image, or the defaults of all: see [plan.ImageConfig].
 	ImageConfig = plan.ImageConfig
@@ -28,11 +27,9 @@ type (
 	Asset = plan.Asset
 	// User is an additional user of an image: see [plan.User].
 	User = plan.User
-	// Runtime is how an image runs: user, arguments, environment, ports and so on: see
-	// [plan.Runtime].
+	// Runtime is how an image runs, such as its arguments and ports: see [plan.Runtime].
 	Runtime = plan.Runtime
-	// Healthcheck is the command that tells an engine whether a service is well: see
-	// [plan.Healthcheck].
+	// Healthcheck is a command that an engine runs to check a service: see [plan.Healthcheck].
 	Healthcheck = plan.Healthcheck
 	// TestConfig says how tests run: see [plan.TestConfig].
 	TestConfig = plan.TestConfig
@@ -53,12 +50,10 @@ type Options struct {
 	Config Config
 	// Workdir is the repository's root; the current folder if empty.
 	Workdir string
-	// Env is the environment; this process's if nil. Secrets in it are only for this run: its
-	// child processes do not see them, except those that Config.ModuleEnv and Config.Test.Env
-	// name.
+	// Env is the environment; this process's if nil. Secrets in it are for this run only: child
+	// processes see those that Config.ModuleEnv and Config.Test.Env name, and no others.
 	Env []string
-	// Cache is the folder for data that later runs can reuse; thimble's folder in
-	// os.UserCacheDir if empty.
+	// Cache is the folder for data that later runs reuse; thimble's in os.UserCacheDir if empty.
 	Cache string
 
 	// Platforms to build for, such as "linux/arm64". If empty, linux on this machine's
@@ -162,8 +157,9 @@ type Progress interface {
 // session applies the defaults and the settings of the environment.
 func (o Options) session(ctx context.Context) (*session.Session, error) {
 	return session.Open(ctx, session.Settings{
-		Config: o.Config, Workdir: o.Workdir, Env: o.Env, Cache: o.Cache, Platforms: o.Platforms, Offline: o.Offline,
-		Password: o.Password, Login: o.Login, Progress: o.Progress, Memory: o.Memory, Heap: o.Heap, Registries: o.reachRegistry,
+		Config: o.Config, Workdir: o.Workdir, Env: o.Env, Cache: o.Cache, Platforms: o.Platforms,
+		Offline: o.Offline, Password: o.Password, Login: o.Login, Progress: o.Progress,
+		Memory: o.Memory, Heap: o.Heap, Registries: o.reachRegistry,
 	})
 }
 

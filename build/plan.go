@@ -25,5 +25,6 @@ func Plan(ctx context.Context, o Options) (p *plan.Plan, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return pipeline.Plan(ctx, pipeline.Request{Session: c.Session, Draft: draft, Workspace: w, Standing: c.standing})
+	return pipeline.Plan(ctx, pipeline.Request{Session: c.Session, Draft: draft, Workspace: w,
+		Standing: c.standing})
 }

@@ -21,7 +21,8 @@ func Push(ctx context.Context, o PushOptions) (result *Result, err error) {
 	}
 	defer func() { err = c.Unfetched(draft.Go, err) }()
 	if draft.Plan.Revision == "" {
-		return nil, errors.New("push: there is no commit, which gives the image its tag; commit first, or use \"mage release\" with a version")
+		return nil, errors.New("push: there is no commit, which gives the image its tag; " +
+			"commit first, or use \"mage release\" with a version")
 	}
 	to, err := release.PreflightPreview(ctx, c.Session, draft.Plan)
 	if err != nil {

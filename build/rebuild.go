@@ -53,7 +53,8 @@ func Rebuild(ctx context.Context, o RebuildOptions, ref string, self []string) (
 	var signer signing.Signer
 	if o.Attest {
 		if _, ok := store.LayoutOf(s, ref); ok {
-			return nil, fmt.Errorf("reproduce %s: an attestation is attached only to an image in a registry, but this is a layout; omit -attest", ref)
+			return nil, fmt.Errorf("reproduce %s: an attestation is attached only to an image "+
+				"in a registry, but this is a layout; omit -attest", ref)
 		}
 		// Without a key and an identity, fail before the build.
 		if signer, err = signing.OpenSigner(ctx, s); err != nil {
@@ -83,9 +84,11 @@ func Rebuild(ctx context.Context, o RebuildOptions, ref string, self []string) (
 }
 
 // rebuild builds an image again in a clean room, and compares.
-func rebuild(ctx context.Context, s *session.Session, o RebuildOptions, image reproduce.Released, self []string) (c *report.Reproduction, err error) {
+func rebuild(ctx context.Context, s *session.Session, o RebuildOptions, image reproduce.Released,
+	self []string) (c *report.Reproduction, err error) {
 	source, notes, err := image.Provenance.Source(s, reproduce.Terms{
-		Mirror: o.Mirror, AllowLinkerFlags: o.AllowLinkerFlags, AnySubmodules: o.AllowSubmodules, Before: o.Before,
+		Mirror: o.Mirror, AllowLinkerFlags: o.AllowLinkerFlags, AnySubmodules: o.AllowSubmodules,
+		Before: o.Before,
 	})
 	if err != nil {
 		return nil, err

@@ -22,7 +22,8 @@ func Release(ctx context.Context, o ReleaseOptions) (result *Result, err error) 
 	if err := attest.Linked(); err != nil {
 		return nil, err
 	}
-	m := making{skipTests: o.SkipTests, allowFailingTests: o.AllowFailingTests, summary: o.Summary, decided: true}
+	m := making{skipTests: o.SkipTests, allowFailingTests: o.AllowFailingTests,
+		summary: o.Summary, decided: true}
 	c, err := begin(ctx, o.forAllPlatforms(), m, true)
 	if err != nil {
 		return nil, err
@@ -107,7 +108,8 @@ func Release(ctx context.Context, o ReleaseOptions) (result *Result, err error) 
 			return "", err
 		}
 		if len(layouts) > 0 {
-			if receipt, err = release.VerifyLayouts(ctx, c.Session, p, signer, dest.dist, layouts); err != nil {
+			if receipt, err = release.VerifyLayouts(ctx, c.Session, p, signer, dest.dist,
+				layouts); err != nil {
 				return "", err
 			}
 		}

@@ -84,6 +84,19 @@ func Reproduce(ctx context.Context, o Options, self []string) (c *report.Reprodu
 
 // resolveOnly resolves a plan; during this the go command downloads what a build needs.
 func resolveOnly(ctx context.Context, job reproduce.Job) error {
-	_, err := Plan(ctx, Options{Config: job.Config, Workdir: job.Workdir, Env: job.Env, Cache: job.Cache, Platforms: job.Platforms, Offline: job.Offline})
+	_, err := Plan(ctx, Options{Config: job.Config, Workdir: job.Workdir, Env: job.Env, Cache: job.Cache,
+		Platforms: job.Platforms, Offline: job.Offline})
 	return err
+}
+
+// Between compares two builds by their manifest.json files and, if they are beside these, by
+// the layouts, binaries and documents. a and b are such files, or the folders that contain them,
+// relative to Options.Workdir. A difference between the builds is not an error: it is in the
+// Comparison.
+func Between(ctx context.Context, o Options, a, b string) (*report.Comparison, error) {
+	s, err := o.session(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return distfolder.Compare(ctx, s.Path, a, b)
 }

@@ -25,9 +25,11 @@ func (c *call) mayHandOver(draft *resolve.Draft) error {
 
 // stage passes the images to the requested engine and archive, because these can fail, and stages
 // everything for the output folder. suffix and layouts are those of output.Stage.
-func (c *call) stage(ctx context.Context, draft *resolve.Draft, to *target, made *pipeline.Built, suffix string, layouts []release.Layout) (result *Result, err error) {
+func (c *call) stage(ctx context.Context, draft *resolve.Draft, to *target, made *pipeline.Built,
+	suffix string, layouts []release.Layout) (result *Result, err error) {
 	result = c.result(made.Plan, made.Tests)
-	if version := draft.Previous(); c.summary != nil && len(made.Indexes) > 0 && suffix == "" && version != "" {
+	if version := draft.Previous(); c.summary != nil && len(made.Indexes) > 0 &&
+		suffix == "" && version != "" {
 		result.Previous = release.FindPrevious(ctx, c.Session, made.Plan, version)
 	}
 	if c.load {

@@ -36,7 +36,8 @@ func Verify(ctx context.Context, o VerifyOptions, ref string) (*report.Verificat
 	if err != nil {
 		return nil, err
 	}
-	return verify.Image(ctx, s, ref, verify.Expectation{Expectation: o.expectation(), Source: o.Source, Within: o.VerifyWithin})
+	return verify.Image(ctx, s, ref, verify.Expectation{Expectation: o.expectation(), Source: o.Source,
+		Within: o.VerifyWithin})
 }
 
 // expectation returns whose signatures are accepted.

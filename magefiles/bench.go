@@ -75,7 +75,8 @@ type bench struct {
 
 func (b *bench) prepare() error {
 	b.repo, b.mage = filepath.Join(b.dir, "repo"), filepath.Join(b.dir, "mage")
-	b.env = append(os.Environ(), "GOENV=off", "GOFLAGS=", "CGO_ENABLED=0", "XDG_CACHE_HOME="+filepath.Join(b.dir, "cache"), "NO_COLOR=1", "THIMBLE_COMPRESSION=")
+	b.env = append(os.Environ(), "GOENV=off", "GOFLAGS=", "CGO_ENABLED=0",
+		"XDG_CACHE_HOME="+filepath.Join(b.dir, "cache"), "NO_COLOR=1", "THIMBLE_COMPRESSION=")
 	for _, name := range []string{"GOCACHE", "GOMODCACHE", "GOPROXY"} {
 		out, err := exec.CommandContext(b.ctx, mg.GoCmd(), "env", name).Output()
 		if err != nil {
@@ -83,7 +84,8 @@ func (b *bench) prepare() error {
 		}
 		b.env = append(b.env, name+"="+strings.TrimSpace(string(out)))
 	}
-	compile := exec.CommandContext(b.ctx, mg.GoCmd(), "tool", "mage", "-d", filepath.Join("testdata", "magefile"), "-compile", b.mage)
+	compile := exec.CommandContext(b.ctx, mg.GoCmd(), "tool", "mage", "-d",
+		filepath.Join("testdata", "magefile"), "-compile", b.mage)
 	if out, err := compile.CombinedOutput(); err != nil {
 		return fmt.Errorf("compile the magefile: %w\n%s", err, out)
 	}
@@ -103,7 +105,8 @@ func (b *bench) prepare() error {
 
 // goBuild returns the baseline: the same flags, with a fixed output path.
 func (b *bench) goBuild() []string {
-	return []string{"go", "build", "-trimpath", "-buildvcs=true", "-ldflags=-s -w", "-o", filepath.Join(b.dir, "baseline"), "./cmd/sample-service"}
+	return []string{"go", "build", "-trimpath", "-buildvcs=true", "-ldflags=-s -w", "-o",
+		filepath.Join(b.dir, "baseline"), "./cmd/sample-service"}
 }
 
 func (b *bench) image() []string { return []string{b.mage, "image", "-test=false"} }
@@ -158,7 +161,9 @@ func residentPeak(pid int) int {
 // change makes a one-line edit that is new to every cache.
 func (b *bench) change() error {
 	b.edit++
-	text := fmt.Sprintf("package main\n\nfunc init() { edit = \"%d-%d\" }\n\nvar edit string\n\nfunc init() { println(edit) }\n", time.Now().UnixNano(), b.edit)
+	text := fmt.Sprintf(
+		"package main\n\nfunc init() { edit = \"%d-%d\" }\n\nvar edit string\n\nfunc init() { "+
+			"println(edit) }\n", time.Now().UnixNano(), b.edit)
 	return os.WriteFile(filepath.Join(b.repo, "cmd", "sample-service", "edit.go"), []byte(text), 0o644)
 }
 
@@ -253,7 +258,8 @@ func (b *bench) huge() (int, error) {
 		return 0, err
 	}
 	defer os.RemoveAll(dir)
-	program := "package main\n\nimport (\n\t_ \"embed\"\n\t\"os\"\n)\n\n//go:embed data\nvar data string\n\nfunc main() { os.Stdout.WriteString(data[len(os.Args):]) }\n"
+	program := "package main\n\nimport (\n\t_ \"embed\"\n\t\"os\"\n)\n\n//go:embed data\nvar data " +
+		"string\n\nfunc main() { os.Stdout.WriteString(data[len(os.Args):]) }\n"
 	if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte(program), 0o644); err != nil {
 		return 0, err
 	}

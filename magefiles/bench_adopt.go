@@ -55,9 +55,12 @@ func (f *firstImage) prepare() error {
 		return err
 	}
 	f.env = []string{
-		"GOMODCACHE=" + filepath.Join(f.dir, "modules"), "GOPROXY=file://" + filepath.ToSlash(filepath.Join(f.setting("GOMODCACHE"), "cache", "download")) + ",direct",
+		"GOMODCACHE=" + filepath.Join(f.dir, "modules"),
+		"GOPROXY=file://" + filepath.ToSlash(filepath.Join(f.setting("GOMODCACHE"), "cache", "download")) +
+			",direct",
 		"GOFLAGS=-modcacherw", "GOSUMDB=off", "GOWORK=", "GONOPROXY=" + kitPath, "THIMBLE_REPOSITORY=",
-		"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=url." + here + ".insteadOf", "GIT_CONFIG_VALUE_0=https://" + kitPath,
+		"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=url." + here + ".insteadOf",
+		"GIT_CONFIG_VALUE_0=https://" + kitPath,
 	}
 	if err := f.fresh("sample-service"); err != nil {
 		return err
@@ -67,7 +70,8 @@ func (f *firstImage) prepare() error {
 	if err != nil {
 		return fmt.Errorf("read this repository's commit: %w", err)
 	}
-	list := exec.CommandContext(f.ctx, "go", "list", "-m", "-f", "{{.Version}}", kitPath+"@"+strings.TrimSpace(string(revision)))
+	list := exec.CommandContext(f.ctx, "go", "list", "-m", "-f", "{{.Version}}",
+		kitPath+"@"+strings.TrimSpace(string(revision)))
 	list.Dir, list.Env, list.Stderr = f.dir, append(f.bench.env, f.env...), os.Stderr
 	version, err := list.Output()
 	if err != nil {
@@ -76,7 +80,8 @@ func (f *firstImage) prepare() error {
 	f.version = strings.TrimSpace(string(version))
 	magefiles := filepath.Join(f.repo, "magefiles")
 	for _, args := range [][]string{
-		f.init(), {"go", "-C", magefiles, "tool", "mage", "-keep", "-d", magefiles, "-w", magefiles, "-compile", filepath.Join(f.dir, "kept")}, {"go", "mod", "download"},
+		f.init(), {"go", "-C", magefiles, "tool", "mage", "-keep", "-d", magefiles, "-w", magefiles,
+			"-compile", filepath.Join(f.dir, "kept")}, {"go", "mod", "download"},
 	} {
 		if _, _, err := f.run(args, append(f.env, "GOWORK=off")...); err != nil {
 			return err
@@ -104,7 +109,8 @@ func (f *firstImage) caches() ([]string, error) {
 	if err := os.RemoveAll(at(f.n - 1)); err != nil {
 		return nil, err
 	}
-	return append(f.env, "GOCACHE="+filepath.Join(at(f.n), "go"), "XDG_CACHE_HOME="+filepath.Join(at(f.n), "user")), nil
+	return append(f.env, "GOCACHE="+filepath.Join(at(f.n), "go"),
+		"XDG_CACHE_HOME="+filepath.Join(at(f.n), "user")), nil
 }
 
 // builds compiles the magefile with a plain go build, and the service. (The launcher links it
@@ -124,7 +130,8 @@ func (f *firstImage) builds() (time.Duration, error) {
 	if err := os.Link(filepath.Join(f.dir, mainName), filepath.Join(magefiles, mainName)); err != nil {
 		return 0, err
 	}
-	one, _, err := f.run([]string{"go", "build", "-C", magefiles, "-trimpath", "-o", filepath.Join(f.dir, "built"), "magefile.go", mainName}, append(env, "GOWORK=off")...)
+	one, _, err := f.run([]string{"go", "build", "-C", magefiles, "-trimpath", "-o",
+		filepath.Join(f.dir, "built"), "magefile.go", mainName}, append(env, "GOWORK=off")...)
 	if err != nil {
 		return 0, err
 	}
@@ -161,14 +168,16 @@ func (b *bench) ten() error {
 		return err
 	}
 	for i := range 10 {
-		if err := os.CopyFS(filepath.Join(b.repo, "cmd", fmt.Sprintf("service-%d", i)), os.DirFS(filepath.Join(b.repo, "cmd", "sample-service"))); err != nil {
+		if err := os.CopyFS(filepath.Join(b.repo, "cmd", fmt.Sprintf("service-%d", i)),
+			os.DirFS(filepath.Join(b.repo, "cmd", "sample-service"))); err != nil {
 			return err
 		}
 	}
 	if err := os.RemoveAll(filepath.Join(b.repo, "cmd", "sample-service")); err != nil {
 		return err
 	}
-	for _, args := range [][]string{{"add", "-A"}, {"-c", "user.name=bench", "-c", "user.email=bench@example.com", "commit", "-q", "-m", "ten"}} {
+	for _, args := range [][]string{{"add", "-A"},
+		{"-c", "user.name=bench", "-c", "user.email=bench@example.com", "commit", "-q", "-m", "ten"}} {
 		if _, _, err := b.run(append([]string{"git"}, args...)); err != nil {
 			return err
 		}
@@ -176,7 +185,8 @@ func (b *bench) ten() error {
 	goBuild := func() (sum time.Duration, err error) {
 		for _, arch := range []string{"amd64", "arm64"} {
 			out := filepath.Join(b.dir, "ten", arch) + string(filepath.Separator)
-			elapsed, _, runErr := b.run([]string{"go", "build", "-trimpath", "-buildvcs=true", "-ldflags=-s -w", "-o", out, "./cmd/..."}, "GOOS=linux", "GOARCH="+arch)
+			elapsed, _, runErr := b.run([]string{"go", "build", "-trimpath", "-buildvcs=true",
+				"-ldflags=-s -w", "-o", out, "./cmd/..."}, "GOOS=linux", "GOARCH="+arch)
 			sum, err = sum+elapsed, errors.Join(err, runErr)
 		}
 		return sum, err

@@ -32,7 +32,8 @@ func (b *bench) pairs(begin int, first, second func() (time.Duration, error)) (a
 			return alternation{}, err
 		}
 		if i >= 0 {
-			firsts, seconds, ratios = append(firsts, x), append(seconds, y), append(ratios, y.Seconds()/x.Seconds())
+			firsts, seconds, ratios = append(firsts, x), append(seconds, y),
+				append(ratios, y.Seconds()/x.Seconds())
 		}
 	}
 	slices.Sort(firsts)
@@ -44,5 +45,6 @@ func (b *bench) pairs(begin int, first, second func() (time.Duration, error)) (a
 
 // row returns a line of a table: both medians, the ratio, and its limit.
 func (a alternation) row(what string, limit float64) string {
-	return fmt.Sprintf("%s\t%.3fs\t%.3fs\t%.2f\t%.2f\n", what, a.first.Seconds(), a.second.Seconds(), a.ratio, limit)
+	return fmt.Sprintf("%s\t%.3fs\t%.3fs\t%.2f\t%.2f\n", what, a.first.Seconds(), a.second.Seconds(), a.ratio,
+		limit)
 }

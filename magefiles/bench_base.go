@@ -104,10 +104,12 @@ func (b *bench) coldBase() error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(folder, "Dockerfile"), []byte("FROM scratch\nADD files /\n"), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(folder, "Dockerfile"), []byte("FROM scratch\nADD files /\n"),
+		0o644); err != nil {
 		return err
 	}
-	podman := []string{"podman", "--root", filepath.Join(b.dir, "podman"), "--runroot", filepath.Join(b.dir, "podman-run")}
+	podman := []string{"podman", "--root", filepath.Join(b.dir, "podman"), "--runroot",
+		filepath.Join(b.dir, "podman-run")}
 	cold, err := b.alternate(func() (time.Duration, error) {
 		elapsed, _, err := b.run(append(podman, "build", "--quiet", "--no-cache", folder))
 		return elapsed, err
@@ -143,7 +145,8 @@ func (b *bench) unpackBase(to string) (files int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	packed, err := layout.Path(filepath.Join(b.repo, "dist", filepath.FromSlash(m.Images[0].Layout))).Blob(digest)
+	packed, err := layout.Path(filepath.Join(b.repo, "dist",
+		filepath.FromSlash(m.Images[0].Layout))).Blob(digest)
 	if err != nil {
 		return 0, err
 	}

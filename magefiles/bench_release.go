@@ -45,7 +45,8 @@ func (b *bench) release() error {
 	if err != nil {
 		return err
 	}
-	counted := &counting{next: registry.New(registry.WithReferrersSupport(true), registry.Logger(log.New(io.Discard, "", 0)))}
+	counted := &counting{next: registry.New(registry.WithReferrersSupport(true),
+		registry.Logger(log.New(io.Discard, "", 0)))}
 	server := &http.Server{Handler: counted, ReadHeaderTimeout: 10 * time.Second}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
@@ -67,12 +68,14 @@ func (b *bench) releases(counted *counting, host string) error {
 	if err := os.Mkdir(keys, 0o700); err != nil {
 		return err
 	}
-	if _, _, err := b.run([]string{"cosign", "generate-key-pair", "--output-key-prefix", filepath.Join(keys, "cosign")}); err != nil {
+	if _, _, err := b.run([]string{"cosign", "generate-key-pair", "--output-key-prefix",
+		filepath.Join(keys, "cosign")}); err != nil {
 		return err
 	}
 	key := filepath.Join(keys, "cosign.key")
 	ours := func() (time.Duration, error) {
-		elapsed, _, err := b.run([]string{b.mage, "release"}, "THIMBLE_REPOSITORY="+host+"/ours", "THIMBLE_KEY="+key)
+		elapsed, _, err := b.run([]string{b.mage, "release"}, "THIMBLE_REPOSITORY="+host+"/ours",
+			"THIMBLE_KEY="+key)
 		return elapsed, err
 	}
 	theirs := &handmade{bench: b, host: host, key: key}
@@ -110,7 +113,9 @@ func (b *bench) releases(counted *counting, host string) error {
 	fmt.Printf("%d requests; of %d digests of the release %d were read back; %d uploads\n",
 		warm.requests, len(released), len(released)-missed, len(warm.uploaded))
 	if missed > 0 || len(warm.uploaded) > 0 {
-		return fmt.Errorf("a release with nothing changed read back all but %d of its digests, and uploaded %d", missed, len(warm.uploaded))
+		return fmt.Errorf(
+			"a release with nothing changed read back all but %d of its digests, and uploaded %d",
+			missed, len(warm.uploaded))
 	}
 	return nil
 }
@@ -158,7 +163,8 @@ func (h *handmade) prepare() error {
 	if err := remote.WriteIndex(ref, base, remote.WithContext(h.ctx)); err != nil {
 		return err
 	}
-	h.env = append(h.env, "KO_DEFAULTBASEIMAGE="+ref.Name(), "KO_DOCKER_REPO="+h.host+"/theirs", "KOCACHE="+filepath.Join(h.folder, "ko"),
+	h.env = append(h.env, "KO_DEFAULTBASEIMAGE="+ref.Name(), "KO_DOCKER_REPO="+h.host+"/theirs",
+		"KOCACHE="+filepath.Join(h.folder, "ko"),
 		"SYFT_CHECK_FOR_APP_UPDATE=false", "SYFT_REGISTRY_INSECURE_USE_HTTP=true", "GOTOOLCHAIN=local")
 	provenance := `{"buildDefinition":{"buildType":"https://example.com/ko","externalParameters":{}},"runDetails":{"builder":{"id":"https://example.com/hand"}}}`
 	return os.WriteFile(filepath.Join(h.folder, "provenance.json"), []byte(provenance), 0o644)
@@ -168,12 +174,14 @@ func (h *handmade) prepare() error {
 func emptyBase() (v1.ImageIndex, error) {
 	base := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 	for _, architecture := range []string{"amd64", "arm64"} {
-		image, err := mutate.ConfigFile(mutate.MediaType(empty.Image, types.OCIManifestSchema1), &v1.ConfigFile{OS: "linux", Architecture: architecture, RootFS: v1.RootFS{Type: "layers"}})
+		image, err := mutate.ConfigFile(mutate.MediaType(empty.Image, types.OCIManifestSchema1),
+			&v1.ConfigFile{OS: "linux", Architecture: architecture, RootFS: v1.RootFS{Type: "layers"}})
 		if err != nil {
 			return nil, err
 		}
 		platform := &v1.Platform{OS: "linux", Architecture: architecture}
-		base = mutate.AppendManifests(base, mutate.IndexAddendum{Add: image, Descriptor: v1.Descriptor{Platform: platform}})
+		base = mutate.AppendManifests(base, mutate.IndexAddendum{Add: image,
+			Descriptor: v1.Descriptor{Platform: platform}})
 	}
 	return base, nil
 }
@@ -187,7 +195,8 @@ func (h *handmade) run() (time.Duration, error) {
 		return err
 	}
 	refs := filepath.Join(h.folder, "refs")
-	if err := step("ko", "build", "--bare", "--sbom=none", "--platform=linux/amd64,linux/arm64", "--image-refs="+refs, "./cmd/sample-service"); err != nil {
+	if err := step("ko", "build", "--bare", "--sbom=none", "--platform=linux/amd64,linux/arm64",
+		"--image-refs="+refs, "./cmd/sample-service"); err != nil {
 		return 0, err
 	}
 	images, err := h.images(refs)
@@ -195,7 +204,8 @@ func (h *handmade) run() (time.Duration, error) {
 		return 0, err
 	}
 	for i, image := range images[1:] {
-		if err := step("syft", "-q", "scan", "registry:"+image, "-o", "spdx-json="+h.file("spdx", i+1), "-o", "cyclonedx-json="+h.file("cdx", i+1)); err != nil {
+		if err := step("syft", "-q", "scan", "registry:"+image, "-o", "spdx-json="+h.file("spdx", i+1), "-o",
+			"cyclonedx-json="+h.file("cdx", i+1)); err != nil {
 			return 0, err
 		}
 	}
@@ -206,9 +216,11 @@ func (h *handmade) run() (time.Duration, error) {
 			return 0, err
 		}
 		for _, predicate := range [][2]string{
-			{"spdxjson", h.file("spdx", platform)}, {"cyclonedx", h.file("cdx", platform)}, {"slsaprovenance1", filepath.Join(h.folder, "provenance.json")},
+			{"spdxjson", h.file("spdx", platform)}, {"cyclonedx", h.file("cdx", platform)},
+			{"slsaprovenance1", filepath.Join(h.folder, "provenance.json")},
 		} {
-			attest := []string{"cosign", "attest", "--replace", "--type=" + predicate[0], "--predicate=" + predicate[1]}
+			attest := []string{"cosign", "attest", "--replace", "--type=" + predicate[0],
+				"--predicate=" + predicate[1]}
 			if err := step(append(append(attest, common...), image)...); err != nil {
 				return 0, err
 			}
@@ -238,7 +250,8 @@ func (h *handmade) images(refs string) ([]string, error) {
 		}
 		if len(manifest.Manifests) == 2 {
 			at, digest, _ := strings.Cut(line, "@")
-			return []string{at + "@" + digest, at + "@" + manifest.Manifests[0].Digest.String(), at + "@" + manifest.Manifests[1].Digest.String()}, nil
+			return []string{at + "@" + digest, at + "@" + manifest.Manifests[0].Digest.String(),
+				at + "@" + manifest.Manifests[1].Digest.String()}, nil
 		}
 	}
 	return nil, fmt.Errorf("ko printed no index of two platforms: %q", lines)

@@ -163,7 +163,10 @@ func archivePlatforms(f *evidence.Found) string {
 }
 
 func ofImage(images []finding.Program, l finding.Line) bool {
-	return slices.ContainsFunc(images, func(p finding.Program) bool { return p.Module == l.Module && p.Package == l.Package })
+	return slices.ContainsFunc(images, func(p finding.Program) bool {
+		return p.Module == l.Module &&
+			p.Package == l.Package
+	})
 }
 
 func byHand(lines []finding.Line) []finding.Line {
@@ -179,9 +182,11 @@ func byHand(lines []finding.Line) []finding.Line {
 // hasSettings reports whether an image needs more than its package.
 func hasSettings(p finding.Program) bool {
 	one, b := p.Runtime, p.Build
-	return p.Name.Set() || len(p.Programs)+len(b.LDFlags)+len(b.Tags)+len(one.Packages)+len(one.Env)+len(one.Ports)+len(one.Labels)+len(one.Volumes)+len(one.Assets)+
+	return p.Name.Set() || len(p.Programs)+len(b.LDFlags)+len(b.Tags)+len(one.Packages)+len(one.Env)+
+		len(one.Ports)+len(one.Labels)+len(one.Volumes)+len(one.Assets)+
 		len(one.Symlinks)+len(one.Users)+len(one.Capabilities)+len(one.CACertificates)+len(one.Include) > 0 ||
-		b.Cgo.Set() || b.FIPS140.Set() || one.Base.Set() || one.Entrypoint.Set() || one.Args.Set() || one.User.Set() || one.WorkingDir.Set() || one.StopSignal.Set() || one.Healthcheck.Set()
+		b.Cgo.Set() || b.FIPS140.Set() || one.Base.Set() || one.Entrypoint.Set() || one.Args.Set() ||
+		one.User.Set() || one.WorkingDir.Set() || one.StopSignal.Set() || one.Healthcheck.Set()
 }
 
 func (s *source) before(commands []finding.Value[[]string]) {
@@ -368,7 +373,8 @@ func duration(d time.Duration) string {
 	for _, unit := range []struct {
 		name string
 		of   time.Duration
-	}{{"time.Hour", time.Hour}, {"time.Minute", time.Minute}, {"time.Second", time.Second}, {"time.Millisecond", time.Millisecond}} {
+	}{{"time.Hour", time.Hour}, {"time.Minute", time.Minute}, {"time.Second", time.Second},
+		{"time.Millisecond", time.Millisecond}} {
 		switch {
 		case d == unit.of:
 			return unit.name

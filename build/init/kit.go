@@ -73,7 +73,9 @@ func fetchKit(ctx context.Context, version, checkout string) (*kit, error) {
 		err = errors.New(m.Error)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("fetch %s@%s: %w; this requires the network, a GOPROXY, or a module cache that has it", kitPath, version, err)
+		return nil, fmt.Errorf(
+			"fetch %s@%s: %w; this requires the network, a GOPROXY, or a module cache that has it",
+			kitPath, version, err)
 	}
 	k, err := readKit(m.Dir)
 	if err != nil {

@@ -54,8 +54,10 @@ func renderMagefile(r *repository, alias string, ci bool) ([]byte, error) {
 	}
 	settings := images(r.found)
 	data := map[string]any{
-		"Alias": alias, "Module": r.module, "Dir": r.dir, "Mains": names, "Repository": registry(r.remote), "Keyless": "",
-		"Archives": archivePlatforms(r.found), "Settings": settings, "Listed": strings.Contains(settings, "Images: []build"), "Time": durations.MatchString(settings),
+		"Alias": alias, "Module": r.module, "Dir": r.dir, "Mains": names, "Repository": registry(r.remote),
+		"Keyless":  "",
+		"Archives": archivePlatforms(r.found), "Settings": settings,
+		"Listed": strings.Contains(settings, "Images: []build"), "Time": durations.MatchString(settings),
 	}
 	if ci {
 		data["Keyless"] = keylessFields
@@ -77,7 +79,8 @@ func quoted(s []string) string {
 
 // registry guesses the registry of a repository's images from the host of its source.
 func registry(remote string) string {
-	for _, host := range [][2]string{{"https://github.com/", "ghcr.io/"}, {"https://gitlab.com/", "registry.gitlab.com/"}} {
+	for _, host := range [][2]string{{"https://github.com/", "ghcr.io/"},
+		{"https://gitlab.com/", "registry.gitlab.com/"}} {
 		if name, ok := strings.CutPrefix(remote, host[0]); ok {
 			return host[1] + strings.ToLower(strings.TrimSuffix(name, ".git"))
 		}
@@ -127,13 +130,15 @@ func readMagefiles(dir string) (magefiles, error) {
 			if spec.Path.Value == `"`+targetsPath+`"` {
 				m.imports, m.text, m.name = true, text, filepath.Base(name)
 				if spec.Doc != nil {
-					_, m.alias, _ = strings.Cut(strings.TrimSpace(spec.Doc.List[len(spec.Doc.List)-1].Text), "mage:import")
+					_, m.alias, _ = strings.Cut(strings.TrimSpace(spec.Doc.List[len(spec.Doc.List)-1].Text),
+						"mage:import")
 					m.alias = strings.TrimSpace(m.alias)
 				}
 			}
 		}
 		for _, decl := range f.Decls {
-			if fn, ok := decl.(*ast.FuncDecl); ok && fn.Recv == nil && fn.Name.IsExported() && returnsOnlyError(fn.Type) {
+			if fn, ok := decl.(*ast.FuncDecl); ok && fn.Recv == nil && fn.Name.IsExported() &&
+				returnsOnlyError(fn.Type) {
 				m.targets = append(m.targets, strings.ToLower(fn.Name.Name))
 			}
 		}
@@ -149,7 +154,8 @@ func ignored(f *ast.File) bool {
 			break
 		}
 		for _, c := range group.List {
-			if expr, err := constraint.Parse(c.Text); err == nil && !expr.Eval(func(tag string) bool { return tag != "ignore" }) {
+			if expr, err := constraint.Parse(c.Text); err == nil &&
+				!expr.Eval(func(tag string) bool { return tag != "ignore" }) {
 				return true
 			}
 		}
@@ -173,7 +179,8 @@ func chooseAlias(there magefiles, targets []target) string {
 
 // planMagefiles returns the files that the folder magefiles lacks. ci says that releases are
 // made in CI.
-func planMagefiles(ctx context.Context, r *repository, k *kit, there magefiles, alias string, ci bool) (c changes, err error) {
+func planMagefiles(ctx context.Context, r *repository, k *kit, there magefiles, alias string,
+	ci bool) (c changes, err error) {
 	own := map[string][]byte{}
 	name := "magefile.go"
 	if there.taken {
@@ -192,7 +199,8 @@ func planMagefiles(ctx context.Context, r *repository, k *kit, there magefiles, 
 	}
 	c.add(module)
 	if there.imports { // shown as a difference
-		if own[there.name], err = renderMagefile(r, alias, ci || bytes.Contains(there.text, []byte("Keyless:"))); err != nil {
+		if own[there.name], err = renderMagefile(r, alias, ci ||
+			bytes.Contains(there.text, []byte("Keyless:"))); err != nil {
 			return c, err
 		}
 	}
@@ -205,8 +213,11 @@ func planMagefiles(ctx context.Context, r *repository, k *kit, there magefiles, 
 		c.files = append(c.files, f)
 	}
 	for _, name := range []string{"magefile.go", "mage.go"} {
-		if text, err := os.ReadFile(filepath.Join(r.root, name)); err == nil && bytes.Contains(text, []byte("//go:build mage")) {
-			c.notes = append(c.notes, name+" at the root is kept for mage; the launcher reads only magefiles/, so move its targets there when you can")
+		if text, err := os.ReadFile(filepath.Join(r.root, name)); err == nil &&
+			bytes.Contains(text, []byte("//go:build mage")) {
+			c.notes = append(c.notes,
+				name+" at the root is kept for mage; the launcher reads only magefiles/, so move its "+
+					"targets there when you can")
 		}
 	}
 	f, err := wanted(r.root, "magefiles/mage.go", launcher)

@@ -37,7 +37,9 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags := flag.NewFlagSet("init", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.Usage = func() {
-		fmt.Fprintf(stderr, "usage: go run %s/build/init@latest [flags]\n\nIt sets up the module in this folder, in a folder above it, or the only one below it.\n\n", kitPath)
+		fmt.Fprintf(stderr,
+			"usage: go run %s/build/init@latest [flags]\n\nIt sets up the module in this folder, in a "+
+				"folder above it, or the only one below it.\n\n", kitPath)
 		flags.PrintDefaults()
 	}
 	flags.BoolVar(&o.dry, "n", false, "only show what would be written")
@@ -109,8 +111,9 @@ func kitVersion() (version, checkout string, err error) {
 	_, file, _, ok := runtime.Caller(0)
 	dir := filepath.Join(filepath.Dir(file), "..", "..") // from build/init
 	if !ok || !filepath.IsAbs(file) || !exists(filepath.Join(dir, "build", "targets")) {
-		return "", "", fmt.Errorf("find thimble's version: this init was built from a checkout that is not there; "+
-			"run it as go run %s/build/init@latest, or as go run ./build/init in a checkout", kitPath)
+		return "", "", fmt.Errorf(
+			"find thimble's version: this init was built from a checkout that is not there; "+
+				"run it as go run %s/build/init@latest, or as go run ./build/init in a checkout", kitPath)
 	}
 	return unpublished, dir, nil
 }

@@ -43,11 +43,14 @@ func planModule(ctx context.Context, r *repository, k *kit, own map[string][]byt
 		}
 		if version != "" && tool {
 			if version != k.version {
-				c.notes = append(c.notes, fmt.Sprintf("magefiles/go.mod has thimble %s, this is %s; to change it:\n\n%s", version, k.version, goGet(r, k)))
+				c.notes = append(c.notes, fmt.Sprintf(
+					"magefiles/go.mod has thimble %s, this is %s; to change it:\n\n%s", version,
+					k.version, goGet(r, k)))
 			}
 			sum, err := os.ReadFile(filepath.Join(r.root, "magefiles", "go.sum"))
 			if err == nil {
-				c.files = []file{{path: "magefiles/go.mod", text: text, was: text}, {path: "magefiles/go.sum", text: sum, was: sum}}
+				c.files = []file{{path: "magefiles/go.mod", text: text, was: text},
+					{path: "magefiles/go.sum", text: sum, was: sum}}
 				return c, nil
 			}
 			if !errors.Is(err, fs.ErrNotExist) {
@@ -69,7 +72,8 @@ func planModule(ctx context.Context, r *repository, k *kit, own map[string][]byt
 	}
 	c.files = []file{gomod, gosum}
 	if gomod.differs() {
-		c.missing = append(c.missing, "magefiles/go.mod lacks modules that the targets need; the go command adds them:\n\n"+goGet(r, k))
+		c.missing = append(c.missing,
+			"magefiles/go.mod lacks modules that the targets need; the go command adds them:\n\n"+goGet(r, k))
 	}
 	return c, nil
 }
@@ -77,7 +81,8 @@ func planModule(ctx context.Context, r *repository, k *kit, own map[string][]byt
 // goGet returns the commands that change an existing module of magefiles/.
 func goGet(r *repository, k *kit) string {
 	at := r.here("magefiles")
-	return fmt.Sprintf("    GOWORK=off go -C %s get -tool %s@%s\n    GOWORK=off go -C %s get %s@%s\n", at, magePath, k.mage, at, targetsPath, k.version)
+	return fmt.Sprintf("    GOWORK=off go -C %s get -tool %s@%s\n    GOWORK=off go -C %s get %s@%s\n", at,
+		magePath, k.mage, at, targetsPath, k.version)
 }
 
 // makeModule makes the module of magefiles/ in a temporary folder. own are the Go files that
@@ -86,7 +91,8 @@ func goGet(r *repository, k *kit) string {
 func makeModule(ctx context.Context, r *repository, k *kit, own map[string][]byte) (*moduleFiles, error) {
 	m, err := workOut(ctx, r, k, own)
 	if err != nil {
-		return nil, fmt.Errorf("make magefiles/go.mod: %w; this requires the network, a GOPROXY, or a module cache that has them", err)
+		return nil, fmt.Errorf(
+			"make magefiles/go.mod: %w; this requires the network, a GOPROXY, or a module cache that has them", err)
 	}
 	return m, nil
 }
@@ -181,7 +187,8 @@ func moduleName(r *repository) string {
 // the kit requires.
 func fresh(r *repository, k *kit, toolchain string) *modfile.File {
 	line := ""
-	if goversion.Compare(toolchain, "go"+k.goVersion) > 0 && !strings.Contains(toolchain, "-") { // otherwise it cannot be downloaded
+	if goversion.Compare(toolchain, "go"+k.goVersion) > 0 &&
+		!strings.Contains(toolchain, "-") { // otherwise it cannot be downloaded
 		line = "\ntoolchain " + toolchain + "\n"
 	}
 	text := fmt.Sprintf(`// The targets of this repository: a module of its own, so that what they need does
@@ -247,7 +254,8 @@ func inherit(f *modfile.File, r *repository, gosum string) (string, error) {
 func absolute(f *modfile.File, base string) error {
 	for _, rep := range f.Replace {
 		if modfile.IsDirectoryPath(rep.New.Path) && !filepath.IsAbs(rep.New.Path) {
-			if err := f.AddReplace(rep.Old.Path, rep.Old.Version, filepath.Join(base, filepath.FromSlash(rep.New.Path)), ""); err != nil {
+			if err := f.AddReplace(rep.Old.Path, rep.Old.Version,
+				filepath.Join(base, filepath.FromSlash(rep.New.Path)), ""); err != nil {
 				return err
 			}
 		}
@@ -342,7 +350,8 @@ func collect(ctx context.Context, temp, magefiles, name string) (*moduleFiles, e
 		return m, nil
 	}
 	for line := range strings.Lines(string(sum)) {
-		if fields := strings.Fields(line); len(fields) == 3 && used[fields[0]+"@"+strings.TrimSuffix(fields[1], "/go.mod")] {
+		if fields := strings.Fields(line); len(fields) == 3 &&
+			used[fields[0]+"@"+strings.TrimSuffix(fields[1], "/go.mod")] {
 			m.gosum = append(m.gosum, line...)
 		}
 	}
@@ -355,7 +364,8 @@ func collect(ctx context.Context, temp, magefiles, name string) (*moduleFiles, e
 func reachable(graph string, f *modfile.File) map[string]bool {
 	requires := map[string][]string{}
 	for line := range strings.Lines(graph) {
-		if from, to, ok := strings.Cut(strings.TrimSpace(line), " "); ok && !strings.HasPrefix(from, kitPath+"@") {
+		if from, to, ok := strings.Cut(strings.TrimSpace(line), " "); ok &&
+			!strings.HasPrefix(from, kitPath+"@") {
 			requires[from] = append(requires[from], to)
 		}
 	}

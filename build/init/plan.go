@@ -73,7 +73,9 @@ func checkClean(files []file, changed []string) error {
 	}
 	for _, name := range changed {
 		if strings.HasPrefix(name, "magefiles/") && !ours[name] {
-			return fmt.Errorf("%s differs from the commit; commit or stash the changes in magefiles/, then run init again", name)
+			return fmt.Errorf(
+				"%s differs from the commit; commit or stash the changes in magefiles/, then run init again",
+				name)
 		}
 	}
 	return nil

@@ -88,7 +88,9 @@ func (r *repository) readEvidence() error {
 		several = r.several
 	}
 	if len(several) > 0 {
-		return fmt.Errorf("find the module: several modules have a program: %s; change to the folder of the one that makes an image, and run init there (in each, if several do)",
+		return fmt.Errorf(
+			"find the module: several modules have a program: %s; change to the folder of the one that "+
+				"makes an image, and run init there (in each, if several do)",
 			strings.Join(several, ", "))
 	}
 	if r.found.Module == module {
@@ -126,7 +128,9 @@ func (r *repository) findModule(wd string) error {
 	}
 	switch len(below) {
 	case 0:
-		return fmt.Errorf(`no go.mod in %s, above or below it; change to the folder of your service, or run "go mod init" there`, wd)
+		return fmt.Errorf(
+			`no go.mod in %s, above or below it; change to the folder of your service, or run "go mod `+
+				`init" there`, wd)
 	case 1:
 		r.root, r.dir = wd, below[0]
 		return r.readModule()
@@ -252,7 +256,8 @@ func (r *repository) askGit(ctx context.Context) error {
 		{"git", "symbolic-ref", "--short", "HEAD"},
 	} {
 		out, err := process.Output(ctx, process.Command{Args: args, Dir: g.Root, Env: git.Env(os.Environ())})
-		if branch := strings.TrimPrefix(strings.TrimPrefix(strings.TrimSpace(string(out)), "refs/heads/"), "origin/"); err == nil && branch != "" {
+		if branch := strings.TrimPrefix(strings.TrimPrefix(strings.TrimSpace(string(out)), "refs/heads/"),
+			"origin/"); err == nil && branch != "" {
 			r.branch = branch
 			break
 		}

@@ -47,7 +47,8 @@ func table(b *bytes.Buffer, f *evidence.Found) {
 	if len(f.Disagreements) > 0 {
 		b.WriteString("\nfiles disagree\n")
 		for _, d := range f.Disagreements {
-			plaintext.Fprintf(b, "  %s %s: %s (%s), not %s (%s)\n", d.Package, d.Setting, shorten(d.Choice), d.ChoiceFrom, shorten(d.Loser), d.LoserFrom)
+			plaintext.Fprintf(b, "  %s %s: %s (%s), not %s (%s)\n", d.Package, d.Setting, shorten(d.Choice),
+				d.ChoiceFrom, shorten(d.Loser), d.LoserFrom)
 		}
 	}
 	if len(f.Lines) > 0 {
@@ -55,7 +56,8 @@ func table(b *bytes.Buffer, f *evidence.Found) {
 		for _, l := range f.Lines {
 			count[l.Outcome]++
 		}
-		fmt.Fprintf(b, "\n%d lines imported, %d not needed, %d to do by hand (TODO in the magefile)\n", count[finding.Imported], count[finding.NotNeeded], count[finding.ByHand])
+		fmt.Fprintf(b, "\n%d lines imported, %d not needed, %d to do by hand (TODO in the magefile)\n",
+			count[finding.Imported], count[finding.NotNeeded], count[finding.ByHand])
 	}
 }
 
@@ -79,7 +81,8 @@ func fileTable(b *bytes.Buffer, file string, lines []finding.Line) {
 	}
 	fmt.Fprintf(b, "\n%s\n", plaintext.Line(file))
 	first := own[0]
-	if len(own) > 1 && !slices.ContainsFunc(own, func(l finding.Line) bool { return l.Outcome != first.Outcome || l.Reason != first.Reason }) {
+	if len(own) > 1 && !slices.ContainsFunc(own,
+		func(l finding.Line) bool { return l.Outcome != first.Outcome || l.Reason != first.Reason }) {
 		fmt.Fprintf(b, "  all lines  %s: %s\n", first.Outcome, plaintext.Line(first.Reason))
 		return
 	}
@@ -123,7 +126,8 @@ type documentDisagree = finding.Disagreement
 
 // showJSON prints what will happen as JSON.
 func (p *planned) showJSON(w io.Writer) error {
-	d := document{Kit: p.kit.version, Module: p.repo.module, Root: p.repo.root, Notes: p.notes, ToDo: p.missing, Lines: []finding.Line{}}
+	d := document{Kit: p.kit.version, Module: p.repo.module, Root: p.repo.root, Notes: p.notes,
+		ToDo: p.missing, Lines: []finding.Line{}}
 	for _, f := range p.files {
 		d.Files = append(d.Files, documentFile{f.path, f.action()})
 	}
@@ -166,7 +170,9 @@ func (f file) action() string {
 func (p *planned) heading() string {
 	text := fmt.Sprintf("thimble %s for %s in %s", p.kit.version, p.repo.module, p.repo.root)
 	if p.kit.replace != "" {
-		text = fmt.Sprintf("thimble of the checkout %s for %s in %s; magefiles/go.mod replaces the kit with that folder, so do not commit it", p.kit.replace, p.repo.module, p.repo.root)
+		text = fmt.Sprintf(
+			"thimble of the checkout %s for %s in %s; magefiles/go.mod replaces the kit with that folder, "+
+				"so do not commit it", p.kit.replace, p.repo.module, p.repo.root)
 	}
 	return strings.TrimSpace(text)
 }

@@ -36,12 +36,14 @@ func (p *Plan) Config() Config {
 			cgo = CgoOn
 		}
 		c.Images = append(c.Images, ImageConfig{
-			Package: i.Package, Name: i.Name, Programs: slices.Clone(i.Programs), Title: i.Title, Licenses: i.Licenses,
+			Package: i.Package, Name: i.Name, Programs: slices.Clone(i.Programs), Title: i.Title,
+			Licenses:  i.Licenses,
 			BuildTags: slices.Clone(i.BuildTags), LDFlags: slices.Clone(i.LDFlags), FIPS140: i.FIPS140,
 			Base: i.Base, Packages: slices.Clone(i.Packages), Cgo: cgo, Symlinks: slices.Clone(i.Symlinks),
 			Runtime: i.Runtime, Include: slices.Clone(i.Include), Exclude: slices.Clone(i.Exclude),
-			CACertificates: slices.Clone(i.CACertificates), Assets: slices.Clone(i.Assets), OmitLicenseTexts: !i.LicenseTexts,
-			Users: slices.Clone(i.Users), Capabilities: slices.Clone(i.Capabilities),
+			CACertificates: slices.Clone(i.CACertificates), Assets: slices.Clone(i.Assets),
+			OmitLicenseTexts: !i.LicenseTexts,
+			Users:            slices.Clone(i.Users), Capabilities: slices.Clone(i.Capabilities),
 		})
 	}
 	if p.Lock != nil && len(p.Lock.Debian) > 0 {
@@ -66,7 +68,10 @@ func (p *Plan) Settings(dir string) []string {
 		"GOFLAGS=-mod=" + p.Toolchain.Mod, "GOWORK=" + work,
 	}
 	// If an image has another date than the commit, no epoch was set for all images.
-	if slices.ContainsFunc(p.Images, func(i Image) bool { return i.Inputs != nil && i.Inputs.SourceDateEpoch != p.SourceDateEpoch }) {
+	if slices.ContainsFunc(p.Images, func(i Image) bool {
+		return i.Inputs != nil &&
+			i.Inputs.SourceDateEpoch != p.SourceDateEpoch
+	}) {
 		return env
 	}
 	return append(env, fmt.Sprintf("SOURCE_DATE_EPOCH=%d", p.SourceDateEpoch))

@@ -25,12 +25,14 @@ var archSettings = map[string]archSetting{
 	"arm64":   {"GOARM64", map[string]string{"v8": "v8.0", "v9": "v9.0"}},
 	"386":     {"GO386", map[string]string{"sse2": "sse2", "softfloat": "softfloat"}},
 	"ppc64le": {"GOPPC64", map[string]string{"power8": "power8", "power9": "power9", "power10": "power10"}},
-	"riscv64": {"GORISCV64", map[string]string{"rva20u64": "rva20u64", "rva22u64": "rva22u64", "rva23u64": "rva23u64"}},
+	"riscv64": {"GORISCV64", map[string]string{"rva20u64": "rva20u64", "rva22u64": "rva22u64",
+		"rva23u64": "rva23u64"}},
 }
 
 // baseline is the variant that the go command builds for by default. A platform with this
 // variant and one without a variant are the same.
-var baseline = map[string]string{"amd64": "v1", "arm64": "v8", "386": "sse2", "ppc64le": "power8", "riscv64": "rva20u64"}
+var baseline = map[string]string{"amd64": "v1", "arm64": "v8", "386": "sse2", "ppc64le": "power8",
+	"riscv64": "rva20u64"}
 
 // ParsePlatform reads "os/arch" or "os/arch/variant". It removes a variant that is the
 // architecture's baseline, except for arm, where "linux/arm" means v7, as in Docker. It checks
@@ -38,7 +40,8 @@ var baseline = map[string]string{"amd64": "v1", "arm64": "v8", "386": "sse2", "p
 func ParsePlatform(s string) (Platform, error) {
 	parts := strings.Split(s, "/")
 	if len(parts) < 2 || len(parts) > 3 || slices.Contains(parts, "") {
-		return Platform{}, fmt.Errorf("platform %q is not os/arch or os/arch/variant, such as linux/amd64 or linux/arm/v7", s)
+		return Platform{}, fmt.Errorf(
+			"platform %q is not os/arch or os/arch/variant, such as linux/amd64 or linux/arm/v7", s)
 	}
 	p := Platform{OS: parts[0], Architecture: parts[1]}
 	if len(parts) == 3 {
@@ -60,7 +63,8 @@ func ParsePlatform(s string) (Platform, error) {
 			names = append(names, v)
 		}
 		slices.Sort(names)
-		return Platform{}, fmt.Errorf("platform %q: unknown variant of %s; the known ones are %s", s, p.Architecture, strings.Join(names, ", "))
+		return Platform{}, fmt.Errorf("platform %q: unknown variant of %s; the known ones are %s", s,
+			p.Architecture, strings.Join(names, ", "))
 	}
 	if p.Variant == baseline[p.Architecture] {
 		p.Variant = ""
@@ -133,5 +137,7 @@ func (p Platform) WithSetting(value string) (Platform, error) {
 			return ParsePlatform(p.OS + "/" + p.Architecture + "/" + variant)
 		}
 	}
-	return Platform{}, fmt.Errorf("platform %s: %s=%s has no variant in an image; name the variant, or unset %s", p, p.Setting(), value, p.Setting())
+	return Platform{}, fmt.Errorf(
+		"platform %s: %s=%s has no variant in an image; name the variant, or unset %s", p,
+		p.Setting(), value, p.Setting())
 }

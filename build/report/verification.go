@@ -77,7 +77,8 @@ func (v Verification) Refusal(err error) error {
 	if n := len(reasons); n > 3 {
 		reasons, more = reasons[:3], fmt.Sprintf("; and %d more", n-3)
 	}
-	return fmt.Errorf("verify %s@%s: %w: %s%s", v.Name, v.Digest, ErrRefused, strings.Join(reasons, "; "), more)
+	return fmt.Errorf("verify %s@%s: %w: %s%s", v.Name, v.Digest, ErrRefused, strings.Join(reasons, "; "),
+		more)
 }
 
 // failures returns the checks that failed, with the reasons.

@@ -29,7 +29,8 @@ func calling(target string, args ...any) call { return call{target, args} }
 func signing() map[string]any {
 	return map[string]any{
 		"image": Image, "debug": Debug, "run": Run, "push": Push, "lock": Lock, "release": Release,
-		"sign": Sign, "verify": Verify, "keys": Keys, "reproduce": Reproduce, "resolve": Resolve, "doctor": Doctor,
+		"sign": Sign, "verify": Verify, "keys": Keys, "reproduce": Reproduce,
+		"resolve": Resolve, "doctor": Doctor,
 	}
 }
 
@@ -46,7 +47,8 @@ func (s *session) again(ctx context.Context, c call) error {
 	out, err := signprogram.Run(ctx, signprogram.Options{
 		Env: Environ(), ModuleEnv: moduleEnv(), Offline: s.options.Offline,
 		Compile: func(count *signprogram.Count) func(error) {
-			s.progress.Notice("the code that signs and verifies is compiled now: once, and when magefiles/go.mod changes")
+			s.progress.Notice(
+				"the code that signs and verifies is compiled now: once, and when magefiles/go.mod changes")
 			end := s.progress.StartWith("compile the signing code", count)
 			return func(err error) { end(count.String()+", once", err) }
 		},

@@ -56,7 +56,8 @@ func markdown(r *build.Result) ([]byte, error) {
 		if known {
 			since, align = fmt.Sprintf(" since %s |", plaintext.Code(before.Tag)), " ---: |"
 		}
-		fmt.Fprintf(&b, "| platform | size |%s SBOM components | digest |\n| --- | ---: |%s ---: | --- |\n", since, align)
+		fmt.Fprintf(&b, "| platform | size |%s SBOM components | digest |\n| --- | ---: |%s ---: | --- |\n",
+			since, align)
 		for _, p := range img.Platforms {
 			components := 0
 			if p.SBOM != nil {
@@ -66,13 +67,15 @@ func markdown(r *build.Result) ([]byte, error) {
 			if known {
 				changed = " " + change(p, before) + " |"
 			}
-			fmt.Fprintf(&b, "| %s | %s |%s %d | %s |\n", plaintext.Markdown(p.Platform.String()), size(p.Size), changed, components, plaintext.Code(p.Digest))
+			fmt.Fprintf(&b, "| %s | %s |%s %d | %s |\n", plaintext.Markdown(p.Platform.String()),
+				size(p.Size), changed, components, plaintext.Code(p.Digest))
 		}
 		b.WriteString("\n")
 	}
 	if len(r.Signatures) > 0 {
 		fmt.Fprintf(&b, "%d signatures and %d attestations were verified. To verify them, in %s:\n\n```sh\n",
-			len(r.Signatures), len(r.Attestations), plaintext.Code(filepath.ToSlash(filepath.Join(relative(r.Dist), "verify"))))
+			len(r.Signatures), len(r.Attestations),
+			plaintext.Code(filepath.ToSlash(filepath.Join(relative(r.Dist), "verify"))))
 		for _, c := range r.VerifyCommands {
 			fmt.Fprintf(&b, "%s\n", plaintext.Line(c))
 		}

@@ -51,7 +51,8 @@ func Resolve(ctx context.Context,
 		"resolve", f, recursive, from, names, lock, key, identity, identityRegexp, issuer, issuerRegexp,
 		trustedRoot, source, noTransparencyLog, noCertificateLog, offline,
 	), nil, offline, func(ctx context.Context, s *session) error {
-		want := expected(key, identity, identityRegexp, issuer, issuerRegexp, trustedRoot, source, noTransparencyLog, noCertificateLog)
+		want := expected(key, identity, identityRegexp, issuer, issuerRegexp, trustedRoot, source,
+			noTransparencyLog, noCertificateLog)
 		want.Options = s.options
 		return s.write(build.Resolve(ctx, build.ResolveOptions{
 			VerifyOptions: want, Files: list(f), Recursive: is(recursive), Stdin: os.Stdin,
@@ -67,7 +68,8 @@ func Manifest(ctx context.Context,
 	offline *bool, // connects to no other machine
 ) error {
 	return run(ctx, call{}, nil, offline, func(ctx context.Context, s *session) error {
-		return s.write(build.Manifest(ctx, build.ManifestOptions{Options: s.options, Image: value(image), Compose: is(compose)}))
+		return s.write(build.Manifest(ctx, build.ManifestOptions{Options: s.options, Image: value(image),
+			Compose: is(compose)}))
 	})
 }
 

@@ -31,7 +31,8 @@ func Release(ctx context.Context,
 		s.choose(platform)
 		s.result(build.Release(ctx, build.ReleaseOptions{
 			Options: s.options, SkipTests: isFalse(test), Summary: s.summary,
-			AllowDirty: is(allowDirty), AllowUntagged: is(allowUntagged), AllowFailingTests: is(allowFailingTests),
+			AllowDirty: is(allowDirty), AllowUntagged: is(allowUntagged),
+			AllowFailingTests: is(allowFailingTests),
 		}))
 		return s.err
 	})
@@ -48,7 +49,8 @@ func Push(ctx context.Context,
 		"push", platform, test, json, offline,
 	), json, offline, func(ctx context.Context, s *session) error {
 		s.choose(platform)
-		s.result(build.Push(ctx, build.PushOptions{Options: s.options, SkipTests: isFalse(test), Summary: s.summary}))
+		s.result(build.Push(ctx, build.PushOptions{Options: s.options, SkipTests: isFalse(test),
+			Summary: s.summary}))
 		return s.err
 	})
 }
@@ -89,7 +91,8 @@ func Verify(ctx context.Context, ref string,
 		"verify", ref, key, identity, identityRegexp, issuer, issuerRegexp, trustedRoot, source,
 		noTransparencyLog, noCertificateLog, json, offline,
 	), json, offline, func(ctx context.Context, s *session) error {
-		want := expected(key, identity, identityRegexp, issuer, issuerRegexp, trustedRoot, source, noTransparencyLog, noCertificateLog)
+		want := expected(key, identity, identityRegexp, issuer, issuerRegexp, trustedRoot, source,
+			noTransparencyLog, noCertificateLog)
 		want.Options = s.options
 		report, err := build.Verify(ctx, want, ref)
 		if report == nil {
@@ -128,7 +131,9 @@ func Keys(ctx context.Context,
 		if err != nil {
 			return err
 		}
-		_, err = plaintext.Fprintf(os.Stdout, "private   %s (keep it, and its password, secret)\npublic    %s\nuse it    THIMBLE_KEY=%s mage release\n", private, public, private)
+		_, err = plaintext.Fprintf(os.Stdout,
+			"private   %s (keep it, and its password, secret)\npublic    %s\nuse it    THIMBLE_KEY=%s mage "+
+				"release\n", private, public, private)
 		return err
 	})
 }

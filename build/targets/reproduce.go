@@ -22,7 +22,8 @@ import (
 // the target.
 func init() {
 	if cleanroom.Asked() {
-		err := run(context.Background(), call{}, nil, nil, func(ctx context.Context, _ *session) error { return cleanroom.Enter(ctx) })
+		err := run(context.Background(), call{}, nil, nil,
+			func(ctx context.Context, _ *session) error { return cleanroom.Enter(ctx) })
 		if err != nil {
 			fmt.Fprintln(os.Stderr, plaintext.Error(err))
 			os.Exit(1)
@@ -60,19 +61,25 @@ func Reproduce(ctx context.Context,
 		noTransparencyLog, noCertificateLog, json, offline,
 	), json, offline, func(ctx context.Context, s *session) error {
 		want := build.RebuildOptions{
-			VerifyOptions: expected(key, identity, identityRegexp, issuer, issuerRegexp, trustedRoot, source, noTransparencyLog, noCertificateLog),
-			Mirror:        value(mirror), Attest: is(attest), AllowLinkerFlags: list(allowLinkerFlag),
+			VerifyOptions: expected(key, identity, identityRegexp, issuer, issuerRegexp, trustedRoot, source,
+				noTransparencyLog, noCertificateLog),
+			Mirror: value(mirror), Attest: is(attest), AllowLinkerFlags: list(allowLinkerFlag),
 			RequireSandbox: is(requireSandbox), AllowSubmodules: is(allowSubmodules), Before: is(before),
 		}
 		want.Options = s.options
 		a, b, two := strings.Cut(value(between), ",")
 		switch {
 		case value(from) != "" && value(between) != "":
-			return errors.New("reproduce: -from builds an image again, and -between compares two builds; choose one")
+			return errors.New(
+				"reproduce: -from builds an image again, and -between compares two builds; choose one")
 		case value(between) != "" && (!two || a == "" || b == "" || strings.Contains(b, ",")):
-			return errors.New("reproduce: -between takes two files, such as -between=old/manifest.json,dist/manifest.json")
-		case value(from) == "" && (want.Attest || want.Before || want.RequireSandbox || want.AllowSubmodules || want.Mirror != "" || want.AllowLinkerFlags != nil):
-			return errors.New("reproduce: -attest, -mirror, -before, -requireSandbox, -allowLinkerFlag and -allowSubmodules are for an image; give it with -from")
+			return errors.New(
+				"reproduce: -between takes two files, such as -between=old/manifest.json,dist/manifest.json")
+		case value(from) == "" && (want.Attest || want.Before || want.RequireSandbox ||
+			want.AllowSubmodules || want.Mirror != "" || want.AllowLinkerFlags != nil):
+			return errors.New(
+				"reproduce: -attest, -mirror, -before, -requireSandbox, -allowLinkerFlag and " +
+					"-allowSubmodules are for an image; give it with -from")
 		case two:
 			c, err := build.Between(ctx, s.options, a, b)
 			if err != nil {
@@ -109,9 +116,11 @@ func list(flag *string) []string {
 }
 
 // expected returns the flags of verify and reproduce that say whom to trust.
-func expected(key, identity, identityRegexp, issuer, issuerRegexp, trustedRoot, source *string, noTransparencyLog, noCertificateLog *bool) build.VerifyOptions {
+func expected(key, identity, identityRegexp, issuer, issuerRegexp, trustedRoot, source *string,
+	noTransparencyLog, noCertificateLog *bool) build.VerifyOptions {
 	return build.VerifyOptions{
-		Keys: list(key), Identity: value(identity), IdentityRegexp: value(identityRegexp), Issuer: value(issuer), IssuerRegexp: value(issuerRegexp),
+		Keys: list(key), Identity: value(identity), IdentityRegexp: value(identityRegexp),
+		Issuer: value(issuer), IssuerRegexp: value(issuerRegexp),
 		TrustedRoot: value(trustedRoot), Source: value(source),
 		NoTransparencyLog: is(noTransparencyLog), NoCertificateLog: is(noCertificateLog),
 	}
@@ -183,7 +192,8 @@ func writeComparison(out io.Writer, c *report.Comparison, r *report.Reproduction
 		if d.What != "" {
 			where += ", " + d.What
 		}
-		plaintext.Fprintf(w, "  %-10s  %s\n              a  %s\n              b  %s\n", d.Depth, where, d.A, d.B)
+		plaintext.Fprintf(w, "  %-10s  %s\n              a  %s\n              b  %s\n",
+			d.Depth, where, d.A, d.B)
 	}
 	if len(c.Causes) > 0 {
 		fmt.Fprintln(w)

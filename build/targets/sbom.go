@@ -41,7 +41,8 @@ func sbom(ctx context.Context, o build.Options, format, platform string) error {
 		}
 	}
 	if !found {
-		return fmt.Errorf("dist has no image for %s; make it with \"mage image -platform=%s\"", platform, platform)
+		return fmt.Errorf("dist has no image for %s; make it with \"mage image -platform=%s\"", platform,
+			platform)
 	}
 	return nil
 }

@@ -33,7 +33,8 @@ type session struct {
 // parent mage or go command ends. (Mage ends the context on SIGINT.) Many targets have the flag
 // json, all have noNetwork. If the work needs code that signs or verifies, the target c runs again
 // in a program that has it.
-func run(ctx context.Context, c call, json, noNetwork *bool, work func(context.Context, *session) error) error {
+func run(ctx context.Context, c call, json, noNetwork *bool,
+	work func(context.Context, *session) error) error {
 	raise, restore := limitHeap(os.Getenv)
 	defer restore()
 
@@ -56,7 +57,8 @@ func run(ctx context.Context, c call, json, noNetwork *bool, work func(context.C
 
 	s := &session{json: json != nil && *json, progress: progress.New(os.Stderr, os.Getenv)}
 	s.progress.Elsewhere = build.ErrNotLinked
-	s.options = build.Options{Config: Config, Env: Environ(), Progress: s.progress, Password: password, Offline: is(noNetwork), Heap: raise}
+	s.options = build.Options{Config: Config, Env: Environ(), Progress: s.progress, Password: password,
+		Offline: is(noNetwork), Heap: raise}
 	if on, err := strconv.ParseBool(os.Getenv("THIMBLE_OFFLINE")); s.options.Offline || err == nil && on {
 		offline.Process()
 	}
@@ -72,7 +74,8 @@ func run(ctx context.Context, c call, json, noNetwork *bool, work func(context.C
 	}
 	s.progress.Close()
 	if sig := (stopped{}); errors.As(err, &sig) {
-		if number, ok := sig.Signal.(syscall.Signal); ok && number != syscall.SIGINT { // mage exits with 1 after SIGINT
+		if number, ok := sig.Signal.(syscall.Signal); ok &&
+			number != syscall.SIGINT { // mage exits with 1 after SIGINT
 			return mg.Fatal(128+int(number), "thimble: ", plaintext.Error(err))
 		}
 	}

@@ -30,7 +30,8 @@ func summarize(out io.Writer, r *build.Result) error {
 		if img.Digest == "" {
 			plaintext.Fprintf(w, "%s %s\n", img.Name, r.Plan.Version)
 		} else {
-			plaintext.Fprintf(w, "%s\n  digest  %s\n  layout  %s\n", img.Reference, img.Digest, filepath.Join(dist, filepath.FromSlash(img.Layout)))
+			plaintext.Fprintf(w, "%s\n  digest  %s\n  layout  %s\n", img.Reference, img.Digest,
+				filepath.Join(dist, filepath.FromSlash(img.Layout)))
 			inputs(w, r, img.Name)
 		}
 		if len(r.Signatures) > 0 { // a release: its platforms, and what it made besides, fit one screen
@@ -47,7 +48,8 @@ func summarize(out io.Writer, r *build.Result) error {
 	}
 	for i, l := range r.Loaded {
 		plaintext.Fprintf(w, "\nloaded    into %s %s as %s\n", l.Engine, l.Version, l.ID)
-		plaintext.Fprintf(w, "run it    %s run --rm %s%s\n", l.Engine, published(r.Plan.Images[i].Runtime.Ports), r.Images[i].Reference)
+		plaintext.Fprintf(w, "run it    %s run --rm %s%s\n", l.Engine,
+			published(r.Plan.Images[i].Runtime.Ports), r.Images[i].Reference)
 	}
 	for i, c := range r.Instructions {
 		if i == 0 || r.Instructions[i-1].Image != c.Image {
@@ -61,7 +63,8 @@ func summarize(out io.Writer, r *build.Result) error {
 	released(w, dist, r)
 	fmt.Fprintln(w)
 	plaintext.Fprintf(w, "%s in all", progress.Duration(r.Elapsed))
-	stages := slices.SortedFunc(slices.Values(r.Stages), func(a, b report.Stage) int { return int(b.Elapsed - a.Elapsed) })
+	stages := slices.SortedFunc(slices.Values(r.Stages),
+		func(a, b report.Stage) int { return int(b.Elapsed - a.Elapsed) })
 	for i, s := range stages {
 		if i == 3 || s.Elapsed < 10*time.Millisecond {
 			break
@@ -89,7 +92,8 @@ func inputs(w io.Writer, r *build.Result, name string) {
 			if changed == "" {
 				changed = in.Revision[:min(12, len(in.Revision))]
 			}
-			plaintext.Fprintf(w, "  inputs  last changed by %s, %s\n", changed, time.Unix(in.SourceDateEpoch, 0).UTC().Format(time.DateOnly))
+			plaintext.Fprintf(w, "  inputs  last changed by %s, %s\n", changed,
+				time.Unix(in.SourceDateEpoch, 0).UTC().Format(time.DateOnly))
 		}
 	}
 }
@@ -99,17 +103,20 @@ func released(w io.Writer, dist string, r *build.Result) {
 	if len(r.Signatures) == 0 {
 		return
 	}
-	plaintext.Fprintf(w, "\nverified  %d signatures, %d attestations\n", len(r.Signatures), len(r.Attestations))
+	plaintext.Fprintf(w, "\nverified  %d signatures, %d attestations\n", len(r.Signatures),
+		len(r.Attestations))
 	const listed = 4
 	if len(r.Archives) > listed {
 		var total int64
 		for _, a := range r.Archives {
 			total += a.Size
 		}
-		plaintext.Fprintf(w, "archives  %d in %s  %s\n", len(r.Archives), filepath.Join(dist, "archives"), size(total))
+		plaintext.Fprintf(w, "archives  %d in %s  %s\n", len(r.Archives), filepath.Join(dist, "archives"),
+			size(total))
 	} else {
 		for _, a := range r.Archives {
-			plaintext.Fprintf(w, "archive   %s  %s\n", filepath.Join(dist, filepath.FromSlash(a.Path)), size(a.Size))
+			plaintext.Fprintf(w, "archive   %s  %s\n", filepath.Join(dist, filepath.FromSlash(a.Path)),
+				size(a.Size))
 		}
 	}
 	plaintext.Fprintf(w, "verify it sh %s\n", filepath.Join(dist, "verify", "verify.sh"))
@@ -131,7 +138,8 @@ func briefly(w io.Writer, platforms []report.PlatformResult) {
 func platform(w io.Writer, dist string, p report.PlatformResult) {
 	if p.Digest == "" {
 		for _, b := range append([]report.Binary{p.Binary}, p.Programs...) {
-			plaintext.Fprintf(w, "  %-14s %9s  %s\n", p.Platform, size(b.Size), filepath.Join(dist, filepath.FromSlash(b.Path)))
+			plaintext.Fprintf(w, "  %-14s %9s  %s\n", p.Platform, size(b.Size),
+				filepath.Join(dist, filepath.FromSlash(b.Path)))
 		}
 		return
 	}
@@ -148,7 +156,8 @@ func platform(w io.Writer, dist string, p report.PlatformResult) {
 		case "binary":
 			holds = fmt.Sprintf("%s of static binary", size(p.Binary.Size))
 			if !p.Binary.Static {
-				holds = fmt.Sprintf("%s of binary, linked with %s", size(p.Binary.Size), strings.Join(linked(p.Binary.Libraries), ", "))
+				holds = fmt.Sprintf("%s of binary, linked with %s", size(p.Binary.Size),
+					strings.Join(linked(p.Binary.Libraries), ", "))
 			}
 		case "base":
 			holds = p.Base
@@ -164,7 +173,8 @@ func platform(w io.Writer, dist string, p report.PlatformResult) {
 		plaintext.Fprintf(t, "    %s\t%s\t%s\n", l.Name, size(l.Size), holds)
 	}
 	if p.SBOM != nil {
-		plaintext.Fprintf(t, "    sbom\t%s\t%s\n", progress.Count(p.SBOM.Components, "component"), filepath.Join(dist, filepath.FromSlash(p.SBOM.SPDX)))
+		plaintext.Fprintf(t, "    sbom\t%s\t%s\n", progress.Count(p.SBOM.Components, "component"),
+			filepath.Join(dist, filepath.FromSlash(p.SBOM.SPDX)))
 	}
 	_ = t.Flush() // into a bufio.Writer, which keeps the error
 }
@@ -173,7 +183,10 @@ func platform(w io.Writer, dist string, p report.PlatformResult) {
 func reasons(w io.Writer, platforms []report.PlatformResult) {
 	var told [][]report.Need
 	for _, p := range platforms {
-		known := slices.ContainsFunc(told, func(needs []report.Need) bool { return reflect.DeepEqual(needs, p.Needs) })
+		known := slices.ContainsFunc(told, func(needs []report.Need) bool {
+			return reflect.DeepEqual(needs,
+				p.Needs)
+		})
 		if p.Digest == "" || len(p.Needs) == 0 || known {
 			continue
 		}

@@ -55,7 +55,8 @@ func Image(ctx context.Context,
 	), json, offline, func(ctx context.Context, s *session) error {
 		s.choose(platform)
 		s.result(build.Image(ctx, build.ImageOptions{
-			Options: s.options, SkipTests: isFalse(test), Load: is(load), Archive: value(archive), Summary: s.summary,
+			Options: s.options, SkipTests: isFalse(test), Load: is(load),
+			Archive: value(archive), Summary: s.summary,
 		}))
 		return s.err
 	})
@@ -75,7 +76,8 @@ func Debug(ctx context.Context,
 	), json, offline, func(ctx context.Context, s *session) error {
 		s.choose(platform)
 		s.result(build.Debug(ctx, build.DebugOptions{
-			Options: s.options, Toolbox: is(toolbox), Load: is(load), Archive: value(archive), Summary: s.summary,
+			Options: s.options, Toolbox: is(toolbox), Load: is(load),
+			Archive: value(archive), Summary: s.summary,
 		}))
 		return s.err
 	})
@@ -134,7 +136,10 @@ func Lock(ctx context.Context,
 func Clean(ctx context.Context,
 	offline *bool, // connects to no other machine
 ) error {
-	return run(ctx, call{}, nil, offline, func(ctx context.Context, s *session) error { return build.Clean(ctx, s.options) })
+	return run(ctx, call{}, nil, offline, func(ctx context.Context,
+		s *session) error {
+		return build.Clean(ctx, s.options)
+	})
 }
 
 // value returns the value of a flag; "" if it was not set.

@@ -60,7 +60,8 @@ func Choose(t *mains.Tree, sources []finding.Source) Choice {
 	for _, m := range t.Mains {
 		k := key{m.Module, m.Package}
 		if chosen[k] {
-			own.Programs = append(own.Programs, finding.Program{Module: m.Module, Package: m.Package, From: finding.Place{File: m.Dir()}})
+			own.Programs = append(own.Programs,
+				finding.Program{Module: m.Module, Package: m.Package, From: finding.Place{File: m.Dir()}})
 			continue
 		}
 		reason := m.Left
@@ -86,7 +87,8 @@ func Choose(t *mains.Tree, sources []finding.Source) Choice {
 // left out.
 func decide(t *mains.Tree, sources []finding.Source) (chosen map[key]bool, reasons map[key]string) {
 	reasons = map[key]string{}
-	for _, kinds := range [][]finding.Kind{{finding.Ko, finding.GoReleaser, finding.Dockerfile}, {finding.Makefile, finding.Taskfile, finding.Promu}} {
+	for _, kinds := range [][]finding.Kind{{finding.Ko, finding.GoReleaser, finding.Dockerfile},
+		{finding.Makefile, finding.Taskfile, finding.Promu}} {
 		if len(chosen) > 0 {
 			also(t, sources, kinds, chosen, reasons)
 			break
@@ -114,7 +116,8 @@ func decide(t *mains.Tree, sources []finding.Source) (chosen map[key]bool, reaso
 }
 
 // shipped returns the programs that files of some kinds build.
-func shipped(t *mains.Tree, sources []finding.Source, kinds []finding.Kind, reasons map[key]string) map[key]bool {
+func shipped(t *mains.Tree, sources []finding.Source, kinds []finding.Kind,
+	reasons map[key]string) map[key]bool {
 	chosen, doubtful, further := map[key]bool{}, map[key]bool{}, map[key]bool{}
 	for _, s := range sources {
 		if !slices.Contains(kinds, s.Kind) {
@@ -142,7 +145,8 @@ func shipped(t *mains.Tree, sources []finding.Source, kinds []finding.Kind, reas
 
 // withoutFurther removes programs that are in the image of another one, and that only a file
 // about binaries names.
-func withoutFurther(sources []finding.Source, kinds []finding.Kind, chosen, further map[key]bool) map[key]bool {
+func withoutFurther(sources []finding.Source, kinds []finding.Kind, chosen,
+	further map[key]bool) map[key]bool {
 	for _, s := range sources {
 		if !slices.Contains(kinds, s.Kind) || s.Kind == finding.GoReleaser {
 			continue
@@ -160,7 +164,8 @@ func withoutFurther(sources []finding.Source, kinds []finding.Kind, chosen, furt
 }
 
 // also gives the reasons for programs that only weaker files build.
-func also(t *mains.Tree, sources []finding.Source, kinds []finding.Kind, chosen map[key]bool, reasons map[key]string) {
+func also(t *mains.Tree, sources []finding.Source, kinds []finding.Kind, chosen map[key]bool,
+	reasons map[key]string) {
 	var ships []string
 	for _, s := range sources {
 		if !slices.Contains(kinds, s.Kind) && len(s.Programs) > 0 && !slices.Contains(ships, s.File) {
@@ -179,7 +184,8 @@ func also(t *mains.Tree, sources []finding.Source, kinds []finding.Kind, chosen 
 			if m, ok := t.At(path.Join(p.Module, p.Package)); ok && m.Left != "" {
 				continue
 			}
-			reasons[k] = "only " + p.From.String() + " builds it, and " + strings.Join(ships, ", ") + " says what is shipped"
+			reasons[k] = "only " + p.From.String() + " builds it, and " + strings.Join(ships, ", ") +
+				" says what is shipped"
 		}
 	}
 }

@@ -49,7 +49,8 @@ func names(t *mains.Tree, programs []finding.Program) {
 		var elements []string
 		for _, e := range strings.Split(dir, "/") {
 			if e != "cmd" && e != "." && e != "app" && e != "apps" && e != "services" {
-				elements = append(elements, strings.Trim(invalid.ReplaceAllString(strings.ToLower(e), "-"), "-"))
+				elements = append(elements, strings.Trim(invalid.ReplaceAllString(strings.ToLower(e), "-"),
+					"-"))
 			}
 		}
 		unique := strings.Join(elements, "-")
@@ -84,7 +85,8 @@ func Settle(lines []finding.Line, programs []finding.Program) []finding.Line {
 	all := slices.Clone(lines)
 	for i, l := range all {
 		setting, known := used[l.Reason]
-		if l.Outcome != finding.Imported || !known && !slices.Contains(checked, l.Reason) || setting[l.Place] || setting[finding.Place{File: l.File}] {
+		if l.Outcome != finding.Imported || !known && !slices.Contains(checked, l.Reason) ||
+			setting[l.Place] || setting[finding.Place{File: l.File}] {
 			continue
 		}
 		all[i].Outcome = finding.NotNeeded
@@ -102,7 +104,8 @@ func Settle(lines []finding.Line, programs []finding.Program) []finding.Line {
 }
 
 // checked are the reasons of imported lines that Settle checks.
-var checked = []string{"Images", "Name", "LDFlags", "BuildTags", "Cgo", "FIPS140", "Platforms", "Base", "Runtime.User", "Runtime.Labels", "Capabilities"}
+var checked = []string{"Images", "Name", "LDFlags", "BuildTags", "Cgo", "FIPS140", "Platforms", "Base",
+	"Runtime.User", "Runtime.Labels", "Capabilities"}
 
 // places returns the places of the settings of a program. Platforms are the product of several
 // lines of one file.
@@ -118,8 +121,10 @@ func places(p finding.Program) map[string][]finding.Place {
 		platforms = append(platforms, finding.Place{File: at.File})
 	}
 	return map[string][]finding.Place{
-		"Images": {p.From}, "Name": {p.Name.From}, "LDFlags": list(p.Build.LDFlags), "BuildTags": list(p.Build.Tags), "Cgo": {p.Build.Cgo.From},
-		"FIPS140": {p.Build.FIPS140.From}, "Platforms": platforms, "Base": {p.Runtime.Base.From}, "Runtime.User": {p.Runtime.User.From},
+		"Images": {p.From}, "Name": {p.Name.From}, "LDFlags": list(p.Build.LDFlags),
+		"BuildTags": list(p.Build.Tags), "Cgo": {p.Build.Cgo.From},
+		"FIPS140": {p.Build.FIPS140.From}, "Platforms": platforms, "Base": {p.Runtime.Base.From},
+		"Runtime.User":   {p.Runtime.User.From},
 		"Runtime.Labels": list(p.Runtime.Labels), "Capabilities": list(p.Runtime.Capabilities),
 	}
 }

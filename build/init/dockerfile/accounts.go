@@ -41,7 +41,8 @@ var present = map[string][2]int{
 }
 
 var presentGroups = map[string]int{
-	"root": 0, "daemon": 1, "bin": 2, "sys": 3, "adm": 4, "tty": 5, "mail": 8, "www-data": 33, "staff": 50, "users": 100,
+	"root": 0, "daemon": 1, "bin": 2, "sys": 3, "adm": 4, "tty": 5, "mail": 8, "www-data": 33,
+	"staff": 50, "users": 100,
 	"nogroup": 65534, "nobody": 65534, "nonroot": 65532,
 }
 
@@ -174,14 +175,19 @@ func (a *accounts) addUser(words []string, from finding.Place) int {
 	var rest []string
 	tool := words[0]
 	long := map[string]byte{
-		"uid": 'u', "gid": 'i', "ingroup": 'G', "home": 'h', "home-dir": 'h', "base-dir": 'b', "shell": 's', "system": 'S', "gecos": 'g', "comment": 'g', "group": 'x',
-		"disabled-password": 'D', "disabled-login": 'D', "no-create-home": 'H', "create-home": 'm', "groups": 'y', "user-group": 'U', "no-user-group": 'N', "no-log-init": 'l', "password": 'p',
-		"non-unique": 'o', "skel": 'k', "expiredate": 'e', "inactive": 'f', "firstuid": '1', "lastuid": '2', "allow-bad-names": '3', "quiet": '4', "force-badname": '5', "root": 'R',
+		"uid": 'u', "gid": 'i', "ingroup": 'G', "home": 'h', "home-dir": 'h', "base-dir": 'b', "shell": 's',
+		"system": 'S', "gecos": 'g', "comment": 'g', "group": 'x',
+		"disabled-password": 'D', "disabled-login": 'D', "no-create-home": 'H', "create-home": 'm',
+		"groups": 'y', "user-group": 'U', "no-user-group": 'N', "no-log-init": 'l', "password": 'p',
+		"non-unique": 'o', "skel": 'k', "expiredate": 'e', "inactive": 'f', "firstuid": '1', "lastuid": '2',
+		"allow-bad-names": '3', "quiet": '4', "force-badname": '5', "root": 'R',
 	}
 	if tool == "useradd" {
 		opts, rest = options(words[1:], "ugGdscbkKpefRZbhiyp", map[string]byte{
-			"uid": 'u', "gid": 'g', "groups": 'G', "home": 'd', "home-dir": 'd', "shell": 's', "comment": 'c', "system": 'r', "create-home": 'm', "no-create-home": 'M',
-			"user-group": 'U', "no-user-group": 'N', "no-log-init": 'l', "base-dir": 'b', "password": 'p', "skel": 'k', "non-unique": 'o', "key": 'K', "badname": '3',
+			"uid": 'u', "gid": 'g', "groups": 'G', "home": 'd', "home-dir": 'd', "shell": 's', "comment": 'c',
+			"system": 'r', "create-home": 'm', "no-create-home": 'M',
+			"user-group": 'U', "no-user-group": 'N', "no-log-init": 'l', "base-dir": 'b', "password": 'p',
+			"skel": 'k', "non-unique": 'o', "key": 'K', "badname": '3',
 		})
 		opts = translate(opts, map[byte]byte{'g': 'G', 'd': 'h', 'r': 'S', 'M': 'H', 'G': 'y', 'c': 'g'})
 	} else {
@@ -226,7 +232,8 @@ func (a *accounts) addUser(words []string, from finding.Place) int {
 	_, u.noHome = opts['H']
 	_, creates := opts['m']
 	u.noHome = u.noHome || tool == "useradd" && !creates
-	if s, ok := opts['s']; ok && s != "/bin/false" && s != "/usr/sbin/nologin" && s != "/sbin/nologin" && s != "/bin/sh" && s != "/bin/bash" && s != "/bin/ash" {
+	if s, ok := opts['s']; ok && s != "/bin/false" && s != "/usr/sbin/nologin" && s != "/sbin/nologin" &&
+		s != "/bin/sh" && s != "/bin/bash" && s != "/bin/ash" {
 		u.Shell = s
 	}
 	a.users = append(a.users, u)

@@ -25,14 +25,18 @@ func (r *reader) assets(p *finding.Program, st *state, binary string) {
 	for _, l := range st.links {
 		switch e, ok := st.at(r, l.value[1]); {
 		case !ok || e.kind == other:
-			l.line.Outcome, l.line.Setting, l.line.Reason = finding.ByHand, "Symlinks", "init does not know what is at "+l.value[1]
-			l.line.Write = "if the program needs it: Symlinks: {Path: " + quote(l.value[0]) + ", Target: " + quote(l.value[1]) + "}"
+			l.line.Outcome, l.line.Setting, l.line.Reason = finding.ByHand, "Symlinks",
+				"init does not know what is at "+l.value[1]
+			l.line.Write = "if the program needs it: Symlinks: {Path: " + quote(l.value[0]) + ", Target: " +
+				quote(l.value[1]) + "}"
 			continue
 		case e.kind == program:
-			l.line.Outcome, l.line.Reason = finding.NotNeeded, "the program is at /app/"+strings.ToLower(r.mains[e.main].Binary)
+			l.line.Outcome, l.line.Reason = finding.NotNeeded,
+				"the program is at /app/"+strings.ToLower(r.mains[e.main].Binary)
 			continue
 		}
-		p.Runtime.Symlinks = append(p.Runtime.Symlinks, finding.Found(plan.Symlink{Path: l.value[0], Target: l.value[1]}, l.from))
+		p.Runtime.Symlinks = append(p.Runtime.Symlinks,
+			finding.Found(plan.Symlink{Path: l.value[0], Target: l.value[1]}, l.from))
 	}
 	used := map[*finding.Line]bool{}
 	var changes []*finding.Line
@@ -51,10 +55,14 @@ func (r *reader) assets(p *finding.Program, st *state, binary string) {
 	}
 	for _, l := range changes {
 		if !used[l] && l.Outcome == finding.Imported {
-			l.Outcome, l.Reason = finding.NotNeeded, "a volume, a home or the program is there, and has what it needs"
+			l.Outcome, l.Reason = finding.NotNeeded,
+				"a volume, a home or the program is there, and has what it needs"
 		}
 	}
-	slices.SortStableFunc(p.Runtime.Assets, func(a, b finding.Value[plan.Asset]) int { return cmp.Compare(a.From.Line, b.From.Line) })
+	slices.SortStableFunc(p.Runtime.Assets, func(a,
+		b finding.Value[plan.Asset]) int {
+		return cmp.Compare(a.From.Line, b.From.Line)
+	})
 }
 
 // fileAsset adds a file or a folder with its content.
@@ -67,11 +75,13 @@ func (r *reader) fileAsset(p *finding.Program, st *state, at int, binary string)
 	if !ok {
 		e.line.Outcome, e.line.Setting = finding.ByHand, "Assets"
 		e.line.Reason = e.source + " is outside of the module's folder"
-		e.line.Write = "copy it there, or let Before copy it: {Source: \"…\", Target: " + quote(e.target) + "}"
+		e.line.Write = "copy it there, or let Before copy it: {Source: \"…\", Target: " +
+			quote(e.target) + "}"
 		return
 	}
 	if e.target == "/app/"+binary {
-		e.line.Outcome, e.line.Setting, e.line.Reason = finding.ByHand, "Assets", e.target+" is the path of the program"
+		e.line.Outcome, e.line.Setting, e.line.Reason = finding.ByHand, "Assets",
+			e.target+" is the path of the program"
 		e.line.Write = "use another path, or another Name of the image"
 		return
 	}
@@ -84,7 +94,8 @@ func (r *reader) fileAsset(p *finding.Program, st *state, at int, binary string)
 	dir := path.Clean(e.source)
 	split, fits := r.context.split(dir, func(name string) bool {
 		target := path.Join(e.target, strings.TrimPrefix(strings.TrimPrefix(name, dir), "/"))
-		return slices.ContainsFunc(st.entries[at+1:], func(o entry) bool { return o.kind == file && o.target == target })
+		return slices.ContainsFunc(st.entries[at+1:],
+			func(o entry) bool { return o.kind == file && o.target == target })
 	})
 	if !fits || len(r.files.Under(dir)) == 0 { // made by Before
 		split = []string{"./"}
@@ -103,11 +114,19 @@ func (r *reader) folderAsset(p *finding.Program, st *state, e entry) {
 	}
 	prefix := strings.TrimSuffix(e.target, "/") + "/"
 	if e.uid == 0 && e.gid == 0 && e.mode == 0 {
-		if e.target == "/app" || slices.ContainsFunc(st.entries, func(o entry) bool { return (o.kind == file || o.kind == folder) && strings.HasPrefix(o.target, prefix) }) {
+		if e.target == "/app" || slices.ContainsFunc(st.entries,
+			func(o entry) bool {
+				return (o.kind == file || o.kind == folder) &&
+					strings.HasPrefix(o.target, prefix)
+			}) {
 			return
 		}
 	}
-	if e.target == st.workdirSet.value && e.uid == 0 && e.gid == 0 || slices.ContainsFunc(st.entries, func(o entry) bool { return o.kind == file && o.target == e.target }) {
+	if e.target == st.workdirSet.value && e.uid == 0 && e.gid == 0 ||
+		slices.ContainsFunc(st.entries, func(o entry) bool {
+			return o.kind == file &&
+				o.target == e.target
+		}) {
 		return
 	}
 	for _, u := range p.Runtime.Users {
@@ -116,10 +135,12 @@ func (r *reader) folderAsset(p *finding.Program, st *state, e entry) {
 			return
 		}
 	}
-	if slices.ContainsFunc(p.Runtime.Volumes, func(v finding.Value[string]) bool { return v.Value == e.target }) && r.isUser(p, e) && e.mode == 0 {
+	if slices.ContainsFunc(p.Runtime.Volumes,
+		func(v finding.Value[string]) bool { return v.Value == e.target }) && r.isUser(p, e) && e.mode == 0 {
 		return
 	}
-	p.Runtime.Assets = append(p.Runtime.Assets, finding.Found(plan.Asset{Target: e.target, Mode: e.mode, UID: e.uid, GID: e.gid}, e.from))
+	p.Runtime.Assets = append(p.Runtime.Assets,
+		finding.Found(plan.Asset{Target: e.target, Mode: e.mode, UID: e.uid, GID: e.gid}, e.from))
 	if e.line.Outcome == finding.NotNeeded {
 		e.line.Outcome, e.line.Reason = finding.Imported, "Assets: an empty folder"
 	}

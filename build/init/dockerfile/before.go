@@ -64,7 +64,8 @@ func (r *reader) prepared() []finding.Prepared {
 		}
 		for _, c := range st.prepared {
 			dir, ok := r.treePath(st, path.Clean("/"+c.dir))
-			if !ok || slices.ContainsFunc(all, func(p finding.Prepared) bool { return p.From == c.from && slices.Equal(p.Words, c.words) }) {
+			if !ok || slices.ContainsFunc(all,
+				func(p finding.Prepared) bool { return p.From == c.from && slices.Equal(p.Words, c.words) }) {
 				continue // a later stage begins with this one
 			}
 			all = append(all, finding.Prepared{From: c.from, Dir: dir, Words: c.words})

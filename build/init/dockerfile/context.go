@@ -33,7 +33,8 @@ func chooseContext(files finding.Files, name string, sources []string) string {
 		}
 	}
 	slices.Reverse(folders)
-	if nearest := folders[len(folders)-1]; nearest != "." && files.Has(path.Join(nearest, "go.mod")) && !slices.Contains(sources, "/"+nearest) {
+	if nearest := folders[len(folders)-1]; nearest != "." && files.Has(path.Join(nearest, "go.mod")) &&
+		!slices.Contains(sources, "/"+nearest) {
 		folders = append([]string{nearest}, folders[:len(folders)-1]...)
 	}
 	best, most := folders[0], -1

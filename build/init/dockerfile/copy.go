@@ -35,7 +35,8 @@ func (r *reader) copying(i instruction, st *state) copying {
 	var exclude []string
 	switch cmd := i.cmd.(type) {
 	case *instructions.CopyCommand:
-		c.from, c.sources, c.contents, dest, c.parents = r.plain(cmd.From, r.meta), cmd.SourcePaths, cmd.SourceContents, cmd.DestPath, cmd.Parents
+		c.from, c.sources, c.contents, dest, c.parents = r.plain(cmd.From, r.meta), cmd.SourcePaths,
+			cmd.SourceContents, cmd.DestPath, cmd.Parents
 		chmod, chown, exclude = cmd.Chmod, cmd.Chown, cmd.ExcludePatterns
 	case *instructions.AddCommand:
 		c.sources, c.contents, dest, c.add = cmd.SourcePaths, cmd.SourceContents, cmd.DestPath, true
@@ -47,7 +48,8 @@ func (r *reader) copying(i instruction, st *state) copying {
 	}
 	dest = r.plain(dest, st.vars)
 	c.target = st.abs(dest)
-	isFolder := strings.HasSuffix(dest, "/") || dest == "." || strings.HasSuffix(dest, "/.") || len(c.sources)+len(c.contents) > 1 || st.isFolder(c.target) ||
+	isFolder := strings.HasSuffix(dest, "/") || dest == "." || strings.HasSuffix(dest, "/.") ||
+		len(c.sources)+len(c.contents) > 1 || st.isFolder(c.target) ||
 		slices.ContainsFunc(c.sources, func(s string) bool { return strings.ContainsAny(s, "*?[") })
 	if isFolder && c.target != "/" {
 		c.target += "/"
@@ -69,7 +71,8 @@ func (r *reader) copying(i instruction, st *state) copying {
 	}
 	if m, err := patternmatcher.New(exclude); err == nil && len(exclude) > 0 {
 		c.exclude = func(name string) bool {
-			ok, err := m.MatchesOrParentMatches(strings.TrimPrefix(strings.TrimPrefix(name, r.context.folder), "/"))
+			ok, err := m.MatchesOrParentMatches(strings.TrimPrefix(strings.TrimPrefix(name, r.context.folder),
+				"/"))
 			return ok && err == nil
 		}
 	}
@@ -82,7 +85,9 @@ func octal(s string) (uint32, bool) {
 }
 
 // usual are folders that the usual bases have.
-var usual = []string{"/", "/bin", "/sbin", "/lib", "/etc", "/opt", "/tmp", "/root", "/home", "/srv", "/usr", "/usr/bin", "/usr/sbin", "/usr/local", "/usr/local/bin", "/usr/share", "/usr/lib", "/var", "/var/lib", "/var/log", "/var/run", "/run", "/mnt", "/media"}
+var usual = []string{"/", "/bin", "/sbin", "/lib", "/etc", "/opt", "/tmp", "/root", "/home", "/srv", "/usr",
+	"/usr/bin", "/usr/sbin", "/usr/local", "/usr/local/bin", "/usr/share", "/usr/lib", "/var", "/var/lib",
+	"/var/log", "/var/run", "/run", "/mnt", "/media"}
 
 // isFolder reports whether a path of the stage is a folder.
 func (st *state) isFolder(p string) bool {
@@ -91,7 +96,8 @@ func (st *state) isFolder(p string) bool {
 		return true
 	}
 	return slices.ContainsFunc(st.entries, func(e entry) bool {
-		return strings.HasPrefix(e.target, p+"/") || e.target == p && (e.kind == folder || strings.HasSuffix(e.source, "/"))
+		return strings.HasPrefix(e.target, p+"/") || e.target == p &&
+			(e.kind == folder || strings.HasSuffix(e.source, "/"))
 	})
 }
 
@@ -108,7 +114,9 @@ func (r *reader) copyImage(c copying, st *state) {
 	line := r.say(c.instruction, finding.Imported, "Assets")
 	var res result
 	for range c.contents {
-		res.problem("a file that stands in the Dockerfile", "commit it as a file, and copy it with Assets: {Source: "+quote(path.Base(c.into("file")))+", Target: "+quote(c.into("file"))+"}")
+		res.problem("a file that stands in the Dockerfile",
+			"commit it as a file, and copy it with Assets: {Source: "+quote(path.Base(c.into("file")))+
+				", Target: "+quote(c.into("file"))+"}")
 	}
 	for _, source := range c.sources {
 		switch {
@@ -126,7 +134,8 @@ func (r *reader) copyImage(c copying, st *state) {
 		}
 	}
 	if c.unclear != "" && res.assets > 0 {
-		res.problem(c.unclear+" is not a number and not a user of the Dockerfile", "set UID, GID and Mode of the asset")
+		res.problem(c.unclear+" is not a number and not a user of the Dockerfile",
+			"set UID, GID and Mode of the asset")
 	}
 	switch {
 	case len(res.problems) > 0:
@@ -165,7 +174,8 @@ func (c copying) into(source string) string {
 }
 
 func (c copying) entry(k kind, target string, line *finding.Line) entry {
-	return entry{kind: k, target: path.Clean(target), mode: c.mode, uid: c.uid, gid: c.gid, from: c.Place, line: line}
+	return entry{kind: k, target: path.Clean(target), mode: c.mode, uid: c.uid, gid: c.gid,
+		from: c.Place, line: line}
 }
 
 // fromContext copies a source of the build context.
@@ -199,12 +209,14 @@ func (r *reader) fromContext(c copying, st *state, source string, line *finding.
 		}
 		target := c.into(source)
 		res.problem(source+" is not in git: it is ignored, or something makes it",
-			"make it with Before, and copy it: {Source: "+quote(strings.TrimPrefix(path.Clean("/"+source), "/"))+", Target: "+quote(target)+"}")
+			"make it with Before, and copy it: {Source: "+
+				quote(strings.TrimPrefix(path.Clean("/"+source), "/"))+", Target: "+quote(target)+"}")
 		return
 	}
 	for _, name := range kept {
 		if c.add && isArchive(name) {
-			res.problem(name+" is an archive that ADD unpacks", "commit its content, and copy that with Assets")
+			res.problem(name+" is an archive that ADD unpacks",
+				"commit its content, and copy that with Assets")
 			continue
 		}
 		r.copyFile(c, st, name, c.into(strings.TrimPrefix(name, r.context.folder+"/")), line, res)
@@ -234,11 +246,13 @@ func (r *reader) copyFile(c copying, st *state, name, target string, line *findi
 	dir := path.Clean(name)
 	split, ok := r.context.split(dir, c.exclude)
 	if !ok {
-		res.problem("it copies "+name+" without what .dockerignore excludes", "list the files and folders of it that the program reads as Assets")
+		res.problem("it copies "+name+" without what .dockerignore excludes",
+			"list the files and folders of it that the program reads as Assets")
 		return
 	}
 	for _, s := range split {
-		for dir := path.Dir(path.Join(target, s)); s != "./" && c.uid+c.gid > 0 && dir != "/" && len(dir) >= len(target); dir = path.Dir(dir) {
+		for dir := path.Dir(path.Join(target, s)); s != "./" && c.uid+c.gid > 0 && dir != "/" &&
+			len(dir) >= len(target); dir = path.Dir(dir) {
 			own := c.entry(folder, dir, line)
 			own.mode = 0
 			st.put(own)
@@ -249,7 +263,8 @@ func (r *reader) copyFile(c copying, st *state, name, target string, line *findi
 			e.source += "/"
 		}
 		if path.Clean(e.source) == "." {
-			res.problem("it copies the whole source tree", "list the files and folders that the program reads as Assets")
+			res.problem("it copies the whole source tree",
+				"list the files and folders that the program reads as Assets")
 			return
 		}
 		st.put(e)
@@ -260,12 +275,14 @@ func (r *reader) copyFile(c copying, st *state, name, target string, line *findi
 // isSource reports whether a file or folder is Go source.
 func (r *reader) isSource(name string) bool {
 	base := path.Base(name)
-	if base == "go.mod" || base == "go.sum" || base == "go.work" || strings.HasSuffix(base, ".go") || base == "vendor" || path.Clean(name) == "." {
+	if base == "go.mod" || base == "go.sum" || base == "go.work" || strings.HasSuffix(base, ".go") ||
+		base == "vendor" || path.Clean(name) == "." {
 		return true
 	}
-	return strings.HasSuffix(name, "/") && slices.ContainsFunc(r.context.files.Under(name), func(n string) bool {
-		return strings.HasSuffix(n, ".go") || path.Base(n) == "go.mod"
-	})
+	return strings.HasSuffix(name, "/") && slices.ContainsFunc(r.context.files.Under(name),
+		func(n string) bool {
+			return strings.HasSuffix(n, ".go") || path.Base(n) == "go.mod"
+		})
 }
 
 // sourceInImage handles a COPY of source into an image that compiles it.
@@ -281,8 +298,9 @@ func (r *reader) sourceInImage(c copying, st *state, names []string, res *result
 		st.put(e)
 		if path.Clean(name) == "." {
 			if data := r.data(); len(data) > 0 {
-				res.problem("the image contains the whole source tree", "if the program reads files of it, list them as Assets, for example {Source: "+
-					quote(data[0])+", Target: "+quote(path.Join(c.target, data[0]))+"}")
+				res.problem("the image contains the whole source tree",
+					"if the program reads files of it, list them as Assets, for example {Source: "+
+						quote(data[0])+", Target: "+quote(path.Join(c.target, data[0]))+"}")
 			}
 		}
 	}
@@ -290,11 +308,13 @@ func (r *reader) sourceInImage(c copying, st *state, names []string, res *result
 
 // data returns folders and files at the root that programs often read.
 func (r *reader) data() []string {
-	words := []string{"static", "public", "templates", "template", "views", "assets", "web", "ui", "www", "html", "migrations", "config", "configs", "locales", "i18n", "data", "resources", "conf"}
+	words := []string{"static", "public", "templates", "template", "views", "assets", "web", "ui", "www",
+		"html", "migrations", "config", "configs", "locales", "i18n", "data", "resources", "conf"}
 	var all []string
 	for _, w := range words {
 		name := path.Join(r.context.folder, w)
-		if under := r.files.Under(name); len(under) > 0 && slices.ContainsFunc(under, func(n string) bool { return !strings.HasSuffix(n, ".go") }) {
+		if under := r.files.Under(name); len(under) > 0 &&
+			slices.ContainsFunc(under, func(n string) bool { return !strings.HasSuffix(n, ".go") }) {
 			all = append(all, w)
 		}
 	}
@@ -313,7 +333,8 @@ func isArchive(name string) bool {
 // certificate reports whether a file is a CA certificate that the image should trust.
 func certificate(name, target string) bool {
 	end := path.Ext(name)
-	return (strings.HasPrefix(target, "/usr/local/share/ca-certificates/") || strings.HasPrefix(target, "/etc/pki/ca-trust/source/anchors/") ||
+	return (strings.HasPrefix(target, "/usr/local/share/ca-certificates/") ||
+		strings.HasPrefix(target, "/etc/pki/ca-trust/source/anchors/") ||
 		strings.HasPrefix(target, "/etc/ssl/certs/")) && (end == ".crt" || end == ".pem" || end == ".cer")
 }
 
@@ -335,7 +356,8 @@ func (r *reader) binary(base string) int {
 		}
 		best := -1
 		for i, m := range r.mains {
-			if strings.ToLower(m.Binary) == name && (best < 0 || len(m.Folder()) < len(r.mains[best].Folder())) {
+			if strings.ToLower(m.Binary) == name &&
+				(best < 0 || len(m.Folder()) < len(r.mains[best].Folder())) {
 				best = i
 			}
 		}

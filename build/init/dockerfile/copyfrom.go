@@ -75,7 +75,8 @@ func (r *reader) copyProgram(c copying, st *state, at int, target string, line *
 	res.binary = strings.ToLower(r.mains[at].Binary)
 }
 
-func (r *reader) copyEntry(c copying, st, from *state, e entry, target string, line *finding.Line, res *result) {
+func (r *reader) copyEntry(c copying, st, from *state, e entry, target string,
+	line *finding.Line, res *result) {
 	switch e.kind {
 	case program:
 		out := c.entry(program, target, line)
@@ -116,15 +117,18 @@ func (e entry) isUsual() bool { return slices.Contains(usual, e.target) }
 // known reports whether thimble adds a path by itself, if the binary needs it.
 func known(p string) bool {
 	for _, prefix := range []string{
-		"/etc/ssl", "/etc/pki", "/usr/share/ca-certificates", "/usr/local/share/ca-certificates", "/etc/ca-certificates", "/usr/share/zoneinfo", "/etc/passwd", "/etc/group",
-		"/etc/shadow", "/etc/nsswitch.conf", "/etc/mime.types", "/etc/services", "/etc/protocols", "/usr/local/go/lib/time", "/usr/lib/go/lib/time", "/etc/localtime",
+		"/etc/ssl", "/etc/pki", "/usr/share/ca-certificates", "/usr/local/share/ca-certificates",
+		"/etc/ca-certificates", "/usr/share/zoneinfo", "/etc/passwd", "/etc/group",
+		"/etc/shadow", "/etc/nsswitch.conf", "/etc/mime.types", "/etc/services", "/etc/protocols",
+		"/usr/local/go/lib/time", "/usr/lib/go/lib/time", "/etc/localtime",
 		"/etc/timezone", "/tmp", "/etc/hosts", "/ca-certificates.crt", "/zoneinfo.zip", "/zoneinfo",
 	} {
 		if p == prefix || strings.HasPrefix(p, prefix+"/") {
 			return true
 		}
 	}
-	return strings.Contains(p, "ca-certificates") || path.Base(p) == "zoneinfo.zip" || path.Base(p) == "ca-bundle.crt" || path.Base(p) == "cert.pem"
+	return strings.Contains(p, "ca-certificates") || path.Base(p) == "zoneinfo.zip" ||
+		path.Base(p) == "ca-bundle.crt" || path.Base(p) == "cert.pem"
 }
 
 // copySystem copies a file that thimble adds if the binary needs it.
@@ -167,7 +171,8 @@ func (r *reader) copyMade(c copying, st, from *state, p, target string, line *fi
 	e := c.entry(other, target, line)
 	e.why = reason
 	st.put(e)
-	res.problem(reason, "if the program needs it, make it with Before, and copy it: {Source: \"…\", Target: "+quote(target)+"}")
+	res.problem(reason, "if the program needs it, make it with Before, and copy it: {Source: \"…\", Target: "+
+		quote(target)+"}")
 }
 
 func (s *stage) title() string {
@@ -195,16 +200,20 @@ func (r *reader) fromImage(c copying, st *state, source string, line *finding.Li
 		res.systems++
 		return
 	}
-	if slices.Contains([]string{"sh", "busybox", "curl", "wget", "grpc_health_probe", "grpc-health-probe"}, path.Base(p)) {
-		res.problem(p+" is from the image "+c.from+"; the program does not need it to run", "for a health check, give the program a command of its own, or let Kubernetes probe it")
+	if slices.Contains([]string{"sh", "busybox", "curl", "wget", "grpc_health_probe", "grpc-health-probe"},
+		path.Base(p)) {
+		res.problem(p+" is from the image "+c.from+"; the program does not need it to run",
+			"for a health check, give the program a command of its own, or let Kubernetes probe it")
 		return
 	}
-	res.problem(p+" is from the image "+c.from, "if the program needs it: Base: "+quote(c.from)+", or commit the file and copy it with Assets")
+	res.problem(p+" is from the image "+c.from,
+		"if the program needs it: Base: "+quote(c.from)+", or commit the file and copy it with Assets")
 }
 
 // addURL handles ADD of a URL.
 func (r *reader) addURL(c copying, st *state, source string, line *finding.Line, res *result) {
-	if known(path.Clean("/"+path.Base(source))) || strings.Contains(source, "cacert.pem") || strings.Contains(source, "zoneinfo.zip") {
+	if known(path.Clean("/"+path.Base(source))) || strings.Contains(source, "cacert.pem") ||
+		strings.Contains(source, "zoneinfo.zip") {
 		res.systems++
 		return
 	}
@@ -215,5 +224,6 @@ func (r *reader) addURL(c copying, st *state, source string, line *finding.Line,
 		res.systems++
 		return
 	}
-	res.problem("it downloads "+source, "commit the file, and copy it: {Source: "+quote(path.Base(source))+", Target: "+quote(c.into(source))+"}")
+	res.problem("it downloads "+source, "commit the file, and copy it: {Source: "+quote(path.Base(source))+
+		", Target: "+quote(c.into(source))+"}")
 }

@@ -50,7 +50,8 @@ func (r *reader) fileCommand(c running, st *state) bool {
 		opts, names := options(c.args, "m", map[string]byte{"parents": 'p', "mode": 'm', "verbose": 'v'})
 		r.makeFolders(c, st, names, opts['m'], "")
 	case "install":
-		opts, names := options(c.args, "mogt", map[string]byte{"directory": 'd', "mode": 'm', "owner": 'o', "group": 'g'})
+		opts, names := options(c.args, "mogt",
+			map[string]byte{"directory": 'd', "mode": 'm', "owner": 'o', "group": 'g'})
 		if _, folders := opts['d']; !folders {
 			return r.moved(c, st, names, true)
 		}
@@ -74,17 +75,21 @@ func (r *reader) fileCommand(c running, st *state) bool {
 			break
 		}
 		line := r.sayRun(c, finding.ByHand, "an empty file")
-		line.Setting, line.Write = "Assets", "if the program needs it: commit an empty file, and copy it with Assets"
+		line.Setting, line.Write = "Assets",
+			"if the program needs it: commit an empty file, and copy it with Assets"
 	case "echo", "printf", "cat", "tee":
 		if c.To == "" || !own {
 			return false
 		}
 		if known(c.To) {
-			r.sayRun(c, finding.NotNeeded, "Go's resolver does not need it; thimble adds what the binary needs")
+			r.sayRun(c, finding.NotNeeded,
+				"Go's resolver does not need it; thimble adds what the binary needs")
 			break
 		}
 		line := r.sayRun(c, finding.ByHand, "it writes "+c.To)
-		line.Setting, line.Write = "Assets", "if the program reads it: commit the file, and copy it: {Source: \"…\", Target: "+quote(st.abs(c.To))+"}"
+		line.Setting, line.Write = "Assets",
+			"if the program reads it: commit the file, and copy it: {Source: \"…\", Target: "+
+				quote(st.abs(c.To))+"}"
 	default:
 		return false
 	}
@@ -141,7 +146,8 @@ func (r *reader) chown(c running, st *state) {
 	uid, gid, ok := st.accounts.owner(spec)
 	if !ok {
 		line.Outcome, line.Setting = finding.ByHand, "Assets"
-		line.Reason, line.Write = spec+" is not a number and not a user of the Dockerfile", "set UID and GID of the assets"
+		line.Reason, line.Write = spec+" is not a number and not a user of the Dockerfile",
+			"set UID and GID of the assets"
 		return
 	}
 	if !strings.ContainsAny(spec, ":.") && c.name == "chown" && len(rest) > 0 {
@@ -172,9 +178,11 @@ func (r *reader) chown(c running, st *state) {
 				e.changes = append(slices.Clone(e.changes), line)
 			}
 		}
-		if _, ok := st.at(r, p); !ok && !slices.Contains(usual, p) && len(st.under(p)) == 0 && (p != st.workdir || uid != 0) { // WORKDIR has made it
+		if _, ok := st.at(r, p); !ok && !slices.Contains(usual, p) && len(st.under(p)) == 0 &&
+			(p != st.workdir || uid != 0) { // WORKDIR has made it
 			st.put(entry{kind: folder, target: p, uid: uid, gid: gid, from: c.Place, line: line})
-		} else if p == st.workdir && !slices.Contains(usual, p) && !slices.ContainsFunc(st.entries, func(e entry) bool { return e.target == p }) {
+		} else if p == st.workdir && !slices.Contains(usual, p) &&
+			!slices.ContainsFunc(st.entries, func(e entry) bool { return e.target == p }) {
 			st.put(entry{kind: folder, target: p, uid: uid, gid: gid, from: c.Place, line: line})
 		}
 	}
@@ -184,7 +192,8 @@ func (r *reader) chown(c running, st *state) {
 func (r *reader) parents(c running, st *state, p string, recursive bool, line *finding.Line) {
 	var folders []string
 	for _, e := range st.under(p) {
-		for dir := path.Dir(e.target); e.kind == file && len(dir) >= len(p) && dir != "/"; dir = path.Dir(dir) {
+		for dir := path.Dir(e.target); e.kind == file && len(dir) >= len(p) &&
+			dir != "/"; dir = path.Dir(dir) {
 			if !slices.Contains(usual, dir) && (dir == p || recursive && strings.HasPrefix(dir, p+"/")) {
 				folders = append(folders, dir)
 			}
@@ -201,7 +210,9 @@ func (r *reader) parents(c running, st *state, p string, recursive bool, line *f
 func (r *reader) chmod(c running, st *state) {
 	line := r.sayRun(c, finding.NotNeeded, "the modes are those of git, and the program is executable")
 	opts, rest := options(c.args, "", map[string]byte{"recursive": 'R', "verbose": 'v'})
-	if len(c.args) > 0 && len(rest) > 0 && strings.HasPrefix(c.args[0], "-") && !strings.Contains(c.args[0], "R") && len(c.args[0]) > 1 && strings.ContainsAny(c.args[0][1:2], "rwx") {
+	if len(c.args) > 0 && len(rest) > 0 && strings.HasPrefix(c.args[0], "-") &&
+		!strings.Contains(c.args[0], "R") && len(c.args[0]) > 1 &&
+		strings.ContainsAny(c.args[0][1:2], "rwx") {
 		rest = append([]string{c.args[0]}, rest...) // chmod -w file
 	}
 	if len(rest) < 2 {
@@ -211,7 +222,8 @@ func (r *reader) chmod(c running, st *state) {
 	for _, name := range rest[1:] {
 		p := r.inDir(c, name)
 		targets := st.under(p)
-		if e, ok := st.at(r, p); ok && len(targets) == 0 && e.kind == file && !strings.HasSuffix(e.source, "/") {
+		if e, ok := st.at(r, p); ok && len(targets) == 0 && e.kind == file &&
+			!strings.HasSuffix(e.source, "/") {
 			e.from, e.line = c.Place, line
 			st.put(e)
 			targets = st.under(p)
@@ -232,7 +244,8 @@ func (r *reader) chmod(c running, st *state) {
 				mode, ok = symbolic(rest[0], was)
 			}
 			if !ok {
-				line.Outcome, line.Setting, line.Reason, line.Write = finding.ByHand, "Assets", "init does not know the mode "+rest[0], "set Mode of the assets"
+				line.Outcome, line.Setting, line.Reason, line.Write = finding.ByHand, "Assets",
+					"init does not know the mode "+rest[0], "set Mode of the assets"
 				continue
 			}
 			if mode != was && e.line != nil && st.stage.role == ships {
@@ -298,7 +311,9 @@ func (r *reader) setcap(c running, st *state) {
 	if len(rest) < 2 {
 		return
 	}
-	caps := strings.FieldsFunc(strings.ToLower(strings.NewReplacer("+eip", "", "+ep", "", "=eip", "", "=ep", "", "=+ep", "", "+pe", "", "=+eip", "", "+ei", "").Replace(strings.Trim(rest[0], `'"`))), func(r rune) bool { return r == ',' || r == ' ' || r == '=' })
+	caps := strings.FieldsFunc(strings.ToLower(strings.NewReplacer("+eip", "", "+ep", "", "=eip", "", "=ep",
+		"", "=+ep", "", "+pe", "", "=+eip", "", "+ei", "").Replace(strings.Trim(rest[0], `'"`))),
+		func(r rune) bool { return r == ',' || r == ' ' || r == '=' })
 	at, ok := r.lookUp(rest[1], st)
 	if !ok || slices.ContainsFunc(caps, func(c string) bool { return !strings.HasPrefix(c, "cap_") }) {
 		return
@@ -336,7 +351,8 @@ func (r *reader) moved(c running, st *state, names []string, keep bool) bool {
 			continue
 		}
 		if !keep {
-			st.entries = slices.DeleteFunc(st.entries, func(o entry) bool { return o.target == e.target && o.kind == e.kind && e.kind == program })
+			st.entries = slices.DeleteFunc(st.entries,
+				func(o entry) bool { return o.target == e.target && o.kind == e.kind && e.kind == program })
 		}
 		e.target = r.inDir(c, target)
 		if isFolder && !strings.HasSuffix(e.source, "/") {
@@ -348,7 +364,8 @@ func (r *reader) moved(c running, st *state, names []string, keep bool) bool {
 	switch {
 	case done && st.stage.role == ships:
 		r.sayRun(c, finding.NotNeeded, "what is copied has its last path")
-	case st.stage.role == ships && slices.ContainsFunc(names[:len(names)-1], func(n string) bool { return known(path.Clean("/" + n)) }):
+	case st.stage.role == ships && slices.ContainsFunc(names[:len(names)-1],
+		func(n string) bool { return known(path.Clean("/" + n)) }):
 		r.sayRun(c, finding.NotNeeded, "thimble adds it if the binary needs it; TZ names the time zone")
 	case st.stage.role != ships:
 		r.sayRun(c, finding.NotNeeded, "nothing of a build stage is in the image unless it is copied")
@@ -363,7 +380,8 @@ func (c running) Line() int { return c.Place.Line }
 
 // typed returns a path for a shell command.
 func typed(p string) string {
-	if strings.Trim(p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./@+") == "" && p != "" {
+	if strings.Trim(p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./@+") == "" &&
+		p != "" {
 		return p
 	}
 	return "'" + strings.ReplaceAll(p, "'", `'\''`) + "'"

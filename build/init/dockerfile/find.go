@@ -30,7 +30,8 @@ func Find(files finding.Files) ([]string, error) {
 		}
 	}
 	slices.SortStableFunc(found, func(a, b string) int {
-		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(strings.Count(a, "/"), strings.Count(b, "/")), cmp.Compare(a, b))
+		return cmp.Or(cmp.Compare(rank(a), rank(b)),
+			cmp.Compare(strings.Count(a, "/"), strings.Count(b, "/")), cmp.Compare(a, b))
 	})
 	return found, nil
 }
@@ -38,15 +39,18 @@ func Find(files finding.Files) ([]string, error) {
 // candidate reports whether a file could be a Dockerfile, by its name.
 func candidate(name string) bool {
 	for folder := range strings.SplitSeq(path.Dir(name), "/") {
-		if slices.Contains([]string{"vendor", "node_modules", "testdata", ".git", "magefiles", ".devcontainer"}, folder) {
+		if slices.Contains([]string{"vendor", "node_modules", "testdata", ".git", "magefiles",
+			".devcontainer"}, folder) {
 			return false
 		}
 	}
 	base := strings.ToLower(path.Base(name))
-	if strings.HasSuffix(base, "ignore") || strings.HasSuffix(base, ".tmpl") || strings.HasSuffix(base, ".md") {
+	if strings.HasSuffix(base, "ignore") || strings.HasSuffix(base, ".tmpl") ||
+		strings.HasSuffix(base, ".md") {
 		return false
 	}
-	return strings.Contains(base, "dockerfile") || strings.Contains(base, "containerfile") || path.Ext(base) == "" && !strings.HasPrefix(base, ".")
+	return strings.Contains(base, "dockerfile") || strings.Contains(base, "containerfile") ||
+		path.Ext(base) == "" && !strings.HasPrefix(base, ".")
 }
 
 // looksLike reports whether the first instruction of a text is FROM or ARG, and one is FROM.
@@ -70,13 +74,16 @@ func looksLike(text []byte) bool {
 }
 
 // others are words in the names of Dockerfiles that are not for production.
-var others = []string{"debug", "dev", "test", "e2e", "local", "ci", "windows", "lint", "docs", "example", "bench", "fuzz", "race", "cover", "nightly", "cross", "arm", "s390x", "ppc64"}
+var others = []string{"debug", "dev", "test", "e2e", "local", "ci", "windows", "lint", "docs", "example",
+	"bench", "fuzz", "race", "cover", "nightly", "cross", "arm", "s390x", "ppc64"}
 
 // rank sorts Dockerfiles by the likelihood that they make the image of production.
 func rank(name string) int {
 	base := strings.ToLower(path.Base(name))
-	for part := range strings.FieldsFuncSeq(strings.ToLower(name), func(r rune) bool { return strings.ContainsRune("/._-", r) }) {
-		if slices.Contains(others, part) || strings.HasPrefix(part, "example") || strings.HasPrefix(part, "test") {
+	for part := range strings.FieldsFuncSeq(strings.ToLower(name),
+		func(r rune) bool { return strings.ContainsRune("/._-", r) }) {
+		if slices.Contains(others, part) || strings.HasPrefix(part, "example") ||
+			strings.HasPrefix(part, "test") {
 			return 3
 		}
 	}

@@ -57,7 +57,8 @@ func (r *reader) instruction(i instruction, st *state) {
 		st.workdir = st.abs(r.plain(c.Path, st.vars))
 		if ships {
 			replaced(st.workdirSet.line, i.Line)
-			st.workdirSet = setting[string]{st.workdir, i.Place, r.say(i, finding.Imported, "Runtime.WorkingDir")}
+			st.workdirSet = setting[string]{st.workdir, i.Place,
+				r.say(i, finding.Imported, "Runtime.WorkingDir")}
 		} else {
 			r.say(i, finding.NotNeeded, "only for the commands of a build stage")
 		}
@@ -102,17 +103,20 @@ func (r *reader) runtime(i instruction, st *state) {
 	switch c := i.cmd.(type) {
 	case *instructions.EntrypointCommand:
 		replaced(st.entrypoint.line, i.Line)
-		st.entrypoint = setting[command]{command{c.CmdLine, c.PrependShell}, i.Place, r.say(i, finding.Imported, "Runtime.Args")}
+		st.entrypoint = setting[command]{command{c.CmdLine, c.PrependShell}, i.Place,
+			r.say(i, finding.Imported, "Runtime.Args")}
 	case *instructions.CmdCommand:
 		replaced(st.cmd.line, i.Line)
-		st.cmd = setting[command]{command{c.CmdLine, c.PrependShell}, i.Place, r.say(i, finding.Imported, "Runtime.Args")}
+		st.cmd = setting[command]{command{c.CmdLine, c.PrependShell}, i.Place,
+			r.say(i, finding.Imported, "Runtime.Args")}
 	case *instructions.ExposeCommand:
 		r.expose(i, c, st)
 	case *instructions.LabelCommand:
 		r.label(i, c, st)
 	case *instructions.MaintainerCommand:
 		line := r.say(i, finding.Imported, "Runtime.Labels")
-		st.labels = setNamed(st.labels, setting[named]{named{"org.opencontainers.image.authors", r.plain(c.Maintainer, st.vars)}, i.Place, line})
+		st.labels = setNamed(st.labels, setting[named]{named{"org.opencontainers.image.authors",
+			r.plain(c.Maintainer, st.vars)}, i.Place, line})
 	case *instructions.StopSignalCommand:
 		signal := r.plain(c.Signal, st.vars)
 		replaced(st.stop.line, i.Line)
@@ -163,8 +167,10 @@ func (r *reader) arg(i instruction, c *instructions.ArgCommand, st *state) {
 
 // goSettings are variables of the go command, which change no image.
 var goSettings = []string{
-	"GO111MODULE", "GOPATH", "GOROOT", "GOOS", "GOARCH", "GOARM", "GOAMD64", "GOPROXY", "GOSUMDB", "GONOSUMDB", "GONOSUMCHECK", "GONOPROXY", "GOPRIVATE", "GOFLAGS", "GOBIN",
-	"GOCACHE", "GOMODCACHE", "GOTOOLCHAIN", "GOWORK", "GOVCS", "GOINSECURE", "GOTMPDIR", "CC", "CXX", "CGO_CFLAGS", "CGO_LDFLAGS", "GO_VERSION", "GOLANG_VERSION",
+	"GO111MODULE", "GOPATH", "GOROOT", "GOOS", "GOARCH", "GOARM", "GOAMD64", "GOPROXY", "GOSUMDB",
+	"GONOSUMDB", "GONOSUMCHECK", "GONOPROXY", "GOPRIVATE", "GOFLAGS", "GOBIN",
+	"GOCACHE", "GOMODCACHE", "GOTOOLCHAIN", "GOWORK", "GOVCS", "GOINSECURE", "GOTMPDIR", "CC", "CXX",
+	"CGO_CFLAGS", "CGO_LDFLAGS", "GO_VERSION", "GOLANG_VERSION",
 }
 
 func (r *reader) env(i instruction, c *instructions.EnvCommand, st *state) {
@@ -188,7 +194,8 @@ func (r *reader) env(i instruction, c *instructions.EnvCommand, st *state) {
 			st.cgo = finding.Found(value != "0", i.Place)
 			reason("Cgo says it")
 		case name == "GOEXPERIMENT" || name == "GOFIPS140":
-			line.Outcome, line.Setting, line.Write = finding.ByHand, "FIPS140", "set "+name+"="+value+" for the go command, or FIPS140 of the image"
+			line.Outcome, line.Setting, line.Write = finding.ByHand, "FIPS140",
+				"set "+name+"="+value+" for the go command, or FIPS140 of the image"
 			reason("it changes what is compiled")
 		case slices.Contains(goSettings, name):
 			reason("a setting of the go command")
@@ -227,7 +234,8 @@ func (r *reader) expose(i instruction, c *instructions.ExposeCommand, st *state)
 			}
 			first, last := atoi(from), atoi(to)
 			if first < 1 || last < first || last > 65535 || last-first > 1000 {
-				line.Outcome, line.Setting, line.Reason, line.Write = finding.ByHand, "Runtime.Ports", "port "+port+" is not a number", `Ports: []string{"8080"}`
+				line.Outcome, line.Setting, line.Reason, line.Write = finding.ByHand, "Runtime.Ports",
+					"port "+port+" is not a number", `Ports: []string{"8080"}`
 				continue
 			}
 			for n := first; n <= last; n++ {
@@ -242,7 +250,8 @@ func (r *reader) expose(i instruction, c *instructions.ExposeCommand, st *state)
 			}
 		}
 		if text == "" && len(missing) > 0 {
-			line.Outcome, line.Setting, line.Reason, line.Write = finding.ByHand, "Runtime.Ports", "$"+missing[0]+" has no value without --build-arg", `Ports: []string{"8080"}`
+			line.Outcome, line.Setting, line.Reason, line.Write = finding.ByHand, "Runtime.Ports",
+				"$"+missing[0]+" has no value without --build-arg", `Ports: []string{"8080"}`
 		}
 	}
 	if !added && line.Outcome == finding.Imported {
@@ -263,7 +272,8 @@ func (r *reader) label(i instruction, c *instructions.LabelCommand, st *state) {
 		reason := "Runtime.Labels"
 		_, stamped := stamp.Name(last)
 		switch {
-		case strings.HasPrefix(name, "org.opencontainers.image.") && slices.Contains(own, last) && (len(missing) > 0 || value == ""):
+		case strings.HasPrefix(name, "org.opencontainers.image.") && slices.Contains(own, last) &&
+			(len(missing) > 0 || value == ""):
 			reason = "thimble sets it"
 		case stamped && len(missing) > 0:
 			reason = "thimble sets org.opencontainers.image labels from git"
@@ -288,7 +298,8 @@ func (r *reader) healthcheck(i instruction, c *instructions.HealthCheckCommand, 
 		return
 	}
 	h := &plan.Healthcheck{
-		Command: c.Health.Test[1:], Interval: c.Health.Interval, Timeout: c.Health.Timeout, Start: c.Health.StartPeriod, Retries: c.Health.Retries,
+		Command: c.Health.Test[1:], Interval: c.Health.Interval, Timeout: c.Health.Timeout,
+		Start: c.Health.StartPeriod, Retries: c.Health.Retries,
 	}
 	if c.Health.Test[0] == "CMD-SHELL" {
 		h.Command = append([]string{"/bin/sh", "-c"}, h.Command...)
@@ -361,7 +372,8 @@ func (r *reader) copyBetween(c copying, st, from *state, source string, line *fi
 	made, before, made2 := r.prepare(from, p)
 	if !made2 {
 		if len(from.prepared) > 0 {
-			line.Outcome, line.Setting, line.Reason = finding.ByHand, "Before", p+" is made by commands of stage "+from.stage.title()
+			line.Outcome, line.Setting, line.Reason = finding.ByHand, "Before",
+				p+" is made by commands of stage "+from.stage.title()
 			line.Write = `if the compiler needs it: Before: [][]string{{"sh", "-c", "…"}}`
 		}
 		return
@@ -373,7 +385,8 @@ func (r *reader) copyBetween(c copying, st, from *state, source string, line *fi
 			to = at
 		}
 		if from := path.Clean(made); to != from {
-			before = append(before, finding.Found([]string{"sh", "-c", "mkdir -p " + typed(to) + " && cp -R " + typed(from) + "/. " + typed(to)}, c.Place))
+			before = append(before, finding.Found([]string{"sh", "-c",
+				"mkdir -p " + typed(to) + " && cp -R " + typed(from) + "/. " + typed(to)}, c.Place))
 		}
 	}
 	st.before = append(st.before, before...)

@@ -62,7 +62,8 @@ func (r *reader) removed(c running, st *state) {
 		}
 		prefix := strings.TrimSuffix(p, "/") + "/"
 		st.entries = slices.DeleteFunc(st.entries, func(e entry) bool {
-			return e.kind != system && (e.target == p && p == r.inDir(c, name) || strings.HasPrefix(e.target, prefix))
+			return e.kind != system && (e.target == p && p == r.inDir(c, name) ||
+				strings.HasPrefix(e.target, prefix))
 		})
 	}
 }

@@ -83,7 +83,8 @@ func (r *reader) script(i instruction, run *instructions.RunCommand) (text strin
 		return "", i.Line, run.CmdLine
 	}
 	if len(run.Files) > 0 {
-		if line := strings.TrimSpace(strings.Join(run.CmdLine, " ")); strings.HasPrefix(line, "<<") && !strings.ContainsAny(line, " |;&") {
+		if line := strings.TrimSpace(strings.Join(run.CmdLine, " ")); strings.HasPrefix(line, "<<") &&
+			!strings.ContainsAny(line, " |;&") {
 			return run.Files[0].Data, i.Line + 1, nil
 		}
 		return strings.Join(run.CmdLine, " "), i.Line, nil

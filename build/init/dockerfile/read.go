@@ -35,7 +35,8 @@ type reader struct {
 
 // Read reads a Dockerfile. mains are the main packages of the repository. args are values that a
 // Makefile gives to build arguments: they replace missing defaults and placeholders.
-func Read(name string, text []byte, files finding.Files, mains []finding.Main, args map[string]string) (finding.Source, error) {
+func Read(name string, text []byte, files finding.Files, mains []finding.Main,
+	args map[string]string) (finding.Source, error) {
 	r := &reader{
 		name: name, files: files, mains: mains, source: strings.Split(string(text), "\n"),
 		meta: map[string]string{}, given: args, states: map[*stage]*state{},
@@ -58,7 +59,8 @@ func Read(name string, text []byte, files finding.Files, mains []finding.Main, a
 	out := finding.Source{Kind: finding.Dockerfile, File: name, Programs: r.programs}
 	if len(r.programs) == 0 {
 		for _, l := range r.lines {
-			l.Outcome, l.Reason, l.Write, l.Setting = finding.NotNeeded, "no image of it ships a program of this repository", "", ""
+			l.Outcome, l.Reason, l.Write, l.Setting = finding.NotNeeded,
+				"no image of it ships a program of this repository", "", ""
 		}
 	}
 	for _, l := range r.lines {
@@ -89,7 +91,8 @@ func (r *reader) arguments() {
 // give sets a build argument without a useful default to the value that a Makefile gives it.
 func (r *reader) give(name string, vars map[string]string) {
 	value, ok := r.given[name]
-	if now := vars[name]; ok && (stamp.Placeholder(now) || strings.Contains(strings.ToLower(now), "placeholder")) {
+	if now := vars[name]; ok && (stamp.Placeholder(now) ||
+		strings.Contains(strings.ToLower(now), "placeholder")) {
 		vars[name] = value
 	}
 }

@@ -55,7 +55,8 @@ func (r *reader) run(i instruction, c *instructions.RunCommand, st *state) {
 		return
 	}
 	for _, cmd := range commands {
-		run := running{Command: cmd, Place: finding.Place{File: r.name, Line: first + cmd.Line - 1}, name: path.Base(cmd.Words[0]), args: cmd.Words[1:]}
+		run := running{Command: cmd, Place: finding.Place{File: r.name, Line: first + cmd.Line - 1},
+			name: path.Base(cmd.Words[0]), args: cmd.Words[1:]}
 		if run.Text == "" || words != nil {
 			run.Text = strings.Join(cmd.Words, " ")
 		}
@@ -80,7 +81,8 @@ func (r *reader) mounts(c *instructions.RunCommand, st *state) {
 			continue
 		}
 		for _, name := range r.context.match(m["source"] + m["src"]) {
-			st.entries = append(st.entries, entry{kind: file, source: name, target: st.abs(target), skip: func(n string) bool { return !r.context.has(n) }})
+			st.entries = append(st.entries, entry{kind: file, source: name, target: st.abs(target),
+				skip: func(n string) bool { return !r.context.has(n) }})
 		}
 	}
 }
@@ -91,8 +93,12 @@ func (r *reader) sayRun(c running, o finding.Outcome, reason string) *finding.Li
 
 // quiet are commands that change nothing, or only the shell.
 var quiet = []string{
-	"set", "true", "false", ":", "exit", "return", "export", "unset", "shopt", "trap", "ulimit", "umask", "wait", "read", "local", "shift", "test", "[", "[[", "echo", "printf", "ls", "pwd", "cat", "which", "uname",
-	"whoami", "id", "env", "printenv", "date", "type", "stat", "file", "du", "df", "head", "tail", "grep", "awk", "sleep", "sync", "ldd", "sha256sum", "sha512sum", "md5sum", "basename", "dirname", "tee", "find", "sort", "wc", "arch", "hash",
+	"set", "true", "false", ":", "exit", "return", "export", "unset", "shopt", "trap", "ulimit", "umask",
+	"wait", "read", "local", "shift", "test", "[", "[[", "echo", "printf", "ls", "pwd",
+	"cat", "which", "uname",
+	"whoami", "id", "env", "printenv", "date", "type", "stat", "file", "du", "df", "head", "tail", "grep",
+	"awk", "sleep", "sync", "ldd", "sha256sum", "sha512sum", "md5sum", "basename", "dirname", "tee", "find",
+	"sort", "wc", "arch", "hash",
 }
 
 // command handles one command.
@@ -114,7 +120,8 @@ func (r *reader) command(c running, st *state) {
 		r.sayRun(c, finding.NotNeeded, "it only prints or tests something")
 	case slices.Contains([]string{"update-ca-certificates", "update-ca-trust", "c_rehash"}, c.name):
 		r.sayRun(c, finding.NotNeeded, "CACertificates adds certificates to the bundle")
-	case slices.Contains([]string{"ldconfig", "fc-cache", "locale-gen", "dpkg-reconfigure", "update-alternatives", "apt-key", "gpg", "rpm", "dpkg", "add-apt-repository"}, c.name):
+	case slices.Contains([]string{"ldconfig", "fc-cache", "locale-gen", "dpkg-reconfigure",
+		"update-alternatives", "apt-key", "gpg", "rpm", "dpkg", "add-apt-repository"}, c.name):
 		r.sayRun(c, finding.NotNeeded, "it only sets up the base")
 	case c.name == "git":
 		r.sayRun(c, finding.NotNeeded, "the source tree and its history are there")
@@ -132,7 +139,8 @@ func (r *reader) command(c running, st *state) {
 // isProgram reports whether a command runs a program of the repository, such as "./api version".
 func (r *reader) isProgram(c running, st *state) bool {
 	_, ok := r.lookUp(c.Words[0], st)
-	return ok || r.programNamed(c.name) >= 0 && len(c.args) == 1 && slices.Contains([]string{"version", "--version", "-version", "-v", "-V", "help", "--help"}, c.args[0])
+	return ok || r.programNamed(c.name) >= 0 && len(c.args) == 1 &&
+		slices.Contains([]string{"version", "--version", "-version", "-v", "-V", "help", "--help"}, c.args[0])
 }
 
 // goCommand handles the go command, except go build and go install.
@@ -166,7 +174,10 @@ func (r *reader) goCommand(c running, st *state) {
 // install handles the packages that a command installs.
 func (r *reader) install(c running, names []string, st *state) {
 	line := r.sayRun(c, finding.NotNeeded, "it installs nothing")
-	cgo := slices.ContainsFunc(names, func(n string) bool { return slices.Contains(compilers, packageName(n)) })
+	cgo := slices.ContainsFunc(names, func(n string) bool {
+		return slices.Contains(compilers,
+			packageName(n))
+	})
 	if cgo {
 		st.compiler = finding.Found(true, c.Place)
 		line.Reason = "a C compiler; Cgo says whether it is needed"
@@ -190,12 +201,16 @@ func (r *reader) compilesLater(st *state) bool {
 
 // makers are programs that make what the compiler or an image needs, without Go.
 var makers = []string{
-	"npm", "yarn", "pnpm", "bun", "npx", "bunx", "pnpx", "node", "corepack", "vite", "webpack", "hugo", "templ", "buf", "protoc", "sqlc", "swag", "tailwindcss", "esbuild", "deno", "elm", "gulp", "grunt", "ng", "mkdocs",
+	"npm", "yarn", "pnpm", "bun", "npx", "bunx", "pnpx", "node", "corepack", "vite", "webpack", "hugo",
+	"templ", "buf", "protoc", "sqlc", "swag", "tailwindcss", "esbuild", "deno", "elm", "gulp",
+	"grunt", "ng", "mkdocs",
 }
 
 // drivers are programs that compile a Go program by instructions in other files.
 var drivers = map[string]string{
-	"make": "Makefile", "gmake": "Makefile", "task": "Taskfile", "go-task": "Taskfile", "mage": "magefile", "just": "justfile", "goreleaser": ".goreleaser.yaml", "promu": ".promu.yml", "ko": ".ko.yaml", "bazel": "BUILD", "bazelisk": "BUILD",
+	"make": "Makefile", "gmake": "Makefile", "task": "Taskfile", "go-task": "Taskfile", "mage": "magefile",
+	"just": "justfile", "goreleaser": ".goreleaser.yaml", "promu": ".promu.yml", "ko": ".ko.yaml",
+	"bazel": "BUILD", "bazelisk": "BUILD",
 }
 
 // buildCommand handles a command of a build stage.
@@ -210,18 +225,23 @@ func (r *reader) buildCommand(c running, st *state) {
 		if drivers[c.name] == "Makefile" {
 			r.makes(c, st)
 		}
-		r.sayRun(c, finding.NotNeeded, "thimble compiles the program; "+drivers[c.name]+" is read for its settings")
+		r.sayRun(c, finding.NotNeeded, "thimble compiles the program; "+
+			drivers[c.name]+" is read for its settings")
 	case strings.HasSuffix(c.name, ".sh") || c.name == "sh" || c.name == "bash":
 		st.compiles = true
 		line := r.sayRun(c, finding.ByHand, "init does not read what the script does")
-		line.Setting, line.Write = "Before", `if the compiler needs what it makes: Before: [][]string{{`+quoteAll(c.Words)+`}}`
-	case slices.Contains([]string{"upx", "strip", "objcopy", "xx-verify", "goversion", "scanelf", "readelf"}, c.name):
+		line.Setting, line.Write = "Before", `if the compiler needs what it makes: Before: [][]string{{`+
+			quoteAll(c.Words)+`}}`
+	case slices.Contains([]string{"upx", "strip", "objcopy", "xx-verify", "goversion", "scanelf", "readelf"},
+		c.name):
 		r.sayRun(c, finding.NotNeeded, "the binary is without symbols, and its layer is compressed")
-	case slices.Contains([]string{"curl", "wget", "tar", "unzip", "gunzip", "xx-info", "xx-clang", "sed", "rsync"}, c.name):
+	case slices.Contains([]string{"curl", "wget", "tar", "unzip", "gunzip", "xx-info", "xx-clang",
+		"sed", "rsync"}, c.name):
 		r.sayRun(c, finding.NotNeeded, "nothing of a build stage is in the image unless it is copied")
 	default:
 		line := r.sayRun(c, finding.ByHand, "a command of the build stage")
-		line.Setting, line.Write = "Before", `if the compiler needs what it makes: Before: [][]string{{`+quoteAll(c.Words)+`}}`
+		line.Setting, line.Write = "Before", `if the compiler needs what it makes: Before: [][]string{{`+
+			quoteAll(c.Words)+`}}`
 	}
 }
 

@@ -83,7 +83,8 @@ func (x *scriptReader) statement(stmt *syntax.Stmt, s *simple) {
 		x.call(c, s)
 	case *syntax.BinaryCmd: // prog || exit 1
 		y, ok := c.Y.Cmd.(*syntax.CallExpr)
-		if c.Op == syntax.OrStmt && ok && len(y.Args) > 0 && (y.Args[0].Lit() == "exit" || y.Args[0].Lit() == "kill" || y.Args[0].Lit() == "false") {
+		if c.Op == syntax.OrStmt && ok && len(y.Args) > 0 &&
+			(y.Args[0].Lit() == "exit" || y.Args[0].Lit() == "kill" || y.Args[0].Lit() == "false") {
 			x.statement(c.X, s)
 			return
 		}
@@ -112,7 +113,8 @@ func (x *scriptReader) call(c *syntax.CallExpr, s *simple) {
 	}
 	var words []string
 	for _, w := range c.Args {
-		if quoted, ok := w.Parts[0].(*syntax.DblQuoted); ok && len(w.Parts) == 1 && len(quoted.Parts) == 1 && isRest(quoted.Parts[0]) || isRest(w.Parts[0]) {
+		if quoted, ok := w.Parts[0].(*syntax.DblQuoted); ok && len(w.Parts) == 1 && len(quoted.Parts) == 1 &&
+			isRest(quoted.Parts[0]) || isRest(w.Parts[0]) {
 			words = append(words, rest)
 			continue
 		}
@@ -136,7 +138,8 @@ func (x *scriptReader) call(c *syntax.CallExpr, s *simple) {
 		words = words[1:]
 	}
 	switch base := path.Base(strings.Join(words[:min(1, len(words))], "")); base {
-	case "mkdir", "chown", "chmod", "cp", "mv", "ln", "rm", "sed", "envsubst", "sleep", "touch", "cat", "source", ".", "usermod", "groupmod", "adduser", "update-ca-certificates":
+	case "mkdir", "chown", "chmod", "cp", "mv", "ln", "rm", "sed", "envsubst", "sleep", "touch", "cat",
+		"source", ".", "usermod", "groupmod", "adduser", "update-ca-certificates":
 		x.why = "it runs " + base + " before the program"
 		return
 	}

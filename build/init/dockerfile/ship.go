@@ -12,12 +12,15 @@ import (
 
 // generic are parts of the names of images that only have what thimble adds by itself.
 var generic = []string{
-	"alpine", "debian", "ubuntu", "busybox", "distroless", "chainguard", "wolfi", "ubi", "centos", "fedora", "rockylinux", "almalinux", "photon", "amazonlinux", "golang",
-	"scratch", "bookworm", "bullseye", "trixie", "minimal", "static", "buildpack-deps", "opensuse", "baseimage", "cgr.dev",
+	"alpine", "debian", "ubuntu", "busybox", "distroless", "chainguard", "wolfi", "ubi", "centos", "fedora",
+	"rockylinux", "almalinux", "photon", "amazonlinux", "golang",
+	"scratch", "bookworm", "bullseye", "trixie", "minimal", "static", "buildpack-deps", "opensuse",
+	"baseimage", "cgr.dev",
 }
 
 func isGeneric(base string) bool {
-	return base == "scratch" || slices.ContainsFunc(generic, func(g string) bool { return strings.Contains(strings.ToLower(base), g) })
+	return base == "scratch" || slices.ContainsFunc(generic,
+		func(g string) bool { return strings.Contains(strings.ToLower(base), g) })
 }
 
 // shippedBase handles the FROM of an image.
@@ -27,12 +30,15 @@ func (r *reader) shippedBase(s *stage, st *state) {
 	switch {
 	case s.base == "scratch":
 		line.Reason = "scratch is the default"
-	case s.base == "" || strings.HasSuffix(s.base, ":") || strings.HasPrefix(s.base, ":") || strings.Contains(s.base, "placeholder"):
-		line.Outcome, line.Setting, line.Reason, line.Write = finding.ByHand, "Base", "its name has no value without --build-arg", `Base: "…", or nothing for scratch`
+	case s.base == "" || strings.HasSuffix(s.base, ":") || strings.HasPrefix(s.base, ":") ||
+		strings.Contains(s.base, "placeholder"):
+		line.Outcome, line.Setting, line.Reason, line.Write = finding.ByHand, "Base",
+			"its name has no value without --build-arg", `Base: "…", or nothing for scratch`
 	case !isGeneric(s.base):
 		line.Outcome, line.Reason = finding.Imported, "Base; mage lock pins it"
 	}
-	if strings.Contains(s.base, "nonroot") || strings.Contains(s.base, "cgr.dev/chainguard/static") || strings.Contains(s.base, "chainguard/static") {
+	if strings.Contains(s.base, "nonroot") || strings.Contains(s.base, "cgr.dev/chainguard/static") ||
+		strings.Contains(s.base, "chainguard/static") {
 		st.baseUser = "65532:65532"
 	}
 }
@@ -54,7 +60,10 @@ func (r *reader) ship(s *stage) {
 		return
 	}
 	main := r.mains[run.main]
-	if slices.ContainsFunc(r.programs, func(p finding.Program) bool { return p.Module == main.Module && p.Package == main.Package }) {
+	if slices.ContainsFunc(r.programs, func(p finding.Program) bool {
+		return p.Module == main.Module &&
+			p.Package == main.Package
+	}) {
 		return
 	}
 	binary := strings.ToLower(main.Binary)
@@ -66,7 +75,8 @@ func (r *reader) ship(s *stage) {
 		if e.main == run.main {
 			p.From = e.from
 			r.capabilities(&p, e)
-		} else if rel := relative(main, r.mains[e.main]); rel != "" && !slices.ContainsFunc(p.Programs, func(v finding.Value[string]) bool { return v.Value == rel }) {
+		} else if rel := relative(main, r.mains[e.main]); rel != "" &&
+			!slices.ContainsFunc(p.Programs, func(v finding.Value[string]) bool { return v.Value == rel }) {
 			p.Programs = append(p.Programs, finding.Found(rel, e.from))
 			if e.line != nil && e.line.Outcome == finding.NotNeeded {
 				e.line.Outcome, e.line.Reason = finding.Imported, "Programs: "+rel
@@ -117,7 +127,8 @@ func (r *reader) ship(s *stage) {
 		run2.StopSignal = finding.Found(st.stop.value, st.stop.from)
 	}
 	for _, v := range st.volumes {
-		if !slices.ContainsFunc(run2.Volumes, func(o finding.Value[string]) bool { return o.Value == v.value }) {
+		if !slices.ContainsFunc(run2.Volumes,
+			func(o finding.Value[string]) bool { return o.Value == v.value }) {
 			run2.Volumes = append(run2.Volumes, finding.Found(v.value, v.from))
 		}
 	}
@@ -136,7 +147,8 @@ func (st *state) dropScript(source string) {
 		}
 		for _, l := range append(slices.Clone(e.changes), e.line) {
 			if l.Outcome == finding.Imported {
-				l.Outcome, l.Reason = finding.NotNeeded, "Runtime.Env and Runtime.Args do what the script does"
+				l.Outcome, l.Reason = finding.NotNeeded,
+					"Runtime.Env and Runtime.Args do what the script does"
 			}
 		}
 		return true
@@ -170,7 +182,8 @@ func (r *reader) compiled(p *finding.Program, main int, s *stage) {
 		}
 		for _, b := range st.builds {
 			if b.main == main {
-				p.Build.LDFlags, p.Build.Tags, p.Build.Env, p.Build.FIPS140 = b.build.LDFlags, b.build.Tags, b.build.Env, b.build.FIPS140
+				p.Build.LDFlags, p.Build.Tags, p.Build.Env, p.Build.FIPS140 = b.build.LDFlags, b.build.Tags,
+					b.build.Env, b.build.FIPS140
 				p.Build.Cgo, p.Build.Compiler = b.build.Cgo, b.build.Compiler
 			}
 		}
@@ -182,7 +195,8 @@ func (r *reader) compiled(p *finding.Program, main int, s *stage) {
 		}
 		for _, b := range st.before {
 			b.Value = atRoot(b.Value, p.Module)
-			if !slices.ContainsFunc(p.Build.Before, func(o finding.Value[[]string]) bool { return slices.Equal(o.Value, b.Value) }) {
+			if !slices.ContainsFunc(p.Build.Before,
+				func(o finding.Value[[]string]) bool { return slices.Equal(o.Value, b.Value) }) {
 				p.Build.Before = append(p.Build.Before, b)
 			}
 		}
@@ -195,7 +209,8 @@ func atRoot(words []string, module string) []string {
 	if module == "" || len(words) != 3 || words[0] != "sh" {
 		return words
 	}
-	return []string{"sh", "-c", "cd " + strings.Repeat("../", strings.Count(module, "/")) + ".. && " + words[2]}
+	return []string{"sh", "-c", "cd " + strings.Repeat("../", strings.Count(module, "/")) +
+		".. && " + words[2]}
 }
 
 func (r *reader) environment(p *finding.Program, st *state, run started) {
@@ -210,7 +225,8 @@ func (r *reader) environment(p *finding.Program, st *state, run started) {
 		from = st.cmd.from
 	}
 	for _, v := range run.vars {
-		at := slices.IndexFunc(p.Runtime.Env, func(o finding.Value[string]) bool { return strings.HasPrefix(o.Value, v.name+"=") })
+		at := slices.IndexFunc(p.Runtime.Env,
+			func(o finding.Value[string]) bool { return strings.HasPrefix(o.Value, v.name+"=") })
 		if at >= 0 {
 			p.Runtime.Env[at] = finding.Found(v.name+"="+v.value, from)
 		} else {
@@ -223,10 +239,12 @@ func (r *reader) environment(p *finding.Program, st *state, run started) {
 func (r *reader) user(p *finding.Program, st *state, run started) {
 	named := map[string]bool{}
 	for _, u := range st.accounts.users {
-		if _, isPresent := present[u.Name]; isPresent || !userName.MatchString(u.Name) || u.UID < 1 || named[u.Name] {
+		if _, isPresent := present[u.Name]; isPresent || !userName.MatchString(u.Name) ||
+			u.UID < 1 || named[u.Name] {
 			continue
 		}
-		if slices.ContainsFunc(p.Runtime.Users, func(o finding.Value[plan.User]) bool { return o.Value.UID == u.UID }) {
+		if slices.ContainsFunc(p.Runtime.Users,
+			func(o finding.Value[plan.User]) bool { return o.Value.UID == u.UID }) {
 			continue
 		}
 		named[u.Name] = true
@@ -264,7 +282,8 @@ func (r *reader) user(p *finding.Program, st *state, run started) {
 	switch {
 	case !ok:
 		if line != nil {
-			line.Outcome, line.Setting, line.Reason = finding.ByHand, "Runtime.User", spec+" is a user of the base"
+			line.Outcome, line.Setting, line.Reason = finding.ByHand, "Runtime.User",
+				spec+" is a user of the base"
 			line.Write = `Runtime.User by its number: "1000:1000"`
 		}
 		return
@@ -311,8 +330,10 @@ func (r *reader) health(p *finding.Program, st *state, main int) {
 	line := h.line
 	run := r.follow(h.value.Command, st)
 	tool := ""
-	for _, word := range strings.FieldsFunc(strings.Join(h.value.Command, " "), func(c rune) bool { return strings.ContainsRune(" \t;|&(){}'\"", c) }) {
-		if slices.Contains([]string{"curl", "wget", "nc", "pgrep", "grpc_health_probe", "grpc-health-probe"}, path.Base(word)) && tool == "" {
+	for _, word := range strings.FieldsFunc(strings.Join(h.value.Command, " "),
+		func(c rune) bool { return strings.ContainsRune(" \t;|&(){}'\"", c) }) {
+		if slices.Contains([]string{"curl", "wget", "nc", "pgrep", "grpc_health_probe", "grpc-health-probe"},
+			path.Base(word)) && tool == "" {
 			tool = path.Base(word)
 		}
 	}
@@ -322,7 +343,8 @@ func (r *reader) health(p *finding.Program, st *state, main int) {
 		if tool != "" {
 			line.Reason = "there is no " + tool + " in the image"
 		}
-		line.Write = "give the program a command for it: Healthcheck: &build.Healthcheck{Command: []string{\"health\"}}; or let Kubernetes probe it" + probe(h.value.Command)
+		line.Write = "give the program a command for it: Healthcheck: &build.Healthcheck{Command: " +
+			"[]string{\"health\"}}; or let Kubernetes probe it" + probe(h.value.Command)
 		return
 	}
 	check := *h.value
@@ -337,7 +359,8 @@ func (r *reader) health(p *finding.Program, st *state, main int) {
 
 // probe returns the port and path of a health check by HTTP.
 func probe(words []string) string {
-	for _, word := range strings.FieldsFunc(strings.Join(words, " "), func(c rune) bool { return strings.ContainsRune(" \t;|&(){}'\"", c) }) {
+	for _, word := range strings.FieldsFunc(strings.Join(words, " "),
+		func(c rune) bool { return strings.ContainsRune(" \t;|&(){}'\"", c) }) {
 		_, rest, ok := strings.Cut(word, "://")
 		if !ok && !strings.HasPrefix(word, "localhost") && !strings.HasPrefix(word, "127.0.0.1") {
 			continue
@@ -358,8 +381,11 @@ func (r *reader) base(p *finding.Program, st *state) {
 	case st.fromLine != nil && st.fromLine.Outcome == finding.Imported:
 		p.Runtime.Base = finding.Found(st.base, st.from)
 		for _, l := range r.lines { // packages of another distribution
-			if slices.ContainsFunc(st.debian, func(d finding.Value[string]) bool { return d.From == l.Place }) {
-				l.Outcome, l.Setting, l.Reason, l.Write = finding.ByHand, "Base", "the base is an image, which has packages of its own", "make an image that has them, and use it as Base"
+			if slices.ContainsFunc(st.debian,
+				func(d finding.Value[string]) bool { return d.From == l.Place }) {
+				l.Outcome, l.Setting, l.Reason, l.Write = finding.ByHand, "Base",
+					"the base is an image, which has packages of its own",
+					"make an image that has them, and use it as Base"
 			}
 		}
 		return

@@ -9,7 +9,8 @@ import (
 )
 
 // wrappers only start another program.
-var wrappers = []string{"tini", "tini-static", "dumb-init", "catatonit", "docker-init", "su-exec", "gosu", "setpriv", "exec", "env", "nice", "nohup", "sudo", "time", "s6-setuidgid", "chroot"}
+var wrappers = []string{"tini", "tini-static", "dumb-init", "catatonit", "docker-init", "su-exec", "gosu",
+	"setpriv", "exec", "env", "nice", "nohup", "sudo", "time", "s6-setuidgid", "chroot"}
 
 // started is what an image runs.
 type started struct {
@@ -251,8 +252,11 @@ func (r *reader) sayStart(st *state, s started, binary string) {
 	case s.why != "":
 		first.Outcome, first.Reason, first.Setting = finding.ByHand, s.why, "Runtime.Entrypoint"
 		if s.script != "" {
-			first.Write = `the image starts /app/` + binary + `; with the script: Base: "debian", Packages: []string{"dash", "coreutils"}, Assets: {Source: ` + quote(s.script) + `, Target: ` + quote(s.scriptAt) +
-				`, Mode: 0o755}, Symlinks: {Path: "…", Target: "/app/` + binary + `"}, Runtime.Entrypoint: []string{` + quote(s.scriptAt) + `}`
+			first.Write = `the image starts /app/` + binary +
+				`; with the script: Base: "debian", Packages: []string{"dash", "coreutils"}, Assets: ` +
+				`{Source: ` + quote(s.script) + `, Target: ` + quote(s.scriptAt) +
+				`, Mode: 0o755}, Symlinks: {Path: "…", Target: "/app/` + binary +
+				`"}, Runtime.Entrypoint: []string{` + quote(s.scriptAt) + `}`
 		} else {
 			first.Write = "the image starts /app/" + binary + ": Runtime.Args are its arguments"
 		}
@@ -269,7 +273,8 @@ func (r *reader) sayStart(st *state, s started, binary string) {
 			}
 		}
 		first.Outcome, first.Reason = finding.Imported, reason+notes
-		if e != nil && c != nil && len(s.args) == len(st.cmd.value.words) && len(s.vars) == 0 { // all are from CMD
+		if e != nil && c != nil && len(s.args) == len(st.cmd.value.words) &&
+			len(s.vars) == 0 { // all are from CMD
 			first.Outcome, first.Reason = finding.NotNeeded, "/app/"+binary+" is the entrypoint"+notes
 		}
 	}

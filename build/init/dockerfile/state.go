@@ -80,7 +80,8 @@ func (st *state) next(s *stage) *state {
 	c := *st
 	c.stage = s
 	c.vars = maps.Clone(st.vars)
-	c.entries, c.builds, c.env, c.labels = slices.Clone(st.entries), slices.Clone(st.builds), slices.Clone(st.env), slices.Clone(st.labels)
+	c.entries, c.builds, c.env, c.labels = slices.Clone(st.entries), slices.Clone(st.builds),
+		slices.Clone(st.env), slices.Clone(st.labels)
 	c.ports, c.volumes = slices.Clone(st.ports), slices.Clone(st.volumes)
 	c.debian, c.include, c.certs = slices.Clone(st.debian), slices.Clone(st.include), slices.Clone(st.certs)
 	c.before, c.prepared = slices.Clone(st.before), slices.Clone(st.prepared)
@@ -197,7 +198,10 @@ func replaced(l *finding.Line, by int) {
 
 // setNamed adds or replaces a variable or a label.
 func setNamed(list []setting[named], s setting[named]) []setting[named] {
-	if i := slices.IndexFunc(list, func(o setting[named]) bool { return o.value.name == s.value.name }); i >= 0 {
+	if i := slices.IndexFunc(list, func(
+		o setting[named]) bool {
+		return o.value.name == s.value.name
+	}); i >= 0 {
 		old := list[i].line
 		list[i] = s
 		if !slices.ContainsFunc(list, func(o setting[named]) bool { return o.line == old }) {

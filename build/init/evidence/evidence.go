@@ -56,7 +56,10 @@ func Read(root string, names []string, tree *mains.Tree, module string) (*Found,
 		return nil, err
 	}
 	f := &Found{}
-	slices.SortStableFunc(images, func(a, b finding.Source) int { return cmp.Compare(doubtful(a), doubtful(b)) })
+	slices.SortStableFunc(images, func(a, b finding.Source) int {
+		return cmp.Compare(doubtful(a),
+			doubtful(b))
+	})
 	choice := discover.Choose(tree, slices.Concat(f.oneDockerfile(images), builds))
 	sources := others.WithDefaults(tree, choice.Sources)
 	programs, disagreements := finding.Merge(sources)
@@ -72,7 +75,8 @@ func Read(root string, names []string, tree *mains.Tree, module string) (*Found,
 			}
 			f.Images = append(f.Images, p)
 		} else {
-			f.Left = append(f.Left, discover.LeftOut{Module: p.Module, Package: p.Package, Reason: "it is in another module; run init in " + path.Join(".", p.Module)})
+			f.Left = append(f.Left, discover.LeftOut{Module: p.Module, Package: p.Package,
+				Reason: "it is in another module; run init in " + path.Join(".", p.Module)})
 		}
 	}
 	f.Left = append(f.Left, choice.Left...)
@@ -82,7 +86,8 @@ func Read(root string, names []string, tree *mains.Tree, module string) (*Found,
 	for _, p := range f.Images {
 		for _, b := range p.Build.Before {
 			for i, l := range f.Lines {
-				if l.Place == b.From && l.Outcome == finding.NotNeeded && strings.Contains(l.Text, b.Value[len(b.Value)-1]) {
+				if l.Place == b.From && l.Outcome == finding.NotNeeded &&
+					strings.Contains(l.Text, b.Value[len(b.Value)-1]) {
 					f.Lines[i].Outcome, f.Lines[i].Reason = finding.Imported, "Before"
 				}
 			}
@@ -110,17 +115,21 @@ func (f *Found) Based() bool {
 
 // dockerfiles reads each Dockerfile. Programs that it copies can have the names that another file
 // builds them with.
-func dockerfiles(files finding.Files, tree *mains.Tree, builds []finding.Source, args map[string]string) ([]finding.Source, error) {
+func dockerfiles(files finding.Files, tree *mains.Tree, builds []finding.Source,
+	args map[string]string) ([]finding.Source, error) {
 	var all []finding.Main
 	for _, m := range tree.Mains {
 		mod, _ := tree.Module(m.Module)
-		all = append(all, finding.Main{Module: m.Module, Package: m.Package, ModulePath: mod.Path, Binary: m.Name})
+		all = append(all, finding.Main{Module: m.Module, Package: m.Package,
+			ModulePath: mod.Path, Binary: m.Name})
 	}
 	for _, s := range builds {
 		for _, p := range s.Programs {
-			if m, ok := tree.At(path.Join(p.Module, p.Package)); ok && p.Name.Set() && p.Name.Value != m.Name {
+			if m, ok := tree.At(path.Join(p.Module, p.Package)); ok && p.Name.Set() &&
+				p.Name.Value != m.Name {
 				mod, _ := tree.Module(m.Module)
-				all = append(all, finding.Main{Module: m.Module, Package: m.Package, ModulePath: mod.Path, Binary: p.Name.Value})
+				all = append(all, finding.Main{Module: m.Module, Package: m.Package, ModulePath: mod.Path,
+					Binary: p.Name.Value})
 			}
 		}
 	}
@@ -137,7 +146,8 @@ func dockerfiles(files finding.Files, tree *mains.Tree, builds []finding.Source,
 		s, err := dockerfile.Read(name, text, files, all, args)
 		if err != nil {
 			s = finding.Source{Kind: finding.Dockerfile, File: name, Lines: []finding.Line{{
-				Place: finding.Place{File: name}, Text: name, Outcome: finding.ByHand, Reason: strings.TrimPrefix(err.Error(), "read "+name+": "),
+				Place: finding.Place{File: name}, Text: name, Outcome: finding.ByHand,
+				Reason: strings.TrimPrefix(err.Error(), "read "+name+": "),
 			}}}
 		}
 		sources = append(sources, s)
@@ -179,7 +189,8 @@ func (f *Found) oneDockerfile(sources []finding.Source) []finding.Source {
 			s.Lines = slices.Clone(s.Lines)
 			for i := range s.Lines {
 				l := &s.Lines[i]
-				l.Outcome, l.Reason, l.Write, l.Setting = finding.NotNeeded, other+" is the one that init reads for this program", "", ""
+				l.Outcome, l.Reason, l.Write, l.Setting = finding.NotNeeded,
+					other+" is the one that init reads for this program", "", ""
 			}
 		}
 		kept = append(kept, s)
@@ -193,9 +204,11 @@ func (f *Found) disagree(earlier finding.Source, p finding.Program) {
 		if e.Module != p.Module || e.Package != p.Package {
 			continue
 		}
-		_, all := finding.Merge([]finding.Source{{Kind: finding.Dockerfile, Programs: []finding.Program{e}}, {Kind: finding.Dockerfile, Programs: []finding.Program{p}}})
+		_, all := finding.Merge([]finding.Source{{Kind: finding.Dockerfile, Programs: []finding.Program{e}},
+			{Kind: finding.Dockerfile, Programs: []finding.Program{p}}})
 		for _, d := range all {
-			if slices.Contains([]string{"Runtime.User", "Runtime.Args", "Runtime.WorkingDir", "Runtime.Ports", "Runtime.Healthcheck", "Cgo"}, d.Setting) {
+			if slices.Contains([]string{"Runtime.User", "Runtime.Args", "Runtime.WorkingDir", "Runtime.Ports",
+				"Runtime.Healthcheck", "Cgo"}, d.Setting) {
 				f.Disagreements = append(f.Disagreements, d)
 			}
 		}
@@ -205,7 +218,8 @@ func (f *Found) disagree(earlier finding.Source, p finding.Program) {
 // shippingModule returns the module whose programs are shipped: the given one, unless only others
 // below it ship something; then the only one for which a Dockerfile or .ko.yaml makes an image, or
 // the only one of all. If there are several, it returns the given one, and their folders.
-func shippingModule(programs []finding.Program, sources []finding.Source, module string) (chosen string, several []string) {
+func shippingModule(programs []finding.Program, sources []finding.Source,
+	module string) (chosen string, several []string) {
 	imaged := map[string]bool{}
 	for _, s := range sources {
 		if s.Kind == finding.Dockerfile || s.Kind == finding.Ko {
@@ -240,7 +254,8 @@ func shippingModule(programs []finding.Program, sources []finding.Source, module
 }
 
 // missing returns the commands that make what a program embeds and git does not have.
-func missing(files finding.Files, tree *mains.Tree, images []finding.Source, others discover.Files, module string) []finding.Value[[]string] {
+func missing(files finding.Files, tree *mains.Tree, images []finding.Source, others discover.Files,
+	module string) []finding.Value[[]string] {
 	var all []finding.Value[[]string]
 	skip := func(folder string) bool {
 		m, ok := tree.At(folder)
@@ -252,7 +267,10 @@ func missing(files finding.Files, tree *mains.Tree, images []finding.Source, oth
 	}
 	for _, e := range frontend.Missing(files, module, skip) {
 		for _, b := range frontend.Before(e, module, prepared, others.Makefiles, files) {
-			if !slices.ContainsFunc(all, func(o finding.Value[[]string]) bool { return slices.Equal(o.Value, b.Value) }) {
+			if !slices.ContainsFunc(all, func(o finding.Value[[]string]) bool {
+				return slices.Equal(o.Value,
+					b.Value)
+			}) {
 				all = append(all, b)
 			}
 		}

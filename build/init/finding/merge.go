@@ -92,7 +92,8 @@ func (m *merger) build(from []Program) {
 	joined(m, from, "Programs", whole, func(p *Program) *[]Value[string] { return &p.Programs })
 	list(m, from, "LDFlags", func(p *Program) *[]Value[string] { return &p.Build.LDFlags })
 	list(m, from, "BuildTags", func(p *Program) *[]Value[string] { return &p.Build.Tags })
-	joined(m, from, "Env of the go command", beforeEqual, func(p *Program) *[]Value[string] { return &p.Build.Env })
+	joined(m, from, "Env of the go command", beforeEqual,
+		func(p *Program) *[]Value[string] { return &p.Build.Env })
 	one(m, from, "Cgo", func(p *Program) *Value[bool] { return &p.Build.Cgo })
 	one(m, from, "Compiler", func(p *Program) *Value[bool] { return &p.Build.Compiler })
 	if !m.out.Build.Cgo.Set() {
@@ -113,14 +114,27 @@ func (m *merger) runtime(from []Program) {
 	list(m, from, "Runtime.Ports", func(p *Program) *[]Value[string] { return &p.Runtime.Ports })
 	one(m, from, "Runtime.WorkingDir", func(p *Program) *Value[string] { return &p.Runtime.WorkingDir })
 	one(m, from, "Runtime.StopSignal", func(p *Program) *Value[string] { return &p.Runtime.StopSignal })
-	joined(m, from, "Runtime.Labels", beforeEqual, func(p *Program) *[]Value[string] { return &p.Runtime.Labels })
-	one(m, from, "Runtime.Healthcheck", func(p *Program) *Value[plan.Healthcheck] { return &p.Runtime.Healthcheck })
+	joined(m, from, "Runtime.Labels", beforeEqual,
+		func(p *Program) *[]Value[string] { return &p.Runtime.Labels })
+	one(m, from, "Runtime.Healthcheck", func(
+		p *Program) *Value[plan.Healthcheck] {
+		return &p.Runtime.Healthcheck
+	})
 	joined(m, from, "Runtime.Volumes", whole, func(p *Program) *[]Value[string] { return &p.Runtime.Volumes })
-	joined(m, from, "Assets", func(a plan.Asset) string { return a.Target }, func(p *Program) *[]Value[plan.Asset] { return &p.Runtime.Assets })
-	joined(m, from, "Symlinks", func(l plan.Symlink) string { return l.Path }, func(p *Program) *[]Value[plan.Symlink] { return &p.Runtime.Symlinks })
-	joined(m, from, "Users", func(u plan.User) string { return u.Name }, func(p *Program) *[]Value[plan.User] { return &p.Runtime.Users })
-	joined(m, from, "Capabilities", whole, func(p *Program) *[]Value[string] { return &p.Runtime.Capabilities })
-	joined(m, from, "CACertificates", whole, func(p *Program) *[]Value[string] { return &p.Runtime.CACertificates })
+	joined(m, from, "Assets", func(a plan.Asset) string { return a.Target },
+		func(p *Program) *[]Value[plan.Asset] { return &p.Runtime.Assets })
+	joined(m, from, "Symlinks", func(l plan.Symlink) string { return l.Path },
+		func(p *Program) *[]Value[plan.Symlink] { return &p.Runtime.Symlinks })
+	joined(m, from, "Users", func(u plan.User) string { return u.Name },
+		func(p *Program) *[]Value[plan.User] { return &p.Runtime.Users })
+	joined(m, from, "Capabilities", whole, func(
+		p *Program) *[]Value[string] {
+		return &p.Runtime.Capabilities
+	})
+	joined(m, from, "CACertificates", whole, func(
+		p *Program) *[]Value[string] {
+		return &p.Runtime.CACertificates
+	})
 	joined(m, from, "Include", whole, func(p *Program) *[]Value[string] { return &p.Runtime.Include })
 }
 
@@ -162,7 +176,8 @@ func list[T any](m *merger, from []Program, setting string, get func(*Program) *
 }
 
 // joined takes the elements of all lists, and for each name the first.
-func joined[T any](m *merger, from []Program, setting string, name func(T) string, get func(*Program) *[]Value[T]) {
+func joined[T any](m *merger, from []Program, setting string, name func(T) string,
+	get func(*Program) *[]Value[T]) {
 	out := get(m.out)
 	for i := range from {
 		for _, v := range *get(&from[i]) {
@@ -171,7 +186,8 @@ func joined[T any](m *merger, from []Program, setting string, name func(T) strin
 			case at < 0:
 				*out = append(*out, v)
 			case !reflect.DeepEqual(v.Value, (*out)[at].Value):
-				m.disagree(setting, fmt.Sprint((*out)[at].Value), (*out)[at].From, fmt.Sprint(v.Value), v.From)
+				m.disagree(setting, fmt.Sprint((*out)[at].Value), (*out)[at].From,
+					fmt.Sprint(v.Value), v.From)
 			}
 		}
 	}

@@ -15,7 +15,8 @@ import (
 
 // makers are programs that make the files of a frontend.
 var makers = []string{
-	"npm", "npx", "pnpm", "pnpx", "yarn", "bun", "bunx", "deno", "node", "corepack", "vite", "webpack", "esbuild", "tsc", "hugo", "gulp", "grunt", "sass",
+	"npm", "npx", "pnpm", "pnpx", "yarn", "bun", "bunx", "deno", "node", "corepack", "vite", "webpack",
+	"esbuild", "tsc", "hugo", "gulp", "grunt", "sass",
 	"tailwindcss", "./tailwindcss", "templ", "trunk", "wasm-pack", "elm", "parcel", "rollup",
 }
 
@@ -24,7 +25,8 @@ func makes(c script.Command) bool { return slices.Contains(makers, path.Base(c.W
 // Before returns the commands that make an embedded folder, for Config.Before, which run in the
 // folder of the module. They are those of a Dockerfile, else of a target of a Makefile, else of
 // package.json. It returns nil if no file says how the folder is made.
-func Before(e Embed, module string, prepared []finding.Prepared, makefiles []*makefile.File, files finding.Files) []finding.Value[[]string] {
+func Before(e Embed, module string, prepared []finding.Prepared, makefiles []*makefile.File,
+	files finding.Files) []finding.Value[[]string] {
 	if before := fromDockerfile(e, module, prepared); len(before) > 0 {
 		return before
 	}
@@ -87,7 +89,8 @@ func fromMakefile(e Embed, f *makefile.File) []makefile.Command {
 	return best
 }
 
-var others = regexp.MustCompile(`(?i)(test|lint|format|fmt|check|dev|watch|serve|start|clean|update|audit|e2e|storybook)`)
+var others = regexp.MustCompile(
+	`(?i)(test|lint|format|fmt|check|dev|watch|serve|start|clean|update|audit|e2e|storybook)`)
 
 // installs reports whether a command only loads modules.
 func installs(c script.Command) bool {
@@ -184,7 +187,8 @@ func fromPackage(e Embed, module string, files finding.Files) []finding.Value[[]
 		var p struct{ Scripts map[string]string }
 		if err == nil && files.Has(name) && json.Unmarshal(text, &p) == nil && p.Scripts["build"] != "" {
 			manager, _ := managerOf(dir, files)
-			build := finding.Found(inFolder(relativeTo(module, dir), []string{manager, "run", "build"}), finding.Place{File: name})
+			build := finding.Found(inFolder(relativeTo(module, dir), []string{manager, "run", "build"}),
+				finding.Place{File: name})
 			return append(modules(dir, module, files), build)
 		}
 		if dir == "." {
@@ -200,7 +204,8 @@ func modules(dir, module string, files finding.Files) []finding.Value[[]string] 
 		return nil
 	}
 	_, install := managerOf(dir, files)
-	return []finding.Value[[]string]{finding.Found(inFolder(relativeTo(module, dir), install), finding.Place{File: name})}
+	return []finding.Value[[]string]{finding.Found(inFolder(relativeTo(module, dir), install),
+		finding.Place{File: name})}
 }
 
 // managerOf returns the package manager of a folder, by its lock file, and its command that

@@ -31,7 +31,8 @@ func Missing(files finding.Files, module string, skip func(folder string) bool) 
 	var all []Embed
 	ignored := ignores(files)
 	for _, name := range files.Under(path.Join(".", module)) {
-		if path.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go") || outside(name) || skip(path.Dir(name)) {
+		if path.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go") || outside(name) ||
+			skip(path.Dir(name)) {
 			continue
 		}
 		text, err := files.Read(name)
@@ -47,7 +48,8 @@ func Missing(files finding.Files, module string, skip func(folder string) bool) 
 			}
 			for _, pattern := range patterns.FindAllString(m[1], -1) {
 				pattern = strings.Trim(pattern, "\"`")
-				e := Embed{finding.Place{File: name, Line: line}, pattern, path.Join(path.Dir(name), strings.TrimPrefix(pattern, "all:"))}
+				e := Embed{finding.Place{File: name, Line: line}, pattern,
+					path.Join(path.Dir(name), strings.TrimPrefix(pattern, "all:"))}
 				if matches(files, e.Path) {
 					e.Path = ignoredBelow(files, ignored, e.Path)
 				}
@@ -63,7 +65,8 @@ func Missing(files finding.Files, module string, skip func(folder string) bool) 
 // outside reports whether the go command does not read a file.
 func outside(name string) bool {
 	for element := range strings.SplitSeq(path.Dir(name), "/") {
-		if element == "vendor" || element == "testdata" || element == "node_modules" || strings.HasPrefix(element, "_") || len(element) > 1 && element[0] == '.' {
+		if element == "vendor" || element == "testdata" || element == "node_modules" ||
+			strings.HasPrefix(element, "_") || len(element) > 1 && element[0] == '.' {
 			return true
 		}
 	}
@@ -86,7 +89,8 @@ func matches(files finding.Files, pattern string) bool {
 		if slices.Contains(placeholders, path.Base(name)) {
 			continue
 		}
-		for at := name; at != "." && len(at) >= len(folder); at = path.Dir(at) { // a pattern can match a folder
+		for at := name; at != "." && len(at) >= len(folder); at = path.Dir(
+			at) { // a pattern can match a folder
 			if ok, err := path.Match(pattern, at); ok || err != nil {
 				return true
 			}
@@ -108,7 +112,8 @@ func ignores(files finding.Files) []string {
 		}
 		for line := range strings.Lines(string(text)) {
 			line = strings.TrimSpace(line)
-			if line != "" && !strings.ContainsAny(line, "#!*?[") && strings.Contains(strings.TrimSuffix(line, "/"), "/") {
+			if line != "" && !strings.ContainsAny(line, "#!*?[") &&
+				strings.Contains(strings.TrimSuffix(line, "/"), "/") {
 				all = append(all, path.Join(path.Dir(name), line))
 			}
 		}
@@ -120,7 +125,8 @@ func ignores(files finding.Files) []string {
 // server/ui. Its files are embedded too when they are there.
 func ignoredBelow(files finding.Files, ignored []string, embedded string) string {
 	for _, at := range ignored {
-		if strings.HasPrefix(at, embedded+"/") && !slices.Contains([]string{"node_modules", ".DS_Store"}, path.Base(at)) && len(files.Under(at)) == 0 && !files.Has(at) {
+		if strings.HasPrefix(at, embedded+"/") && !slices.Contains([]string{"node_modules", ".DS_Store"},
+			path.Base(at)) && len(files.Under(at)) == 0 && !files.Has(at) {
 			return at
 		}
 	}

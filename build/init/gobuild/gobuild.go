@@ -29,7 +29,8 @@ type Build struct {
 
 // valued are the flags of go build that have a value. The others are true or false.
 var valued = []string{
-	"C", "p", "covermode", "coverpkg", "asmflags", "buildmode", "buildvcs", "compiler", "gccgoflags", "gcflags",
+	"C", "p", "covermode", "coverpkg", "asmflags", "buildmode", "buildvcs", "compiler",
+	"gccgoflags", "gcflags",
 	"installsuffix", "json", "ldflags", "mod", "modfile", "o", "overlay", "pgo", "pkgdir", "tags", "toolexec",
 }
 
@@ -79,13 +80,15 @@ func isGo(program string) bool {
 		return shown == "GO" || shown == "GOCMD" || shown == "GO_CMD" || shown == "GOBIN"
 	}
 	base := path.Base(program)
-	return base == "go" || base == "xx-go" || base == "gotip" || base == "garble" || strings.HasPrefix(base, "go1.")
+	return base == "go" || base == "xx-go" || base == "gotip" || base == "garble" ||
+		strings.HasPrefix(base, "go1.")
 }
 
 // inContainer returns the command that "docker run" runs, with the variables of -e.
 func inContainer(c script.Command) ([]string, script.Command) {
 	for i := range c.Words {
-		if i+1 < len(c.Words) && c.Words[i] == "go" && (c.Words[i+1] == "build" || c.Words[i+1] == "install") {
+		if i+1 < len(c.Words) && c.Words[i] == "go" &&
+			(c.Words[i+1] == "build" || c.Words[i+1] == "install") {
 			env := map[string]string{}
 			for j := 2; j+1 < i; j++ {
 				name, value, ok := strings.Cut(c.Words[j+1], "=")
@@ -122,7 +125,8 @@ func (b *Build) read(args []string) {
 		case "ldflags":
 			b.LDFlags = append(b.LDFlags, words(value)...)
 		case "tags":
-			b.Tags = append(b.Tags, strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' })...)
+			b.Tags = append(b.Tags, strings.FieldsFunc(value,
+				func(r rune) bool { return r == ',' || r == ' ' })...)
 		default:
 			flag := "-" + name
 			if has {

@@ -12,7 +12,8 @@ import (
 // Settings returns the settings in a command, and the outcome of each flag and variable. at is
 // the place of the command. where returns the place of the text of a linker flag, or at if it is
 // nil.
-func Settings(b Build, at finding.Place, where func(flag string) finding.Place) (finding.Build, []finding.Line) {
+func Settings(b Build, at finding.Place, where func(flag string) finding.Place) (
+	finding.Build, []finding.Line) {
 	f := &Flags{at: at, where: where}
 	f.Linker(b.LDFlags)
 	f.Tags(b.Tags)
@@ -41,12 +42,14 @@ func NewFlags(at finding.Place) *Flags { return &Flags{at: at} }
 func (f *Flags) At(at finding.Place) { f.at = at }
 
 func (f *Flags) line(outcome finding.Outcome, text, reason string) {
-	f.Lines = append(f.Lines, finding.Line{Place: f.at, Text: stamp.Show(text), Outcome: outcome, Reason: reason})
+	f.Lines = append(f.Lines, finding.Line{Place: f.at, Text: stamp.Show(text),
+		Outcome: outcome, Reason: reason})
 }
 
 func (f *Flags) byHand(text, reason, setting, write string) {
 	f.Lines = append(f.Lines, finding.Line{
-		Place: f.at, Text: stamp.Show(text), Outcome: finding.ByHand, Reason: reason, Setting: setting, Write: write,
+		Place: f.at, Text: stamp.Show(text), Outcome: finding.ByHand, Reason: reason,
+		Setting: setting, Write: write,
 	})
 }
 
@@ -118,7 +121,8 @@ func (f *Flags) stamp(definition string, command finding.Place) {
 			f.line(finding.NotNeeded, "-X "+definition, "an empty value is what the variable has")
 			return
 		}
-		f.byHand("-X "+definition, "the value differs from machine to machine, and the same commit makes the same bytes",
+		f.byHand("-X "+definition,
+			"the value differs from machine to machine, and the same commit makes the same bytes",
 			"LDFlags", `LDFlags: []string{"-X=`+variable+`=a fixed text"},`)
 		return
 	}
@@ -169,10 +173,12 @@ func (f *Flags) Tags(tags []string) {
 // harmless are variables that change nothing in a program, architectural those that do.
 var (
 	harmless = []string{
-		"GO111MODULE", "GOPROXY", "GOPRIVATE", "GONOSUMDB", "GONOPROXY", "GOSUMDB", "GOCACHE", "GOMODCACHE", "GOPATH", "GOBIN",
+		"GO111MODULE", "GOPROXY", "GOPRIVATE", "GONOSUMDB", "GONOPROXY", "GOSUMDB", "GOCACHE",
+		"GOMODCACHE", "GOPATH", "GOBIN",
 		"GOTOOLCHAIN", "GOWORK",
 	}
-	architectural = []string{"GOEXPERIMENT", "GOAMD64", "GOARM64", "GOMIPS", "GOMIPS64", "GO386", "GOPPC64", "GORISCV64"}
+	architectural = []string{"GOEXPERIMENT", "GOAMD64", "GOARM64", "GOMIPS", "GOMIPS64", "GO386",
+		"GOPPC64", "GORISCV64"}
 )
 
 // Variable adds a variable of the go command.
@@ -238,7 +244,8 @@ func (f *Flags) Words(all []Word) {
 func (f *Flags) Flag(flag string) {
 	name, value, _ := strings.Cut(strings.TrimLeft(flag, "-"), "=")
 	switch name {
-	case "", "X", "a", "v", "x", "n", "i", "p", "mod", "work", "json", "installsuffix", "modcacherw", "buildvcs",
+	case "", "X", "a", "v", "x", "n", "i", "p", "mod", "work", "json", "installsuffix",
+		"modcacherw", "buildvcs",
 		"trimpath":
 		reason := "it changes nothing in the program"
 		if name == "trimpath" {
@@ -260,7 +267,8 @@ func (f *Flags) Flag(flag string) {
 	case "pgo":
 		f.line(finding.NotNeeded, flag, "the go command takes default.pgo in the folder of the main package")
 	case "gcflags", "asmflags":
-		f.line(finding.NotNeeded, flag, "thimble compiles without flags of the compiler; `mage debug` has its own")
+		f.line(finding.NotNeeded, flag,
+			"thimble compiles without flags of the compiler; `mage debug` has its own")
 	default:
 		f.byHand(flag, "only Config changes the program", "", "")
 	}

@@ -18,15 +18,18 @@ type Found struct {
 }
 
 var (
-	releases = regexp.MustCompile(`(?i)(^|[-_./:])(release|dist|linux|docker|image|container|prod|production|static|package)`)
-	builds   = regexp.MustCompile(`(?i)(^|[-_./:])(build|all|bin|compile|binary|server)`)
-	others   = regexp.MustCompile(`(?i)(^|[-_./:])(test|tests|e2e|dev|debug|run|race|lint|check|bench|fuzz|cover|demo|example|` +
-		`darwin|macos|windows|freebsd|ci|tools?|gen|watch|local)`)
+	releases = regexp.MustCompile(
+		`(?i)(^|[-_./:])(release|dist|linux|docker|image|container|prod|production|static|package)`)
+	builds = regexp.MustCompile(`(?i)(^|[-_./:])(build|all|bin|compile|binary|server)`)
+	others = regexp.MustCompile(
+		`(?i)(^|[-_./:])(test|tests|e2e|dev|debug|run|race|lint|check|bench|fuzz|cover|demo|example|` +
+			`darwin|macos|windows|freebsd|ci|tools?|gen|watch|local)`)
 )
 
 // generic are names of output files that say nothing about the program.
 var generic = []string{
-	"a.out", "app", "application", "bin", "binary", "main", "out", "output", "prog", "program", "server", "service", "svc", "target",
+	"a.out", "app", "application", "bin", "binary", "main", "out", "output", "prog", "program", "server",
+	"service", "svc", "target",
 }
 
 // rank orders builds of one program: the first is what someone ships.
@@ -40,7 +43,8 @@ func (f Found) rank() int {
 	case builds.MatchString(f.Task):
 		rank = 1
 	}
-	if system := f.Env["GOOS"]; system == "darwin" || system == "windows" || system == "freebsd" || system == "js" {
+	if system := f.Env["GOOS"]; system == "darwin" || system == "windows" ||
+		system == "freebsd" || system == "js" {
 		rank += 10
 	}
 	if slices.Contains(f.Flags, "-race") || slices.Contains(f.Flags, "-cover") {
@@ -100,17 +104,22 @@ func Source(kind finding.Kind, file string, found []Found, t *mains.Tree, where 
 		}
 		switch {
 		case len(programs) == 0:
-			l.Outcome, l.Reason = finding.NotNeeded, "it makes no program of this repository, or only checks that it compiles"
+			l.Outcome, l.Reason = finding.NotNeeded,
+				"it makes no program of this repository, or only checks that it compiles"
 		case !chosen[f.At]:
 			first := s.Programs[best[key{l.Module, l.Package}]]
-			l.Outcome, l.Reason = finding.NotNeeded, "another line builds the same program for a release: "+first.From.String()
+			l.Outcome, l.Reason = finding.NotNeeded,
+				"another line builds the same program for a release: "+first.From.String()
 		}
 		same := func(o finding.Line) bool { return o.Place == l.Place && o.Text == l.Text }
 		if !slices.ContainsFunc(s.Lines, same) {
 			s.Lines = append(s.Lines, l)
 		}
 	}
-	slices.SortStableFunc(s.Programs, func(a, b finding.Program) int { return cmp.Compare(a.From.Line, b.From.Line) })
+	slices.SortStableFunc(s.Programs, func(a,
+		b finding.Program) int {
+		return cmp.Compare(a.From.Line, b.From.Line)
+	})
 	slices.SortStableFunc(s.Lines, func(a, b finding.Line) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line))
 	})

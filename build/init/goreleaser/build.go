@@ -74,7 +74,10 @@ func (f *File) build(b yamltree.Entry, file []yamltree.Entry) {
 	if id == "" {
 		id = f.project
 	}
-	at := slices.IndexFunc(f.Source.Programs, func(o finding.Program) bool { return o.Module == p.Module && o.Package == p.Package })
+	at := slices.IndexFunc(f.Source.Programs, func(o finding.Program) bool {
+		return o.Module == p.Module &&
+			o.Package == p.Package
+	})
 	if at >= 0 {
 		f.builds[id] = append(f.builds[id], at)
 		f.again(&f.Source.Programs[at], p, b.Line)
@@ -92,12 +95,15 @@ func (f *File) again(first *finding.Program, other finding.Program, line int) {
 	same := func(a, b []finding.Value[string]) bool {
 		return slices.EqualFunc(a, b, func(a, b finding.Value[string]) bool { return a.Value == b.Value })
 	}
-	if !same(first.Build.LDFlags, other.Build.LDFlags) || !same(first.Build.Tags, other.Build.Tags) || first.Build.Cgo.Value != other.Build.Cgo.Value {
-		f.byHand(line, text, "an image and its archives have the settings of one build, those of "+first.From.String(), "", "")
+	if !same(first.Build.LDFlags, other.Build.LDFlags) || !same(first.Build.Tags, other.Build.Tags) ||
+		first.Build.Cgo.Value != other.Build.Cgo.Value {
+		f.byHand(line, text, "an image and its archives have the settings of one build, those of "+
+			first.From.String(), "", "")
 		return
 	}
 	for _, p := range other.Build.Platforms {
-		if !slices.ContainsFunc(first.Build.Platforms, func(o finding.Value[string]) bool { return o.Value == p.Value }) {
+		if !slices.ContainsFunc(first.Build.Platforms,
+			func(o finding.Value[string]) bool { return o.Value == p.Value }) {
 			first.Build.Platforms = append(first.Build.Platforms, p)
 		}
 	}
@@ -164,7 +170,8 @@ func (f *File) settings(p *finding.Program, keys map[string]yamltree.Entry) {
 		case "tags":
 			for _, t := range yamltree.Texts(e.Value) {
 				flags.At(f.at(t.Line))
-				flags.Tags(strings.FieldsFunc(stamp.GoReleaser(t.Value, f.project, env), func(r rune) bool { return r == ',' || r == ' ' }))
+				flags.Tags(strings.FieldsFunc(stamp.GoReleaser(t.Value, f.project, env),
+					func(r rune) bool { return r == ',' || r == ' ' }))
 			}
 		case "flags":
 			for _, t := range yamltree.Texts(e.Value) {
@@ -281,7 +288,8 @@ func (f *File) platforms(p *finding.Program, t target, ignore yamltree.Entry) {
 	}
 	for _, list := range [][]yamltree.Text{t.os, t.arch, t.arm} {
 		for _, value := range list {
-			if !slices.ContainsFunc(f.Source.Lines, func(l finding.Line) bool { return l.Line == value.Line && l.Text == value.Value }) {
+			if !slices.ContainsFunc(f.Source.Lines,
+				func(l finding.Line) bool { return l.Line == value.Line && l.Text == value.Value }) {
 				f.add(value.Line, value.Value, finding.Imported, "Platforms")
 			}
 		}
@@ -290,7 +298,8 @@ func (f *File) platforms(p *finding.Program, t target, ignore yamltree.Entry) {
 
 // pairs are the architectures that Go has for a system; GoReleaser leaves out the others too.
 var pairs = map[string][]string{
-	"aix": {"ppc64"}, "darwin": {"amd64", "arm64"}, "dragonfly": {"amd64"}, "illumos": {"amd64"}, "solaris": {"amd64"},
+	"aix": {"ppc64"}, "darwin": {"amd64", "arm64"}, "dragonfly": {"amd64"}, "illumos": {"amd64"},
+	"solaris": {"amd64"},
 	"freebsd": {"386", "amd64", "arm", "arm64", "riscv64"}, "netbsd": {"386", "amd64", "arm", "arm64"},
 	"openbsd": {"386", "amd64", "arm", "arm64", "ppc64", "riscv64"}, "plan9": {"386", "amd64", "arm"},
 	"windows": {"386", "amd64", "arm64"},

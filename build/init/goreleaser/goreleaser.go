@@ -16,7 +16,8 @@ import (
 
 // Names are the names of the file, in GoReleaser's order.
 var Names = []string{
-	".config/goreleaser.yml", ".config/goreleaser.yaml", ".goreleaser.yml", ".goreleaser.yaml", "goreleaser.yml", "goreleaser.yaml",
+	".config/goreleaser.yml", ".config/goreleaser.yaml", ".goreleaser.yml", ".goreleaser.yaml",
+	"goreleaser.yml", "goreleaser.yaml",
 }
 
 // File is what a .goreleaser.yaml says.
@@ -103,12 +104,14 @@ func Read(name, text string, env map[string]string, t *mains.Tree) *File {
 func (f *File) at(line int) finding.Place { return finding.Place{File: f.Source.File, Line: line} }
 
 func (f *File) add(line int, text string, o finding.Outcome, reason string) {
-	f.Source.Lines = append(f.Source.Lines, finding.Line{Place: f.at(line), Text: text, Outcome: o, Reason: reason})
+	f.Source.Lines = append(f.Source.Lines, finding.Line{Place: f.at(line), Text: text,
+		Outcome: o, Reason: reason})
 }
 
 func (f *File) byHand(line int, text, reason, setting, write string) {
 	f.Source.Lines = append(f.Source.Lines, finding.Line{
-		Place: f.at(line), Text: text, Outcome: finding.ByHand, Reason: reason, Setting: setting, Write: write,
+		Place: f.at(line), Text: text, Outcome: finding.ByHand, Reason: reason,
+		Setting: setting, Write: write,
 	})
 }
 
@@ -121,25 +124,34 @@ func (f *File) translated(text string) string { return stamp.GoReleaser(text, f.
 
 // same are sections for which thimble needs no setting.
 var same = map[string]string{
-	"version": "it is the version of the file's format", "project_name": "an image has the name of its program",
-	"dist": "the output folder is dist", "pro": "it is about GoReleaser Pro",
-	"checksum": "a release always has checksums.txt", "sboms": "every archive and image has SBOMs in two formats",
-	"source":    "the commit is in the provenance",
-	"changelog": "dist/archives/notes.md lists all commits since the last release",
-	"snapshot":  "an image of a commit without a tag has a version of its own",
-	"git":       "the tag of the commit decides the version", "gomod": "modules come from the go command's settings",
-	"metadata": "the commit's date is that of all files", "report_sizes": "the summary of an image has the sizes",
-	"docker_manifests": "every image is one index of all platforms", "docker_digest": "dist/manifest.json has the digests",
-	"universal_binaries": "images are for linux", "env_files": "it is for publishing", "force_token": "it is for publishing",
-	"github_urls": "it is for publishing", "gitlab_urls": "it is for publishing", "gitea_urls": "it is for publishing",
-	"partial": "a release of several machines is split with -shard", "includes": "only this file is read",
+	"version":      "it is the version of the file's format",
+	"project_name": "an image has the name of its program",
+	"dist":         "the output folder is dist", "pro": "it is about GoReleaser Pro",
+	"checksum":           "a release always has checksums.txt",
+	"sboms":              "every archive and image has SBOMs in two formats",
+	"source":             "the commit is in the provenance",
+	"changelog":          "dist/archives/notes.md lists all commits since the last release",
+	"snapshot":           "an image of a commit without a tag has a version of its own",
+	"git":                "the tag of the commit decides the version",
+	"gomod":              "modules come from the go command's settings",
+	"metadata":           "the commit's date is that of all files",
+	"report_sizes":       "the summary of an image has the sizes",
+	"docker_manifests":   "every image is one index of all platforms",
+	"docker_digest":      "dist/manifest.json has the digests",
+	"universal_binaries": "images are for linux", "env_files": "it is for publishing",
+	"force_token": "it is for publishing",
+	"github_urls": "it is for publishing", "gitlab_urls": "it is for publishing",
+	"gitea_urls": "it is for publishing",
+	"partial":    "a release of several machines is split with -shard", "includes": "only this file is read",
 	"gitea": "it is for publishing", "retry": "thimble tries again",
 }
 
 // elsewhere are sections for what thimble does not make.
 var elsewhere = []string{
-	"nfpms", "srpms", "brews", "homebrew_casks", "scoops", "aurs", "aur_sources", "nix", "snapcrafts", "chocolateys", "krews", "winget", "msi", "nsis", "dmg",
-	"pkgs", "app_bundles", "npms", "npm", "furies", "cloudsmiths", "flatpaks", "appimages", "makeselfs", "blobs", "artifactories", "uploads", "publishers", "announce",
+	"nfpms", "srpms", "brews", "homebrew_casks", "scoops", "aurs", "aur_sources", "nix", "snapcrafts",
+	"chocolateys", "krews", "winget", "msi", "nsis", "dmg",
+	"pkgs", "app_bundles", "npms", "npm", "furies", "cloudsmiths", "flatpaks", "appimages", "makeselfs",
+	"blobs", "artifactories", "uploads", "publishers", "announce",
 	"milestones", "notarize", "upx", "dockerhub", "mcp", "after", "template_files",
 }
 
@@ -164,13 +176,15 @@ func (f *File) section(e yamltree.Entry) {
 			f.ko(k)
 		}
 	case "signs", "binary_signs", "docker_signs":
-		f.byHand(e.Line, show(e), "a release always signs; it needs a key, or an identity", "Release", `Release: build.ReleaseConfig{Key: "cosign.key"},`)
+		f.byHand(e.Line, show(e), "a release always signs; it needs a key, or an identity", "Release",
+			`Release: build.ReleaseConfig{Key: "cosign.key"},`)
 	case "release":
 		if yamltree.Scalar(yamltree.Get(e.Value, "disable")) == "true" {
 			f.add(e.Line, show(e), finding.NotNeeded, "thimble uploads nothing there")
 			return
 		}
-		f.byHand(e.Line, show(e), "upload dist/archives with your forge's client; notes.md is the text", "", "")
+		f.byHand(e.Line, show(e), "upload dist/archives with your forge's client; notes.md is the text", "",
+			"")
 	case "monorepo":
 		f.add(e.Line, show(e), finding.NotNeeded, "a module's tags begin with its folder")
 	case "variables":
@@ -185,7 +199,8 @@ func (f *File) section(e yamltree.Entry) {
 			return
 		}
 		if slices.Contains(elsewhere, e.Key) {
-			f.byHand(e.Line, show(e), "thimble makes images and archives; dist/manifest.json lists them for other tools", "", "")
+			f.byHand(e.Line, show(e),
+				"thimble makes images and archives; dist/manifest.json lists them for other tools", "", "")
 			return
 		}
 		f.byHand(e.Line, show(e), "thimble has no such setting", "", "")
@@ -207,11 +222,13 @@ func (f *File) hooks(section yamltree.Entry) {
 			words := strings.Fields(c.Value)
 			switch {
 			case len(words) == 0:
-			case words[0] == "go" && len(words) > 1 && (words[1] == "mod" || words[1] == "vet" || words[1] == "test" || words[1] == "version"):
+			case words[0] == "go" && len(words) > 1 &&
+				(words[1] == "mod" || words[1] == "vet" || words[1] == "test" || words[1] == "version"):
 				f.add(c.Line, c.Value, finding.NotNeeded, "thimble loads modules and runs the tests")
 			default:
 				f.Hooks = append(f.Hooks, Hook{f.at(c.Line), c.Value})
-				f.byHand(c.Line, "hook "+c.Value, "if it makes files that git does not have and the image needs", "Before",
+				f.byHand(c.Line, "hook "+c.Value,
+					"if it makes files that git does not have and the image needs", "Before",
 					"Before: [][]string{"+wordList(words)+"},")
 			}
 		}
@@ -268,6 +285,7 @@ func (f *File) archived(e yamltree.Entry) {
 		f.add(e.Line, "files: "+name, finding.NotNeeded, "archives have licence, notice and README")
 		return
 	}
-	f.byHand(e.Line, "files: "+name, "archives have no further files; an image takes it as an asset", "Assets",
+	f.byHand(e.Line, "files: "+name, "archives have no further files; an image takes it as an asset",
+		"Assets",
 		`Assets: []build.Asset{{Source: "`+name+`", Target: "/`+path.Base(name)+`"}},`)
 }

@@ -29,8 +29,10 @@ func (f *File) docker(d yamltree.Entry) {
 		switch e.Key {
 		case "ids", "id":
 			f.add(e.Line, show(e), finding.NotNeeded, "the Dockerfile says which program it copies")
-		case "goos", "goarch", "goarm", "goamd64", "use", "skip_push", "skip_build", "disable", "sbom", "retry", "push_flags":
-			f.add(e.Line, show(e), finding.NotNeeded, "every image is made for all Platforms, without an engine")
+		case "goos", "goarch", "goarm", "goamd64", "use", "skip_push", "skip_build", "disable", "sbom",
+			"retry", "push_flags":
+			f.add(e.Line, show(e), finding.NotNeeded,
+				"every image is made for all Platforms, without an engine")
 		case "platforms":
 			f.dockerPlatforms(programs, e)
 		case "dockerfile":
@@ -47,7 +49,8 @@ func (f *File) docker(d yamltree.Entry) {
 			f.buildFlags(programs, e)
 		case "extra_files":
 			for _, t := range yamltree.Texts(e.Value) {
-				f.add(t.Line, "extra_files: "+t.Value, finding.NotNeeded, "the Dockerfile copies it, and init reads that")
+				f.add(t.Line, "extra_files: "+t.Value, finding.NotNeeded,
+					"the Dockerfile copies it, and init reads that")
 			}
 		case "hooks", "templated_dockerfile", "templated_extra_files":
 			f.byHand(e.Line, show(e), "thimble has no such setting", "", "")
@@ -104,7 +107,8 @@ func (f *File) imageNames(e yamltree.Entry) {
 		}
 		if !f.registries[prefix] {
 			f.registries[prefix] = true
-			f.byHand(t.Line, t.Value, "you decide where images are pushed to", "Repository", `Repository: "`+prefix+`",`)
+			f.byHand(t.Line, t.Value, "you decide where images are pushed to", "Repository",
+				`Repository: "`+prefix+`",`)
 			continue
 		}
 		f.tag(t.Line, t.Value, tag)
@@ -126,8 +130,9 @@ func (f *File) tags(e yamltree.Entry) {
 }
 
 var (
-	architecture = regexp.MustCompile(`-(\{\{.*\}\}|amd64|arm64|arm|armv?[567]|arm64v8|386|ppc64le|s390x|riscv64)$`)
-	spaces       = regexp.MustCompile(`\s+`)
+	architecture = regexp.MustCompile(
+		`-(\{\{.*\}\}|amd64|arm64|arm|armv?[567]|arm64v8|386|ppc64le|s390x|riscv64)$`)
+	spaces = regexp.MustCompile(`\s+`)
 )
 
 // tag reads a tag of an image.
@@ -142,7 +147,8 @@ func (f *File) tag(line int, text, tag string) {
 	default:
 		f.moving[plain] = true
 		moving := strings.NewReplacer("{{.Major}}", "1", "{{.Minor}}", "2").Replace(plain)
-		f.byHand(line, text, "a release can move further tags", "Release", `Release: build.ReleaseConfig{MovingTags: []string{"`+moving+`"}},`)
+		f.byHand(line, text, "a release can move further tags", "Release",
+			`Release: build.ReleaseConfig{MovingTags: []string{"`+moving+`"}},`)
 	}
 }
 
@@ -150,7 +156,8 @@ func (f *File) tag(line int, text, tag string) {
 func (f *File) buildFlags(programs []*finding.Program, e yamltree.Entry) {
 	for _, arg := range yamltree.Entries(e.Value) {
 		if arg.Key != "" {
-			f.add(arg.Line, arg.Key+": "+yamltree.Scalar(arg.Value), finding.NotNeeded, "thimble runs no docker build")
+			f.add(arg.Line, arg.Key+": "+yamltree.Scalar(arg.Value), finding.NotNeeded,
+				"thimble runs no docker build")
 			continue
 		}
 		text := yamltree.Scalar(arg.Value)
@@ -176,11 +183,14 @@ func (f *File) label(programs []*finding.Program, line int, name, value string) 
 		}
 	}
 	if !stamp.Known(value) || strings.Contains(value, "{{") {
-		f.byHand(line, text, "a label has a fixed text; version, revision and date are in labels that thimble sets", "Runtime.Labels", "")
+		f.byHand(line, text,
+			"a label has a fixed text; version, revision and date are in labels that thimble sets",
+			"Runtime.Labels", "")
 		return
 	}
 	for _, p := range programs {
-		if !slices.ContainsFunc(p.Runtime.Labels, func(l finding.Value[string]) bool { return strings.HasPrefix(l.Value, name+"=") }) {
+		if !slices.ContainsFunc(p.Runtime.Labels,
+			func(l finding.Value[string]) bool { return strings.HasPrefix(l.Value, name+"=") }) {
 			p.Runtime.Labels = append(p.Runtime.Labels, finding.Found(name+"="+value, f.at(line)))
 		}
 	}
@@ -196,9 +206,11 @@ func (f *File) ko(k yamltree.Entry) {
 	programs := f.programs(ids)
 	for _, e := range yamltree.Entries(k.Value) {
 		switch e.Key {
-		case "id", "build", "bare", "preserve_import_paths", "base_import_paths", "sbom", "sbom_directory", "disable", "working_dir", "main",
+		case "id", "build", "bare", "preserve_import_paths", "base_import_paths", "sbom", "sbom_directory",
+			"disable", "working_dir", "main",
 			"creation_time", "ko_data_creation_time", "local_domain":
-			f.add(e.Line, show(e), finding.NotNeeded, "an image is Repository/<name>, with SBOMs and the commit's date")
+			f.add(e.Line, show(e), finding.NotNeeded,
+				"an image is Repository/<name>, with SBOMs and the commit's date")
 		case "repository", "repositories":
 			f.imageNames(e)
 		case "tags":
@@ -240,6 +252,7 @@ func (f *File) base(programs []*finding.Program, e yamltree.Entry) {
 		}
 		f.add(e.Line, show(e), finding.Imported, "Base")
 	default:
-		f.byHand(e.Line, show(e), "a static binary needs no base; take it if the program calls others in it", "Base", `Base: "`+image+`", // then run mage lock`)
+		f.byHand(e.Line, show(e), "a static binary needs no base; take it if the program calls others in it",
+			"Base", `Base: "`+image+`", // then run mage lock`)
 	}
 }

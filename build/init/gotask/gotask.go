@@ -19,7 +19,8 @@ import (
 )
 
 // Names are the names of the file, in the order of task.
-var Names = []string{"Taskfile.yml", "taskfile.yml", "Taskfile.yaml", "taskfile.yaml", "Taskfile.dist.yml", "Taskfile.dist.yaml"}
+var Names = []string{"Taskfile.yml", "taskfile.yml", "Taskfile.yaml", "taskfile.yaml", "Taskfile.dist.yml",
+	"Taskfile.dist.yaml"}
 
 // Command is a command of a task.
 type Command struct {
@@ -43,7 +44,8 @@ func Commands(name, text string, repo stamp.Repository) ([]Command, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{name: name, dir: path.Dir(name), repo: repo, env: map[string]string{}, vars: map[string]string{}}
+	r := &reader{name: name, dir: path.Dir(name), repo: repo, env: map[string]string{},
+		vars: map[string]string{}}
 	r.variables(r.vars, yamltree.Get(root, "vars"), r.vars)
 	r.variables(r.env, yamltree.Get(root, "env"), r.vars)
 	for _, t := range yamltree.Entries(yamltree.Get(root, "tasks")) {
@@ -115,10 +117,12 @@ func (r *reader) task(t yamltree.Entry) {
 }
 
 func (r *reader) command(task, text string, n *yaml.Node, dir string, vars, env map[string]string) {
-	commands, err := script.Commands(r.expand(text, vars), script.Scope{Dir: dir, Repository: r.repo, Read: r.repo.Read, Lookup: func(name string) (string, bool) {
-		value, ok := env[name]
-		return value, ok
-	}})
+	commands, err := script.Commands(r.expand(text, vars),
+		script.Scope{Dir: dir, Repository: r.repo, Read: r.repo.Read,
+			Lookup: func(name string) (string, bool) {
+				value, ok := env[name]
+				return value, ok
+			}})
 	if err != nil {
 		return // a template decides what the command is
 	}

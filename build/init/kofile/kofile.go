@@ -42,7 +42,8 @@ type defaults struct {
 // Read returns what a file says about the main packages of a repository. env are variables with
 // which a Makefile calls ko.
 func Read(name, text string, env map[string]string, t *mains.Tree) *File {
-	f := &File{Source: finding.Source{Kind: finding.Ko, File: name}, overrides: map[string]yamltree.Text{}, environment: env, tree: t}
+	f := &File{Source: finding.Source{Kind: finding.Ko, File: name}, overrides: map[string]yamltree.Text{},
+		environment: env, tree: t}
 	root, err := yamltree.Parse(text)
 	if err != nil {
 		f.add(0, name, finding.ByHand, err.Error(), "", "")
@@ -69,7 +70,8 @@ func Read(name, text string, env map[string]string, t *mains.Tree) *File {
 		case "defaultldflags":
 			f.defaults.ldflags = yamltree.Texts(e.Value)
 		case "verification":
-			f.add(e.Line, show(e), finding.ByHand, "a base image can require a signature", "BaseSignature", "BaseSignature: &build.BaseSignature{…},")
+			f.add(e.Line, show(e), finding.ByHand, "a base image can require a signature", "BaseSignature",
+				"BaseSignature: &build.BaseSignature{…},")
 		default:
 			f.add(e.Line, show(e), finding.ByHand, "thimble has no such setting", "", "")
 		}
@@ -86,7 +88,8 @@ func (f *File) at(line int) finding.Place { return finding.Place{File: f.Source.
 
 // add adds an outcome once, because a default is read for every program.
 func (f *File) add(line int, text string, o finding.Outcome, reason, setting, write string) {
-	l := finding.Line{Place: f.at(line), Text: text, Outcome: o, Reason: reason, Setting: setting, Write: write}
+	l := finding.Line{Place: f.at(line), Text: text, Outcome: o, Reason: reason,
+		Setting: setting, Write: write}
 	if !slices.Contains(f.Source.Lines, l) {
 		f.Source.Lines = append(f.Source.Lines, l)
 	}
@@ -127,7 +130,8 @@ func (f *File) build(b yamltree.Entry) {
 		for _, c := range capabilities {
 			f.add(c.Line, "linux_capabilities: "+c.Value, finding.Imported, "Capabilities", "", "")
 			for _, name := range strings.Split(c.Value, ",") {
-				p.Runtime.Capabilities = append(p.Runtime.Capabilities, finding.Found("cap_"+strings.TrimPrefix(strings.TrimSpace(name), "cap_"), f.at(c.Line)))
+				p.Runtime.Capabilities = append(p.Runtime.Capabilities,
+					finding.Found("cap_"+strings.TrimPrefix(strings.TrimSpace(name), "cap_"), f.at(c.Line)))
 			}
 		}
 		f.Source.Programs = append(f.Source.Programs, p)
@@ -208,7 +212,8 @@ func (f *File) program(m mains.Main, d defaults, from finding.Place) finding.Pro
 func (f *File) platforms(p *finding.Program, platforms []yamltree.Text) {
 	for _, t := range platforms {
 		if t.Value == "all" {
-			f.add(t.Line, t.Value, finding.NotNeeded, "it means all platforms of the base image; Platforms lists them", "", "")
+			f.add(t.Line, t.Value, finding.NotNeeded,
+				"it means all platforms of the base image; Platforms lists them", "", "")
 			continue
 		}
 		for _, text := range strings.Split(t.Value, ",") {
@@ -232,17 +237,20 @@ func (f *File) base(p *finding.Program, m mains.Main, base *yamltree.Text) {
 		return
 	}
 	name, _, _ := strings.Cut(base.Value, "@")
-	repository := strings.TrimSuffix(strings.SplitN(name[strings.LastIndex(name, "/")+1:], ":", 2)[0], "-debian12")
+	repository := strings.TrimSuffix(strings.SplitN(name[strings.LastIndex(name, "/")+1:], ":", 2)[0],
+		"-debian12")
 	repository, _, _ = strings.Cut(repository, "-debian")
 	text := "base image " + base.Value
 	switch {
-	case strings.Contains(name, "distroless/") && repository == "static", strings.HasPrefix(name, "cgr.dev/") && repository == "static":
+	case strings.Contains(name, "distroless/") && repository == "static",
+		strings.HasPrefix(name, "cgr.dev/") && repository == "static":
 		f.add(base.Line, text, finding.NotNeeded, "the image has the files that the binary needs", "", "")
 	case strings.Contains(name, "distroless/") && (repository == "base" || repository == "cc"):
 		p.Runtime.Base = finding.Found("distroless/"+repository, f.at(base.Line))
 		f.add(base.Line, text, finding.Imported, "Base", "", "")
 	default:
-		f.add(base.Line, text, finding.ByHand, "a static binary needs no base; take it if the program calls others in it",
+		f.add(base.Line, text, finding.ByHand,
+			"a static binary needs no base; take it if the program calls others in it",
 			"Base", "Base: \""+base.Value+"\", // then run mage lock")
 	}
 }
@@ -255,9 +263,11 @@ func (f *File) data(p *finding.Program, m mains.Main) {
 	}
 	from := finding.Place{File: path.Join(m.Dir(), "kodata")}
 	source := path.Join(m.Package, "kodata")
-	p.Runtime.Assets = append(p.Runtime.Assets, finding.Found(plan.Asset{Source: source, Target: "/var/run/ko"}, from))
+	p.Runtime.Assets = append(p.Runtime.Assets,
+		finding.Found(plan.Asset{Source: source, Target: "/var/run/ko"}, from))
 	p.Runtime.Env = append(p.Runtime.Env, finding.Found("KO_DATA_PATH=/var/run/ko", from))
 	f.Source.Lines = append(f.Source.Lines, finding.Line{
-		Place: from, Text: "kodata", Outcome: finding.Imported, Reason: "Assets, Runtime.Env", Module: m.Module, Package: m.Package,
+		Place: from, Text: "kodata", Outcome: finding.Imported, Reason: "Assets, Runtime.Env",
+		Module: m.Module, Package: m.Package,
 	})
 }

@@ -95,7 +95,8 @@ func check(args []string) {
 	}
 	flags.Duration("t", 0, "")
 	flags.Usage = func() {
-		fmt.Fprintln(os.Stderr, "usage: go run ./magefiles/mage.go [-v] [-t 30m] TARGET [FLAGS] | -l | -h TARGET")
+		fmt.Fprintln(os.Stderr,
+			"usage: go run ./magefiles/mage.go [-v] [-t 30m] TARGET [FLAGS] | -l | -h TARGET")
 	}
 	flags.Parse(args)
 }
@@ -196,7 +197,8 @@ func trust(dir string) error {
 			}
 			uid := reflect.Indirect(reflect.ValueOf(info.Sys())).FieldByName("Uid")
 			if uid.IsValid() && !slices.Contains(users, strconv.FormatUint(uid.Uint(), 10)) {
-				foreign = fmt.Errorf("%s is owned by user %d, and this is user %s", path, uid.Uint(), users[0])
+				foreign = fmt.Errorf("%s is owned by user %d, and this is user %s", path,
+					uid.Uint(), users[0])
 				return filepath.SkipAll
 			}
 		}
@@ -230,7 +232,9 @@ func trust(dir string) error {
 			}
 		}
 	}
-	return fmt.Errorf("run the targets of %s: %w; if you trust them: git config --global --add safe.directory %s", dir, foreign, top)
+	return fmt.Errorf(
+		"run the targets of %s: %w; if you trust them: git config --global --add safe.directory %s", dir,
+		foreign, top)
 }
 
 // safeFolders returns the values of safe.directory, outside of any repository. An empty value
@@ -259,9 +263,12 @@ func safeFolders() ([]string, error) {
 
 // The patterns for names and values of variables that contain a secret.
 var (
-	secretName = regexp.MustCompile(`(?i)TOKEN(S|_.*)?$|PASSW(OR)?D|PASSPHRASE|SECRET|CREDENTIAL|(^|_)(PASS|PAT|JWT|AUTH)$|JWT_|(^|_)(SSH|GPG|AGE|DEPLOY|ENCRYPTION|MASTER)_KEY$|(PRIVATE|ACCESS|ACCOUNT|SIGNING|API)_?KEY|_(PWD|CREDS|DSN)$|^SSHPASS$|^(AWS|AZURE|GOOGLE)_|^(THIMBLE_KEY|COSIGN_KEY|DOCKER_AUTH_CONFIG|CI_REPOSITORY_URL)$`)
-	secretKey  = regexp.MustCompile(`-----BEGIN [A-Z ]*PRIVATE KEY-----|LS0tLS1CRUdJTi[\w+/]*(UFJJVkFURSBLRV|BSSVZBVEUgS0VZ|QUklWQVRFIEtFW)`)
-	secretURL  = regexp.MustCompile(`(?i)https?://[^/?#\s@]+@|://[^/?#\s@]*:[^/?#\s@]+@`)
+	secretName = regexp.MustCompile(
+		`(?i)TOKEN(S|_.*)?$|PASSW(OR)?D|PASSPHRASE|SECRET|CREDENTIAL|(^|_)(PASS|PAT|JWT|AUTH)$|JWT_|(^|_)(SSH|GPG|AGE|DEPLOY|ENCRYPTION|MASTER)_KEY$|(PRIVATE|ACCESS|ACCOUNT|SIGNING|API)_?KEY|_(PWD|CREDS|DSN)$|^SSHPASS$|^(AWS|AZURE|GOOGLE)_|^(THIMBLE_KEY|COSIGN_KEY|DOCKER_AUTH_CONFIG|CI_REPOSITORY_URL)$`)
+	secretKey = regexp.MustCompile(
+		`-----BEGIN [A-Z ]*PRIVATE ` +
+			`KEY-----|LS0tLS1CRUdJTi[\w+/]*(UFJJVkFURSBLRV|BSSVZBVEUgS0VZ|QUklWQVRFIEtFW)`)
+	secretURL = regexp.MustCompile(`(?i)https?://[^/?#\s@]+@|://[^/?#\s@]*:[^/?#\s@]+@`)
 	// Settings for network access, which may contain a password.
 	wireName = regexp.MustCompile(`(?i)^(GOPROXY|GOSUMDB|(HTTPS?|ALL|FTP)_PROXY)$`)
 )
@@ -308,7 +315,8 @@ func hide() error {
 // keepMemory prevents other processes of the same user from reading this one's memory, where
 // the system supports it: prctl(2) with PR_SET_DUMPABLE, on Linux.
 func keepMemory() {
-	number := map[string]uintptr{"amd64": 157, "arm64": 167, "riscv64": 167, "loong64": 167, "386": 172, "arm": 172, "s390x": 172, "ppc64le": 171}[runtime.GOARCH]
+	number := map[string]uintptr{"amd64": 157, "arm64": 167, "riscv64": 167, "loong64": 167, "386": 172,
+		"arm": 172, "s390x": 172, "ppc64le": 171}[runtime.GOARCH]
 	call, ok := any(syscall.Syscall).(func(number, a, b, c uintptr) (uintptr, uintptr, syscall.Errno))
 	if ok && number != 0 && runtime.GOOS == "linux" {
 		call(number, 4, 0, 0)
@@ -336,7 +344,8 @@ func throughPipe(env, secrets []string) ([]string, error) {
 	case err := <-written:
 		return append(env, fmt.Sprint(piped, "=", ends[0])), err
 	case <-time.After(5 * time.Second): // nobody reads it yet
-		return nil, errors.New("the secrets of the environment are larger than a pipe; keep large ones in files")
+		return nil, errors.New(
+			"the secrets of the environment are larger than a pipe; keep large ones in files")
 	}
 }
 
@@ -355,7 +364,8 @@ func environ() (open, secrets []string) {
 		name, value, _ := strings.Cut(e, "=")
 		switch {
 		case strings.HasPrefix(name, "GOTOOLCHAIN_INTERNAL_"):
-		case slices.Contains(named, name) || secretName.MatchString(name) || secretKey.MatchString(value) || secretURL.MatchString(value),
+		case slices.Contains(named, name) || secretName.MatchString(name) || secretKey.MatchString(value) ||
+			secretURL.MatchString(value),
 			wireName.MatchString(name) && strings.Contains(value, "@"):
 			secrets = append(secrets, e)
 		default:
@@ -410,10 +420,12 @@ func compile(dir, program string) error {
 	if _, err := os.Stat(program); err != nil {
 		fmt.Fprintln(os.Stderr, "compile the targets ("+reason+")")
 		// "go tool" compiles mage too, but shows nothing. It repeats an error.
-		_ = compiled("mage", true, startedByGo(self), append(env, "PWD="+dir), []string{"-o", os.DevNull}, []string{"github.com/magefile/mage"})
+		_ = compiled("mage", true, startedByGo(self), append(env, "PWD="+dir), []string{"-o", os.DevNull},
+			[]string{"github.com/magefile/mage"})
 		told = "told"
 	}
-	cmd := exec.Command("go", "-C", dir, "tool", "mage", "-d", dir, "-w", dir, "-gocmd", self, "-compile", program)
+	cmd := exec.Command("go", "-C", dir, "tool", "mage", "-d", dir, "-w", dir, "-gocmd", self,
+		"-compile", program)
 	cmd.Env = append(env, asGo+"="+told)
 	cmd.Stdout = os.Stderr
 	if err := run(cmd, startedByGo(self)); err != nil {
@@ -440,7 +452,8 @@ func compiled(what string, told, watch bool, env, output, args []string) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	var others sync.WaitGroup
 	others.Go(func() {
-		list := exec.CommandContext(ctx, "go", append([]string{"list", "-e", "-deps", "-f={{if .Stale}}{{.ImportPath}}{{end}}"}, args...)...)
+		list := exec.CommandContext(ctx, "go",
+			append([]string{"list", "-e", "-deps", "-f={{if .Stale}}{{.ImportPath}}{{end}}"}, args...)...)
 		list.Dir, list.Env = dir, env
 		if out, err := list.Output(); err == nil { // it only shows progress
 			p.change(func() { p.all = strings.Count(string(out), "\n") })
@@ -508,7 +521,8 @@ func (p *packages) change(change func()) {
 		p.say("compile the targets (" + reason + ")")
 	}
 	if p.live && p.done > 0 {
-		fmt.Fprintf(os.Stderr, "\r\x1b[2Kcompile %s: %d of %d packages, %s", p.what, p.done, max(p.done, p.all), p.elapsed())
+		fmt.Fprintf(os.Stderr, "\r\x1b[2Kcompile %s: %d of %d packages, %s", p.what, p.done,
+			max(p.done, p.all), p.elapsed())
 	}
 }
 
@@ -536,7 +550,8 @@ func (p *packages) end() {
 // isTerminal reports whether messages go to a terminal that can move its cursor.
 func isTerminal() bool {
 	info, err := os.Stderr.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("TERM") != "dumb" && os.Getenv("CI") == ""
+	return err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("TERM") != "dumb" &&
+		os.Getenv("CI") == ""
 }
 
 // lock waits until no other launcher compiles these targets, because mage writes a file into

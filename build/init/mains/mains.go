@@ -75,7 +75,8 @@ func Look(root string, p plan.Platform) (*Tree, error) {
 			return nil
 		}
 		name := d.Name()
-		if at != root && (strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") || slices.Contains(skipped, name)) {
+		if at != root && (strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") ||
+			slices.Contains(skipped, name)) {
 			return filepath.SkipDir
 		}
 		rel, err := filepath.Rel(root, at)
@@ -168,7 +169,8 @@ func (t *Tree) folder(at, rel string, p plan.Platform, work map[string]bool) err
 
 var (
 	mainClause = regexp.MustCompile(`(?m)^package main\b`)
-	generates  = regexp.MustCompile(`(?m)^//go:generate\s+(?:\S+=\S+\s+)*go (?:run|build|install)\s+(?:-\S+\s+)*(\S+)`)
+	generates  = regexp.MustCompile(
+		`(?m)^//go:generate\s+(?:\S+=\S+\s+)*go (?:run|build|install)\s+(?:-\S+\s+)*(\S+)`)
 )
 
 // scan reports whether a file declares package main, and records what go:generate runs.
@@ -208,7 +210,8 @@ func onlyMains(names []string) bool {
 
 func (t *Tree) usedByGenerate(m Main) string {
 	mod, _ := t.Of(m.Dir())
-	for _, key := range []string{m.Dir(), strings.TrimSuffix(mod.Path+"/"+strings.TrimPrefix(m.Package, "./"), "/.")} {
+	for _, key := range []string{m.Dir(), strings.TrimSuffix(mod.Path+"/"+strings.TrimPrefix(m.Package, "./"),
+		"/.")} {
 		if from, ok := t.generated[key]; ok && m.Dir() != "." {
 			return "go:generate in " + from + " runs it"
 		}
@@ -221,7 +224,8 @@ func (t *Tree) Of(rel string) (Module, bool) {
 	rel = strings.TrimPrefix(path.Clean(rel), "./")
 	best, found := Module{}, false
 	for _, m := range t.Modules {
-		if (m.Dir == "" || rel == m.Dir || strings.HasPrefix(rel, m.Dir+"/")) && (!found || len(m.Dir) > len(best.Dir)) {
+		if (m.Dir == "" || rel == m.Dir || strings.HasPrefix(rel, m.Dir+"/")) &&
+			(!found || len(m.Dir) > len(best.Dir)) {
 			best, found = m, true
 		}
 	}
@@ -266,14 +270,16 @@ func (t *Tree) Resolve(dir string, args []string) []Main {
 		if !strings.HasPrefix(arg, ".") && !path.IsAbs(arg) {
 			if in, ok := t.Folder(arg); ok {
 				at = in
-			} else if _, err := os.Stat(filepath.Join(t.Root, filepath.FromSlash(at))); err != nil && !strings.Contains(arg, "...") {
+			} else if _, err := os.Stat(filepath.Join(t.Root, filepath.FromSlash(at))); err != nil &&
+				!strings.Contains(arg, "...") {
 				continue
 			}
 		}
 		if base, ok := strings.CutSuffix(at, "..."); ok {
 			base = strings.TrimSuffix(base, "/")
 			for _, m := range t.Mains {
-				if m.Left == "" && (base == "" || base == "." || m.Dir() == base || strings.HasPrefix(m.Dir(), base+"/")) {
+				if m.Left == "" && (base == "" || base == "." || m.Dir() == base ||
+					strings.HasPrefix(m.Dir(), base+"/")) {
 					add(m)
 				}
 			}

@@ -29,7 +29,8 @@ var groups = []group{
 		"example", "examples", "sample", "samples", "demo", "demos", "tutorial", "tutorials", "doc", "docs",
 	}},
 	{forTests, []string{
-		"test", "tests", "testing", "testutil", "testutils", "testkit", "e2e", "integration", "integration-tests",
+		"test", "tests", "testing", "testutil", "testutils", "testkit", "e2e", "integration",
+		"integration-tests",
 		"mock", "mocks", "fixtures", "fuzz", "bench", "benchmark", "benchmarks",
 	}},
 	{"it is a contribution beside the product", []string{"contrib"}},
@@ -37,9 +38,11 @@ var groups = []group{
 }
 
 var (
-	generatorName = regexp.MustCompile(`(^|[-_])(gen|generate|generator|codegen|docgen|gendocs?|mkdocs|docs?|changelog|release|` +
-		`releaser|lint|linter|licenses?)($|[-_])|^(code|doc|crd|man|schema)s?gen$|^gen(docs?|code|man|crds?|schema)$`)
-	testName    = regexp.MustCompile(`(^|[-_])(test|tests|testing|e2e|mock|fake|bench|benchmark|benchmarks|loadtest|stress|fuzz)($|[-_])`)
+	generatorName = regexp.MustCompile(
+		`(^|[-_])(gen|generate|generator|codegen|docgen|gendocs?|mkdocs|docs?|changelog|release|` +
+			`releaser|lint|linter|licenses?)($|[-_])|^(code|doc|crd|man|schema)s?gen$|^gen(docs?|code|man|crds?|schema)$`)
+	testName = regexp.MustCompile(
+		`(^|[-_])(test|tests|testing|e2e|mock|fake|bench|benchmark|benchmarks|loadtest|stress|fuzz)($|[-_])`)
 	exampleName = regexp.MustCompile(`(^|[-_])(example|examples|demo|sample)($|[-_])`)
 )
 

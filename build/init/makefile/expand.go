@@ -210,7 +210,8 @@ func (f *File) call(name, args string, own map[string]variable, depth int) (resu
 		return strings.Join(all, " "), true
 	case "info", "warning", "error", "eval":
 		return "", true
-	case "value", "call", "wildcard", "word", "wordlist", "words", "origin", "flavor", "file", "findstring", "join", "suffix", "guile":
+	case "value", "call", "wildcard", "word", "wordlist", "words", "origin", "flavor", "file", "findstring",
+		"join", "suffix", "guile":
 		return stamp.Unknown("$(" + name + " " + args + ")"), true
 	}
 	return "", false

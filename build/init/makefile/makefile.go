@@ -66,8 +66,9 @@ func Parse(name string, o Options) (f *File, ok bool) {
 		dir = name[:i]
 	}
 	f = &File{
-		Name: name, Dir: dir, vars: map[string]variable{}, targetVars: map[string]map[string]variable{}, exportLater: map[string]bool{},
-		env: o.Env, set: o.Set, repo: o.Repository, read: o.Read,
+		Name: name, Dir: dir, vars: map[string]variable{}, targetVars: map[string]map[string]variable{},
+		exportLater: map[string]bool{},
+		env:         o.Env, set: o.Set, repo: o.Repository, read: o.Read,
 	}
 	f.lines = physical(name, text)
 	f.parse(name, text, 0)
@@ -191,10 +192,11 @@ func (f *File) recipe(r *rule, target string) []Command {
 	}
 	automatic("*", stamp.Unknown("$*"))
 	exported := f.exports(own)
-	scope := script.Scope{Dir: f.Dir, Repository: f.repo, Read: f.read, Lookup: func(name string) (string, bool) {
-		value, ok := exported[name]
-		return value, ok
-	}}
+	scope := script.Scope{Dir: f.Dir, Repository: f.repo, Read: f.read,
+		Lookup: func(name string) (string, bool) {
+			value, ok := exported[name]
+			return value, ok
+		}}
 	var all []Command
 	for _, l := range r.recipe {
 		text := strings.TrimLeft(l.text, "@-+ \t")
@@ -229,7 +231,8 @@ func (f *File) recipe(r *rule, target string) []Command {
 // unreadable records a recipe line that cannot be read, if it is about the go command.
 func (f *File) unreadable(l line) {
 	text := strings.Join(strings.Fields(strings.ReplaceAll(l.text, "\\\n", " ")), " ")
-	about := strings.Contains(text, "go build") || strings.Contains(text, "go install") || strings.Contains(text, "(GO) build")
+	about := strings.Contains(text, "go build") || strings.Contains(text, "go install") ||
+		strings.Contains(text, "(GO) build")
 	if about && !slices.ContainsFunc(f.unread, func(o line) bool { return o.at == l.at }) {
 		f.unread = append(f.unread, line{text, l.at})
 	}

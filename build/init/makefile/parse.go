@@ -10,9 +10,11 @@ import (
 )
 
 var (
-	assignment = regexp.MustCompile(`^((?:(?:export|override|private|unexport)\s+)*)([A-Za-z0-9_.\-/]+)\s*(\?=|::?:?=|\+=|!=|=)\s*(.*)$`)
-	directive  = regexp.MustCompile(`^(ifeq|ifneq|ifdef|ifndef|else|endif|include|-include|sinclude|define|endef|` +
-		`export|unexport|vpath|undefine)\b\s*(.*)$`)
+	assignment = regexp.MustCompile(
+		`^((?:(?:export|override|private|unexport)\s+)*)([A-Za-z0-9_.\-/]+)\s*(\?=|::?:?=|\+=|!=|=)\s*(.*)$`)
+	directive = regexp.MustCompile(
+		`^(ifeq|ifneq|ifdef|ifndef|else|endif|include|-include|sinclude|define|endef|` +
+			`export|unexport|vpath|undefine)\b\s*(.*)$`)
 )
 
 // variable is a variable of a Makefile.
@@ -60,7 +62,8 @@ func logical(name, text string) []line {
 			if recipe {
 				joined += "\n" + strings.TrimPrefix(physical[i], "\t")
 			} else {
-				joined = strings.TrimRight(strings.TrimSuffix(joined, `\`), " \t") + " " + strings.TrimLeft(physical[i], " \t")
+				joined = strings.TrimRight(strings.TrimSuffix(joined, `\`), " \t") + " " +
+					strings.TrimLeft(physical[i], " \t")
 			}
 		}
 		all = append(all, line{joined, at})

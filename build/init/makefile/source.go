@@ -20,7 +20,8 @@ func (f *File) Source(t *mains.Tree) finding.Source {
 	s := gobuild.Source(finding.Makefile, f.Name, found, t, f.Where)
 	for _, l := range f.unread {
 		s.Lines = append(s.Lines, finding.Line{
-			Place: l.at, Text: l.text, Outcome: finding.ByHand, Reason: "init cannot read these shell commands", Setting: "Images",
+			Place: l.at, Text: l.text, Outcome: finding.ByHand,
+			Reason: "init cannot read these shell commands", Setting: "Images",
 		})
 	}
 	return s

@@ -23,7 +23,8 @@ func Read(name, text string, t *mains.Tree) finding.Source {
 	s := finding.Source{Kind: finding.Promu, File: name}
 	root, err := yamltree.Parse(text)
 	if err != nil {
-		s.Lines = append(s.Lines, finding.Line{Place: finding.Place{File: name}, Text: name, Outcome: finding.ByHand, Reason: err.Error()})
+		s.Lines = append(s.Lines, finding.Line{Place: finding.Place{File: name}, Text: name,
+			Outcome: finding.ByHand, Reason: err.Error()})
 		return s
 	}
 	r := &reader{source: &s, tree: t, dir: path.Dir(name), flags: gobuild.NewFlags(finding.Place{File: name})}
@@ -39,7 +40,8 @@ func Read(name, text string, t *mains.Tree) finding.Source {
 		case "tarball":
 			r.line(e, finding.NotNeeded, "archives have licence, notice and README; they need no list")
 		case "crossbuild":
-			r.line(e, finding.NotNeeded, "a release makes linux/amd64 and linux/arm64; Platforms says it otherwise")
+			r.line(e, finding.NotNeeded,
+				"a release makes linux/amd64 and linux/arm64; Platforms says it otherwise")
 		case "release", "checksum", "verbose":
 			r.line(e, finding.NotNeeded, "thimble has its own release")
 		default:
@@ -68,7 +70,8 @@ func (r *reader) at(line int) finding.Place { return finding.Place{File: r.sourc
 
 func (r *reader) line(e yamltree.Entry, o finding.Outcome, reason string) {
 	r.source.Lines = append(r.source.Lines, finding.Line{
-		Place: r.at(e.Line), Text: strings.TrimSpace(e.Key + ": " + yamltree.Short(e.Value)), Outcome: o, Reason: reason,
+		Place: r.at(e.Line), Text: strings.TrimSpace(e.Key + ": " + yamltree.Short(e.Value)),
+		Outcome: o, Reason: reason,
 	})
 }
 
@@ -79,7 +82,8 @@ func (r *reader) goKeys(section yamltree.Entry) {
 		switch e.Key {
 		case "cgo":
 			r.flags.At(r.at(e.Line))
-			r.flags.Variable("CGO_ENABLED", map[bool]string{true: "1", false: "0"}[yamltree.Scalar(e.Value) == "true"])
+			r.flags.Variable("CGO_ENABLED", map[bool]string{true: "1",
+				false: "0"}[yamltree.Scalar(e.Value) == "true"])
 		case "version":
 			r.line(e, finding.NotNeeded, "go.mod says it")
 		default:
@@ -119,7 +123,8 @@ func (r *reader) build(section yamltree.Entry) {
 }
 
 func (r *reader) binary(b yamltree.Entry) {
-	pkg, name := yamltree.Scalar(yamltree.Get(b.Value, "path")), yamltree.Scalar(yamltree.Get(b.Value, "name"))
+	pkg, name := yamltree.Scalar(yamltree.Get(b.Value, "path")),
+		yamltree.Scalar(yamltree.Get(b.Value, "name"))
 	found := r.tree.Resolve(r.dir, []string{"./" + path.Clean(pkg)})
 	if len(found) == 0 {
 		r.byHand(b, "there is no main package "+pkg)

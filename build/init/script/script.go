@@ -61,7 +61,8 @@ func Commands(text string, s Scope) ([]Command, error) {
 		return nil, fmt.Errorf("read shell commands: %w", err)
 	}
 	r := &reader{scope: s, text: text, run: &run{functions: map[string]function{}}}
-	r.statements(f.Stmts, &state{dir: path.Clean(s.Dir), vars: map[string]string{}, exported: map[string]string{}, arrays: map[string][]string{}})
+	r.statements(f.Stmts, &state{dir: path.Clean(s.Dir), vars: map[string]string{},
+		exported: map[string]string{}, arrays: map[string][]string{}})
 	return r.run.found, nil
 }
 
@@ -104,7 +105,8 @@ type state struct {
 }
 
 func (s *state) copy() *state {
-	return &state{dir: s.dir, vars: maps.Clone(s.vars), exported: maps.Clone(s.exported), arrays: maps.Clone(s.arrays)}
+	return &state{dir: s.dir, vars: maps.Clone(s.vars), exported: maps.Clone(s.exported),
+		arrays: maps.Clone(s.arrays)}
 }
 
 func (r *reader) statements(stmts []*syntax.Stmt, s *state) {
@@ -117,7 +119,8 @@ func (r *reader) statement(stmt *syntax.Stmt, s *state) {
 	first := len(r.run.found)
 	r.command(stmt.Cmd, s)
 	for _, redirect := range stmt.Redirs {
-		if redirect.Op != syntax.RdrOut && redirect.Op != syntax.AppOut && redirect.Op != syntax.RdrClob || redirect.Word.Lit() == "/dev/null" {
+		if redirect.Op != syntax.RdrOut && redirect.Op != syntax.AppOut && redirect.Op != syntax.RdrClob ||
+			redirect.Word.Lit() == "/dev/null" {
 			continue
 		}
 		for i := first; i < len(r.run.found); i++ {
@@ -267,8 +270,10 @@ func (r *reader) dispatch(c *syntax.CallExpr, words []string, env map[string]str
 			r.follow(words[1], words[1:], nil, s)
 		}
 		return
-	case isShell(words[0]) && len(words) > 2 && strings.HasPrefix(words[1], "-") && strings.HasSuffix(words[1], "c"):
-		inner := &reader{scope: r.scope, text: words[2], run: &run{functions: map[string]function{}, depth: r.run.depth}}
+	case isShell(words[0]) && len(words) > 2 && strings.HasPrefix(words[1], "-") &&
+		strings.HasSuffix(words[1], "c"):
+		inner := &reader{scope: r.scope, text: words[2],
+			run: &run{functions: map[string]function{}, depth: r.run.depth}}
 		if f, err := syntax.NewParser().Parse(strings.NewReader(words[2]), ""); err == nil {
 			in := s.copy()
 			maps.Copy(in.vars, env)

@@ -141,7 +141,8 @@ func call(args []string, repo Repository) (string, bool) {
 		}
 	case "echo", "printf":
 		text := strings.Join(args[1:], " ")
-		if name == "echo" && !strings.Contains(text, "$") && len(args) > 1 && !strings.HasPrefix(args[1], "-") {
+		if name == "echo" && !strings.Contains(text, "$") && len(args) > 1 &&
+			!strings.HasPrefix(args[1], "-") {
 			return text, true
 		}
 	}
@@ -188,14 +189,16 @@ func git(args []string, has func(...string) bool) (string, bool) {
 		}
 	case "log", "show":
 		for _, f := range []struct{ format, template string }{
-			{"%H", "{{.Commit}}"}, {"%h", "{{.ShortCommit}}"}, {"%ct", "{{.CommitTimestamp}}"}, {"%at", "{{.CommitTimestamp}}"},
+			{"%H", "{{.Commit}}"}, {"%h", "{{.ShortCommit}}"}, {"%ct", "{{.CommitTimestamp}}"},
+			{"%at", "{{.CommitTimestamp}}"},
 			{"%cI", "{{.CommitDate}}"}, {"%cd", "{{.CommitDate}}"}, {"%ci", "{{.CommitDate}}"},
 			{"%ad", "{{.CommitDate}}"}, {"%aI", "{{.CommitDate}}"}, {"%cs", "{{.CommitDate}}"},
 		} {
 			for _, a := range args {
 				if format, ok := strings.CutPrefix(a, "--pretty="); ok || strings.HasPrefix(a, "--format=") {
 					format = strings.TrimPrefix(format, "--format=")
-					format = strings.Trim(strings.TrimPrefix(strings.TrimPrefix(format, "format:"), "tformat:"), `'"`)
+					format = strings.Trim(strings.TrimPrefix(strings.TrimPrefix(format, "format:"),
+						"tformat:"), `'"`)
 					if format == f.format {
 						return f.template, true
 					}

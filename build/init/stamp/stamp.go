@@ -63,7 +63,8 @@ func Name(name string) (template string, ok bool) {
 		return false
 	}
 	switch {
-	case has("goversion", "gover", "golang", "apiversion", "alpine", "debian", "builder", "schema", "protoc", "node",
+	case has("goversion", "gover", "golang", "apiversion", "alpine", "debian", "builder",
+		"schema", "protoc", "node",
 		"branch", "treestate"):
 		return "", false
 	case has("commitdate", "committime"):
@@ -72,7 +73,8 @@ func Name(name string) (template string, ok bool) {
 		return "{{.Date}}", true
 	case has("shortcommit", "shortsha", "commitshort", "shorthash"):
 		return "{{.ShortCommit}}", true
-	case has("commit", "revision", "gitsha", "githash", "vcsref", "gitref") || n == "sha" || n == "rev" || n == "hash":
+	case has("commit", "revision", "gitsha", "githash", "vcsref", "gitref") || n == "sha" ||
+		n == "rev" || n == "hash":
 		return "{{.Commit}}", true
 	case has("version", "semver") || n == "ver" || n == "release":
 		return "{{.Version}}", true
@@ -85,8 +87,10 @@ func Name(name string) (template string, ok bool) {
 // Placeholder reports whether a value stands for a version that a release replaces.
 func Placeholder(value string) bool {
 	switch strings.ToLower(strings.Trim(value, `'"`)) {
-	case "", "dev", "devel", "(devel)", "develop", "development", "unknown", "undefined", "none", "n/a", "unset",
-		"latest", "local", "snapshot", "head", "main", "master", "dirty", "test", "docker", "unreleased", "untagged",
+	case "", "dev", "devel", "(devel)", "develop", "development", "unknown", "undefined",
+		"none", "n/a", "unset",
+		"latest", "local", "snapshot", "head", "main", "master", "dirty", "test", "docker",
+		"unreleased", "untagged",
 		"0.0.0", "v0.0.0", "0.0.0-dev", "v0.0.0-dev":
 		return true
 	}
@@ -94,7 +98,8 @@ func Placeholder(value string) bool {
 }
 
 // bracketed are values such as [no-tag], <version> and no-version.
-var bracketed = regexp.MustCompile(`^(\[.*\]|<.*>|(?i)(no|missing|unset|unknown|default)[-_ ](tag|sha|version|commit|date|build))$`)
+var bracketed = regexp.MustCompile(
+	`^(\[.*\]|<.*>|(?i)(no|missing|unset|unknown|default)[-_ ](tag|sha|version|commit|date|build))$`)
 
 // Value returns the template for the value of a variable. A placeholder such as "dev" in a
 // variable named VERSION is replaced by the version, and an unset variable is translated by its

@@ -20,8 +20,9 @@ var goreleaser = map[string]string{
 
 var ko = map[string]string{
 	".Git.Tag": "{{.Tag}}", ".Git.FullCommit": "{{.Commit}}", ".Git.ShortCommit": "{{.ShortCommit}}",
-	".Git.CommitDate": "{{.CommitDate}}", ".Git.CommitTimestamp": "{{.CommitTimestamp}}", ".Git.IsDirty": "{{.IsGitDirty}}",
-	".Date": "{{.Date}}", ".Timestamp": "{{.Timestamp}}",
+	".Git.CommitDate": "{{.CommitDate}}", ".Git.CommitTimestamp": "{{.CommitTimestamp}}",
+	".Git.IsDirty": "{{.IsGitDirty}}",
+	".Date":        "{{.Date}}", ".Timestamp": "{{.Timestamp}}",
 }
 
 var promu = map[string]string{

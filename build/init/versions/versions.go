@@ -26,11 +26,18 @@ var kinds = []struct {
 	template string
 	any      bool
 }{
-	{regexp.MustCompile(`(?i)^(app|build|git|release|program|service|server|cli|binary|sem|main)?_?version(string|str)?$`), "{{.Version}}", true},
-	{regexp.MustCompile(`(?i)^(build|git|app|release|version)?_?(short_?(commit|sha|hash)|(commit|sha|hash)_?short)$`), "{{.ShortCommit}}", false},
-	{regexp.MustCompile(`(?i)^(build|git|app|release|version)?_?(commit|commit_?(hash|sha|id)|sha|sha1|revision|githash|gitsha|hash)$`), "{{.Commit}}", false},
+	{regexp.MustCompile(
+		`(?i)^(app|build|git|release|program|service|server|cli|binary|sem|main)?_?version(string|str)?$`),
+		"{{.Version}}", true},
+	{regexp.MustCompile(
+		`(?i)^(build|git|app|release|version)?_?(short_?(commit|sha|hash)|(commit|sha|hash)_?short)$`),
+		"{{.ShortCommit}}", false},
+	{regexp.MustCompile(
+		`(?i)^(build|git|app|release|version)?_?(commit|commit_?(hash|sha|id)|sha|sha1|revision|githash|gitsha|hash)$`), "{{.Commit}}", false},
 	{regexp.MustCompile(`(?i)^(git_?)?commit_?(date|time)$`), "{{.CommitDate}}", false},
-	{regexp.MustCompile(`(?i)^((build|git|app|release|compile|version)_?)?(date|time|timestamp)$|^built_?(at|on)?$`), "{{.Date}}", false},
+	{regexp.MustCompile(
+		`(?i)^((build|git|app|release|compile|version)_?)?(date|time|timestamp)$|^built_?(at|on)?$`),
+		"{{.Date}}", false},
 }
 
 // Flags returns flags for the version variables of a program that its LDFlags do not set: in its
@@ -50,7 +57,8 @@ func Flags(t *mains.Tree, p finding.Program) []finding.Value[string] {
 			continue
 		}
 		set[name] = true
-		if dir, ok := t.Folder(name[:dot]); ok && name[:dot] != "main" && !slices.Contains(folders, folder{dir, name[:dot]}) {
+		if dir, ok := t.Folder(name[:dot]); ok && name[:dot] != "main" &&
+			!slices.Contains(folders, folder{dir, name[:dot]}) {
 			folders = append(folders, folder{dir, name[:dot]})
 		}
 	}
@@ -58,7 +66,8 @@ func Flags(t *mains.Tree, p finding.Program) []finding.Value[string] {
 	for _, f := range folders {
 		for _, v := range variables(t.Root, f.dir) {
 			name := f.importPath + "." + v.name
-			if set[name] || v.byHand && f.importPath != "main" { // the package's files stamp what they want to
+			if set[name] || v.byHand &&
+				f.importPath != "main" { // the package's files stamp what they want to
 				continue
 			}
 			set[name] = true
@@ -102,7 +111,8 @@ func variables(root, dir string) []variable {
 			}
 			for _, spec := range decl.Specs {
 				for _, v := range ofSpec(spec.(*ast.ValueSpec)) {
-					v.at = finding.Place{File: path.Join(dir, filepath.Base(name)), Line: set.Position(spec.Pos()).Line}
+					v.at = finding.Place{File: path.Join(dir, filepath.Base(name)),
+						Line: set.Position(spec.Pos()).Line}
 					all = append(all, v)
 				}
 			}
@@ -141,7 +151,8 @@ func ofSpec(spec *ast.ValueSpec) []variable {
 				continue
 			}
 			template := k.template
-			if template == "{{.Version}}" && strings.HasPrefix(value, "v") && len(value) > 1 && value[1] >= '0' && value[1] <= '9' {
+			if template == "{{.Version}}" && strings.HasPrefix(value, "v") && len(value) > 1 &&
+				value[1] >= '0' && value[1] <= '9' {
 				template = "{{.Tag}}"
 			}
 			all = append(all, variable{name: id.Name, template: template, byHand: !stamp.Placeholder(value)})

@@ -88,7 +88,8 @@ func TarGz(ctx context.Context, w io.Writer, in Input) (err error) {
 	err = each(ctx, in, func(e Entry, size int64) (io.Writer, error) {
 		return t, t.WriteHeader(&tar.Header{
 			Typeflag: tar.TypeReg, Format: tar.FormatPAX,
-			Name: path.Join(in.Folder, e.Name), Mode: int64(mode(e)), Size: size, ModTime: in.Modified.UTC().Truncate(time.Second),
+			Name: path.Join(in.Folder, e.Name), Mode: int64(mode(e)), Size: size,
+			ModTime: in.Modified.UTC().Truncate(time.Second),
 		})
 	})
 	if err == nil {
@@ -99,7 +100,8 @@ func TarGz(ctx context.Context, w io.Writer, in Input) (err error) {
 
 // each copies the entries in the order of their names; begin is called before each of them.
 func each(ctx context.Context, in Input, begin func(e Entry, size int64) (io.Writer, error)) error {
-	entries := slices.SortedFunc(slices.Values(in.Entries), func(a, b Entry) int { return cmp.Compare(a.Name, b.Name) })
+	entries := slices.SortedFunc(slices.Values(in.Entries),
+		func(a, b Entry) int { return cmp.Compare(a.Name, b.Name) })
 	for i, e := range entries {
 		if !fs.ValidPath(e.Name) || e.Name == "." {
 			return fmt.Errorf("entry %q is not a path below the archive's folder", e.Name)

@@ -50,7 +50,8 @@ func Notes(r Release) []byte {
 	for _, c := range r.Commits {
 		short := c.Hash[:min(12, len(c.Hash))]
 		if r.Source != "" {
-			fmt.Fprintf(&b, "- %s ([%s](%s/commit/%s))\n", plaintext.Markdown(c.Subject), short, target(r.Source), c.Hash)
+			fmt.Fprintf(&b, "- %s ([%s](%s/commit/%s))\n", plaintext.Markdown(c.Subject), short,
+				target(r.Source), c.Hash)
 		} else {
 			fmt.Fprintf(&b, "- %s (%s)\n", plaintext.Markdown(c.Subject), short)
 		}
@@ -67,5 +68,6 @@ func Notes(r Release) []byte {
 
 // target returns a URL as the target of a link; no character in it can end the link.
 func target(url string) string {
-	return strings.NewReplacer("(", "%28", ")", "%29", "<", "%3C", ">", "%3E", " ", "%20", `\`, "%5C").Replace(plaintext.Line(url))
+	return strings.NewReplacer("(", "%28", ")", "%29", "<", "%3C", ">", "%3E", " ", "%20", `\`,
+		"%5C").Replace(plaintext.Line(url))
 }

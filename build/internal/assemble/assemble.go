@@ -283,7 +283,8 @@ func (i *Image) Described(ctx context.Context) (artifact.Described, error) {
 		return artifact.Described{}, err
 	}
 	return artifact.Described{
-		Image: i.Image.Name, Descriptor: i.Descriptor, Binary: i.SHA256, SPDX: i.SPDX, CycloneDX: i.CycloneDX, Contents: contents,
+		Image: i.Image.Name, Descriptor: i.Descriptor, Binary: i.SHA256, SPDX: i.SPDX,
+		CycloneDX: i.CycloneDX, Contents: contents,
 	}, nil
 }
 

@@ -54,15 +54,17 @@ func (in Input) describe(ctx context.Context, img *Image, layers keys) (err erro
 		LicenseTextsDigest string
 		Debug              string
 	}{
-		in.Plan.Of(img.Image), img.Image.Untagged(), img.Platform, img.SHA256, further, modules, in.Licenses, layers.rootfs, layers.assets,
+		in.Plan.Of(img.Image), img.Image.Untagged(), img.Platform, img.SHA256, further, modules, in.Licenses,
+		layers.rootfs, layers.assets,
 		in.Base.Key, fmt.Sprintf("%x", sha256.Sum256(in.Texts)), in.Extra.Key + symbols,
 	})
 	if err != nil {
 		return err
 	}
-	kept, err := in.Cache.Value(fmt.Sprintf("%ssbom-%x", in.CacheVersion, sha256.Sum256(key)), func() ([]byte, error) {
-		return in.documents(ctx, img)
-	})
+	kept, err := in.Cache.Value(fmt.Sprintf("%ssbom-%x", in.CacheVersion, sha256.Sum256(key)),
+		func() ([]byte, error) {
+			return in.documents(ctx, img)
+		})
 	if err != nil {
 		return err
 	}
@@ -156,14 +158,17 @@ func (in Input) allContents(ctx context.Context, img *Image) (sbom.Input, error)
 
 // contents returns a function that returns the modules of an image and its components. The modules
 // come from the binary's build info; go list adds their dependencies on each other.
-func (in Input) contents(libraries []dynlink.Library, components func(context.Context) ([]tree.Component, error)) func(context.Context) (sbom.Input, error) {
+func (in Input) contents(libraries []dynlink.Library,
+	components func(context.Context) ([]tree.Component, error)) func(context.Context) (sbom.Input, error) {
 	return func(ctx context.Context) (sbom.Input, error) {
 		module := Describer(in.first().Modules, in.Licenses)
 		build := in.first().Binary.Build
 		all := sbom.Input{
-			Plan: in.Plan.Of(in.Target.Image), Image: in.Target.Image.Untagged(), Platform: in.Target.Platform,
+			Plan: in.Plan.Of(in.Target.Image), Image: in.Target.Image.Untagged(),
+			Platform: in.Target.Platform,
 			Main:     module(&build.Main),
-			Std:      sbom.Module{Path: "std", Version: in.Plan.Toolchain.Version, License: in.Licenses["std"]},
+			Std: sbom.Module{Path: "std", Version: in.Plan.Toolchain.Version,
+				License: in.Licenses["std"]},
 			Compiler: compilerFor(in.Plan, in.Target.Platform),
 		}
 		if components != nil {
@@ -173,14 +178,16 @@ func (in Input) contents(libraries []dynlink.Library, components func(context.Co
 			}
 		}
 		for _, l := range libraries {
-			all.Libraries = append(all.Libraries, sbom.Library{Name: l.Name, Path: l.Path, Component: l.Package})
+			all.Libraries = append(all.Libraries,
+				sbom.Library{Name: l.Name, Path: l.Path, Component: l.Package})
 		}
 		for _, m := range build.Deps {
 			all.Modules = append(all.Modules, module(m))
 		}
 		for _, p := range in.Programs[1:] {
 			module, build := Describer(p.Modules, in.Licenses), p.Binary.Build
-			program := sbom.Program{Path: build.Main.Path, Own: true, Std: all.Std, Modules: []sbom.Module{module(&build.Main)}}
+			program := sbom.Program{Path: build.Main.Path, Own: true, Std: all.Std,
+				Modules: []sbom.Module{module(&build.Main)}}
 			for _, m := range build.Deps {
 				program.Modules = append(program.Modules, module(m))
 			}
@@ -198,7 +205,8 @@ func Describer(listed []golist.Module, licenses map[string]license.Result) func(
 		imports[m.Path] = m.Imports
 	}
 	return func(m *debug.Module) sbom.Module {
-		d := sbom.Module{Path: m.Path, Version: m.Version, Sum: m.Sum, Imports: imports[m.Path], License: licenses[m.Path]}
+		d := sbom.Module{Path: m.Path, Version: m.Version, Sum: m.Sum, Imports: imports[m.Path],
+			License: licenses[m.Path]}
 		if m.Replace != nil {
 			d.Replace = &sbom.Module{Path: m.Replace.Path, Version: m.Replace.Version, Sum: m.Replace.Sum}
 		}

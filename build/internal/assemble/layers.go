@@ -67,7 +67,8 @@ func (in Input) layers(ctx context.Context, img *Image) (l layers, err error) {
 		if l.assets, l.keys.assets, err = l.assets.Pinned(ctx); err != nil {
 			return l, err
 		}
-		l.make = append(l.make, in.layer("assets", l.keys.assets, func() (*tree.Tree, error) { return l.assets, nil }))
+		l.make = append(l.make, in.layer("assets", l.keys.assets,
+			func() (*tree.Tree, error) { return l.assets, nil }))
 	}
 	var tools func() (*tree.Tree, error)
 	if in.Extra.Tools != nil {
@@ -111,18 +112,22 @@ func (in Input) checkEntrypoint(assets *tree.Tree) error {
 	}
 	img := in.Target.Image
 	if e := img.Runtime.Entrypoint; len(e) > 0 && !has(e[0]) {
-		return fmt.Errorf("assemble %s: the image has no %s, which is its Entrypoint; add it to Assets or Symlinks", in.Target, e[0])
+		return fmt.Errorf(
+			"assemble %s: the image has no %s, which is its Entrypoint; add it to Assets or Symlinks",
+			in.Target, e[0])
 	}
 	for _, l := range img.Symlinks {
 		if !has(l.Target) {
-			return fmt.Errorf("assemble %s: the image has no %s, the target of the symlink %s", in.Target, l.Target, l.Path)
+			return fmt.Errorf("assemble %s: the image has no %s, the target of the symlink %s",
+				in.Target, l.Target, l.Path)
 		}
 	}
 	return nil
 }
 
 // components returns a function that returns the components of all layers.
-func (in Input) components(l layers, rootfs, tools func() (*tree.Tree, error)) func(context.Context) ([]tree.Component, error) {
+func (in Input) components(l layers, rootfs, tools func() (*tree.Tree, error)) func(context.Context) (
+	[]tree.Component, error) {
 	cached := func(ctx context.Context, key string, t func() (*tree.Tree, error)) ([]tree.Component, error) {
 		return cache.JSON(in.Cache, in.CacheVersion+"components-"+key, func() ([]tree.Component, error) {
 			made, err := t()
@@ -194,7 +199,8 @@ func (in Input) symbols() (*tree.Tree, error) {
 func (in Input) symbolsPath() string { return path.Join(symbolsFolder, in.first().Symbols.Path()) }
 
 // layer returns a function that makes a layer or takes it from the cache.
-func (in Input) layer(name, key string, make func() (*tree.Tree, error)) func(context.Context) (image.Layer, error) {
+func (in Input) layer(name, key string, make func() (*tree.Tree, error)) func(context.Context) (
+	image.Layer, error) {
 	return func(ctx context.Context) (image.Layer, error) {
 		l, err := in.Cache.Layer(ctx, name+"-"+key, in.Plan.Compression, tarOf(make))
 		return image.Layer{Layer: l, Name: name}, err

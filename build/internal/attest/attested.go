@@ -20,7 +20,8 @@ type Attested struct {
 
 // Attested returns the verified statements about a digest, of one type or, if predicateType is
 // empty, of all types. reasons say why the other statements of that type do not count.
-func (s Stored) Attested(ctx context.Context, digest v1.Hash, trust Trust, predicateType string) (all []Attested, reasons []string, err error) {
+func (s Stored) Attested(ctx context.Context, digest v1.Hash, trust Trust,
+	predicateType string) (all []Attested, reasons []string, err error) {
 	if err := trust.check(); err != nil {
 		return nil, nil, err
 	}
@@ -37,7 +38,8 @@ func (s Stored) Attested(ctx context.Context, digest v1.Hash, trust Trust, predi
 		case f.statement.PredicateType == SignatureType:
 		default:
 			all = append(all, Attested{
-				PredicateType: f.statement.PredicateType, Predicate: f.statement.Predicate, Signer: f.signer, Form: f.form, Digest: f.document,
+				PredicateType: f.statement.PredicateType, Predicate: f.statement.Predicate, Signer: f.signer,
+				Form: f.form, Digest: f.document,
 			})
 		}
 	}

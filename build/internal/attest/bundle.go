@@ -58,7 +58,8 @@ func (r *referrer) LayerByDigest(h v1.Hash) (partial.CompressedLayer, error) {
 
 // newReferrer returns the manifest that links a bundle to its subject, as cosign writes it.
 // Only the time, created, is set by the caller.
-func newReferrer(subject v1.Descriptor, bundleJSON []byte, predicateType string, created time.Time) (v1.Image, error) {
+func newReferrer(subject v1.Descriptor, bundleJSON []byte, predicateType string,
+	created time.Time) (v1.Image, error) {
 	layer := static.NewLayer(bundleJSON, BundleType)
 	layerDesc, err := partial.Descriptor(layer)
 	if err != nil {
@@ -75,7 +76,8 @@ func newReferrer(subject v1.Descriptor, bundleJSON []byte, predicateType string,
 		ArtifactType:  BundleType,
 		Config:        *config,
 		Layers:        []v1.Descriptor{*layerDesc},
-		Subject:       &v1.Descriptor{MediaType: subject.MediaType, Digest: subject.Digest, Size: subject.Size},
+		Subject: &v1.Descriptor{MediaType: subject.MediaType, Digest: subject.Digest,
+			Size: subject.Size},
 		Annotations: map[string]string{
 			"org.opencontainers.image.created":  created.UTC().Format(time.RFC3339),
 			"dev.sigstore.bundle.content":       "dsse-envelope",

@@ -33,7 +33,8 @@ func ReadClaims(token string) (Claims, error) {
 // Expired returns an error if the token can no longer be used.
 func (c Claims) Expired() error {
 	if expiry := c.expiry(); !expiry.IsZero() && !time.Now().Before(expiry) {
-		return fmt.Errorf("the identity token expired at %s; get a new one", expiry.UTC().Format(time.RFC3339))
+		return fmt.Errorf("the identity token expired at %s; get a new one",
+			expiry.UTC().Format(time.RFC3339))
 	}
 	return nil
 }

@@ -87,7 +87,8 @@ func (f *finding) forget() {
 	}
 	f.bundle = nil
 	if f.statement != nil {
-		f.statement = &inToto{PredicateType: f.statement.PredicateType[:min(len(f.statement.PredicateType), maxReason)]}
+		f.statement = &inToto{PredicateType: f.statement.PredicateType[:min(len(f.statement.PredicateType),
+			maxReason)]}
 	}
 }
 

@@ -46,7 +46,8 @@ func ParsePublicKey(pemBytes []byte) (*PublicKey, error) {
 		return nil, err
 	}
 	if block, _ := pem.Decode(pemBytes); block != nil && strings.Contains(block.Type, "PRIVATE KEY") {
-		return nil, errors.New("parse public key: this is a private key; give its public half, such as cosign.pub")
+		return nil, errors.New(
+			"parse public key: this is a private key; give its public half, such as cosign.pub")
 	}
 	return sigstore.ParsePublicKey(pemBytes)
 }
@@ -99,7 +100,9 @@ type KeyOptions struct {
 func OpenKey(ctx context.Context, ref string, o KeyOptions) (*Key, error) {
 	if strings.Contains(ref, "-----BEGIN") {
 		// The key must not appear in a log.
-		return nil, errors.New("open key: this is the text of a key; give the path of its file, or env://NAME for the variable that contains it")
+		return nil, errors.New(
+			"open key: this is the text of a key; give the path of its file, or env://NAME for the " +
+				"variable that contains it")
 	}
 	if err := Linked(); err != nil {
 		return nil, err

@@ -24,7 +24,10 @@ func (k *PublicKey) Verifiable() error {
 			return nil
 		}
 	}
-	return fmt.Errorf(`the key is of the kind %s: cosign 2 and policies for clusters cannot verify its signatures with a public key; use ECDSA P-256, which "mage keys" makes, or RSA with 2048, 3072 or 4096 bits`, k.Kind())
+	return fmt.Errorf(
+		`the key is of the kind %s: cosign 2 and policies for clusters cannot verify its signatures with a `+
+			`public key; use ECDSA P-256, which "mage keys" makes, or RSA with 2048, 3072 or 4096 bits`,
+		k.Kind())
 }
 
 // Kind returns the key's algorithm and size.

@@ -82,13 +82,17 @@ func (t Trust) check() error {
 	case Linked() != nil:
 		return Linked()
 	case len(t.Keys) == 0 && len(t.Identities) == 0:
-		return errors.New("no key and no identity is expected; give a public key, or an identity with its issuer")
+		return errors.New(
+			"no key and no identity is expected; give a public key, or an identity with its issuer")
 	case t.TrustedRoot == nil && (len(t.Identities) > 0 || t.RequireLog || t.RequireTimestamp):
-		return errors.New("an identity, a log entry or a timestamp can be verified only with a trusted root; give its file")
+		return errors.New(
+			"an identity, a log entry or a timestamp can be verified only with a trusted root; give its file")
 	}
 	for _, i := range t.Identities {
 		if i.Subject == "" && i.SubjectRegexp == "" || i.Issuer == "" && i.IssuerRegexp == "" {
-			return errors.New("an identity needs its subject and its issuer: otherwise any certificate of the same authority passes")
+			return errors.New(
+				"an identity needs its subject and its issuer: otherwise any certificate of the same " +
+					"authority passes")
 		}
 	}
 	return nil

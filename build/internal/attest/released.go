@@ -33,11 +33,13 @@ func (r Released) Statement() (Statement, error) {
 	if err != nil {
 		return Statement{}, fmt.Errorf("encode release statement: %w", err)
 	}
-	return Statement{PredicateType: ReleaseType, Predicate: predicate, Suffices: func(stored json.RawMessage) bool {
-		s, err := readReleased(stored)
-		return err == nil && s.Image == r.Image && s.Version == r.Version && slices.Equal(sorted(s.Images), r.Images) &&
-			!slices.ContainsFunc(r.Tags, func(tag string) bool { return !slices.Contains(s.Tags, tag) })
-	}}, nil
+	return Statement{PredicateType: ReleaseType, Predicate: predicate,
+		Suffices: func(stored json.RawMessage) bool {
+			s, err := readReleased(stored)
+			return err == nil && s.Image == r.Image && s.Version == r.Version &&
+				slices.Equal(sorted(s.Images), r.Images) &&
+				!slices.ContainsFunc(r.Tags, func(tag string) bool { return !slices.Contains(s.Tags, tag) })
+		}}, nil
 }
 
 func sorted(s []string) []string { return slices.Compact(slices.Sorted(slices.Values(s))) }
@@ -55,7 +57,8 @@ func readReleased(predicate json.RawMessage) (Released, error) {
 
 // names reports whether the release has this tag or version.
 func (r Released) names(tag string) bool {
-	return slices.Contains(r.Tags, tag) || isVersion(tag) && strings.TrimPrefix(tag, "v") == strings.TrimPrefix(r.Version, "v")
+	return slices.Contains(r.Tags, tag) || isVersion(tag) &&
+		strings.TrimPrefix(tag, "v") == strings.TrimPrefix(r.Version, "v")
 }
 
 // isVersion reports whether a tag is a version of Semantic Versioning 2.0, with or without a
@@ -77,18 +80,24 @@ type Reference struct {
 // repository has the name of another image of one of their plans. Any other tag or repository
 // is allowed.
 func (r Reference) Check(releases []Released, signedFor []string) error {
-	if r.Tag != "" && isVersion(r.Tag) && !slices.ContainsFunc(releases, func(s Released) bool { return s.names(r.Tag) }) {
+	if r.Tag != "" && isVersion(r.Tag) && !slices.ContainsFunc(releases,
+		func(s Released) bool { return s.names(r.Tag) }) {
 		if len(releases) == 0 {
-			return fmt.Errorf("the tag %s is a version, but no release of this digest by an expected signer has that version", r.Tag)
+			return fmt.Errorf(
+				"the tag %s is a version, but no release of this digest by an expected signer has that "+
+					"version", r.Tag)
 		}
-		return fmt.Errorf("the tag %s is a version, but this digest was released as %s", r.Tag, describe(releases))
+		return fmt.Errorf("the tag %s is a version, but this digest was released as %s",
+			r.Tag, describe(releases))
 	}
 	last := path.Base(r.Repository)
 	own := func(s Released) bool { return s.Image == last }
 	another := func(s Released) bool { return slices.Contains(s.Images, last) }
 	configured := func(name string) bool { return path.Base(name) == last }
-	if r.Repository != "" && !slices.ContainsFunc(releases, own) && !slices.ContainsFunc(signedFor, configured) && slices.ContainsFunc(releases, another) {
-		return fmt.Errorf("the repository has the name of the image %s, but this digest was released as %s", last, describe(releases))
+	if r.Repository != "" && !slices.ContainsFunc(releases, own) &&
+		!slices.ContainsFunc(signedFor, configured) && slices.ContainsFunc(releases, another) {
+		return fmt.Errorf("the repository has the name of the image %s, but this digest was released as %s",
+			last, describe(releases))
 	}
 	return nil
 }
@@ -131,7 +140,8 @@ func (v *verification) released(root subject, found []*finding) {
 	} else if len(releases) > 0 {
 		v.add(root.check("release", "", Passed, describe(releases)+", by "+joinDistinct(signers)))
 	} else if v.policy.Reference.Tag != "" {
-		v.add(root.check("release", "", Ignored, "no statement by an expected signer says which version this is"))
+		v.add(root.check("release", "", Ignored,
+			"no statement by an expected signer says which version this is"))
 	}
 }
 

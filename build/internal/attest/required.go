@@ -74,7 +74,8 @@ func satisfy(required []Required, findings []*finding) []*finding {
 	}
 	alike := func(i int, f *finding) bool {
 		st := required[i].Statement
-		return same(st.PredicateType, f.statement.Predicate, st.Predicate) || st.Suffices != nil && st.Suffices(f.statement.Predicate)
+		return same(st.PredicateType, f.statement.Predicate, st.Predicate) || st.Suffices != nil &&
+			st.Suffices(f.statement.Predicate)
 	}
 	for _, match := range []func(int, *finding) bool{equal, alike} {
 		for j, f := range findings {
@@ -82,7 +83,8 @@ func satisfy(required []Required, findings []*finding) []*finding {
 				continue
 			}
 			for i, r := range required {
-				if by[i] == nil && !taken[j] && f.form == r.Form && f.statement.PredicateType == r.Statement.PredicateType && match(i, f) {
+				if by[i] == nil && !taken[j] && f.form == r.Form &&
+					f.statement.PredicateType == r.Statement.PredicateType && match(i, f) {
 					by[i], taken[j] = f, true
 				}
 			}

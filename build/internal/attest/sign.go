@@ -167,7 +167,8 @@ func Look(ctx context.Context, signer *Signer, subjects []Subject, trust Trust) 
 // look returns the findings about what is stored, and keeps them for the next call.
 func (s *Subject) look(ctx context.Context, bundles, tags Trust) []*finding {
 	findings := s.Stored.findings(ctx, s.Descriptor.Digest, bundles, tags)
-	s.Stored.looked = &looked{stored: s.Stored, digest: s.Descriptor.Digest, bundles: bundles, tags: tags, findings: findings}
+	s.Stored.looked = &looked{stored: s.Stored, digest: s.Descriptor.Digest, bundles: bundles,
+		tags: tags, findings: findings}
 	return findings
 }
 
@@ -294,12 +295,14 @@ func (s Subject) assemble(parts []*part, forms []Form, created time.Time) (Signe
 	}
 	var err error
 	if len(sigs) > 0 {
-		if out.Signatures, err = s.Stored.with(SignatureTag(s.Descriptor.Digest), s.Stored.Signatures, sigs); err != nil {
+		if out.Signatures, err = s.Stored.with(SignatureTag(s.Descriptor.Digest),
+			s.Stored.Signatures, sigs); err != nil {
 			return Signed{}, err
 		}
 	}
 	if len(atts) > 0 {
-		if out.Attestations, err = s.Stored.with(AttestationTag(s.Descriptor.Digest), s.Stored.Attestations, atts); err != nil {
+		if out.Attestations, err = s.Stored.with(AttestationTag(s.Descriptor.Digest),
+			s.Stored.Attestations, atts); err != nil {
 			return Signed{}, err
 		}
 	}

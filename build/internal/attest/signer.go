@@ -58,7 +58,8 @@ func NewSigner(key *Key, services Services) (*Signer, error) {
 // gives no time.
 func NewKeylessSigner(k Keyless, services Services) (*Signer, error) {
 	if k.Fulcio == "" || k.Token == nil {
-		return nil, errors.New("make keyless signer: the URL of Fulcio and a source of identity tokens are needed")
+		return nil, errors.New(
+			"make keyless signer: the URL of Fulcio and a source of identity tokens are needed")
 	}
 	if err := errors.Join(Linked(), services.check()); err != nil {
 		return nil, err
@@ -68,7 +69,9 @@ func NewKeylessSigner(k Keyless, services Services) (*Signer, error) {
 		timed = timed || l.Version == 1
 	}
 	if !timed {
-		return nil, errors.New("make keyless signer: without a timestamp authority or a Rekor log of version 1, signatures cannot be verified after the certificate expires; set one")
+		return nil, errors.New(
+			"make keyless signer: without a timestamp authority or a Rekor log of version 1, signatures " +
+				"cannot be verified after the certificate expires; set one")
 	}
 	with, err := sigstore.KeylessSigner(k, services)
 	if err != nil {
@@ -80,7 +83,8 @@ func NewKeylessSigner(k Keyless, services Services) (*Signer, error) {
 func (s Services) check() error {
 	for _, l := range s.Logs {
 		if l.URL == "" || l.Version != 1 && l.Version != 2 {
-			return fmt.Errorf("make signer: transparency log %q has version %d; supported are 1 and 2", l.URL, l.Version)
+			return fmt.Errorf("make signer: transparency log %q has version %d; supported are 1 and 2", l.URL,
+				l.Version)
 		}
 	}
 	return nil

@@ -38,7 +38,8 @@ type Sigstore interface {
 	ParseBundle(json []byte) (Bundle, error)
 	// OldSigner returns the signer of a layer of the old form, if the trust accepts it. attestation
 	// says that it is one of an .att image. The caller compares what is signed.
-	OldSigner(ctx context.Context, t Trust, of v1.Descriptor, content []byte, attestation bool) (string, error)
+	OldSigner(ctx context.Context, t Trust, of v1.Descriptor, content []byte,
+		attestation bool) (string, error)
 }
 
 // Root is the content of a trusted root.
@@ -99,7 +100,9 @@ type OldLayer struct {
 }
 
 // ErrNotLinked is the error of a program that does not contain package sigstore.
-var ErrNotLinked = errors.New(`this program does not contain the code that signs and verifies; import _ "github.com/thimble-build/thimble/build/signing"`)
+var ErrNotLinked = errors.New(
+	`this program does not contain the code that signs and verifies; import _ ` +
+		`"github.com/thimble-build/thimble/build/signing"`)
 
 var sigstore Sigstore
 

@@ -47,7 +47,8 @@ type looked struct {
 // compared by identity: an image that was read again is checked again.
 func (l *looked) at(s Stored, digest v1.Hash, bundles, tags Trust) bool {
 	return l != nil && l.digest == digest &&
-		slices.Equal(l.stored.Bundles, s.Bundles) && l.stored.Signatures == s.Signatures && l.stored.Attestations == s.Attestations &&
+		slices.Equal(l.stored.Bundles, s.Bundles) && l.stored.Signatures == s.Signatures &&
+		l.stored.Attestations == s.Attestations &&
 		reflect.DeepEqual(l.bundles, bundles) && reflect.DeepEqual(l.tags, tags)
 }
 
@@ -88,15 +89,20 @@ func (s Stored) findingsIn(ctx context.Context, f flight, digest v1.Hash, bundle
 	}
 	var looks []look
 	for _, img := range s.Bundles {
-		looks = append(looks, look{sizeOf(img), func() *finding { return bundleFinding(img, digest, bundles) }})
+		looks = append(looks, look{sizeOf(img),
+			func() *finding { return bundleFinding(img, digest, bundles) }})
 	}
-	old := func(img v1.Image, source string, mediaType types.MediaType, at func(context.Context, oldLayer, v1.Hash, Trust) *finding) {
+	old := func(img v1.Image, source string, mediaType types.MediaType,
+		at func(context.Context, oldLayer, v1.Hash, Trust) *finding) {
 		layers, others, err := readOld(img, mediaType)
 		if err != nil {
 			others = append(others, err)
 		}
 		for _, err := range others {
-			looks = append(looks, look{at: func() *finding { return &finding{form: Tags, source: source, damaged: err} }})
+			looks = append(looks, look{at: func() *finding {
+				return &finding{form: Tags,
+					source: source, damaged: err}
+			}})
 		}
 		for _, l := range layers {
 			looks = append(looks, look{l.size(), func() *finding { return at(ctx, l, digest, tags) }})
@@ -107,7 +113,8 @@ func (s Stored) findingsIn(ctx context.Context, f flight, digest v1.Hash, bundle
 	out := f.look(ctx, looks)
 	// A signature is random, and so is its digest; the statement is not.
 	slices.SortStableFunc(out, func(a, b *finding) int {
-		return cmp.Or(cmp.Compare(a.form, b.form), strings.Compare(a.signer, b.signer), strings.Compare(a.source, b.source))
+		return cmp.Or(cmp.Compare(a.form, b.form), strings.Compare(a.signer, b.signer),
+			strings.Compare(a.source, b.source))
 	})
 	return out
 }
@@ -149,7 +156,8 @@ func signatureFinding(ctx context.Context, old oldLayer, digest v1.Hash, trust T
 		f.damaged = fmt.Errorf("the layer is not a simple signing payload: %w", err)
 		return f
 	}
-	if f.signer, f.foreign = sigstore.OldSigner(ctx, trust, old.descriptor, message, false); f.foreign != nil {
+	if f.signer, f.foreign = sigstore.OldSigner(ctx, trust, old.descriptor, message,
+		false); f.foreign != nil {
 		return f
 	}
 	about := says.Critical.Image.DockerManifestDigest

@@ -58,13 +58,16 @@ func simpleSigning(name string, digest v1.Hash) ([]byte, error) {
 func (s Stored) with(tag string, stored v1.Image, add []OldLayer) (v1.Image, error) {
 	for _, i := range s.Ignored {
 		if i.Source == tag {
-			return nil, fmt.Errorf("the tag %s points to something else (%s); remove the tag if nobody needs it, or leave out this form with Config.Release.Forms", tag, i.Reason)
+			return nil, fmt.Errorf(
+				"the tag %s points to something else (%s); remove the tag if nobody needs it, or leave out "+
+					"this form with Config.Release.Forms", tag, i.Reason)
 		}
 	}
 	if stored != nil && s.looked != nil {
 		// Registries refuse an image that names a layer which they have lost.
 		lost := func(d v1.Descriptor) bool {
-			return slices.ContainsFunc(s.looked.findings, func(f *finding) bool { return f.gone && f.source == tag && f.document == d.Digest })
+			return slices.ContainsFunc(s.looked.findings,
+				func(f *finding) bool { return f.gone && f.source == tag && f.document == d.Digest })
 		}
 		m, err := stored.Manifest()
 		if err != nil {
@@ -94,7 +97,8 @@ func appendOld(stored v1.Image, add []OldLayer) (v1.Image, error) {
 		digest := sha256Of(s.Content)
 		// The layers of a .sig image have the same payload, and differ in their signatures.
 		same := func(d v1.Descriptor) bool {
-			return d.Digest == digest && d.Annotations[signatureAnnotation] == s.Annotations[signatureAnnotation]
+			return d.Digest == digest &&
+				d.Annotations[signatureAnnotation] == s.Annotations[signatureAnnotation]
 		}
 		if slices.ContainsFunc(m.Layers, same) {
 			if stored, err = withoutLayers(stored, same); err != nil {
@@ -102,14 +106,16 @@ func appendOld(stored v1.Image, add []OldLayer) (v1.Image, error) {
 			}
 		}
 		mediaType := types.MediaType(s.MediaType)
-		layers = append(layers, mutate.Addendum{Layer: static.NewLayer(s.Content, mediaType), Annotations: s.Annotations, MediaType: mediaType})
+		layers = append(layers, mutate.Addendum{Layer: static.NewLayer(s.Content, mediaType),
+			Annotations: s.Annotations, MediaType: mediaType})
 	}
 	return mutate.Append(stored, layers...)
 }
 
 // noLayers returns a .sig or .att image without layers.
 func noLayers() v1.Image {
-	return mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
+	return mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1),
+		types.OCIConfigJSON)
 }
 
 // withoutLayers returns a .sig or .att image without some of its layers.
@@ -166,7 +172,8 @@ func readOld(img v1.Image, mediaType types.MediaType) (wanted []oldLayer, others
 	}
 	for _, d := range m.Layers {
 		if d.MediaType != mediaType {
-			others = append(others, fmt.Errorf("layer %s has the media type %q, not %s", d.Digest, d.MediaType, mediaType))
+			others = append(others, fmt.Errorf("layer %s has the media type %q, not %s", d.Digest,
+				d.MediaType, mediaType))
 			continue
 		}
 		wanted = append(wanted, oldLayer{img, d})

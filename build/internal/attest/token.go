@@ -78,7 +78,9 @@ func (s TokenSource) Token(ctx context.Context) (string, error) {
 	case s.Interactive != nil:
 		return s.Interactive.login(ctx)
 	}
-	return "", fmt.Errorf("%w: give a token or its file; on GitHub Actions the job needs the permission id-token: write, on GitLab an id_tokens entry SIGSTORE_ID_TOKEN", ErrNoToken)
+	return "", fmt.Errorf(
+		"%w: give a token or its file; on GitHub Actions the job needs the permission id-token: write, on "+
+			"GitLab an id_tokens entry SIGSTORE_ID_TOKEN", ErrNoToken)
 }
 
 // github requests a token from GitHub Actions. Errors contain neither the token of the request
@@ -113,7 +115,8 @@ func (s TokenSource) github(ctx context.Context, address, bearer string) (string
 		return "", fmt.Errorf("ask GitHub for an identity token: %s", res.Status)
 	}
 	var answer struct{ Value string }
-	if err := json.NewDecoder(io.LimitReader(res.Body, 1<<20)).Decode(&answer); err != nil || answer.Value == "" {
+	if err := json.NewDecoder(io.LimitReader(res.Body, 1<<20)).Decode(&answer); err != nil ||
+		answer.Value == "" {
 		return "", errors.New("ask GitHub for an identity token: the answer contains no token")
 	}
 	return answer.Value, nil

@@ -138,7 +138,10 @@ type subject struct {
 
 // signed reports whether an expected signer has signed it, in any form.
 func (s subject) signed() bool {
-	return slices.ContainsFunc(s.found, func(f *finding) bool { return f.ok() && f.statement.PredicateType == SignatureType })
+	return slices.ContainsFunc(s.found, func(f *finding) bool {
+		return f.ok() &&
+			f.statement.PredicateType == SignatureType
+	})
 }
 
 // executable is the executable of the image for a platform; platform is the image's digest if
@@ -146,7 +149,8 @@ func (s subject) signed() bool {
 type executable struct{ sha256, platform string }
 
 func (s subject) check(name string, form Form, outcome Outcome, detail string) Check {
-	c := Check{Check: name, Subject: s.Descriptor.Digest.String(), Form: form, Outcome: outcome, Detail: detail}
+	c := Check{Check: name, Subject: s.Descriptor.Digest.String(), Form: form,
+		Outcome: outcome, Detail: detail}
 	if s.Descriptor.Platform != nil {
 		c.Platform = s.Descriptor.Platform.String()
 	}
@@ -288,7 +292,8 @@ func (v *verification) manifest(s subject) bool {
 	given := s.Descriptor.MediaType
 	switch {
 	case given != "" && is.MediaType != "" && is.MediaType != given:
-		v.add(s.check("manifest", "", Failed, fmt.Sprintf("its descriptor says %s, but its content says %s", given, is.MediaType)))
+		v.add(s.check("manifest", "", Failed, fmt.Sprintf("its descriptor says %s, but its content says %s",
+			given, is.MediaType)))
 	case given == "" && is.Manifests != nil:
 		v.add(s.check("manifest", "", Failed, "it is an index, but its descriptor has no media type"))
 	case is.Manifests != nil && is.Layers != nil, is.Manifests != nil && !given.IsIndex():
@@ -321,7 +326,8 @@ func (v *verification) described(s subject) {
 		checks = append(checks, v.judge(s, f)...)
 	}
 	for _, i := range s.Stored.Ignored {
-		checks = append(checks, s.check("stored", "", Ignored, i.Source+": "+strings.Join(strings.Fields(i.Reason), " ")))
+		checks = append(checks, s.check("stored", "", Ignored,
+			i.Source+": "+strings.Join(strings.Fields(i.Reason), " ")))
 	}
 	// The order of the findings depends on digests, and so is random.
 	slices.SortStableFunc(checks, inOrder)
@@ -356,7 +362,8 @@ func (v *verification) unread(m Evidence) {
 		has := func(of Manifest) bool { return of.Descriptor.Digest == r.Subject }
 		if !has(m.Root) && !slices.ContainsFunc(m.Children, has) && !slices.Contains(missing, r.Subject) {
 			missing = append(missing, r.Subject)
-			v.add(Check{Check: "manifest", Subject: r.Subject.String(), Outcome: Failed, Detail: "it is part of the release, but it was not found"})
+			v.add(Check{Check: "manifest", Subject: r.Subject.String(), Outcome: Failed,
+				Detail: "it is part of the release, but it was not found"})
 		}
 	}
 }
@@ -410,7 +417,8 @@ func (v *verification) judge(s subject, f *finding) []Check {
 	case f.foreign != nil:
 		return []Check{s.check("stored", f.form, Ignored, f.name()+": "+oneLine(f.foreign))}
 	case f.misplaced != nil:
-		return []Check{s.check("stored", f.form, Ignored, fmt.Sprintf("%s belongs to something else: %s", f.name(), oneLine(f.misplaced)))}
+		return []Check{s.check("stored", f.form, Ignored,
+			fmt.Sprintf("%s belongs to something else: %s", f.name(), oneLine(f.misplaced)))}
 	}
 	switch f.statement.PredicateType {
 	case SPDXType, CycloneDXType:
@@ -438,7 +446,8 @@ func inOrder(a, b Check) int {
 		}
 		return 0
 	}
-	return cmp.Or(cmp.Compare(last(a), last(b)), strings.Compare(a.Check, b.Check), cmp.Compare(a.Form, b.Form), strings.Compare(a.Detail, b.Detail))
+	return cmp.Or(cmp.Compare(last(a), last(b)), strings.Compare(a.Check, b.Check),
+		cmp.Compare(a.Form, b.Form), strings.Compare(a.Detail, b.Detail))
 }
 
 // content checks an SBOM: an index has one for each platform, and the check says which.
@@ -449,7 +458,8 @@ func (v *verification) content(s subject, f *finding) Check {
 	case err != nil:
 		return s.check(name, f.form, Failed, oneLine(err))
 	case v.policy.Binary == nil:
-		return s.check(name, f.form, Passed, fmt.Sprintf("readable, with the sha256 of %d files", len(hashes)))
+		return s.check(name, f.form, Passed, fmt.Sprintf("readable, with the sha256 of %d files",
+			len(hashes)))
 	case s.unread:
 		return s.check(name, f.form, Failed, "the image was not read, because it has no valid signature")
 	case len(s.binaries) == 0:
@@ -464,7 +474,8 @@ func (v *verification) content(s subject, f *finding) Check {
 	}
 	switch {
 	case len(platforms) == 0:
-		return s.check(name, f.form, Failed, "it does not contain the image's executable, "+strings.Join(wanted, " or "))
+		return s.check(name, f.form, Failed, "it does not contain the image's executable, "+
+			strings.Join(wanted, " or "))
 	case !s.Descriptor.MediaType.IsIndex():
 		return s.check(name, f.form, Passed, "contains the image's executable")
 	}

@@ -57,7 +57,8 @@ func errNotPinned(use lock.Use) error { return fmt.Errorf("base %s is not in the
 // content.
 func imageComponent(l plan.ImageLock, digest v1.Hash, platform plan.Platform) tree.Component {
 	c := tree.Component{
-		Name: l.Reference, Version: digest.String(), SHA256: digest.Hex, Description: "base image " + l.Reference,
+		Name: l.Reference, Version: digest.String(), SHA256: digest.Hex,
+		Description: "base image " + l.Reference,
 	}
 	qualifiers := map[string]string{"arch": platform.Architecture}
 	name := path.Base(filepath.ToSlash(l.Reference))
@@ -69,7 +70,8 @@ func imageComponent(l plan.ImageLock, digest v1.Hash, platform plan.Platform) tr
 		}
 	}
 	c.PURL = packageurl.NewPackageURL(
-		packageurl.TypeOCI, "", strings.ToLower(name), c.Version, packageurl.QualifiersFromMap(qualifiers), "",
+		packageurl.TypeOCI, "", strings.ToLower(name), c.Version, packageurl.QualifiersFromMap(qualifiers),
+		"",
 	).ToString()
 	for _, p := range l.Platforms {
 		if p.Platform == platform {

@@ -43,7 +43,8 @@ func Lock(ctx context.Context, s Sources, r Request) (*plan.Lock, error) {
 		if err != nil {
 			return nil, fmt.Errorf("base %s: %w", u, err)
 		}
-		selections = append(selections, plan.DebianSelection{Base: u.Base, With: u.Packages, Architecture: arch})
+		selections = append(selections, plan.DebianSelection{Base: u.Base, With: u.Packages,
+			Architecture: arch})
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	if len(selections) > 0 {

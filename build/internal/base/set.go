@@ -46,14 +46,15 @@ func (s *Set) Base(ctx context.Context, use lock.Use) (Base, error) {
 }
 
 func (s *Set) make(ctx context.Context, use lock.Use) (b Base, err error) {
-	err = s.sources.Stage(fmt.Sprintf("base %s %s", use.Base, use.Platform), func() (outcome string, err error) {
-		if lock.IsDebian(use.Base) {
-			b, outcome, err = s.debian(ctx, use)
-		} else {
-			b, outcome, err = s.image(ctx, use)
-		}
-		return outcome, err
-	})
+	err = s.sources.Stage(fmt.Sprintf("base %s %s", use.Base, use.Platform),
+		func() (outcome string, err error) {
+			if lock.IsDebian(use.Base) {
+				b, outcome, err = s.debian(ctx, use)
+			} else {
+				b, outcome, err = s.image(ctx, use)
+			}
+			return outcome, err
+		})
 	return b, err
 }
 

@@ -127,7 +127,8 @@ func checkSignature(
 	var stored attest.Stored
 	switch ref.Kind {
 	case baseimage.Archive:
-		return fail(errors.New("Config.BaseSignature requires a signature, but a docker archive cannot contain one"))
+		return fail(errors.New(
+			"Config.BaseSignature requires a signature, but a docker archive cannot contain one"))
 	case baseimage.Layout:
 		var layout *store.LayoutReferrers
 		if layout, err = store.OpenReferrers(ctx, s.Path(ref.Path)); err == nil {
@@ -161,7 +162,8 @@ func signer(s Sources, want *plan.BaseSignature, trustedRoot string) (attest.Tru
 		t.Keys = []*attest.PublicKey{key}
 	}
 	identity := attest.Identity{
-		Subject: want.Identity, SubjectRegexp: want.IdentityRegexp, Issuer: want.Issuer, IssuerRegexp: want.IssuerRegexp,
+		Subject: want.Identity, SubjectRegexp: want.IdentityRegexp, Issuer: want.Issuer,
+		IssuerRegexp: want.IssuerRegexp,
 	}
 	if identity == (attest.Identity{}) {
 		if len(t.Keys) == 0 {
@@ -172,7 +174,9 @@ func signer(s Sources, want *plan.BaseSignature, trustedRoot string) (attest.Tru
 	t.Identities = []attest.Identity{identity}
 	file := cmp.Or(want.TrustedRoot, trustedRoot)
 	if file == "" {
-		return t, errors.New("an identity can be verified only with a trusted root; set its file in Config.BaseSignature.TrustedRoot")
+		return t, errors.New(
+			"an identity can be verified only with a trusted root; set its file in " +
+				"Config.BaseSignature.TrustedRoot")
 	}
 	var err error
 	t.TrustedRoot, err = signing.ReadTrustedRoot(s.Path(file))

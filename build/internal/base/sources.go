@@ -55,15 +55,16 @@ func cached[T any](s Sources, key string, make func() (T, error)) (T, error) {
 // are the hashes that the layers must have without compression.
 func (s Sources) base(img *image.Base, key string, diffIDs []v1.Hash) Base {
 	files := once(func(ctx context.Context) (*layerfs.FS, error) { return s.files(ctx, img, diffIDs) })
-	return Base{Image: img, Key: key, files: files, covers: func(ctx context.Context, uid string) ([]string, error) {
-		return cached(s, "covers-"+key+" "+uid, func() ([]string, error) {
-			fs, err := files(ctx)
-			if err != nil {
-				return nil, err
-			}
-			return fs.Covers(uid), nil
-		})
-	}}
+	return Base{Image: img, Key: key, files: files,
+		covers: func(ctx context.Context, uid string) ([]string, error) {
+			return cached(s, "covers-"+key+" "+uid, func() ([]string, error) {
+				fs, err := files(ctx)
+				if err != nil {
+					return nil, err
+				}
+				return fs.Covers(uid), nil
+			})
+		}}
 }
 
 // files reads the layers of a base.
@@ -105,7 +106,8 @@ func scan(ctx context.Context, l v1.Layer, diffID *v1.Hash) (layerfs.Layer, erro
 		return layerfs.Layer{}, err
 	}
 	if got := hex.EncodeToString(h.Sum(nil)); diffID != nil && got != diffID.Hex {
-		err := fmt.Errorf("%w: its content is sha256:%s, but the configuration says %s", cache.ErrCorrupt, got, *diffID)
+		err := fmt.Errorf("%w: its content is sha256:%s, but the configuration says %s",
+			cache.ErrCorrupt, got, *diffID)
 		return layerfs.Layer{}, err
 	}
 	return files, nil

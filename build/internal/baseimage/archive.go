@@ -20,7 +20,8 @@ import (
 
 // lockArchive pins the image of a `docker save` by its configuration, regardless of the
 // compression of its layers.
-func (s *Store) lockArchive(ctx context.Context, ref string, parsed Reference, platforms []plan.Platform) (plan.ImageLock, error) {
+func (s *Store) lockArchive(ctx context.Context, ref string, parsed Reference,
+	platforms []plan.Platform) (plan.ImageLock, error) {
 	fail := func(err error) (plan.ImageLock, error) {
 		return plan.ImageLock{}, fmt.Errorf("read docker archive %s: %w", parsed.Path, err)
 	}
@@ -36,7 +37,8 @@ func (s *Store) lockArchive(ctx context.Context, ref string, parsed Reference, p
 	if err != nil {
 		return fail(err)
 	}
-	d := v1.Descriptor{Digest: hashOf(raw), MediaType: types.DockerConfigJSON, Size: int64(len(raw)), Platform: config.Platform()}
+	d := v1.Descriptor{Digest: hashOf(raw), MediaType: types.DockerConfigJSON, Size: int64(len(raw)),
+		Platform: config.Platform()}
 	l := plan.ImageLock{Reference: ref, Digest: d.Digest.String(), MediaType: string(d.MediaType)}
 	missing := &MissingError{Reference: ref, Has: []string{platformOf(*d.Platform)}}
 	for _, want := range platforms {
@@ -44,7 +46,8 @@ func (s *Store) lockArchive(ctx context.Context, ref string, parsed Reference, p
 			missing.Platforms = append(missing.Platforms, want)
 			continue
 		}
-		l.Platforms = append(l.Platforms, plan.ImagePlatformLock{Platform: want, Digest: l.Digest, MediaType: l.MediaType, Size: d.Size})
+		l.Platforms = append(l.Platforms, plan.ImagePlatformLock{Platform: want, Digest: l.Digest,
+			MediaType: l.MediaType, Size: d.Size})
 	}
 	if len(missing.Platforms) > 0 {
 		return l, missing
@@ -82,16 +85,17 @@ func (s *Store) archived(ctx context.Context, parsed Reference, digest v1.Hash) 
 		return fail(err)
 	}
 	for i, diffID := range made.Config.RootFS.DiffIDs {
-		layer, err := s.Cache.Layer(ctx, "docker-archive "+diffID.String(), s.Compression, func(w io.Writer) error {
-			a, err := open()
-			if err != nil {
-				return err
-			}
-			if i >= len(a.layers) {
-				return fmt.Errorf("it has %d layers, but its configuration lists more", len(a.layers))
-			}
-			return copyLayer(ctx, w, a, a.layers[i], diffID)
-		})
+		layer, err := s.Cache.Layer(ctx, "docker-archive "+diffID.String(), s.Compression,
+			func(w io.Writer) error {
+				a, err := open()
+				if err != nil {
+					return err
+				}
+				if i >= len(a.layers) {
+					return fmt.Errorf("it has %d layers, but its configuration lists more", len(a.layers))
+				}
+				return copyLayer(ctx, w, a, a.layers[i], diffID)
+			})
 		if err != nil {
 			return fail(err)
 		}

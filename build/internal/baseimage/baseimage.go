@@ -69,7 +69,8 @@ func (e *MissingError) Error() string {
 	for _, p := range e.Platforms {
 		missing = append(missing, p.String())
 	}
-	return fmt.Sprintf("base %s has no image for %s; it has %s", e.Reference, strings.Join(missing, ", "), strings.Join(e.Has, ", "))
+	return fmt.Sprintf("base %s has no image for %s; it has %s", e.Reference, strings.Join(missing, ", "),
+		strings.Join(e.Has, ", "))
 }
 
 // Lock finds the current image of a reference, and its manifests for the platforms. Missing
@@ -112,7 +113,8 @@ func (s *Store) lock(ctx context.Context, ref string, platforms []plan.Platform)
 			missing.Platforms = append(missing.Platforms, want)
 			continue
 		}
-		p := plan.ImagePlatformLock{Platform: want, Digest: d.Digest.String(), MediaType: string(d.MediaType), Size: d.Size}
+		p := plan.ImagePlatformLock{Platform: want, Digest: d.Digest.String(), MediaType: string(d.MediaType),
+			Size: d.Size}
 		if p.SBOMs, err = sbomsOf(ctx, from, raw, mediaType, d.Digest); err != nil {
 			return none, err
 		}
@@ -141,7 +143,8 @@ func (s *Store) Member(ctx context.Context, l plan.ImageLock, platform plan.Plat
 	}
 	has, err := s.member(ctx, l, platform)
 	if err == nil && has.Digest.String() != digest {
-		err = fmt.Errorf("the lock has %s, but %s has another digest for it; run \"mage lock\"", digest, l.Digest)
+		err = fmt.Errorf("the lock has %s, but %s has another digest for it; run \"mage lock\"", digest,
+			l.Digest)
 	}
 	if err != nil {
 		return fmt.Errorf("base %s for %s: %w", l.Reference, platform, err)
@@ -188,7 +191,8 @@ func (s *Store) member(ctx context.Context, l plan.ImageLock, platform plan.Plat
 
 // sbomsOf returns the documents about the image for a platform; if there are none, those about
 // its index.
-func sbomsOf(ctx context.Context, from source, root []byte, mediaType types.MediaType, digest v1.Hash) ([]plan.ImageSBOM, error) {
+func sbomsOf(ctx context.Context, from source, root []byte, mediaType types.MediaType,
+	digest v1.Hash) ([]plan.ImageSBOM, error) {
 	if !mediaType.IsIndex() {
 		return from.sboms(ctx, digest, nil)
 	}
@@ -204,7 +208,8 @@ func sbomsOf(ctx context.Context, from source, root []byte, mediaType types.Medi
 }
 
 // candidates returns the images of an index with their platforms, or the single image.
-func candidates(ctx context.Context, from source, raw []byte, mediaType types.MediaType) ([]v1.Descriptor, error) {
+func candidates(ctx context.Context, from source, raw []byte,
+	mediaType types.MediaType) ([]v1.Descriptor, error) {
 	switch {
 	case mediaType.IsIndex():
 		index, err := ociread.ParseIndex(raw)
@@ -235,7 +240,8 @@ func candidates(ctx context.Context, from source, raw []byte, mediaType types.Me
 			Digest: hashOf(raw), MediaType: mediaType, Size: int64(len(raw)), Platform: config.Platform(),
 		}}, nil
 	}
-	return nil, fmt.Errorf("it is a %q, but must be an image or an index of OCI or Docker (schema 2)", mediaType)
+	return nil, fmt.Errorf("it is a %q, but must be an image or an index of OCI or Docker (schema 2)",
+		mediaType)
 }
 
 // choose returns the image for a platform: of several variants that run there, the last one. A
@@ -245,7 +251,8 @@ func choose(candidates []v1.Descriptor, want plan.Platform) (v1.Descriptor, bool
 	found, bestVariant := false, ""
 	for _, d := range candidates {
 		is, err := plan.ParsePlatform(platformOf(*d.Platform))
-		if err != nil || is.OS != want.OS || is.Architecture != want.Architecture || is.Variant > want.Variant {
+		if err != nil || is.OS != want.OS || is.Architecture != want.Architecture ||
+			is.Variant > want.Variant {
 			continue
 		}
 		if !found || is.Variant > bestVariant {
@@ -329,7 +336,8 @@ func (s *Store) image(ctx context.Context, l plan.ImageLock, platform plan.Platf
 		return nil, err
 	}
 	if len(img.Config.RootFS.DiffIDs) != len(m.Layers) {
-		return nil, fmt.Errorf("it has %d layers, but its configuration lists %d", len(m.Layers), len(img.Config.RootFS.DiffIDs))
+		return nil, fmt.Errorf("it has %d layers, but its configuration lists %d", len(m.Layers),
+			len(img.Config.RootFS.DiffIDs))
 	}
 	for i, d := range m.Layers {
 		if d.Size > maxLayer {
@@ -338,13 +346,14 @@ func (s *Store) image(ctx context.Context, l plan.ImageLock, platform plan.Platf
 		if d.MediaType, err = layerType(d.MediaType); err != nil {
 			return nil, err
 		}
-		layer, err := s.Cache.Blob(ctx, d, img.Config.RootFS.DiffIDs[i], func(ctx context.Context, to cache.Sink) error {
-			src, err := from.get()
-			if err != nil {
-				return err
-			}
-			return src.blob(ctx, d.Digest, to)
-		})
+		layer, err := s.Cache.Blob(ctx, d, img.Config.RootFS.DiffIDs[i],
+			func(ctx context.Context, to cache.Sink) error {
+				src, err := from.get()
+				if err != nil {
+					return err
+				}
+				return src.blob(ctx, d.Digest, to)
+			})
 		if err != nil {
 			return nil, err
 		}
@@ -383,7 +392,8 @@ func (s *Store) document(kind string, digest v1.Hash, get func() ([]byte, error)
 		return nil, err
 	}
 	if got := hashOf(raw); got != digest {
-		return nil, fmt.Errorf("%s %s: the cache has %s for it; remove thimble's cache folder", kind, digest, got)
+		return nil, fmt.Errorf("%s %s: the cache has %s for it; remove thimble's cache folder", kind, digest,
+			got)
 	}
 	return raw, nil
 }
@@ -395,7 +405,8 @@ func configOf(ctx context.Context, from source, m *v1.Manifest) (*v1.ConfigFile,
 		return nil, err
 	}
 	if got := hashOf(raw); got != m.Config.Digest {
-		return nil, fmt.Errorf("configuration %s: %w: its content is %s", m.Config.Digest, cache.ErrCorrupt, got)
+		return nil, fmt.Errorf("configuration %s: %w: its content is %s", m.Config.Digest,
+			cache.ErrCorrupt, got)
 	}
 	config, err := ociread.ParseConfig(raw)
 	if err != nil {

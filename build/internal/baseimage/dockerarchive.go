@@ -104,7 +104,8 @@ func (a *dockerArchive) list(ctx context.Context) error {
 			return fmt.Errorf("it has more than %d files, or too long names", maxMembers)
 		}
 		if h.Size > size {
-			return fmt.Errorf("%.100q has %d bytes, more than the archive: sparse files are not supported", h.Name, h.Size)
+			return fmt.Errorf("%.100q has %d bytes, more than the archive: sparse files are not supported",
+				h.Name, h.Size)
 		}
 		m := member{size: h.Size}
 		if h.Typeflag == tar.TypeSymlink || h.Typeflag == tar.TypeLink {

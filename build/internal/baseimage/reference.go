@@ -41,13 +41,17 @@ func Parse(ref string) (Reference, error) {
 	}
 	if path, ok := strings.CutPrefix(ref, "docker-archive:"); ok {
 		if path == "" {
-			return Reference{}, errors.New("base docker-archive: has no file; write it as docker-archive:FILE")
+			return Reference{}, errors.New(
+				"base docker-archive: has no file; write it as docker-archive:FILE")
 		}
 		return Reference{Kind: Archive, Path: path}, nil
 	}
 	fail := func(why string) (Reference, error) {
-		return Reference{}, fmt.Errorf("base %q: %s; it is %s, or an image: registry/path:tag, oci:FOLDER, docker-archive:FILE", ref, why,
-			strings.Join([]string{plan.BaseScratch, plan.BaseStatic, plan.BaseBase, plan.BaseCC, plan.BaseDebian}, ", "))
+		return Reference{}, fmt.Errorf(
+			"base %q: %s; it is %s, or an image: registry/path:tag, oci:FOLDER, docker-archive:FILE", ref,
+			why,
+			strings.Join([]string{plan.BaseScratch, plan.BaseStatic, plan.BaseBase, plan.BaseCC,
+				plan.BaseDebian}, ", "))
 	}
 	if host, _, ok := strings.Cut(ref, "/"); !ok || !strings.ContainsAny(host, ".:") && host != "localhost" {
 		return fail("it has no registry")

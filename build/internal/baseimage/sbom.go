@@ -19,9 +19,10 @@ import (
 // attested ones.
 var sbomTypes = map[string]bool{
 	"application/spdx+json": true, "text/spdx": true, "text/spdx+json": true, "text/spdx+xml": true,
-	"application/vnd.cyclonedx": true, "application/vnd.cyclonedx+json": true, "application/vnd.cyclonedx+xml": true,
-	"application/vnd.syft+json": true,
-	attest.SPDXType:             true, attest.CycloneDXType: true,
+	"application/vnd.cyclonedx": true, "application/vnd.cyclonedx+json": true,
+	"application/vnd.cyclonedx+xml": true,
+	"application/vnd.syft+json":     true,
+	attest.SPDXType:                 true, attest.CycloneDXType: true,
 }
 
 // maxReferrers bounds the number of referrers of an image that are read.
@@ -60,7 +61,8 @@ func (r *remote) sboms(ctx context.Context, digest v1.Hash, further []v1.Hash) (
 			return nil, err
 		}
 		if mediaType := sbomIn(raw); mediaType != "" {
-			found = append(found, plan.ImageSBOM{Reference: r.ref.Repository + "@" + d.String(), Digest: d.String(), MediaType: mediaType})
+			found = append(found, plan.ImageSBOM{Reference: r.ref.Repository + "@" + d.String(),
+				Digest: d.String(), MediaType: mediaType})
 		}
 	}
 	slices.SortFunc(found, func(a, b plan.ImageSBOM) int { return strings.Compare(a.Digest, b.Digest) })

@@ -27,7 +27,8 @@ type Sink interface {
 // diffID is the hash of its tar, which is not checked here. The layer comes from the cache if it
 // is complete there; otherwise fetch writes it, one call at a time. Content of another size or
 // hash is an ErrCorrupt, and is not kept.
-func (c *Cache) Blob(ctx context.Context, d v1.Descriptor, diffID v1.Hash, fetch func(context.Context, Sink) error) (*Layer, error) {
+func (c *Cache) Blob(ctx context.Context, d v1.Descriptor, diffID v1.Hash,
+	fetch func(context.Context, Sink) error) (*Layer, error) {
 	a := about{Digest: d.Digest, DiffID: diffID, Size: d.Size, MediaType: d.MediaType}
 	if a.Digest.Algorithm != "sha256" {
 		return nil, fmt.Errorf("layer %s: only sha256 is supported", d.Digest)
@@ -48,7 +49,8 @@ func (c *Cache) Blob(ctx context.Context, d v1.Descriptor, diffID v1.Hash, fetch
 	return v.(*Layer), nil
 }
 
-func (c *Cache) fetchBlob(ctx context.Context, a about, fetch func(context.Context, Sink) error) (layer *Layer, err error) {
+func (c *Cache) fetchBlob(ctx context.Context, a about,
+	fetch func(context.Context, Sink) error) (layer *Layer, err error) {
 	f, err := c.temporary()
 	if err != nil {
 		return nil, err

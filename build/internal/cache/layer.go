@@ -93,7 +93,8 @@ const layerFormat = "layer 3 "
 // Layer returns the layer with the uncompressed tar that write writes. It comes from the cache if
 // the key is known and the blob's hash is right; otherwise it is made, by one call at a time. ctx
 // cancels that.
-func (c *Cache) Layer(ctx context.Context, key string, compression plan.Compression, write func(io.Writer) error) (*Layer, error) {
+func (c *Cache) Layer(ctx context.Context, key string, compression plan.Compression,
+	write func(io.Writer) error) (*Layer, error) {
 	file := c.layerFile(key, compression)
 	v, err, _ := c.flight.Do(file, func() (any, error) {
 		if l, ok := c.known(ctx, file); ok {
@@ -113,7 +114,8 @@ func (c *Cache) Layer(ctx context.Context, key string, compression plan.Compress
 
 // LayerAhead is Layer for a key that takes time to calculate: the layer is made meanwhile, and
 // dropped if the cache has it.
-func (c *Cache) LayerAhead(ctx context.Context, key func() (string, error), compression plan.Compression, write func(io.Writer) error) (*Layer, error) {
+func (c *Cache) LayerAhead(ctx context.Context, key func() (string, error), compression plan.Compression,
+	write func(io.Writer) error) (*Layer, error) {
 	ctx, giveUp := context.WithCancel(ctx)
 	defer giveUp()
 	var made *Layer
@@ -196,7 +198,8 @@ func (c *Cache) open(ctx context.Context, a about) (*Layer, bool) {
 
 // makeLayer compresses into a temporary file and puts it in place. One layer is made at
 // a time.
-func (c *Cache) makeLayer(ctx context.Context, compression plan.Compression, write func(io.Writer) error) (layer *Layer, err error) {
+func (c *Cache) makeLayer(ctx context.Context, compression plan.Compression,
+	write func(io.Writer) error) (layer *Layer, err error) {
 	c.making.Lock()
 	defer c.making.Unlock()
 	if err := context.Cause(ctx); err != nil { // waiting may have taken long

@@ -40,7 +40,8 @@ func (c *Cache) trim(now time.Time, downloads []string) error {
 	var entries []entry
 	var total int64
 	tmp := c.path("tmp")
-	for _, folder := range append([]string{c.path("blobs"), c.path("layers"), c.path("values"), tmp}, downloads...) {
+	for _, folder := range append([]string{c.path("blobs"), c.path("layers"), c.path("values"), tmp},
+		downloads...) {
 		dir, err := os.ReadDir(folder)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -76,7 +77,10 @@ func (c *Cache) trim(now time.Time, downloads []string) error {
 			}
 		}
 	}
-	slices.SortFunc(entries, func(a, b entry) int { return cmp.Or(a.used.Compare(b.used), cmp.Compare(a.path, b.path)) })
+	slices.SortFunc(entries, func(a, b entry) int {
+		return cmp.Or(a.used.Compare(b.used),
+			cmp.Compare(a.path, b.path))
+	})
 	for _, e := range entries {
 		if total <= c.options.Size {
 			break

@@ -66,7 +66,9 @@ func parse(list []string) (set uint64, err error) {
 		}
 		i := slices.Index(names, full)
 		if i < 0 {
-			return 0, fmt.Errorf("there is no capability %q; they have names such as cap_net_bind_service (capabilities(7))", name)
+			return 0, fmt.Errorf(
+				"there is no capability %q; they have names such as cap_net_bind_service (capabilities(7))",
+				name)
 		}
 		set |= 1 << i
 	}

@@ -76,13 +76,15 @@ func mounted(mountinfo []byte, controllers, group string) (mount, below string, 
 		if !found || len(head) < 5 || len(tail) < 3 {
 			continue
 		}
-		if controllers == "" && tail[0] != "cgroup2" || controllers != "" && (tail[0] != "cgroup" || !contains(tail[2], "memory")) {
+		if controllers == "" && tail[0] != "cgroup2" || controllers != "" &&
+			(tail[0] != "cgroup" || !contains(tail[2], "memory")) {
 			continue
 		}
 		// In a container the group's path may be that of the host, where only the part below root
 		// is mounted.
 		below = "/"
-		if rest, inside := strings.CutPrefix(group, strings.TrimSuffix(head[3], "/")); inside && (rest == "" || rest[0] == '/') {
+		if rest, inside := strings.CutPrefix(group, strings.TrimSuffix(head[3], "/")); inside &&
+			(rest == "" || rest[0] == '/') {
 			below = path.Join("/", rest)
 		}
 		return strings.TrimPrefix(head[4], "/"), below, true

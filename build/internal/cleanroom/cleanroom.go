@@ -25,7 +25,8 @@ func Enter(ctx context.Context) error {
 
 func image(ctx context.Context, job reproduce.Job) error {
 	_, err := build.Image(ctx, build.ImageOptions{SkipTests: true, Options: build.Options{
-		Config: job.Config, Workdir: job.Workdir, Cache: job.Cache, Env: job.Env, Platforms: job.Platforms, Offline: job.Offline,
+		Config: job.Config, Workdir: job.Workdir, Cache: job.Cache, Env: job.Env, Platforms: job.Platforms,
+		Offline:  job.Offline,
 		FromPlan: job.FromPlan, Memory: &job.Memory,
 	}})
 	return err

@@ -117,7 +117,9 @@ func (p *pair) sections(ctx context.Context, a, b *elf.File, left uint64, name s
 	case mine != "" && theirs != "":
 		p.cause(report.CauseTime, "a time was compiled into %s: %s / %s", name, mine, theirs)
 	case noted:
-		p.cause(report.CauseSource, "the build info of both binaries is the same but their code differs, so different source was compiled; check generated code first")
+		p.cause(report.CauseSource,
+			"the build info of both binaries is the same but their code differs, so different source was "+
+				"compiled; check generated code first")
 	default:
 		p.cause(report.CauseSource, "%s differs outside of its sections", name)
 	}
@@ -138,7 +140,8 @@ func timesIn(ctx context.Context, f *elf.File) (map[string]bool, error) {
 	found := map[string]bool{}
 	left := uint64(maxSearched)
 	for _, s := range f.Sections {
-		if s.Type != elf.SHT_PROGBITS || s.Flags&(elf.SHF_EXECINSTR|elf.SHF_COMPRESSED) != 0 || s.Flags&elf.SHF_ALLOC == 0 || s.FileSize > min(maxSection, left) {
+		if s.Type != elf.SHT_PROGBITS || s.Flags&(elf.SHF_EXECINSTR|elf.SHF_COMPRESSED) != 0 ||
+			s.Flags&elf.SHF_ALLOC == 0 || s.FileSize > min(maxSection, left) {
 			continue
 		}
 		left -= s.FileSize
@@ -180,7 +183,10 @@ func section(ctx context.Context, s, t *elf.Section) (d Difference, err error) {
 		}
 		return d, nil
 	}
-	content := func(s *elf.Section) io.Reader { return limit.Bytes(limit.Reader(ctx, s.Open()), int64(s.Size)) }
+	content := func(s *elf.Section) io.Reader {
+		return limit.Bytes(limit.Reader(ctx, s.Open()),
+			int64(s.Size))
+	}
 	at, err := firstByte(content(s), content(t))
 	if err != nil || at < 0 {
 		return d, err

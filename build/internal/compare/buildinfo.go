@@ -50,7 +50,8 @@ func infoDifferences(a, b *debug.BuildInfo) []field {
 	add("go", a.GoVersion, b.GoVersion)
 	add("path", a.Path, b.Path)
 	add("mod", moduleLine(&a.Main), moduleLine(&b.Main))
-	each(a.Deps, b.Deps, func(m *debug.Module) (string, string) { return "dep " + m.Path, moduleLine(m) }, add)
+	each(a.Deps, b.Deps, func(m *debug.Module) (string, string) { return "dep " + m.Path, moduleLine(m) },
+		add)
 	each(a.Settings, b.Settings, func(s debug.BuildSetting) (string, string) { return s.Key, s.Value }, add)
 	return all
 }
@@ -98,7 +99,8 @@ func (c *comparison) infoCause(f field) {
 	case f.path == "GOEXPERIMENT", f.path == "GOFIPS140", f.path == "DefaultGODEBUG":
 		kind = report.CauseToolchain
 	}
-	if slices.ContainsFunc(c.found, func(known Cause) bool { return known.Kind == kind }) && kind != report.CauseModule {
+	if slices.ContainsFunc(c.found, func(known Cause) bool { return known.Kind == kind }) &&
+		kind != report.CauseModule {
 		return // the plans have shown it
 	}
 	c.cause(kind, "the build info's %s is %s / %s", f.path, orNone(short(f.a)), orNone(short(f.b)))

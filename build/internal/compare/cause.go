@@ -16,9 +16,11 @@ func (c *comparison) causes() []Cause {
 		return nil
 	}
 	explained := slices.ContainsFunc(c.found, func(f Cause) bool {
-		return slices.Contains([]CauseKind{report.CauseKit, report.CauseToolchain, report.CauseFlag, report.CauseVCS, report.CauseModule}, f.Kind)
+		return slices.Contains([]CauseKind{report.CauseKit, report.CauseToolchain, report.CauseFlag,
+			report.CauseVCS, report.CauseModule}, f.Kind)
 	})
-	generated := slices.ContainsFunc(c.report.Differences, func(d Difference) bool { return d.Depth == report.DepthSource })
+	generated := slices.ContainsFunc(c.report.Differences,
+		func(d Difference) bool { return d.Depth == report.DepthSource })
 	var out []Cause
 	for _, f := range c.found {
 		code := f.Kind == report.CauseTime && strings.HasPrefix(f.Detail, "a time was compiled into") ||
@@ -29,14 +31,16 @@ func (c *comparison) causes() []Cause {
 		}
 		out = append(out, f)
 	}
-	if slices.ContainsFunc(c.report.Differences, func(d Difference) bool { return d.Depth == report.DepthDocument }) {
+	if slices.ContainsFunc(c.report.Differences,
+		func(d Difference) bool { return d.Depth == report.DepthDocument }) {
 		out = append(out, c.ofDocuments...)
 	}
 	slices.SortStableFunc(out, func(a, b Cause) int {
 		return cmp.Compare(slices.Index(kinds, a.Kind), slices.Index(kinds, b.Kind))
 	})
 	if len(out) == 0 {
-		out = []Cause{{Kind: report.CauseSource, Detail: "the compared files do not show the cause; compare again with the layouts of both builds"}}
+		out = []Cause{{Kind: report.CauseSource,
+			Detail: "the compared files do not show the cause; compare again with the layouts of both builds"}}
 	}
 	return out
 }

@@ -21,7 +21,8 @@ import (
 // Compare compares two builds image by image and platform by platform. tmp is a folder for
 // temporary files. An error means that the input could not be read.
 func Compare(ctx context.Context, a, b Build, tmp string) (*Report, error) {
-	c := &comparison{a: a, b: b, tmp: tmp, report: &Report{A: a.Name, B: b.Name, Same: true, Compared: []Digest{}}}
+	c := &comparison{a: a, b: b, tmp: tmp, report: &Report{A: a.Name, B: b.Name, Same: true,
+		Compared: []Digest{}}}
 	if err := c.plans(); err != nil {
 		return nil, err
 	}
@@ -79,11 +80,13 @@ func (c *comparison) platform(ctx context.Context, image string, p, q Platform) 
 	of := &pair{comparison: c, image: image, platform: p.Platform}
 	digests := p.Digest != "" && q.Digest != ""
 	if digests {
-		c.report.Compared = append(c.report.Compared, Digest{Image: image, Platform: p.Platform, A: p.Digest, B: q.Digest})
+		c.report.Compared = append(c.report.Compared,
+			Digest{Image: image, Platform: p.Platform, A: p.Digest, B: q.Digest})
 		c.report.Same = c.report.Same && p.Digest == q.Digest
 	}
 	switch {
-	case digests && p.Digest == q.Digest, !digests && p.Binary == q.Binary && slices.Equal(p.Further, q.Further):
+	case digests && p.Digest == q.Digest, !digests && p.Binary == q.Binary &&
+		slices.Equal(p.Further, q.Further):
 	case p.Image != nil && q.Image != nil:
 		if err := of.images(ctx, p.Image, q.Image); err != nil {
 			return err
@@ -98,7 +101,8 @@ func (c *comparison) platform(ctx context.Context, image string, p, q Platform) 
 		if !ok || bytes.Equal(p.Documents[kind], y) {
 			continue
 		}
-		if err := c.documents(report.DepthDocument, image, p.Platform, kind, p.Documents[kind], y); err != nil {
+		if err := c.documents(report.DepthDocument, image, p.Platform, kind,
+			p.Documents[kind], y); err != nil {
 			return fmt.Errorf("read the document %s: %w", kind, err)
 		}
 	}
@@ -108,7 +112,8 @@ func (c *comparison) platform(ctx context.Context, image string, p, q Platform) 
 // listed compares two manifest.json files, with the binaries if available.
 func (p *pair) listed(ctx context.Context, x, y Platform) error {
 	if x.Digest != "" && y.Digest != "" {
-		p.note("the layouts of both builds are not available, so the layers and their files were not compared")
+		p.note(
+			"the layouts of both builds are not available, so the layers and their files were not compared")
 	}
 	names := map[string]bool{}
 	for _, l := range slices.Concat(x.Layers, y.Layers) {
@@ -129,7 +134,8 @@ func (p *pair) listed(ctx context.Context, x, y Platform) error {
 		}
 	}
 	if !slices.Equal(x.Further, y.Further) {
-		p.differ(report.DepthFile, "the other programs", "sha256", strings.Join(x.Further, " "), strings.Join(y.Further, " "))
+		p.differ(report.DepthFile, "the other programs", "sha256", strings.Join(x.Further, " "),
+			strings.Join(y.Further, " "))
 	}
 	if x.Binary == y.Binary || x.Binary == "" || y.Binary == "" {
 		return nil

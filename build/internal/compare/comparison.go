@@ -53,7 +53,8 @@ func (c *comparison) documents(depth Depth, image, platform, kind string, a, b [
 		return err
 	}
 	// A name derived from the document's content is ignored if more differs.
-	more := slices.DeleteFunc(slices.Clone(fields), func(f field) bool { return f.path == "/documentNamespace" || f.path == "/serialNumber" })
+	more := slices.DeleteFunc(slices.Clone(fields),
+		func(f field) bool { return f.path == "/documentNamespace" || f.path == "/serialNumber" })
 	if len(more) > 0 {
 		fields = more
 	}
@@ -75,5 +76,6 @@ type pair struct {
 }
 
 func (p *pair) differ(depth Depth, where, what, a, b string) {
-	p.comparison.differ(Difference{Depth: depth, Image: p.image, Platform: p.platform, Where: where, What: what, A: a, B: b})
+	p.comparison.differ(Difference{Depth: depth, Image: p.image, Platform: p.platform, Where: where,
+		What: what, A: a, B: b})
 }

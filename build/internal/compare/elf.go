@@ -48,9 +48,11 @@ func checkHeaders(r io.ReaderAt) error {
 	var count, names, each uint16
 	long := elf.Class(h[elf.EI_CLASS]) == elf.ELFCLASS64
 	if long {
-		at, each, count, names = int64(order.Uint64(h[40:])), order.Uint16(h[58:]), order.Uint16(h[60:]), order.Uint16(h[62:])
+		at, each, count, names = int64(order.Uint64(h[40:])), order.Uint16(h[58:]), order.Uint16(h[60:]),
+			order.Uint16(h[62:])
 	} else {
-		at, each, count, names = int64(order.Uint32(h[32:])), order.Uint16(h[46:]), order.Uint16(h[48:]), order.Uint16(h[50:])
+		at, each, count, names = int64(order.Uint32(h[32:])), order.Uint16(h[46:]), order.Uint16(h[48:]),
+			order.Uint16(h[50:])
 	}
 	if count > maxSections || count == 0 && at != 0 { // a section has the real number
 		return fmt.Errorf("its sections: %w: more than %d", limit.ErrTooLarge, maxSections)

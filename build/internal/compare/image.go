@@ -68,8 +68,10 @@ func (c *comparison) settings(a, b []byte) error {
 		case strings.HasPrefix(f.path, "/rootfs"), strings.HasPrefix(f.path, "/history"):
 		case f.path == "/created", isLabel && strings.HasSuffix(label, ".created"):
 			c.cause(report.CauseEpoch, "the image's time is %s / %s", f.a, f.b)
-		case isLabel && (strings.HasSuffix(label, ".revision") || strings.HasSuffix(label, ".version") || strings.HasSuffix(label, "-version") || strings.HasSuffix(label, ".dirty")):
-			c.cause(report.CauseVCS, "the label %s is %s / %s", strings.ReplaceAll(label, "~1", "/"), f.a, f.b)
+		case isLabel && (strings.HasSuffix(label, ".revision") || strings.HasSuffix(label, ".version") ||
+			strings.HasSuffix(label, "-version") || strings.HasSuffix(label, ".dirty")):
+			c.cause(report.CauseVCS, "the label %s is %s / %s", strings.ReplaceAll(label, "~1", "/"), f.a,
+				f.b)
 		default:
 			c.cause(report.CauseConfig, "%s of the configuration is %s / %s", f.path, f.a, f.b)
 		}
@@ -174,7 +176,8 @@ func (p *pair) layers(ctx context.Context, a, b []imageLayer) error {
 // compressed says why the same content has two different blobs.
 func (p *pair) compressed(x, y imageLayer) error {
 	if x.media != y.media {
-		p.cause(report.CauseCompressor, "layer %s contains the same files, as %s / %s", x.name, x.media, y.media)
+		p.cause(report.CauseCompressor, "layer %s contains the same files, as %s / %s",
+			x.name, x.media, y.media)
 		return nil
 	}
 	a, err := head(x)
@@ -186,7 +189,9 @@ func (p *pair) compressed(x, y imageLayer) error {
 		return err
 	}
 	if gzipped(a) && gzipped(b) && !bytes.Equal(a, b) {
-		p.cause(report.CauseCompressor, "layer %s contains the same files, but its gzip header differs: %s / %s", x.name, gzipHeader(a), gzipHeader(b))
+		p.cause(report.CauseCompressor,
+			"layer %s contains the same files, but its gzip header differs: %s / %s", x.name,
+			gzipHeader(a), gzipHeader(b))
 		return nil
 	}
 	sizeX, err := x.Size()
@@ -197,7 +202,9 @@ func (p *pair) compressed(x, y imageLayer) error {
 	if err != nil {
 		return err
 	}
-	p.cause(report.CauseCompressor, "layer %s contains the same files, compressed by another library or at another level: %d / %d bytes", x.name, sizeX, sizeY)
+	p.cause(report.CauseCompressor,
+		"layer %s contains the same files, compressed by another library or at another level: %d / %d bytes",
+		x.name, sizeX, sizeY)
 	return nil
 }
 

@@ -131,7 +131,8 @@ func (w *walk) lists(path string, a, b []any) {
 		before := len(w.fields)
 		w.objects(path, x, y)
 		if len(w.fields) == before && !slices.Equal(orderX, orderY) && before < w.most {
-			w.fields = append(w.fields, field{path, "in the order " + short(strings.Join(orderX, ", ")), "in the order " + short(strings.Join(orderY, ", "))})
+			w.fields = append(w.fields, field{path, "in the order " + short(strings.Join(orderX, ", ")),
+				"in the order " + short(strings.Join(orderY, ", "))})
 		}
 		return
 	}

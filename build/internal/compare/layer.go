@@ -121,7 +121,8 @@ func (p *pair) files(ctx context.Context, x, y imageLayer) error {
 	}
 	d, ok := firstFile(a, b)
 	if !ok {
-		p.cause(report.CauseMode, "layer %s has the same files, but its tar is written in another way", x.name)
+		p.cause(report.CauseMode, "layer %s has the same files, but its tar is written in another way",
+			x.name)
 		return nil
 	}
 	p.differ(report.DepthFile, d.Where, d.What, d.A, d.B)
@@ -176,14 +177,16 @@ func firstFile(a, b map[string]file) (Difference, bool) {
 			}
 		}
 	}
-	for _, name := range slices.SortedFunc(maps.Keys(b), func(x, y string) int { return b[x].order - b[y].order }) {
+	for _, name := range slices.SortedFunc(maps.Keys(b),
+		func(x, y string) int { return b[x].order - b[y].order }) {
 		if _, ok := a[name]; !ok {
 			return Difference{Where: name, B: describe(b[name])}, true
 		}
 	}
 	for _, name := range names {
 		if x, y := a[name].order, b[name].order; x != y {
-			return Difference{Where: name, What: "order", A: fmt.Sprint("entry ", x), B: fmt.Sprint("entry ", y)}, true
+			return Difference{Where: name, What: "order", A: fmt.Sprint("entry ", x),
+				B: fmt.Sprint("entry ", y)}, true
 		}
 	}
 	return Difference{}, false

@@ -44,7 +44,8 @@ func firstLine(a, b io.ReadSeeker) (line, error) {
 		}
 		if !bytes.Equal(p, q) {
 			if isText(p) && isText(q) {
-				return line{number: n, a: short(strings.TrimRight(string(p), "\r\n")), b: short(strings.TrimRight(string(q), "\r\n"))}, nil
+				return line{number: n, a: short(strings.TrimRight(string(p), "\r\n")),
+					b: short(strings.TrimRight(string(q), "\r\n"))}, nil
 			}
 			i := 0
 			for i < len(p) && i < len(q) && p[i] == q[i] {

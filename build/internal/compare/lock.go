@@ -25,7 +25,8 @@ func (c *comparison) locks(fields []field) error {
 	}
 	var first *field
 	for i, f := range fields {
-		if strings.HasPrefix(f.path, "/images/") && (strings.HasSuffix(f.path, "/base") || strings.Contains(f.path, "/packages")) {
+		if strings.HasPrefix(f.path, "/images/") &&
+			(strings.HasSuffix(f.path, "/base") || strings.Contains(f.path, "/packages")) {
 			return nil // another base has another lock
 		}
 		if first == nil && strings.HasPrefix(f.path, "/lock") {
@@ -53,11 +54,13 @@ func (c *comparison) locks(fields []field) error {
 	slices.Sort(names)
 	for _, name := range names {
 		if x[name] != y[name] {
-			c.cause(report.CauseBase, "Debian's package %s is %s / %s", name, orNone(x[name]), orNone(y[name]))
+			c.cause(report.CauseBase, "Debian's package %s is %s / %s", name,
+				orNone(x[name]), orNone(y[name]))
 		}
 	}
 	if len(c.found) == before {
-		c.cause(report.CauseBase, "%s of the bases is %s / %s", strings.TrimPrefix(first.path, "/"), first.a, first.b)
+		c.cause(report.CauseBase, "%s of the bases is %s / %s", strings.TrimPrefix(first.path, "/"), first.a,
+			first.b)
 	}
 	return nil
 }

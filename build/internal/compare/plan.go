@@ -34,7 +34,8 @@ var reasons = []reason{
 	{"/toolchain/", report.CauseToolchain, "the toolchain's"},
 	{"/build/tags", report.CauseFlag, "the build tags"},
 	{"/build/ldflags", report.CauseFlag, "the linker flags"},
-	{"/build/stamp", report.CauseVCS, "the commit's stamp in the binary (no Unstamped, no GOFLAGS=-buildvcs=false, no linked worktree)"},
+	{"/build/stamp", report.CauseVCS,
+		"the commit's stamp in the binary (no Unstamped, no GOFLAGS=-buildvcs=false, no linked worktree)"},
 	{"/build/", report.CauseVCS, "the stamp's"},
 	{"/revision", report.CauseVCS, "the commit"},
 	{"/version", report.CauseVCS, "the version"},
@@ -92,12 +93,14 @@ func (c *comparison) plans() error {
 		if kind == "" {
 			continue
 		}
-		c.report.Differences = append(c.report.Differences, Difference{Depth: report.DepthPlan, Where: orNone(f.path), A: f.a, B: f.b})
+		c.report.Differences = append(c.report.Differences,
+			Difference{Depth: report.DepthPlan, Where: orNone(f.path), A: f.a, B: f.b})
 		if followsFrom(f.path, fields) || what == "" || stable && slices.Contains(ofCommit, f.path) {
 			continue
 		}
 		if kind == documentsOnly {
-			c.ofDocuments = append(c.ofDocuments, Cause{Kind: report.CauseConfig, Detail: fmt.Sprintf("%s is %s / %s", what, f.a, f.b)})
+			c.ofDocuments = append(c.ofDocuments,
+				Cause{Kind: report.CauseConfig, Detail: fmt.Sprintf("%s is %s / %s", what, f.a, f.b)})
 			continue
 		}
 		detail := fmt.Sprintf("%s is %s / %s", what, f.a, f.b)
@@ -145,7 +148,10 @@ func haveInputs(plans ...[]byte) (bool, error) {
 func followsFrom(path string, all []field) bool {
 	for _, name := range []string{"version", "sourceDateEpoch"} {
 		if inputs, ok := strings.CutSuffix(path, "/inputs/"+name); ok {
-			return slices.ContainsFunc(all, func(f field) bool { return f.path == inputs+"/inputs/revision" || f.path == inputs+"/inputs/dirtyFile" })
+			return slices.ContainsFunc(all, func(f field) bool {
+				return f.path == inputs+"/inputs/revision" ||
+					f.path == inputs+"/inputs/dirtyFile"
+			})
 		}
 	}
 	if strings.HasPrefix(path, "/images/") && strings.HasSuffix(path, "/tags") {
@@ -170,7 +176,8 @@ func octal(mode string) string {
 func because(f field) (CauseKind, string) {
 	if rest, ok := strings.CutPrefix(f.path, "/images/"); ok {
 		name, setting, _ := strings.Cut(rest, "/")
-		if strings.HasPrefix(setting, "assets/") && (strings.HasSuffix(setting, "/mode") || strings.HasSuffix(setting, "/uid") || strings.HasSuffix(setting, "/gid")) {
+		if strings.HasPrefix(setting, "assets/") && (strings.HasSuffix(setting, "/mode") ||
+			strings.HasSuffix(setting, "/uid") || strings.HasSuffix(setting, "/gid")) {
 			return report.CauseMode, "the asset's " + setting[strings.LastIndex(setting, "/")+1:]
 		}
 		for _, r := range ofImages {

@@ -14,7 +14,9 @@ type (
 
 // kinds are the causes, in an order in which later ones may follow from earlier ones.
 var kinds = []CauseKind{
-	report.CauseKit, report.CauseToolchain, report.CauseFlag, report.CauseVCS, report.CauseModule, report.CauseTime,
-	report.CauseSource, report.CauseBase, report.CauseMode, report.CauseConfig, report.CausePlatforms, report.CauseEpoch,
+	report.CauseKit, report.CauseToolchain, report.CauseFlag, report.CauseVCS,
+	report.CauseModule, report.CauseTime,
+	report.CauseSource, report.CauseBase, report.CauseMode, report.CauseConfig,
+	report.CausePlatforms, report.CauseEpoch,
 	report.CauseCompressor,
 }

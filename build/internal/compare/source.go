@@ -56,7 +56,9 @@ func (c *comparison) generated(name, x, y string, l line) {
 	}
 	sorted := func(s string) []string { return slices.Sorted(strings.Lines(s + "\n")) }
 	if slices.Equal(sorted(x), sorted(y)) {
-		c.cause(report.CauseSource, "%s, which is not in the commit, has the same lines in another order, for example because a map was written", name)
+		c.cause(report.CauseSource,
+			"%s, which is not in the commit, has the same lines in another order, for example because a "+
+				"map was written", name)
 		return
 	}
 	c.cause(report.CauseSource, "%s, which is not in the commit, has another %s", name, l.where())

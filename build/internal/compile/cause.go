@@ -13,7 +13,8 @@ var (
 	// excluded matches the go command's message about a package of which no file is left.
 	excluded = regexp.MustCompile(`build constraints exclude all Go files in (.+)`)
 	// undefined matches the compiler's message about a missing name, with its package.
-	undefined = regexp.MustCompile(`: undefined: (?:(\w+)\.)?\w+|\(missing function body\)|missing function body`)
+	undefined = regexp.MustCompile(
+		`: undefined: (?:(\w+)\.)?\w+|\(missing function body\)|missing function body`)
 )
 
 // cgoCauses returns the packages that an error of the go command is due to, because their files that

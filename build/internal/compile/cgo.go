@@ -19,7 +19,8 @@ var missingEmbed = regexp.MustCompile(`pattern .+: no matching files found`)
 
 // explain adds to an error of the compiler what to do if files with cgo were left out, or if embedded
 // files are missing.
-func explain(ctx context.Context, err error, p *plan.Plan, tree golist.Tree, programs []artifact.Program) error {
+func explain(ctx context.Context, err error, p *plan.Plan, tree golist.Tree,
+	programs []artifact.Program) error {
 	refused := new(Error)
 	if !errors.As(err, &refused) {
 		return err
@@ -31,13 +32,15 @@ func explain(ctx context.Context, err error, p *plan.Plan, tree golist.Tree, pro
 		if program.Image.Cgo {
 			continue
 		}
-		packages, listErr := golist.CgoPackages(ctx, tree, program.Platform, golist.MainOf(p, program.Image, program.Package))
+		packages, listErr := golist.CgoPackages(ctx, tree, program.Platform,
+			golist.MainOf(p, program.Image, program.Package))
 		causes := cgoCauses(refused.Output, packages)
 		if listErr != nil || len(causes) == 0 {
 			continue
 		}
 		return fmt.Errorf("%w\n%s uses cgo, but image %s is compiled without it; "+
-			"choose a base with a C library, such as distroless/base, and set Cgo to \"on\", or replace that package, or exclude it with a build tag",
+			"choose a base with a C library, such as distroless/base, and set Cgo to \"on\", or replace "+
+			"that package, or exclude it with a build tag",
 			err, strings.Join(causes, ", "), program.Image.Name)
 	}
 	return err

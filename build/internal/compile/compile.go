@@ -72,7 +72,8 @@ func Build(ctx context.Context, g *gocmd.Go, p *plan.Plan, programs []artifact.P
 		err = g.Explain(process.Run(ctx, g.Command(g.Settings(platform, img), append(args, names...)...)))
 		if err != nil {
 			if failed := new(process.Error); errors.As(err, &failed) && failed.Stderr != "" {
-				return &Error{Package: strings.Join(names, " "), Platform: platform, Output: failed.Stderr, Err: err}
+				return &Error{Package: strings.Join(names, " "), Platform: platform,
+					Output: failed.Stderr, Err: err}
 			}
 			return fmt.Errorf("compile %s for %s: %w", strings.Join(names, " "), platform, err)
 		}
@@ -88,7 +89,8 @@ func batches(programs []artifact.Program) [][]artifact.Program {
 	var all [][]artifact.Program
 	for _, p := range programs {
 		img := p.Image
-		key := fmt.Sprintf("%q %t %q %q %s", filepath.Dir(Path("", p)), img.Cgo, img.BuildTags, img.LDFlags, img.FIPS140)
+		key := fmt.Sprintf("%q %t %q %q %s", filepath.Dir(Path("", p)), img.Cgo, img.BuildTags,
+			img.LDFlags, img.FIPS140)
 		i, ok := together[key]
 		switch {
 		case path.Base(p.Package) != p.Name:

@@ -51,7 +51,8 @@ func Complete(folder string, programs []artifact.Program) bool {
 // Earlier starts in g to examine the binaries that an earlier run left, while the compiler runs:
 // the compiler often leaves them unchanged. It skips those that are older than the last edit of
 // the source: the compiler replaces them and needs the processor.
-func (c *Compiler) Earlier(ctx context.Context, programs []artifact.Program, edited time.Time, g *errgroup.Group) Earlier {
+func (c *Compiler) Earlier(ctx context.Context, programs []artifact.Program, edited time.Time,
+	g *errgroup.Group) Earlier {
 	earlier := Earlier{}
 	for _, p := range programs {
 		file := Path(c.Folder, p)
@@ -81,7 +82,8 @@ func (c *Compiler) Earlier(ctx context.Context, programs []artifact.Program, edi
 // Compile compiles programs for one platform and examines the binaries, which it returns in the
 // order of the programs. It checks the linked modules, unless CheckModules does that later. unchanged
 // says that the go command has left all binaries as they were.
-func (c *Compiler) Compile(ctx context.Context, programs []artifact.Program, earlier Earlier) (binaries []*Binary, unchanged bool, err error) {
+func (c *Compiler) Compile(ctx context.Context, programs []artifact.Program,
+	earlier Earlier) (binaries []*Binary, unchanged bool, err error) {
 	binaries, unchanged = make([]*Binary, len(programs)), true
 	todo := make([]int, len(programs)) // indexes of programs
 	for i := range programs {
@@ -168,7 +170,8 @@ func (c *Compiler) run(ctx context.Context, programs []artifact.Program) ([]bool
 
 // result examines a binary after the go command has ended. left says that it existed before. If it
 // is not what the linker wrote, result removes it and returns nil.
-func (c *Compiler) result(ctx context.Context, program artifact.Program, left bool, earlier Earlier) (*Binary, error) {
+func (c *Compiler) result(ctx context.Context, program artifact.Program, left bool,
+	earlier Earlier) (*Binary, error) {
 	file := Path(c.Folder, program)
 	if !left {
 		return c.Outputs.examine(c.Plan, program, file, false)

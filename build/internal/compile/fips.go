@@ -13,7 +13,8 @@ const fipsTag = "fips140v"
 
 // withoutFIPS returns build tags without that one.
 func withoutFIPS(tags string) string {
-	all := slices.DeleteFunc(strings.Split(tags, ","), func(tag string) bool { return strings.HasPrefix(tag, fipsTag) })
+	all := slices.DeleteFunc(strings.Split(tags, ","),
+		func(tag string) bool { return strings.HasPrefix(tag, fipsTag) })
 	return strings.Join(all, ",")
 }
 
@@ -28,9 +29,12 @@ func inFIPSMode(info *debug.BuildInfo, want string) error {
 	if !same {
 		return fmt.Errorf("its GOFIPS140 is %q, the plan's %q", got, want)
 	}
-	on := slices.ContainsFunc(strings.Split(mode, ","), func(s string) bool { return s == "fips140=on" || s == "fips140=only" })
+	on := slices.ContainsFunc(strings.Split(mode, ","),
+		func(s string) bool { return s == "fips140=on" || s == "fips140=only" })
 	if want != "" && !on {
-		return fmt.Errorf("FIPS 140-3 mode is off, although GOFIPS140 is %s: a //go:debug line or a godebug line of go.mod switches it off; remove it", want)
+		return fmt.Errorf(
+			"FIPS 140-3 mode is off, although GOFIPS140 is %s: a //go:debug line or a godebug line of "+
+				"go.mod switches it off; remove it", want)
 	}
 	return nil
 }

@@ -32,8 +32,10 @@ type layout struct {
 }
 
 var (
-	layout32 = layout{word: 4, header: 52, program: 32, section: 40, phoff: 28, shoff: 32, filesz: 16, shType: 4, shOffset: 16}
-	layout64 = layout{word: 8, header: 64, program: 56, section: 64, phoff: 32, shoff: 40, filesz: 32, shType: 4, shOffset: 24}
+	layout32 = layout{word: 4, header: 52, program: 32, section: 40, phoff: 28, shoff: 32, filesz: 16,
+		shType: 4, shOffset: 16}
+	layout64 = layout{word: 8, header: 64, program: 56, section: 64, phoff: 32, shoff: 40, filesz: 32,
+		shType: 4, shOffset: 24}
 )
 
 func (l layout) get(o binary.ByteOrder, b []byte) int64 {
@@ -84,7 +86,8 @@ func rewrite(w io.Writer, raw io.ReaderAt, f *elf.File, l layout) error {
 			order.PutUint32(h[l.shType:], uint32(elf.SHT_NOBITS))
 		}
 		at = align(at, int64(s.Addralign))
-		if note := s.Flags&elf.SHF_ALLOC != 0 && s.Type == elf.SHT_NOTE; note && int64(s.Offset) >= at && s.Offset < maxNotes {
+		if note := s.Flags&elf.SHF_ALLOC != 0 && s.Type == elf.SHT_NOTE; note && int64(s.Offset) >= at &&
+			s.Offset < maxNotes {
 			at = int64(s.Offset) // where the program headers say it is
 			left = at + int64(s.FileSize)
 		}

@@ -50,7 +50,8 @@ var machines = map[string]struct {
 // names the library, flag or setting that differs.
 func Prove(r io.ReaderAt, p *plan.Plan, program artifact.Program) (*debug.BuildInfo, error) {
 	fail := func(format string, args ...any) (*debug.BuildInfo, error) {
-		return nil, fmt.Errorf("check the binary of %s for %s: %w", program.Package, program.Platform, fmt.Errorf(format, args...))
+		return nil, fmt.Errorf("check the binary of %s for %s: %w", program.Package, program.Platform,
+			fmt.Errorf(format, args...))
 	}
 	info, err := buildinfo.Read(r)
 	if err != nil {
@@ -85,11 +86,13 @@ func static(r io.ReaderAt, info *debug.BuildInfo, p *plan.Plan, program artifact
 		return fmt.Errorf("read its libraries: %w", err)
 	}
 	if len(libs) > 0 {
-		return fmt.Errorf("%w: it requires %s; %s", ErrDynamic, strings.Join(libs, ", "), culprit(info, p.Build.Of(program.Image)))
+		return fmt.Errorf("%w: it requires %s; %s", ErrDynamic, strings.Join(libs, ", "),
+			culprit(info, p.Build.Of(program.Image)))
 	}
 	for _, prog := range f.Progs {
 		if prog.Type == elf.PT_INTERP {
-			return fmt.Errorf("%w: it requires the interpreter %s; %s", ErrDynamic, interpreter(prog), culprit(info, p.Build.Of(program.Image)))
+			return fmt.Errorf("%w: it requires the interpreter %s; %s", ErrDynamic, interpreter(prog),
+				culprit(info, p.Build.Of(program.Image)))
 		}
 	}
 	return nil
@@ -162,13 +165,16 @@ func compare(info *debug.BuildInfo, p *plan.Plan, program artifact.Program) erro
 	if err := inFIPSMode(info, p.Toolchain.Of(program.Image).FIPS140); err != nil {
 		return err
 	}
-	pairs = []pair{{"vcs", setting(info, "vcs"), ""}, {"vcs.revision", setting(info, "vcs.revision"), ""}, {"vcs.time", setting(info, "vcs.time"), ""}}
+	pairs = []pair{{"vcs", setting(info, "vcs"), ""}, {"vcs.revision", setting(info, "vcs.revision"), ""},
+		{"vcs.time", setting(info, "vcs.time"), ""}}
 	if p.Build.Stamp && pairs[0].got != "" { // if it cannot, the go command stamps nothing
 		pairs[0].want, pairs[1].want, pairs[2].want = "git", p.Revision, p.Build.VCSTime
 	}
 	for _, x := range pairs {
 		if x.got != x.want {
-			return fmt.Errorf("%w: its %s is %q, the plan's %q; did the tree change during the build? run it again", ErrStamp, x.name, x.got, x.want)
+			return fmt.Errorf(
+				"%w: its %s is %q, the plan's %q; did the tree change during the build? run it again",
+				ErrStamp, x.name, x.got, x.want)
 		}
 	}
 	return nil
@@ -186,5 +192,6 @@ type Stamp struct {
 
 // ReadStamp reads the stamp of a binary that Prove has accepted.
 func ReadStamp(info *debug.BuildInfo) Stamp {
-	return Stamp{Stamped: setting(info, "vcs") != "", ModuleVersion: info.Main.Version, Modified: setting(info, "vcs.modified") == "true"}
+	return Stamp{Stamped: setting(info, "vcs") != "", ModuleVersion: info.Main.Version,
+		Modified: setting(info, "vcs.modified") == "true"}
 }

@@ -41,7 +41,8 @@ func symbolsPath(binary string) string { return binary + ".debug" }
 //
 // A file with the same build ids is not changed, because the Go build id contains a hash of the
 // binary. The caller must check whether the rest of it was changed.
-func writeSymbols(ctx context.Context, g *gocmd.Go, p *plan.Plan, program artifact.Program, binary *os.File) (buildID string, err error) {
+func writeSymbols(ctx context.Context, g *gocmd.Go, p *plan.Plan, program artifact.Program,
+	binary *os.File) (buildID string, err error) {
 	fail := func(err error) (string, error) {
 		return "", fmt.Errorf("keep the symbols of %s for %s: %w", program.Package, program.Platform, err)
 	}
@@ -54,7 +55,9 @@ func writeSymbols(ctx context.Context, g *gocmd.Go, p *plan.Plan, program artifa
 		return fail(err)
 	}
 	if ids.gnu == "" || ids.golang == "" {
-		return fail(fmt.Errorf("%w; remove -B and -buildid from Config.LDFlags (Go 1.24 or later writes the build id itself)", ErrNoBuildID))
+		return fail(fmt.Errorf(
+			"%w; remove -B and -buildid from Config.LDFlags (Go 1.24 or later writes the build id itself)",
+			ErrNoBuildID))
 	}
 	file := symbolsPath(binary.Name())
 	if kept, err := elf.Open(file); err == nil {
@@ -66,7 +69,8 @@ func writeSymbols(ctx context.Context, g *gocmd.Go, p *plan.Plan, program artifa
 	}
 
 	again := program
-	again.Image.LDFlags = append(slices.Clone(program.Image.LDFlags), "-s=false", "-w=false", "-buildid="+ids.golang, "-B=0x"+ids.gnu)
+	again.Image.LDFlags = append(slices.Clone(program.Image.LDFlags), "-s=false", "-w=false",
+		"-buildid="+ids.golang, "-B=0x"+ids.gnu)
 	dir, err := os.MkdirTemp(filepath.Dir(binary.Name()), "symbols-")
 	if err != nil {
 		return fail(err)
@@ -90,7 +94,10 @@ func writeSymbols(ctx context.Context, g *gocmd.Go, p *plan.Plan, program artifa
 	if full.Section(".debug_info") == nil && full.Section(".zdebug_info") == nil {
 		return fail(errors.New("the linker wrote none"))
 	}
-	err = atomicfile.WriteFunc(file, 0o644, func(w io.Writer) error { return onlySymbols(ctx, w, whole, full) })
+	err = atomicfile.WriteFunc(file, 0o644, func(w io.Writer) error {
+		return onlySymbols(ctx, w, whole,
+			full)
+	})
 	if err != nil {
 		return fail(err)
 	}
@@ -145,12 +152,15 @@ func sameImage(ctx context.Context, a, b *elf.File) error {
 	}
 	first, second := loaded(a), loaded(b)
 	if len(first) != len(second) {
-		return fmt.Errorf("%w: %d sections are loaded, and %d without them", ErrOtherCode, len(second), len(first))
+		return fmt.Errorf("%w: %d sections are loaded, and %d without them", ErrOtherCode,
+			len(second), len(first))
 	}
 	for i, x := range first {
 		y := second[i]
-		if x.Name != y.Name || x.Type != y.Type || x.Flags != y.Flags || x.Addr != y.Addr || x.Size != y.Size {
-			return fmt.Errorf("%w: section %s is at %#x with %d bytes, and %s at %#x with %d without them", ErrOtherCode, y.Name, y.Addr, y.Size, x.Name, x.Addr, x.Size)
+		if x.Name != y.Name || x.Type != y.Type || x.Flags != y.Flags ||
+			x.Addr != y.Addr || x.Size != y.Size {
+			return fmt.Errorf("%w: section %s is at %#x with %d bytes, and %s at %#x with %d without them",
+				ErrOtherCode, y.Name, y.Addr, y.Size, x.Name, x.Addr, x.Size)
 		}
 		if x.Type == elf.SHT_NOBITS {
 			continue

@@ -48,7 +48,8 @@ func NewWriter(w io.Writer, compression plan.Compression) (io.WriteCloser, error
 		return z, nil
 	case plan.Zstd:
 		// No checksum: a layer's digest is a better one.
-		return zstd.NewWriter(w, zstd.WithEncoderConcurrency(min(runtime.GOMAXPROCS(0), 2)), zstd.WithWindowSize(zstdWindow), zstd.WithEncoderCRC(false))
+		return zstd.NewWriter(w, zstd.WithEncoderConcurrency(min(runtime.GOMAXPROCS(0), 2)),
+			zstd.WithWindowSize(zstdWindow), zstd.WithEncoderCRC(false))
 	}
 	return nil, fmt.Errorf("compression %q is not known", compression)
 }

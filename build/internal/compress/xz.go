@@ -96,7 +96,8 @@ func (x *xzReader) stream() error {
 	if err != nil {
 		return err
 	}
-	if !bytes.Equal(head[:6], []byte("\xfd7zXZ\x00")) || crc32.ChecksumIEEE(head[6:8]) != binary.LittleEndian.Uint32(head[8:]) {
+	if !bytes.Equal(head[:6], []byte("\xfd7zXZ\x00")) ||
+		crc32.ChecksumIEEE(head[6:8]) != binary.LittleEndian.Uint32(head[8:]) {
 		return errors.New("it has no header of a stream")
 	}
 	x.flags, x.blocks = [2]byte(head[6:8]), newBlockList()
@@ -176,7 +177,8 @@ func (x *xzReader) block(size byte) error {
 		}
 	}
 	// The filters: only LZMA2, with one byte of properties (5.3.1).
-	if flags&0x3f != 0 || len(fields) < 3 || fields[0] != 0x21 || fields[1] != 1 || len(bytes.Trim(fields[3:], "\x00")) > 0 {
+	if flags&0x3f != 0 || len(fields) < 3 || fields[0] != 0x21 || fields[1] != 1 ||
+		len(bytes.Trim(fields[3:], "\x00")) > 0 {
 		return errors.New("a block has another filter than LZMA2")
 	}
 	bits := fields[2]
@@ -250,7 +252,8 @@ func (x *xzReader) index() error {
 	}
 	size := x.in.n - began - 12
 	foot := rest[4:]
-	if len(bytes.Trim(padding, "\x00")) > 0 || sum.Sum32() != binary.LittleEndian.Uint32(rest) || !bytes.Equal(listed.hash.Sum(nil), x.blocks.hash.Sum(nil)) {
+	if len(bytes.Trim(padding, "\x00")) > 0 || sum.Sum32() != binary.LittleEndian.Uint32(rest) ||
+		!bytes.Equal(listed.hash.Sum(nil), x.blocks.hash.Sum(nil)) {
 		return errors.New("its index is damaged")
 	}
 	if crc32.ChecksumIEEE(foot[4:10]) != binary.LittleEndian.Uint32(foot) || string(foot[10:]) != "YZ" ||

@@ -177,7 +177,8 @@ func (c *Container) Stop(grace time.Duration) error {
 		case <-time.After(100 * time.Millisecond):
 			// The client may not have started it yet: then the engine had nothing to stop.
 			if time.Since(began) > grace+2*time.Second {
-				return fmt.Errorf("stop container %s: %w", c.name, cmp.Or(err, errors.New("it does not stop")))
+				return fmt.Errorf("stop container %s: %w", c.name,
+					cmp.Or(err, errors.New("it does not stop")))
 			}
 		}
 	}

@@ -19,7 +19,8 @@ func Variables(given []string, lookup func(name string) (string, bool)) (env, se
 		case name == "":
 			return nil, nil, fmt.Errorf("%q is not NAME=value or NAME", v)
 		case !set:
-			return nil, nil, fmt.Errorf("the variable %s is not set here; set it, or write %s=VALUE", name, name)
+			return nil, nil, fmt.Errorf("the variable %s is not set here; set it, or write %s=VALUE", name,
+				name)
 		case secret.Is(name, value):
 			secrets = append(secrets, name+"="+value)
 		default:

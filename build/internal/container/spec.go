@@ -106,7 +106,8 @@ func (p Port) explain(err error) error {
 	if !errors.Is(err, syscall.EADDRINUSE) {
 		return fmt.Errorf("listen: %w; choose another port: -port=%d:%d", err, otherPort(p.Host), p.Container)
 	}
-	return fmt.Errorf("port %d of %s is in use; stop the program that uses it, or choose another port: -port=%d:%d",
+	return fmt.Errorf(
+		"port %d of %s is in use; stop the program that uses it, or choose another port: -port=%d:%d",
 		p.Host, loopback, otherPort(p.Host), p.Container)
 }
 

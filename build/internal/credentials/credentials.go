@@ -62,7 +62,8 @@ func (k Keychain) ResolveContext(ctx context.Context, of authn.Resource) (authn.
 		f, err := p.read()
 		if errors.Is(err, fs.ErrNotExist) {
 			if p.named != "" {
-				login.Missing = append(login.Missing, fmt.Sprintf("%s is set to %s, which does not exist", p.named, p.path))
+				login.Missing = append(login.Missing,
+					fmt.Sprintf("%s is set to %s, which does not exist", p.named, p.path))
 			}
 			continue
 		}
@@ -78,7 +79,8 @@ func (k Keychain) ResolveContext(ctx context.Context, of authn.Resource) (authn.
 			return nil, err
 		}
 		if missing != "" {
-			login.Missing = append(login.Missing, fmt.Sprintf("%s requires the credential helper %s, which is not installed", p, missing))
+			login.Missing = append(login.Missing,
+				fmt.Sprintf("%s requires the credential helper %s, which is not installed", p, missing))
 		}
 		if found != nil {
 			login.AuthConfig = *found

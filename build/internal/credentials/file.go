@@ -35,7 +35,8 @@ func parse(content []byte, legacy bool) (*file, error) {
 
 // find finds the login for a repository or registry; nil if there is none. missing is the
 // required helper if it is not installed.
-func (f *file) find(ctx context.Context, of authn.Resource) (found *authn.AuthConfig, missing string, err error) {
+func (f *file) find(ctx context.Context, of authn.Resource) (
+	found *authn.AuthConfig, missing string, err error) {
 	host := canonical(of.RegistryStr())
 	entries := f.entries(host, repositoryOf(of))
 	helper := f.helper(host)

@@ -32,7 +32,8 @@ func ask(ctx context.Context, name, host string) (found *authn.AuthConfig, missi
 	if host == dockerHub {
 		server = authn.DefaultAuthKey
 	}
-	limited, cancel := context.WithTimeoutCause(ctx, helperLimit, fmt.Errorf("it did not answer within %s", helperLimit))
+	limited, cancel := context.WithTimeoutCause(ctx, helperLimit,
+		fmt.Errorf("it did not answer within %s", helperLimit))
 	defer cancel()
 	run := &helperProgram{}
 	got, err := client.Get(func(args ...string) client.Program {

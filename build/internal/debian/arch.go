@@ -45,7 +45,8 @@ func Architecture(suite string, p plan.Platform) (string, error) {
 		}
 	}
 	slices.Sort(known)
-	return "", fmt.Errorf("find Debian's packages for %s: %s has them for %s", p, suite, strings.Join(known, ", "))
+	return "", fmt.Errorf("find Debian's packages for %s: %s has them for %s", p, suite,
+		strings.Join(known, ", "))
 }
 
 func checkSuite(suite string) error {

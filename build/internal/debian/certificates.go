@@ -21,7 +21,8 @@ func bundle(nodes []tree.Node) (tree.Node, error) {
 	}
 	var all []byte
 	for _, n := range nodes {
-		if !strings.HasPrefix(n.Path, "usr/share/ca-certificates/") || path.Ext(n.Path) != ".crt" || !n.Mode.IsRegular() {
+		if !strings.HasPrefix(n.Path, "usr/share/ca-certificates/") || path.Ext(n.Path) != ".crt" ||
+			!n.Mode.IsRegular() {
 			continue
 		}
 		b, err := readNode(byPath, n)

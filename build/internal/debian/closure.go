@@ -82,7 +82,8 @@ func (c *closure) require(by *record, group []relation) error {
 	for _, want := range group {
 		names = append(names, want.String())
 	}
-	return fmt.Errorf("package %s depends on %s, which %s's archive does not have", by.Name, strings.Join(names, " or "), c.universe.architecture)
+	return fmt.Errorf("package %s depends on %s, which %s's archive does not have", by.Name,
+		strings.Join(names, " or "), c.universe.architecture)
 }
 
 func (c *closure) met(want relation) bool {
@@ -104,7 +105,8 @@ func (u *universe) provider(want relation) *record {
 		if r != u.candidate(r.Name) || !want.providedBy(r) {
 			continue
 		}
-		if best == nil || cmp.Or(cmp.Compare(r.priority, best.priority), strings.Compare(r.Name, best.Name)) < 0 {
+		if best == nil || cmp.Or(cmp.Compare(r.priority, best.priority),
+			strings.Compare(r.Name, best.Name)) < 0 {
 			best = r
 		}
 	}
@@ -146,8 +148,10 @@ func (u *universe) unknown(name string) error {
 		names = append(names, r.Name)
 	}
 	if len(names) == 0 {
-		return fmt.Errorf("there is no package %s for %s in main of this release; correct Packages", name, u.architecture)
+		return fmt.Errorf("there is no package %s for %s in main of this release; correct Packages",
+			name, u.architecture)
 	}
 	slices.Sort(names)
-	return fmt.Errorf("there is no package %s for %s, but %s provide it; use one of these", name, u.architecture, strings.Join(slices.Compact(names), ", "))
+	return fmt.Errorf("there is no package %s for %s, but %s provide it; use one of these", name,
+		u.architecture, strings.Join(slices.Compact(names), ", "))
 }

@@ -15,9 +15,10 @@ func component(s Selection, p plan.DebianPackage) tree.Component {
 		"arch": p.Architecture, "distro": "debian-" + release[s.Suite],
 	})
 	return tree.Component{
-		Name:             p.Name,
-		Version:          p.Version,
-		PURL:             packageurl.NewPackageURL(packageurl.TypeDebian, "debian", p.Name, p.Version, qualifiers, "").ToString(),
+		Name:    p.Name,
+		Version: p.Version,
+		PURL: packageurl.NewPackageURL(packageurl.TypeDebian, "debian", p.Name, p.Version,
+			qualifiers, "").ToString(),
 		Supplier:         supplier(p.Maintainer),
 		DownloadLocation: s.location(p),
 		SHA256:           p.SHA256,

@@ -51,7 +51,8 @@ func openArchive(r io.Reader) (*archive, error) {
 		return nil, err
 	}
 	if name != "debian-binary" || !strings.HasPrefix(string(version), "2.") {
-		return nil, fmt.Errorf("it begins with %.20q, %.20q, so it is not a package of format 2", name, version)
+		return nil, fmt.Errorf("it begins with %.20q, %.20q, so it is not a package of format 2", name,
+			version)
 	}
 	return a, nil
 }

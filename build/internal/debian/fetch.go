@@ -170,12 +170,14 @@ func (m Mirror) attempt(ctx context.Context, url, partial string, w wanted) (err
 	case response.StatusCode == http.StatusPartialContent && startsAt(response, have):
 	case response.StatusCode == http.StatusOK:
 		if response.ContentLength >= 0 && response.ContentLength != w.size {
-			return permanent{fmt.Errorf("%w: it has %d bytes instead of %d", errDiffers, response.ContentLength, w.size)}
+			return permanent{fmt.Errorf("%w: it has %d bytes instead of %d", errDiffers,
+				response.ContentLength, w.size)}
 		}
 		if have, err = restart(f); err != nil {
 			return err
 		}
-	case response.StatusCode == http.StatusPartialContent, response.StatusCode == http.StatusRequestedRangeNotSatisfiable:
+	case response.StatusCode == http.StatusPartialContent,
+		response.StatusCode == http.StatusRequestedRangeNotSatisfiable:
 		if _, err := restart(f); err != nil {
 			return err
 		}
@@ -189,7 +191,8 @@ func (m Mirror) attempt(ctx context.Context, url, partial string, w wanted) (err
 	switch have += n; {
 	case have > w.size:
 		_, err := restart(f)
-		return permanent{errors.Join(fmt.Errorf("%w: it has more than the expected %d bytes", errDiffers, w.size), err)}
+		return permanent{errors.Join(fmt.Errorf("%w: it has more than the expected %d bytes",
+			errDiffers, w.size), err)}
 	case err != nil:
 		if cause := context.Cause(ctx); cause != nil {
 			err = cause
@@ -209,7 +212,8 @@ func (m Mirror) place(ctx context.Context, partial string, w wanted, continued b
 		return permanent{err}
 	}
 	if sum != w.sha256 {
-		err := errors.Join(fmt.Errorf("%w: its SHA-256 is %s instead of %s", errDiffers, sum, w.sha256), remove(partial))
+		err := errors.Join(fmt.Errorf("%w: its SHA-256 is %s instead of %s", errDiffers, sum, w.sha256),
+			remove(partial))
 		if continued {
 			return err
 		}
@@ -295,7 +299,8 @@ func connectError(err error) error {
 		return permanent{err}
 	}
 	if !errors.Is(err, context.Canceled) {
-		err = fmt.Errorf("%w; check the network and the proxy, or set another mirror in Config.Debian.Mirror", err)
+		err = fmt.Errorf("%w; check the network and the proxy, or set another mirror in Config.Debian.Mirror",
+			err)
 	}
 	var unknown *net.DNSError
 	if errors.As(err, &unknown) && unknown.IsNotFound {
@@ -308,7 +313,8 @@ func statusError(r *http.Response) error {
 	switch {
 	case r.StatusCode == http.StatusNotFound, r.StatusCode == http.StatusGone:
 		return permanent{errGone}
-	case r.StatusCode == http.StatusTooManyRequests, r.StatusCode == http.StatusRequestTimeout, r.StatusCode >= 500:
+	case r.StatusCode == http.StatusTooManyRequests, r.StatusCode == http.StatusRequestTimeout,
+		r.StatusCode >= 500:
 		return fmt.Errorf("the mirror answers %s", r.Status)
 	}
 	return permanent{fmt.Errorf("the mirror answers %s", r.Status)}

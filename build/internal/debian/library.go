@@ -14,14 +14,17 @@ var (
 
 // ofLibc are the libraries of package libc6, besides the dynamic linker.
 var ofLibc = []string{
-	"libBrokenLocale", "libanl", "libc", "libdl", "libm", "libmvec", "libnss_compat", "libnss_dns", "libnss_files",
+	"libBrokenLocale", "libanl", "libc", "libdl", "libm", "libmvec", "libnss_compat",
+	"libnss_dns", "libnss_files",
 	"libpthread", "libresolv", "librt", "libthread_db", "libutil",
 }
 
 // unruly are the packages of common libraries that do not follow the naming rule.
 var unruly = map[string]string{
-	"libz.so.1": "zlib1g", "libcrypto.so.3": "libssl3", "libxml2.so.2": "libxml2", "libjpeg.so.62": "libjpeg62-turbo",
-	"libglib-2.0.so.0": "libglib2.0-0", "libgio-2.0.so.0": "libglib2.0-0", "libgmodule-2.0.so.0": "libglib2.0-0",
+	"libz.so.1": "zlib1g", "libcrypto.so.3": "libssl3", "libxml2.so.2": "libxml2",
+	"libjpeg.so.62":    "libjpeg62-turbo",
+	"libglib-2.0.so.0": "libglib2.0-0", "libgio-2.0.so.0": "libglib2.0-0",
+	"libgmodule-2.0.so.0": "libglib2.0-0",
 	"libgobject-2.0.so.0": "libglib2.0-0", "libgthread-2.0.so.0": "libglib2.0-0",
 }
 
@@ -33,7 +36,8 @@ func LibraryPackage(library string) string {
 	library = path.Base(library)
 	name, _, ok := strings.Cut(library, ".so")
 	switch {
-	case strings.HasPrefix(library, "ld-linux") || strings.HasPrefix(library, "ld64.so."), slices.Contains(ofLibc, name):
+	case strings.HasPrefix(library, "ld-linux") || strings.HasPrefix(library, "ld64.so."),
+		slices.Contains(ofLibc, name):
 		return "libc6"
 	case unruly[library] != "":
 		return unruly[library]

@@ -96,11 +96,15 @@ func normalize(suite string, selections []plan.DebianSelection) ([]plan.DebianSe
 		sorted = append(sorted, s)
 	}
 	slices.SortFunc(sorted, compareSelections)
-	return slices.CompactFunc(sorted, func(a, b plan.DebianSelection) bool { return compareSelections(a, b) == 0 }), nil
+	return slices.CompactFunc(sorted, func(a,
+		b plan.DebianSelection) bool {
+		return compareSelections(a, b) == 0
+	}), nil
 }
 
 func compareSelections(a, b plan.DebianSelection) int {
-	return cmp.Or(strings.Compare(a.Base, b.Base), slices.Compare(a.With, b.With), strings.Compare(a.Architecture, b.Architecture))
+	return cmp.Or(strings.Compare(a.Base, b.Base), slices.Compare(a.With, b.With),
+		strings.Compare(a.Architecture, b.Architecture))
 }
 
 // indexes fetches and checks the signed indexes.
@@ -121,7 +125,8 @@ func (r Request) indexes(ctx context.Context, keyring Keyring) ([]*index, error)
 		}
 		message, from, err := r.Mirror.read(ctx, root+"/dists/"+x.Suite+"/InRelease", maxIndex)
 		if errors.Is(err, errGone) {
-			err = fmt.Errorf("%w; Config.Debian.Mirror must be the folder that contains debian/ and debian-security/", err)
+			err = fmt.Errorf(
+				"%w; Config.Debian.Mirror must be the folder that contains debian/ and debian-security/", err)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("index of %s: %w", x.Suite, err)
@@ -142,7 +147,8 @@ func (r Request) indexes(ctx context.Context, keyring Keyring) ([]*index, error)
 }
 
 // choose fills in the selections and packages of the lock.
-func (r Request) choose(ctx context.Context, indexes []*index, selections []plan.DebianSelection, l *plan.DebianLock) error {
+func (r Request) choose(ctx context.Context, indexes []*index, selections []plan.DebianSelection,
+	l *plan.DebianLock) error {
 	byArchitecture := map[string][]int{}
 	for i, s := range selections {
 		byArchitecture[s.Architecture] = append(byArchitecture[s.Architecture], i)
@@ -178,7 +184,8 @@ func (r Request) choose(ctx context.Context, indexes []*index, selections []plan
 }
 
 func comparePackages(a, b plan.DebianPackage) int {
-	return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Architecture, b.Architecture), compareVersions(a.Version, b.Version), strings.Compare(a.SHA256, b.SHA256))
+	return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Architecture, b.Architecture),
+		compareVersions(a.Version, b.Version), strings.Compare(a.SHA256, b.SHA256))
 }
 
 // choose fills in the packages of a selection.
@@ -203,7 +210,8 @@ func (u *universe) choose(suite string, s *plan.DebianSelection) ([]plan.DebianP
 }
 
 // universe reads the lists of an architecture from all indexes.
-func (r Request) universe(ctx context.Context, flight *singleflight.Group, indexes []*index, arch string) (*universe, error) {
+func (r Request) universe(ctx context.Context, flight *singleflight.Group, indexes []*index,
+	arch string) (*universe, error) {
 	u := newUniverse(arch)
 	for i, x := range indexes {
 		name, compressed, plain, ok, err := x.packages(arch)
@@ -214,7 +222,8 @@ func (r Request) universe(ctx context.Context, flight *singleflight.Group, index
 			if i > 0 {
 				continue
 			}
-			return nil, fmt.Errorf("%s has no packages for %s, only for %s", x.Suite, arch, strings.Join(x.architectures, ", "))
+			return nil, fmt.Errorf("%s has no packages for %s, only for %s", x.Suite, arch,
+				strings.Join(x.architectures, ", "))
 		}
 		if err := r.read(ctx, flight, u, x, name, compressed, plain); err != nil {
 			return nil, fmt.Errorf("packages of %s for %s: %w", x.Suite, arch, err)
@@ -224,7 +233,8 @@ func (r Request) universe(ctx context.Context, flight *singleflight.Group, index
 }
 
 // read adds a list of packages to u; it fetches the list unless the cache has it.
-func (r Request) read(ctx context.Context, flight *singleflight.Group, u *universe, x *index, name string, compressed, plain list) error {
+func (r Request) read(ctx context.Context, flight *singleflight.Group, u *universe, x *index, name string,
+	compressed, plain list) error {
 	root, err := r.Mirror.archiveURL(x.Archive, x.Snapshot)
 	if err != nil {
 		return err
@@ -233,11 +243,14 @@ func (r Request) read(ctx context.Context, flight *singleflight.Group, u *univer
 	w := wanted{urls: []string{dists + name}, size: compressed.size, sha256: compressed.sha256}
 	if x.byHash {
 		// A mirror that is being updated still has the files of the old index.
-		w.urls = slices.Insert(w.urls, 0, dists+name[:strings.LastIndexByte(name, '/')]+"/by-hash/SHA256/"+compressed.sha256)
+		w.urls = slices.Insert(w.urls, 0, dists+name[:strings.LastIndexByte(name, '/')]+"/by-hash/SHA256/"+
+			compressed.sha256)
 	}
 	err = r.Mirror.fetch(ctx, flight, w)
 	if errors.Is(err, errDiffers) || errors.Is(err, errGone) {
-		return fmt.Errorf("%w; somebody changed it, or the mirror is out of date: try again later, or use another mirror", err)
+		return fmt.Errorf(
+			"%w; somebody changed it, or the mirror is out of date: try again later, or use another mirror",
+			err)
 	}
 	if err != nil {
 		return err

@@ -30,7 +30,8 @@ func (m Mirror) base() (string, error) {
 		return Snapshot, nil
 	}
 	u, err := url.Parse(m.URL)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" || u.Fragment != "" {
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" ||
+		u.RawQuery != "" || u.Fragment != "" {
 		return "", fmt.Errorf("debian mirror %q is not an http or https URL", redact(m.URL))
 	}
 	return strings.TrimRight(strings.TrimSuffix(strings.TrimRight(m.URL, "/"), "/"+mainArchive), "/"), nil

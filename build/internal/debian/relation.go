@@ -52,8 +52,10 @@ func readRelations(field string) ([][]relation, error) {
 func plain(field string) string { return strings.ReplaceAll(field, " ", "") }
 
 func checkPossibility(p dependency.Possibility) error {
-	if p.Substvar || p.Architectures != nil && len(p.Architectures.Architectures) > 0 || len(p.StageSets) > 0 {
-		return errors.New("it has a variable, architectures or build profiles, which only source packages may have")
+	if p.Substvar || p.Architectures != nil && len(p.Architectures.Architectures) > 0 ||
+		len(p.StageSets) > 0 {
+		return errors.New(
+			"it has a variable, architectures or build profiles, which only source packages may have")
 	}
 	if p.Version != nil {
 		if err := checkVersion(strings.TrimSpace(p.Version.Number)); err != nil {
@@ -88,7 +90,8 @@ func (r relation) providedBy(p *record) bool {
 	}
 	for _, group := range groups {
 		for _, provided := range group {
-			if provided.name == r.name && (r.version == nil || provided.version != nil && provided.version.Operator == "=" && r.met(strings.TrimSpace(provided.version.Number))) {
+			if provided.name == r.name && (r.version == nil || provided.version != nil &&
+				provided.version.Operator == "=" && r.met(strings.TrimSpace(provided.version.Number))) {
 				return true
 			}
 		}

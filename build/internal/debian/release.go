@@ -32,7 +32,8 @@ type list struct {
 // readIndex checks and parses an InRelease of the archive's suite: a key of the keyring must have
 // signed it, it must be that suite's, not expired, and not older than previous, which may be nil.
 // On a snapshot, the snapshot's time replaces now.
-func readIndex(message []byte, archive, suite, snapshot string, keyring Keyring, now time.Time, previous *plan.DebianLock) (*index, error) {
+func readIndex(message []byte, archive, suite, snapshot string, keyring Keyring, now time.Time,
+	previous *plan.DebianLock) (*index, error) {
 	text, err := keyring.Verify(message, now)
 	if err != nil {
 		return nil, fmt.Errorf("its signature is not valid: %w", err)
@@ -41,7 +42,8 @@ func readIndex(message []byte, archive, suite, snapshot string, keyring Keyring,
 }
 
 // parseIndex is readIndex for the signed text.
-func parseIndex(text, archive, suite, snapshot string, now time.Time, previous *plan.DebianLock) (*index, error) {
+func parseIndex(text, archive, suite, snapshot string, now time.Time,
+	previous *plan.DebianLock) (*index, error) {
 	p, err := first(text)
 	if err != nil {
 		return nil, err
@@ -84,7 +86,9 @@ func (x *index) fresh(validUntil string, now time.Time, previous *plan.DebianLoc
 			return fmt.Errorf("read its expiry: %w", err)
 		}
 		if now.After(until) {
-			return fmt.Errorf("it expired at %s; the mirror is out of date, or somebody hides updates; use another mirror", until.Format(time.RFC3339))
+			return fmt.Errorf(
+				"it expired at %s; the mirror is out of date, or somebody hides updates; use another mirror",
+				until.Format(time.RFC3339))
 		}
 	}
 	if previous == nil {
@@ -99,7 +103,9 @@ func (x *index) fresh(validUntil string, now time.Time, previous *plan.DebianLoc
 			return fmt.Errorf("read the lock's date of it: %w", err)
 		}
 		if x.date.Before(date) {
-			return fmt.Errorf("it is from %s, but the lock's is from %s: the mirror is out of date, or somebody hides updates; use another mirror", x.Date, old.Date)
+			return fmt.Errorf(
+				"it is from %s, but the lock's is from %s: the mirror is out of date, or somebody hides "+
+					"updates; use another mirror", x.Date, old.Date)
 		}
 	}
 	return nil

@@ -60,12 +60,14 @@ func find(l *plan.DebianLock, base string, with []string, architecture string) (
 		name, version, _ := strings.Cut(entry, "=")
 		var found []plan.DebianPackage
 		for _, p := range l.Packages {
-			if p.Name == name && p.Version == version && (p.Architecture == architecture || p.Architecture == "all") {
+			if p.Name == name && p.Version == version &&
+				(p.Architecture == architecture || p.Architecture == "all") {
 				found = append(found, p)
 			}
 		}
 		if len(found) != 1 {
-			return Selection{}, fmt.Errorf("the lock has package %q %d times; run \"mage lock\"", entry, len(found))
+			return Selection{}, fmt.Errorf("the lock has package %q %d times; run \"mage lock\"", entry,
+				len(found))
 		}
 		if err := checkPackage(found[0]); err != nil {
 			return Selection{}, fmt.Errorf("the lock's package %q: %w", entry, err)
@@ -78,7 +80,8 @@ func find(l *plan.DebianLock, base string, with []string, architecture string) (
 	}
 	for i := 1; i < len(s.Locked); i++ {
 		if s.Locked[i].Name == s.Locked[i-1].Name {
-			return Selection{}, fmt.Errorf("the lock lists package %q twice; run \"mage lock\"", s.Locked[i].Name)
+			return Selection{}, fmt.Errorf("the lock lists package %q twice; run \"mage lock\"",
+				s.Locked[i].Name)
 		}
 	}
 	return s, nil
@@ -123,7 +126,9 @@ func (s Selection) Fetch(ctx context.Context, m Mirror) error {
 					return err
 				}
 				if err := m.fetch(ctx, &flight, wantedPackage(p, url)); errors.Is(err, errGone) {
-					return fmt.Errorf("package %s %s: %w any more; run \"mage lock\", or use Debian's snapshot service, which keeps all packages", p.Name, p.Version, err)
+					return fmt.Errorf(
+						"package %s %s: %w any more; run \"mage lock\", or use Debian's snapshot service, "+
+							"which keeps all packages", p.Name, p.Version, err)
 				} else if err != nil {
 					return fmt.Errorf("package %s %s: %w", p.Name, p.Version, err)
 				}

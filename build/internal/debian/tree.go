@@ -63,7 +63,8 @@ func (s Selection) tree(ctx context.Context, m Mirror, dir string) (*tree.Tree, 
 
 // unpack opens a package of the cache and hashes it; it returns an error if the file has changed
 // since it was fetched.
-func (s Selection) unpack(ctx context.Context, m Mirror, p plan.DebianPackage, dir string) (u *unpacked, err error) {
+func (s Selection) unpack(ctx context.Context, m Mirror, p plan.DebianPackage,
+	dir string) (u *unpacked, err error) {
 	f, err := os.Open(filepath.Join(m.Cache, p.SHA256))
 	if err != nil {
 		return nil, err
@@ -89,7 +90,8 @@ func (s Selection) unpack(ctx context.Context, m Mirror, p plan.DebianPackage, d
 		return nil, fmt.Errorf("control file: %w", err)
 	}
 	if c["package"] != p.Name || c["version"] != p.Version || c["architecture"] != p.Architecture {
-		return nil, fmt.Errorf("it is %s %s for %s, but the lock says %s", c["package"], c["version"], c["architecture"], p.Architecture)
+		return nil, fmt.Errorf("it is %s %s for %s, but the lock says %s", c["package"], c["version"],
+			c["architecture"], p.Architecture)
 	}
 	return u, nil
 }
@@ -119,7 +121,8 @@ const status = "var/lib/dpkg/status.d/"
 func (b *builder) add(p plan.DebianPackage, u *unpacked) error {
 	nodes := u.nodes
 	if bundleOnly(b.selection.DebianSelection, p.Name) {
-		nodes = slices.DeleteFunc(slices.Clone(nodes), func(n tree.Node) bool { return n.Path != copyrightFile(p.Name) })
+		nodes = slices.DeleteFunc(slices.Clone(nodes),
+			func(n tree.Node) bool { return n.Path != copyrightFile(p.Name) })
 	}
 	if p.Name == certificates {
 		n, err := bundle(u.nodes)

@@ -45,7 +45,8 @@ func unpack(ctx context.Context, deb io.Reader, spool *os.File, merged bool) (*u
 	if err != nil {
 		return nil, err
 	}
-	w := &unpacker{spool: spool, out: bufio.NewWriterSize(spool, 256<<10), merged: merged, nodes: map[string]tree.Node{}}
+	w := &unpacker{spool: spool, out: bufio.NewWriterSize(spool, 256<<10), merged: merged,
+		nodes: map[string]tree.Node{}}
 	if err := errors.Join(w.read(ctx, tar.NewReader(data)), w.out.Flush(), data.Close()); err != nil {
 		return nil, fmt.Errorf("data.tar: %w", err)
 	}
@@ -258,7 +259,8 @@ func (w *unpacker) sorted() ([]tree.Node, error) {
 	for _, l := range w.links {
 		target, ok := w.nodes[l.Link]
 		if !ok || !target.Mode.IsRegular() || target.Open == nil {
-			return nil, fmt.Errorf("data.tar: %q: a hard link to %q, which is not an earlier file", l.Path, l.Link)
+			return nil, fmt.Errorf("data.tar: %q: a hard link to %q, which is not an earlier file", l.Path,
+				l.Link)
 		}
 		groups[l.Link] = append(groups[l.Link], l.Path)
 	}

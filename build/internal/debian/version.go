@@ -31,7 +31,8 @@ func parseVersion(v string) (version.Version, error) {
 		return version.Version{}, fmt.Errorf("version %.40q is empty or too long", v)
 	}
 	if !digit(v[0]) || strings.TrimSpace(v) != v {
-		return version.Version{}, fmt.Errorf("version %q does not begin with a digit, or has blanks around it", v)
+		return version.Version{}, fmt.Errorf(
+			"version %q does not begin with a digit, or has blanks around it", v)
 	}
 	parsed, err := version.Parse(v)
 	if err != nil {

@@ -17,7 +17,8 @@ import (
 
 // busyboxNodes takes from Debian's package the executable, its copyright file and, for scanners,
 // its entry in the status folder.
-func busyboxNodes(ctx context.Context, s debian.Selection, mirror debian.Mirror) (component tree.Component, nodes []tree.Node, err error) {
+func busyboxNodes(ctx context.Context, s debian.Selection,
+	mirror debian.Mirror) (component tree.Component, nodes []tree.Node, err error) {
 	dir, err := os.MkdirTemp("", "thimble-busybox-")
 	if err != nil {
 		return component, nil, err
@@ -68,7 +69,8 @@ func busyboxNodes(ctx context.Context, s debian.Selection, mirror debian.Mirror)
 	}
 	for _, a := range applets {
 		if a != "busybox" {
-			nodes = append(nodes, tree.Node{Path: bin[1:] + "/" + a, Mode: fs.ModeSymlink | 0o777, Link: "busybox"})
+			nodes = append(nodes, tree.Node{Path: bin[1:] + "/" + a, Mode: fs.ModeSymlink | 0o777,
+				Link: "busybox"})
 		}
 	}
 	return component, nodes, nil

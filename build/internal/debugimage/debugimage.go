@@ -39,7 +39,8 @@ const (
 
 // headless are dlv's flags to serve any number of clients, one after the other, while the service
 // continues to run.
-var headless = []string{"--headless", "--listen=:" + Port, "--api-version=2", "--accept-multiclient", "--continue"}
+var headless = []string{"--headless", "--listen=:" + Port, "--api-version=2",
+	"--accept-multiclient", "--continue"}
 
 // Kind is a kind of debug image.
 type Kind struct {
@@ -72,7 +73,8 @@ type Source struct {
 }
 
 // Find finds the tools before anything is compiled, and returns the draft of the debug images.
-func Find(ctx context.Context, s *session.Session, draft *resolve.Draft, kind Kind) (Source, *resolve.Draft, error) {
+func Find(ctx context.Context, s *session.Session, draft *resolve.Draft,
+	kind Kind) (Source, *resolve.Draft, error) {
 	from := Source{Kind: kind, busybox: map[plan.Platform]debian.Selection{}}
 	var err error
 	from.Delve, err = delve.Find(ctx, s.Workdir, s.Env, s.ForModules()...)
@@ -187,7 +189,8 @@ func debugged(img plan.Image) plan.Image {
 // that was added to a container only to root.
 func toolbox(img plan.Image) plan.Image {
 	return plan.Image{
-		Name: img.Name, Package: img.Package, Repository: img.Repository, Base: plan.BaseScratch, Cgo: img.Cgo,
+		Name: img.Name, Package: img.Package, Repository: img.Repository,
+		Base: plan.BaseScratch, Cgo: img.Cgo,
 		BuildTags: img.BuildTags, LDFlags: img.LDFlags, FIPS140: img.FIPS140,
 		Title: img.Title + " (toolbox)", Licenses: img.Licenses,
 		Include: []string{plan.NeedTmp, plan.NeedUsers},
@@ -208,6 +211,7 @@ func withPath(env []string, first ...string) []string {
 			return env
 		}
 	}
-	folders := append(first, bin, "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
+	folders := append(first, bin, "/usr/local/sbin", "/usr/local/bin", "/usr/sbin",
+		"/usr/bin", "/sbin", "/bin")
 	return append(env, "PATH="+strings.Join(folders, ":"))
 }

@@ -15,7 +15,8 @@ import (
 
 // Instructions returns how to use the images, and stages the files that the commands need. folder is
 // the output folder, relative to the working folder.
-func (k Kind) Instructions(dist *publish.Dist, folder string, made *pipeline.Built) (instructions []report.Instruction, err error) {
+func (k Kind) Instructions(dist *publish.Dist, folder string,
+	made *pipeline.Built) (instructions []report.Instruction, err error) {
 	shown := func(below string) string { return path.Join(filepath.ToSlash(folder), below) }
 	if k.Toolbox {
 		err := writeSecurityContext(dist, toolboxSpec, map[string]any{
@@ -32,17 +33,20 @@ func (k Kind) Instructions(dist *publish.Dist, folder string, made *pipeline.Bui
 			return nil, fmt.Errorf("read the settings of %s: %w", img.Name, err)
 		}
 		add := func(purpose, command string) {
-			instructions = append(instructions, report.Instruction{Image: img.Name, Purpose: purpose, Command: command})
+			instructions = append(instructions,
+				report.Instruction{Image: img.Name, Purpose: purpose, Command: command})
 		}
 		ref, user := img.Reference(), config.Config.User
 		publish := "-p 127.0.0.1:" + Port + ":" + Port
 		if k.Toolbox {
 			join := "--pid=container:CONTAINER --cap-add=SYS_PTRACE --user=" + user + " " + ref
 			add("attach to the service in a container", "docker run --rm -it "+join+" dlv attach 1")
-			add("the same for a client elsewhere", "docker run --rm "+publish+" "+join+" dlv attach 1 "+strings.Join(headless, " "))
+			add("the same for a client elsewhere", "docker run --rm "+publish+" "+join+" dlv attach 1 "+
+				strings.Join(headless, " "))
 			add("the client", "dlv connect 127.0.0.1:"+Port)
 			add("look around, in /proc/1/root", "docker run --rm -it "+join)
-			add("attach to the service in a pod", "kubectl debug -it POD --image="+ref+" --target=CONTAINER --custom="+shown(toolboxSpec)+" -- dlv attach 1")
+			add("attach to the service in a pod", "kubectl debug -it POD --image="+ref+
+				" --target=CONTAINER --custom="+shown(toolboxSpec)+" -- dlv attach 1")
 			continue
 		}
 		capability, replace := "", "--set-image=CONTAINER="+ref
@@ -51,7 +55,9 @@ func (k Kind) Instructions(dist *publish.Dist, folder string, made *pipeline.Bui
 			capability = "--cap-add=SYS_PTRACE "
 			spec := path.Join("debug", img.Name+"-debug.json")
 			replace = "--container=CONTAINER --image=" + ref + " --custom=" + shown(spec)
-			err := writeSecurityContext(dist, spec, map[string]any{"capabilities": map[string]any{"add": containerCapabilities(img.Capabilities, k.capabilities(img))}})
+			err := writeSecurityContext(dist, spec,
+				map[string]any{"capabilities": map[string]any{"add": containerCapabilities(img.Capabilities,
+					k.capabilities(img))}})
 			if err != nil {
 				return nil, err
 			}

@@ -18,7 +18,8 @@ import (
 // pinBusybox returns a lock with busybox for the platforms for which all, the repository's lock, has
 // none; nil if there are none. It is a file in the cache folder, which is made once, because a new
 // file in the repository would make its tree dirty.
-func pinBusybox(ctx context.Context, s *session.Session, all *plan.Lock, suite string, platforms []plan.Platform) (*plan.Lock, error) {
+func pinBusybox(ctx context.Context, s *session.Session, all *plan.Lock, suite string,
+	platforms []plan.Platform) (*plan.Lock, error) {
 	var missing []lock.Use
 	for _, p := range platforms {
 		if _, err := findBusybox(all, suite, p); err != nil {

@@ -46,7 +46,8 @@ const licensesPath = folder + "/licenses/third-party.txt"
 
 // Extras makes the tools for the platforms of a plan, and returns what each debug image has in
 // addition.
-func (s Source) Extras(ctx context.Context, sess *session.Session, p *plan.Plan, w pipeline.Workspace, outputs *compile.Outputs) (map[pipeline.Unit]assemble.Extra, error) {
+func (s Source) Extras(ctx context.Context, sess *session.Session, p *plan.Plan, w pipeline.Workspace,
+	outputs *compile.Outputs) (map[pipeline.Unit]assemble.Extra, error) {
 	all := map[pipeline.Unit]assemble.Extra{}
 	for _, platform := range p.Platforms {
 		var t *tools
@@ -67,7 +68,8 @@ func (s Source) Extras(ctx context.Context, sess *session.Session, p *plan.Plan,
 }
 
 // build makes dlv for a platform, and finds its modules and licences.
-func (s Source) build(ctx context.Context, sess *session.Session, platform plan.Platform, w pipeline.Workspace, outputs *compile.Outputs) (*tools, error) {
+func (s Source) build(ctx context.Context, sess *session.Session, platform plan.Platform,
+	w pipeline.Workspace, outputs *compile.Outputs) (*tools, error) {
 	t := &tools{kind: s.Kind, busybox: s.busybox[platform], mirror: pipeline.DebianMirror(sess)}
 	dir := filepath.Join(w.Folder, "tools")
 	var err error
@@ -91,7 +93,8 @@ func (s Source) build(ctx context.Context, sess *session.Session, platform plan.
 	if t.file, err = tree.Describe(ctx, content, dlv); err != nil {
 		return nil, err
 	}
-	licenses, err := materials.ScanLicenses(ctx, license.Standard(s.Delve.Go.Root, s.Delve.Go.Version), t.modules, w.Modules, w.LicenseMemo(sess))
+	licenses, err := materials.ScanLicenses(ctx, license.Standard(s.Delve.Go.Root, s.Delve.Go.Version),
+		t.modules, w.Modules, w.LicenseMemo(sess))
 	if err != nil {
 		return nil, err
 	}
@@ -127,8 +130,9 @@ func (t *tools) program() sbom.Program {
 	version, _, _ := strings.Cut(t.info.GoVersion, " ")
 	p := sbom.Program{
 		Path: t.info.Main.Path, Modules: []sbom.Module{module(&t.info.Main)},
-		Std:    sbom.Module{Path: "std", Version: version, License: t.licenses["std"]},
-		Binary: &sbom.Binary{Path: dlv, Name: "dlv", Size: t.file.Size, SHA1: t.file.SHA1, SHA256: t.file.SHA256, SHA512: t.file.SHA512},
+		Std: sbom.Module{Path: "std", Version: version, License: t.licenses["std"]},
+		Binary: &sbom.Binary{Path: dlv, Name: "dlv", Size: t.file.Size, SHA1: t.file.SHA1,
+			SHA256: t.file.SHA256, SHA512: t.file.SHA512},
 	}
 	for _, m := range t.info.Deps {
 		p.Modules = append(p.Modules, module(m))
@@ -149,7 +153,8 @@ func (k Kind) capabilities(img plan.Image) []string {
 // key identifies the content of the layer with the tools.
 func (t *tools) key(img plan.Image) string {
 	h := sha256.New()
-	fmt.Fprintf(h, "%s\n%q\n%q\n%q\n%x\n", format, t.file.SHA256, t.busybox.Key(), t.kind.capabilities(img), sha256.Sum256(t.texts))
+	fmt.Fprintf(h, "%s\n%q\n%q\n%q\n%x\n", format, t.file.SHA256, t.busybox.Key(), t.kind.capabilities(img),
+		sha256.Sum256(t.texts))
 	return hex.EncodeToString(h.Sum(nil))
 }
 

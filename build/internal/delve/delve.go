@@ -72,7 +72,9 @@ func Find(ctx context.Context, workdir string, env []string, more ...string) (*S
 			}
 		}
 	}
-	return nil, fmt.Errorf("find delve: %w: it is not a tool in magefiles/go.mod or go.mod; run \"go -C magefiles get -tool %s@latest\"", ErrNotPinned, Package)
+	return nil, fmt.Errorf(
+		"find delve: %w: it is not a tool in magefiles/go.mod or go.mod; run \"go -C magefiles get -tool "+
+			"%s@latest\"", ErrNotPinned, Package)
 }
 
 func open(ctx context.Context, dir string, env, more []string) (*Source, error) {
@@ -83,25 +85,31 @@ func open(ctx context.Context, dir string, env, more []string) (*Source, error) 
 	if err != nil {
 		return nil, fmt.Errorf("find delve: %w", err)
 	}
-	out, err := process.Output(ctx, g.Command(nil, "list", "-mod="+g.ModMode, "-f={{with .Module}}{{.Version}}{{end}}", Package))
+	out, err := process.Output(ctx, g.Command(nil, "list", "-mod="+g.ModMode,
+		"-f={{with .Module}}{{.Version}}{{end}}", Package))
 	if err != nil {
 		return nil, fmt.Errorf("find delve: %w", err)
 	}
 	version := strings.TrimSpace(string(out))
 	return &Source{Version: version, Go: g, plan: &plan.Plan{
-		Module:    plan.Module{Path: Module},
-		Toolchain: plan.Toolchain{Version: g.Version, Experiment: g.Experiment, FIPS140: g.FIPS140, Mod: g.ModMode},
-		Build:     plan.Build{LDFlags: []string{"-s", "-w"}},
-		Images:    []plan.Image{{Name: "dlv", Package: Package}},
+		Module: plan.Module{Path: Module},
+		Toolchain: plan.Toolchain{Version: g.Version, Experiment: g.Experiment,
+			FIPS140: g.FIPS140, Mod: g.ModMode},
+		Build:  plan.Build{LDFlags: []string{"-s", "-w"}},
+		Images: []plan.Image{{Name: "dlv", Package: Package}},
 	}}, nil
 }
 
 // Check finds out whether delve supports the platform, without compiling: if not, its package
 // native has a file of a package with another name, which makes the compiler fail.
 func (s *Source) Check(ctx context.Context, platform plan.Platform) error {
-	err := process.Run(ctx, s.Go.Command(platform.Env(), "list", "-mod="+s.plan.Toolchain.Mod, "-f={{.Name}}", Module+"/pkg/proc/native"))
-	if failed := new(process.Error); errors.As(err, &failed) && strings.Contains(failed.Stderr, "_is_not_supported_by_delve") {
-		return fmt.Errorf("%w %s (delve %s); choose others with -platform, such as linux/amd64 or linux/arm64", ErrUnsupported, platform, s.Version)
+	err := process.Run(ctx, s.Go.Command(platform.Env(), "list", "-mod="+s.plan.Toolchain.Mod, "-f={{.Name}}",
+		Module+"/pkg/proc/native"))
+	if failed := new(process.Error); errors.As(err, &failed) &&
+		strings.Contains(failed.Stderr, "_is_not_supported_by_delve") {
+		return fmt.Errorf(
+			"%w %s (delve %s); choose others with -platform, such as linux/amd64 or linux/arm64",
+			ErrUnsupported, platform, s.Version)
 	}
 	if err != nil {
 		return fmt.Errorf("ask whether delve supports %s: %w", platform, err)
@@ -121,7 +129,8 @@ func (s *Source) program(platform plan.Platform) artifact.Program {
 
 // Build compiles dlv for the platform, below dir, and checks that it is static. It does not write
 // a file that is up to date.
-func (s *Source) Build(ctx context.Context, platform plan.Platform, dir string) (info *debug.BuildInfo, err error) {
+func (s *Source) Build(ctx context.Context, platform plan.Platform,
+	dir string) (info *debug.BuildInfo, err error) {
 	if err := compile.Build(ctx, s.Go, s.plan, []artifact.Program{s.program(platform)}, dir); err != nil {
 		return nil, fmt.Errorf("build delve %s: %w", s.Version, err)
 	}
@@ -142,7 +151,8 @@ func (s *Source) Build(ctx context.Context, platform plan.Platform, dir string) 
 // Modules lists the modules that dlv links on the platform.
 func (s *Source) Modules(ctx context.Context, platform plan.Platform) ([]golist.Module, error) {
 	main := golist.MainOf(s.plan, s.plan.Images[0], Package)
-	listed, err := golist.List(ctx, golist.Tree{Go: s.Go, Mod: s.plan.Toolchain.Mod, Mains: []golist.Main{main}}, platform)
+	listed, err := golist.List(ctx, golist.Tree{Go: s.Go, Mod: s.plan.Toolchain.Mod,
+		Mains: []golist.Main{main}}, platform)
 	if err != nil {
 		return nil, fmt.Errorf("list delve's modules: %w", err)
 	}

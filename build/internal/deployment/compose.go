@@ -36,7 +36,8 @@ type (
 // Compose returns a compose file with all services. Ports are published on loopback.
 func Compose(services []Service) ([]byte, error) {
 	file := composeFile{Services: map[string]composeService{}}
-	comment := []string{"Ports are published on this machine only. Remove 127.0.0.1 to publish them on all addresses."}
+	comment := []string{"Ports are published on this machine only. Remove 127.0.0.1 to publish them on all " +
+		"addresses."}
 	for _, s := range services {
 		c := composeService{
 			Image: s.Reference, Restart: "unless-stopped", ReadOnly: true,
@@ -47,7 +48,8 @@ func Compose(services []Service) ([]byte, error) {
 		}
 		if len(s.Capabilities) > 0 { // a file gives none without new privileges
 			c.SecurityOpt = nil
-			comment = append(comment, "A file in the image "+s.Name+" has capabilities, so new privileges are allowed.")
+			comment = append(comment, "A file in the image "+s.Name+
+				" has capabilities, so new privileges are allowed.")
 		}
 		for _, m := range s.mounts() {
 			if m.MountPath == "/tmp" && s.Tmp {
@@ -67,11 +69,13 @@ func Compose(services []Service) ([]byte, error) {
 		}
 		if h := s.Health; s.healthCommand() != nil {
 			c.Healthcheck = &composeHealth{
-				Test: h.Test, Interval: duration(h.Interval), Timeout: duration(h.Timeout), StartPeriod: duration(h.StartPeriod), Retries: h.Retries,
+				Test: h.Test, Interval: duration(h.Interval), Timeout: duration(h.Timeout),
+				StartPeriod: duration(h.StartPeriod), Retries: h.Retries,
 			}
 		}
 		if !s.Released {
-			comment = append(comment, "The image "+s.Name+" is not released: load it with \"mage image -load\".")
+			comment = append(comment, "The image "+s.Name+
+				" is not released: load it with \"mage image -load\".")
 		}
 		file.Services[label(s.Name)] = c
 	}

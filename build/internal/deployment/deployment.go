@@ -44,7 +44,8 @@ type Service struct {
 // Read returns the images of an output folder; only the named one, unless name is empty. shown is
 // the folder's name for a reader.
 func Read(ctx context.Context, dir, shown, name string) ([]Service, error) {
-	none := fmt.Errorf("write a manifest: %s has no image yet; make one with \"mage image\": %w", shown, fs.ErrNotExist)
+	none := fmt.Errorf("write a manifest: %s has no image yet; make one with \"mage image\": %w",
+		shown, fs.ErrNotExist)
 	dist, err := distfolder.Open(dir, ".")
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, none
@@ -74,13 +75,15 @@ func Read(ctx context.Context, dir, shown, name string) ([]Service, error) {
 		all = append(all, s)
 	}
 	if len(all) == 0 {
-		return nil, fmt.Errorf("write a manifest: there is no image %q; the images are %s", name, strings.Join(names, ", "))
+		return nil, fmt.Errorf("write a manifest: there is no image %q; the images are %s", name,
+			strings.Join(names, ", "))
 	}
 	return all, nil
 }
 
 // service reads an image of the folder.
-func service(ctx context.Context, dist *distfolder.Folder, m *report.Manifest, img report.ImageResult) (Service, error) {
+func service(ctx context.Context, dist *distfolder.Folder, m *report.Manifest,
+	img report.ImageResult) (Service, error) {
 	missing := errors.New(`its layout is missing; make it with "mage image"`)
 	if img.Layout == "" || len(img.Platforms) == 0 {
 		return Service{}, missing
@@ -102,10 +105,12 @@ func service(ctx context.Context, dist *distfolder.Folder, m *report.Manifest, i
 	}
 	s := Service{
 		Name: img.Name, Reference: img.Reference, User: file.Config.User, Health: file.Config.Healthcheck,
-		Ports: slices.SortedFunc(maps.Keys(file.Config.ExposedPorts), comparePorts), Volumes: slices.Sorted(maps.Keys(file.Config.Volumes)),
+		Ports:   slices.SortedFunc(maps.Keys(file.Config.ExposedPorts), comparePorts),
+		Volumes: slices.Sorted(maps.Keys(file.Config.Volumes)),
 	}
 	for _, p := range img.Platforms {
-		s.Tmp = s.Tmp || slices.ContainsFunc(p.Needs, func(n report.Need) bool { return n.Name == plan.NeedTmp && !n.Embedded })
+		s.Tmp = s.Tmp || slices.ContainsFunc(p.Needs,
+			func(n report.Need) bool { return n.Name == plan.NeedTmp && !n.Embedded })
 	}
 	for _, planned := range m.Plan.Images {
 		if planned.Name != img.Name {

@@ -124,15 +124,18 @@ func Kubernetes(services []Service) ([]byte, error) {
 func (s Service) remarks() []string {
 	all := []string{"Replicas and resources depend on your load: set them here."}
 	if !s.Released {
-		all = append(all, "The image is not released, so it has no digest: write this again after \"mage release\".")
+		all = append(all,
+			"The image is not released, so it has no digest: write this again after \"mage release\".")
 	}
 	if uid, _, numeric := s.ids(); !numeric {
-		all = append(all, "The image's user "+strconv.Quote(s.User)+" is a name, which runAsNonRoot does not accept: set runAsUser.")
+		all = append(all, "The image's user "+strconv.Quote(s.User)+
+			" is a name, which runAsNonRoot does not accept: set runAsUser.")
 	} else if uid == 0 {
 		all = append(all, "The image runs as root, so runAsNonRoot is not set.")
 	}
 	if len(s.Capabilities) > 0 {
-		all = append(all, "A file in the image has capabilities. It gives them only if privilege escalation is allowed.")
+		all = append(all,
+			"A file in the image has capabilities. It gives them only if privilege escalation is allowed.")
 	}
 	if len(s.Volumes) > 0 {
 		all = append(all, "An emptyDir ends with its pod: use a persistentVolumeClaim for data that is kept.")
@@ -162,7 +165,8 @@ func (s Service) deployment() object {
 	}
 	for _, text := range s.Ports {
 		p := parsePort(text)
-		c.Ports = append(c.Ports, containerPort{Name: p.name(), ContainerPort: p.number, Protocol: strings.ToUpper(p.protocol)})
+		c.Ports = append(c.Ports, containerPort{Name: p.name(), ContainerPort: p.number,
+			Protocol: strings.ToUpper(p.protocol)})
 	}
 	c.ReadinessProbe, c.LivenessProbe = s.probes()
 	for _, m := range s.mounts() {
@@ -171,8 +175,10 @@ func (s Service) deployment() object {
 	}
 	pod.Containers = []container{c}
 	return object{
-		APIVersion: "apps/v1", Kind: "Deployment", Metadata: metadata{Name: label(s.Name), Labels: s.labels()},
-		Spec: deploymentSpec{Selector: selector{s.labels()}, Template: template{Metadata: metadata{Labels: s.labels()}, Spec: pod}},
+		APIVersion: "apps/v1", Kind: "Deployment",
+		Metadata: metadata{Name: label(s.Name), Labels: s.labels()},
+		Spec: deploymentSpec{Selector: selector{s.labels()},
+			Template: template{Metadata: metadata{Labels: s.labels()}, Spec: pod}},
 	}
 }
 
@@ -180,9 +186,11 @@ func (s Service) service() object {
 	spec := serviceSpec{Selector: s.labels()}
 	for _, text := range s.Ports {
 		p := parsePort(text)
-		spec.Ports = append(spec.Ports, servicePort{Name: p.name(), Port: p.number, TargetPort: p.name(), Protocol: strings.ToUpper(p.protocol)})
+		spec.Ports = append(spec.Ports, servicePort{Name: p.name(), Port: p.number, TargetPort: p.name(),
+			Protocol: strings.ToUpper(p.protocol)})
 	}
-	return object{APIVersion: "v1", Kind: "Service", Metadata: metadata{Name: label(s.Name), Labels: s.labels()}, Spec: spec}
+	return object{APIVersion: "v1", Kind: "Service",
+		Metadata: metadata{Name: label(s.Name), Labels: s.labels()}, Spec: spec}
 }
 
 // processTimeout replaces the default of Kubernetes for a probe, one second, which is little for

@@ -136,7 +136,8 @@ func dirHash(sum string) (map[string]string, error) {
 // componentDescriptor returns base content with its SHA-256, otherwise with the dirHash of its
 // files under their paths in the image.
 func componentDescriptor(c tree.Component) (*intoto.ResourceDescriptor, error) {
-	d := &intoto.ResourceDescriptor{Name: c.Name, Uri: c.PURL, DownloadLocation: publicURL(c.DownloadLocation)}
+	d := &intoto.ResourceDescriptor{Name: c.Name, Uri: c.PURL,
+		DownloadLocation: publicURL(c.DownloadLocation)}
 	if d.Uri == "" {
 		d.Uri = d.DownloadLocation
 	}

@@ -76,8 +76,9 @@ func newExternalParameters(c plan.Config, source string, o Overrides) externalPa
 		Platforms: slices.Sorted(slices.Values(c.Platforms)), Compression: c.Compression,
 		ArchivePlatforms: slices.Sorted(slices.Values(c.Release.ArchivePlatforms)),
 		DebianSuite:      c.Debian.Suite,
-		BuildTags:        c.BuildTags, LDFlags: c.LDFlags, Unstamped: c.Unstamped, StableDigests: c.StableDigests,
-		Test: newExternalTest(c.Test), Overrides: o,
+		BuildTags:        c.BuildTags, LDFlags: c.LDFlags, Unstamped: c.Unstamped,
+		StableDigests: c.StableDigests,
+		Test:          newExternalTest(c.Test), Overrides: o,
 	}
 	if d := newExternalImage(c.Defaults); !d.empty() {
 		p.Defaults = &d
@@ -99,10 +100,13 @@ func newExternalTest(c plan.TestConfig) externalTest {
 
 func newExternalImage(c plan.ImageConfig) externalImage {
 	return externalImage{
-		Package: c.Package, Name: c.Name, Programs: c.Programs, BuildTags: c.BuildTags, LDFlags: c.LDFlags, FIPS140: c.FIPS140,
+		Package: c.Package, Name: c.Name, Programs: c.Programs, BuildTags: c.BuildTags,
+		LDFlags: c.LDFlags, FIPS140: c.FIPS140,
 		Title: c.Title, Licenses: c.Licenses,
-		Base: c.Base, Packages: c.Packages, Cgo: c.Cgo, Runtime: c.Runtime, Include: c.Include, Exclude: c.Exclude,
-		CACertificates: c.CACertificates, Assets: c.Assets, Symlinks: c.Symlinks, Users: c.Users, Capabilities: c.Capabilities,
+		Base: c.Base, Packages: c.Packages, Cgo: c.Cgo, Runtime: c.Runtime,
+		Include: c.Include, Exclude: c.Exclude,
+		CACertificates: c.CACertificates, Assets: c.Assets, Symlinks: c.Symlinks, Users: c.Users,
+		Capabilities:     c.Capabilities,
 		OmitLicenseTexts: c.OmitLicenseTexts,
 	}
 }

@@ -74,7 +74,8 @@ func newProvenance(in ProvenanceInput) (*slsa.Provenance, error) {
 				Id: in.Builder.ID, Version: map[string]string{resolved.Kit.Path: resolved.Kit.Version},
 			},
 			Metadata: &slsa.BuildMetadata{
-				InvocationId: in.Builder.InvocationID, StartedOn: second(in.Started), FinishedOn: second(in.Finished),
+				InvocationId: in.Builder.InvocationID, StartedOn: second(in.Started),
+				FinishedOn: second(in.Finished),
 			},
 		},
 	}
@@ -101,7 +102,8 @@ func newProvenance(in ProvenanceInput) (*slsa.Provenance, error) {
 		return nil, err
 	}
 	if source != nil {
-		p.BuildDefinition.ResolvedDependencies = slices.Insert(p.BuildDefinition.ResolvedDependencies, 0, source)
+		p.BuildDefinition.ResolvedDependencies = slices.Insert(p.BuildDefinition.ResolvedDependencies, 0,
+			source)
 	}
 	return p, nil
 }

@@ -29,7 +29,8 @@ func sourceDescriptor(p *plan.Plan) (*intoto.ResourceDescriptor, error) {
 		d.Digest = map[string]string{"gitCommit": p.Revision}
 	}
 	if p.Dirty { // the digest does not cover all changes
-		d.Annotations = &structpb.Struct{Fields: map[string]*structpb.Value{"dirty": structpb.NewBoolValue(true)}}
+		d.Annotations = &structpb.Struct{Fields: map[string]*structpb.Value{"dirty": structpb.NewBoolValue(
+			true)}}
 	}
 	return d, nil
 }

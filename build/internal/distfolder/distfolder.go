@@ -69,7 +69,8 @@ func (f *Folder) Read(name string, most int64) ([]byte, error) {
 	}
 	b, err := plainfile.ReadIn(f.root, at, min(most, f.left))
 	if errors.Is(err, limit.ErrTooLarge) && f.left < most {
-		return nil, fmt.Errorf("read the output folder: %w: more than %d MiB", limit.ErrTooLarge, maxTotal>>20)
+		return nil, fmt.Errorf("read the output folder: %w: more than %d MiB",
+			limit.ErrTooLarge, maxTotal>>20)
 	}
 	f.left -= int64(len(b))
 	return b, err

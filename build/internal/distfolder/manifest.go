@@ -37,7 +37,9 @@ func (f *Folder) Manifest(file string) (*report.Manifest, error) {
 		return nil, fmt.Errorf("read manifest %s: %w", file, err)
 	}
 	if m.Plan == nil || len(m.Images) == 0 {
-		return nil, fmt.Errorf("read manifest %s: it has no plan and no images, so it is not a manifest such as dist/manifest.json", file)
+		return nil, fmt.Errorf(
+			"read manifest %s: it has no plan and no images, so it is not a manifest such as "+
+				"dist/manifest.json", file)
 	}
 	return &m, nil
 }
@@ -75,8 +77,10 @@ func (f *Folder) Build(ctx context.Context, name string, m *report.Manifest) (co
 }
 
 // platform returns the image for one platform; index may be nil.
-func (f *Folder) platform(ctx context.Context, index *Index, p report.PlatformResult) (compare.Platform, error) {
-	y := compare.Platform{Platform: p.Platform.String(), Digest: p.Digest, Binary: p.Binary.SHA256, Documents: map[string][]byte{}}
+func (f *Folder) platform(ctx context.Context, index *Index,
+	p report.PlatformResult) (compare.Platform, error) {
+	y := compare.Platform{Platform: p.Platform.String(), Digest: p.Digest, Binary: p.Binary.SHA256,
+		Documents: map[string][]byte{}}
 	for _, further := range p.Programs {
 		y.Further = append(y.Further, further.SHA256)
 	}

@@ -68,7 +68,8 @@ func (f *Folder) SBOMs(m *report.Manifest) ([]report.Document, error) {
 
 func listComponents(document []byte) ([]report.Component, error) {
 	var bom cyclonedx.BOM
-	if err := cyclonedx.NewBOMDecoder(bytes.NewReader(document), cyclonedx.BOMFileFormatJSON).Decode(&bom); err != nil {
+	if err := cyclonedx.NewBOMDecoder(bytes.NewReader(document),
+		cyclonedx.BOMFileFormatJSON).Decode(&bom); err != nil {
 		return nil, err
 	}
 	if bom.Components == nil {

@@ -71,7 +71,8 @@ func Open(ctx context.Context, repository string, o Options) (*Client, error) {
 	heads := &heads{next: tokens}
 	patient := &patient{once: heads, again: transport.NewRetry(heads, transport.WithRetryBackoff(o.Backoff),
 		transport.WithRetryPredicate(temporary), transport.WithRetryStatusCodes(outages...))}
-	c.login, err = transport.NewWithContext(ctx, c.Name.Registry, auth, transport.NewUserAgent(patient, o.UserAgent), scopes)
+	c.login, err = transport.NewWithContext(ctx, c.Name.Registry, auth,
+		transport.NewUserAgent(patient, o.UserAgent), scopes)
 	if err != nil {
 		verb := "push"
 		if o.ReadOnly {

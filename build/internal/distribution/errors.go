@@ -42,8 +42,10 @@ func (e *Error) Error() string {
 // codes are those of the specification, plus UNAVAILABLE of distribution. Any other code could
 // be arbitrary text.
 var codes = []transport.ErrorCode{
-	transport.BlobUnknownErrorCode, transport.BlobUploadInvalidErrorCode, transport.BlobUploadUnknownErrorCode,
-	transport.DigestInvalidErrorCode, transport.ManifestBlobUnknownErrorCode, transport.ManifestInvalidErrorCode,
+	transport.BlobUnknownErrorCode, transport.BlobUploadInvalidErrorCode,
+	transport.BlobUploadUnknownErrorCode,
+	transport.DigestInvalidErrorCode, transport.ManifestBlobUnknownErrorCode,
+	transport.ManifestInvalidErrorCode,
 	transport.ManifestUnknownErrorCode, transport.ManifestUnverifiedErrorCode, transport.NameInvalidErrorCode,
 	transport.NameUnknownErrorCode, transport.SizeInvalidErrorCode, transport.TagInvalidErrorCode,
 	transport.UnauthorizedErrorCode, transport.DeniedErrorCode, transport.UnsupportedErrorCode,
@@ -86,7 +88,8 @@ func LacksNamed(err error) bool {
 	refused := new(transport.Error)
 	return errors.As(err, &refused) && slices.ContainsFunc(refused.Errors, func(d transport.Diagnostic) bool {
 		switch d.Code {
-		case transport.ManifestUnknownErrorCode, transport.ManifestBlobUnknownErrorCode, transport.BlobUnknownErrorCode:
+		case transport.ManifestUnknownErrorCode, transport.ManifestBlobUnknownErrorCode,
+			transport.BlobUnknownErrorCode:
 			return true
 		}
 		return false

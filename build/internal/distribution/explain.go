@@ -67,7 +67,8 @@ func (e Explainer) Refusal(doing string, answer *transport.Error) *Error {
 	slices.Sort(refused.Codes)
 	has := func(code transport.ErrorCode) bool { return slices.Contains(refused.Codes, string(code)) }
 	mediaType := ""
-	if answer.Request != nil && answer.Request.Method == http.MethodPut && strings.Contains(answer.Request.URL.Path, "/manifests/") {
+	if answer.Request != nil && answer.Request.Method == http.MethodPut &&
+		strings.Contains(answer.Request.URL.Path, "/manifests/") {
 		mediaType = answer.Request.Header.Get("Content-Type")
 	}
 	switch {
@@ -75,15 +76,18 @@ func (e Explainer) Refusal(doing string, answer *transport.Error) *Error {
 		refused.Hint = immutableHint(tagOf(answer.Request))
 	case refused.Status == http.StatusUnauthorized:
 		refused.Codes = nil // the status says the same
-		refused.Hint = strings.Join(append(slices.Clone(e.missing), fmt.Sprintf("log in with \"docker login %s\"", e.Host)), "; ")
+		refused.Hint = strings.Join(append(slices.Clone(e.missing),
+			fmt.Sprintf("log in with \"docker login %s\"", e.Host)), "; ")
 	case refused.Status == http.StatusForbidden:
 		refused.Codes = nil
-		refused.Hint = "the credentials for " + e.Host + " do not allow this; ask for the permission, or log in as a user who has it"
+		refused.Hint = "the credentials for " + e.Host +
+			" do not allow this; ask for the permission, or log in as a user who has it"
 	case has(transport.NameUnknownErrorCode):
 		refused.Hint = "create the repository first"
 	case mediaType != "" && LacksNamed(answer):
 		refused.Hint = "the registry does not have everything that it accepted; run it again"
-	case mediaType != "" && (refused.Status == http.StatusUnsupportedMediaType || has(transport.ManifestInvalidErrorCode) || has(transport.UnsupportedErrorCode)):
+	case mediaType != "" && (refused.Status == http.StatusUnsupportedMediaType ||
+		has(transport.ManifestInvalidErrorCode) || has(transport.UnsupportedErrorCode)):
 		refused.Hint = "the registry refuses the media type " + mediaType
 	case refused.Status == http.StatusMethodNotAllowed:
 		refused.Hint = "the registry is read-only"
@@ -106,10 +110,12 @@ func (e Explainer) cause(err error) error {
 	if refused := new(offline.Error); errors.As(err, &refused) {
 		return refused
 	}
-	unknownCA, wrongHost, badCert, header := x509.UnknownAuthorityError{}, x509.HostnameError{}, x509.CertificateInvalidError{}, tls.RecordHeaderError{}
+	unknownCA, wrongHost, badCert, header := x509.UnknownAuthorityError{}, x509.HostnameError{},
+		x509.CertificateInvalidError{}, tls.RecordHeaderError{}
 	switch {
 	case errors.As(err, &unknownCA):
-		return fmt.Errorf("%w; add the registry's certificate authority to Config.Release.RegistryCAs", unknownCA)
+		return fmt.Errorf("%w; add the registry's certificate authority to Config.Release.RegistryCAs",
+			unknownCA)
 	case errors.As(err, &wrongHost):
 		return wrongHost
 	case errors.As(err, &badCert):
@@ -125,7 +131,8 @@ func (e Explainer) cause(err error) error {
 		return fmt.Errorf("%w; check the registry's name, the network and the proxy", name)
 	}
 	if slow := net.Error(nil); errors.As(err, &slow) && slow.Timeout() {
-		return errors.New("the registry did not answer in time; check the network and the proxy, and run it again")
+		return errors.New(
+			"the registry did not answer in time; check the network and the proxy, and run it again")
 	}
 	if network := new(net.OpError); errors.As(err, &network) {
 		return fmt.Errorf("%w; check the network and the proxy, and run it again", network)

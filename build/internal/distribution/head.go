@@ -56,7 +56,8 @@ func (h *heads) RoundTrip(in *http.Request) (*http.Response, error) {
 		asked = describe(other)
 	case other.StatusCode == http.StatusOK:
 		asked = true
-	case !manifest && (other.StatusCode == http.StatusPartialContent || other.StatusCode == http.StatusRequestedRangeNotSatisfiable):
+	case !manifest && (other.StatusCode == http.StatusPartialContent ||
+		other.StatusCode == http.StatusRequestedRangeNotSatisfiable):
 		asked = measure(other)
 	}
 	other.Body.Close()

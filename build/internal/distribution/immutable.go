@@ -26,14 +26,18 @@ var immutableWords = []string{
 
 // isImmutable reports whether a registry refuses to move a tag because its tags are immutable.
 func isImmutable(answer *transport.Error) bool {
-	if tagOf(answer.Request) == "" || answer.StatusCode < 400 || answer.StatusCode >= 500 || answer.StatusCode == http.StatusUnauthorized || slices.Contains(outages, answer.StatusCode) {
+	if tagOf(answer.Request) == "" || answer.StatusCode < 400 || answer.StatusCode >= 500 ||
+		answer.StatusCode == http.StatusUnauthorized || slices.Contains(outages, answer.StatusCode) {
 		return false
 	}
 	switch answer.StatusCode {
 	case http.StatusConflict, http.StatusPreconditionFailed:
 		return true
 	}
-	if slices.ContainsFunc(answer.Errors, func(d transport.Diagnostic) bool { return d.Code == transport.TagInvalidErrorCode }) {
+	if slices.ContainsFunc(answer.Errors, func(
+		d transport.Diagnostic) bool {
+		return d.Code == transport.TagInvalidErrorCode
+	}) {
 		return true // the tag's name is valid: a client checks names first
 	}
 	// The error begins with the request's URL, which is not text of the registry.
@@ -58,7 +62,10 @@ func tagOf(req *http.Request) string {
 }
 
 // artifactTag is compiled on first use, which takes a millisecond.
-var artifactTag = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^sha256-[0-9a-f]{64}\.[a-z0-9]+$`) })
+var artifactTag = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(
+		`^sha256-[0-9a-f]{64}\.[a-z0-9]+$`)
+})
 
 // IsArtifactTag reports whether a tag, such as sha256-<hex>.sig, names something that describes
 // an image. Nobody deploys by such a tag.
@@ -69,9 +76,12 @@ func immutableHint(tag string) string {
 	const why = "the registry does not move this tag: its tags are immutable; "
 	switch {
 	case IsArtifactTag(tag):
-		return why + `leave tags that begin with "sha256-" out of the registry's rule, or set Config.Release.Forms to ["bundle"]`
+		return why + `leave tags that begin with "sha256-" out of the registry's rule, or set ` +
+			`Config.Release.Forms to ["bundle"]`
 	case strings.HasPrefix(tag, "sha256-"):
-		return why + `it lists the referrers: leave tags that begin with "sha256-" out of the registry's rule, or set Config.Release.Forms to ["tag"]`
+		return why + `it lists the referrers: leave tags that begin with "sha256-" out of the registry's ` +
+			`rule, or set Config.Release.Forms to ["tag"]`
 	}
-	return why + "release another version, or remove a moving tag from the registry's rule or from Config.Release.MovingTags"
+	return why + "release another version, or remove a moving tag from the registry's rule or from " +
+		"Config.Release.MovingTags"
 }

@@ -35,9 +35,11 @@ func (c *Client) Get(ctx context.Context, ref string) (*Manifest, error) {
 		return nil, err
 	}
 	if strings.HasPrefix(ref, "sha256:") && digest.String() != ref {
-		return nil, Problemf("the registry returned %s instead; somebody changed it in transit or in the registry", digest)
+		return nil, Problemf(
+			"the registry returned %s instead; somebody changed it in transit or in the registry", digest)
 	}
-	return &Manifest{Raw: a.Body, Digest: digest, MediaType: MediaTypeOf(a.Body, a.Header.Get("Content-Type"))}, nil
+	return &Manifest{Raw: a.Body, Digest: digest,
+		MediaType: MediaTypeOf(a.Body, a.Header.Get("Content-Type"))}, nil
 }
 
 // Has reports whether a repository has an object of a kind ("manifests", "blobs") by digest.
@@ -46,7 +48,8 @@ func (c *Client) Has(ctx context.Context, repo name.Repository, kind string, dig
 	return a.Status == http.StatusOK, err
 }
 
-func (c *Client) head(ctx context.Context, repo name.Repository, kind string, digest v1.Hash) (Answer, error) {
+func (c *Client) head(ctx context.Context, repo name.Repository, kind string,
+	digest v1.Hash) (Answer, error) {
 	return c.Ask(ctx, Request{Method: http.MethodHead, URL: URL(repo, kind, digest.String()),
 		Header: map[string]string{"Accept": manifestTypes}, Codes: []int{http.StatusOK, http.StatusNotFound}})
 }

@@ -16,7 +16,8 @@ func parse(repository string, insecure bool) (name.Repository, error) {
 	const form = "; write it as registry/path, such as ghcr.io/acme/api"
 	// Errors contain neither of these: the text before an @ may be a password.
 	if strings.Contains(repository, "@") {
-		return name.Repository{}, errors.New(`parse the repository's name: it has an "@"; leave out credentials (use "docker login") and digest`)
+		return name.Repository{}, errors.New(
+			`parse the repository's name: it has an "@"; leave out credentials (use "docker login") and digest`)
 	}
 	if strings.ContainsAny(repository, "?#") || strings.Contains(repository, "://") {
 		return name.Repository{}, errors.New("parse the repository's name: it is a URL" + form)
@@ -53,6 +54,7 @@ func hostOf(repository name.Repository) string {
 
 // URL returns the URL of an object in a repository: URL(repo, "manifests", "v1").
 func URL(repo name.Repository, kind, what string) string {
-	u := url.URL{Scheme: repo.Scheme(), Host: repo.RegistryStr(), Path: "/v2/" + repo.RepositoryStr() + "/" + kind + "/" + what}
+	u := url.URL{Scheme: repo.Scheme(), Host: repo.RegistryStr(),
+		Path: "/v2/" + repo.RepositoryStr() + "/" + kind + "/" + what}
 	return u.String()
 }

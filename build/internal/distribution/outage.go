@@ -27,10 +27,12 @@ func temporary(err error) bool {
 	if answer := new(transport.Error); errors.As(err, &answer) {
 		return slices.Contains(outages, answer.StatusCode) ||
 			slices.ContainsFunc(answer.Errors, func(d transport.Diagnostic) bool {
-				return d.Code == transport.BlobUploadInvalidErrorCode || d.Code == transport.BlobUploadUnknownErrorCode
+				return d.Code == transport.BlobUploadInvalidErrorCode ||
+					d.Code == transport.BlobUploadUnknownErrorCode
 			})
 	}
-	for _, broken := range []error{io.EOF, io.ErrUnexpectedEOF, syscall.EPIPE, syscall.ECONNRESET, net.ErrClosed} {
+	for _, broken := range []error{io.EOF, io.ErrUnexpectedEOF, syscall.EPIPE,
+		syscall.ECONNRESET, net.ErrClosed} {
 		if errors.Is(err, broken) {
 			return true
 		}

@@ -33,7 +33,8 @@ func (t *tokens) RoundTrip(in *http.Request) (*http.Response, error) {
 	}
 	status := resp.StatusCode
 	resp.Body.Close()
-	if resp, err = t.next.RoundTrip(narrow); err == nil && resp.StatusCode < 400 && !slices.Contains(outages, status) {
+	if resp, err = t.next.RoundTrip(narrow); err == nil && resp.StatusCode < 400 &&
+		!slices.Contains(outages, status) {
 		t.refused.Store(true)
 	}
 	return resp, err
@@ -56,7 +57,8 @@ func (t *tokens) narrow(in *http.Request) *http.Request {
 		out.URL.RawQuery = query.Encode()
 		return out
 	}
-	if in.Method != http.MethodPost || in.GetBody == nil || in.Header.Get("Content-Type") != "application/x-www-form-urlencoded" {
+	if in.Method != http.MethodPost || in.GetBody == nil ||
+		in.Header.Get("Content-Type") != "application/x-www-form-urlencoded" {
 		return nil
 	}
 	body, err := in.GetBody()

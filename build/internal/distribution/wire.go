@@ -35,7 +35,8 @@ type wire struct {
 const maxWait = 2 * time.Minute
 
 func newWire(registry name.Registry, o Options) (*wire, error) {
-	w := &wire{progress: o.Progress, pace: o.Pace.orUsual(), now: o.Now, sleep: Sleep, local: o.Insecure || isLoopback(registry.RegistryStr())}
+	w := &wire{progress: o.Progress, pace: o.Pace.orUsual(), now: o.Now, sleep: Sleep, local: o.Insecure ||
+		isLoopback(registry.RegistryStr())}
 	if o.Insecure {
 		w.insecure = registry.RegistryStr()
 	}
@@ -141,5 +142,6 @@ func unbounded(req *http.Request) bool {
 	for req.Response != nil && req.Response.Request != nil {
 		req = req.Response.Request
 	}
-	return req.Method == http.MethodGet && strings.HasPrefix(req.URL.Path, "/v2/") && strings.Contains(req.URL.Path, "/blobs/")
+	return req.Method == http.MethodGet && strings.HasPrefix(req.URL.Path, "/v2/") &&
+		strings.Contains(req.URL.Path, "/blobs/")
 }

@@ -40,7 +40,8 @@ type Finding = report.Finding
 // that is not set up is not a failure. The error is that of ctx, or attest.ErrNotLinked if Config
 // names keys or an identity; everything else is a finding.
 func Examine(ctx context.Context, s *session.Session) ([]Finding, error) {
-	if cfg := s.Config.Release; cfg.Key != "" || cfg.Keyless != nil || len(cfg.TrustKeys) > 0 || cfg.TrustedRoot != "" {
+	if cfg := s.Config.Release; cfg.Key != "" || cfg.Keyless != nil || len(cfg.TrustKeys) > 0 ||
+		cfg.TrustedRoot != "" {
 		if err := attest.Linked(); err != nil {
 			return nil, err
 		}
@@ -53,7 +54,8 @@ func Examine(ctx context.Context, s *session.Session) ([]Finding, error) {
 	// The module names the repositories, and the go command the cache folders.
 	golang := d.golang(ctx)
 	module := d.module(ctx)
-	checks := []func(context.Context) []Finding{d.git, d.engine, d.registries, d.signing, d.protection, d.caches, d.space}
+	checks := []func(context.Context) []Finding{d.git, d.engine, d.registries, d.signing,
+		d.protection, d.caches, d.space}
 	found := make([][]Finding, len(checks))
 	g, gctx := errgroup.WithContext(ctx)
 	for i, check := range checks {
@@ -81,7 +83,8 @@ func ok(check, detail string) Finding { return Finding{Check: check, State: repo
 // failed splits an error into the problem and the fix, which follows "; ".
 func failed(check string, err error, fix string) Finding {
 	detail := err.Error()
-	if before, after, found := strings.Cut(detail, "; "); found && fix == "" && !strings.Contains(detail, "\n") {
+	if before, after, found := strings.Cut(detail, "; "); found && fix == "" &&
+		!strings.Contains(detail, "\n") {
 		detail, fix = before, after
 	}
 	return Finding{Check: check, State: report.Problem, Detail: detail, Fix: fix}
@@ -110,7 +113,8 @@ func (d *examination) module(ctx context.Context) []Finding {
 	for _, img := range p.Images {
 		names = append(names, img.Name)
 	}
-	found := []Finding{ok("module", fmt.Sprintf("%s %s: %s", p.Module.Path, p.Version, strings.Join(names, ", ")))}
+	found := []Finding{ok("module", fmt.Sprintf("%s %s: %s", p.Module.Path, p.Version,
+		strings.Join(names, ", ")))}
 	for _, n := range d.resolved.Notices {
 		f := Finding{Check: "module", State: report.Note, Detail: n}
 		if what, fix, ok := strings.Cut(n, "; run git fetch"); ok {
@@ -126,12 +130,14 @@ func (d *examination) module(ctx context.Context) []Finding {
 		return append(found, failed("modules", err, ""))
 	}
 	if n := len(missing); n > 0 {
-		f := Finding{Check: "modules", State: report.Note, Detail: progress.Count(n, "module") + " will be fetched: " + strings.Join(missing[:min(n, 5)], ", "), Fix: "go mod download"}
+		f := Finding{Check: "modules", State: report.Note, Detail: progress.Count(n, "module") +
+			" will be fetched: " + strings.Join(missing[:min(n, 5)], ", "), Fix: "go mod download"}
 		if n > 5 {
 			f.Detail += " …"
 		}
 		if d.Offline {
-			f.State, f.Detail = report.Problem, strings.Replace(f.Detail, "will be fetched", "cannot be fetched with -offline", 1)
+			f.State, f.Detail = report.Problem,
+				strings.Replace(f.Detail, "will be fetched", "cannot be fetched with -offline", 1)
 		}
 		found = append(found, f)
 	}
@@ -139,14 +145,19 @@ func (d *examination) module(ctx context.Context) []Finding {
 }
 
 func (d *examination) git(ctx context.Context) []Finding {
-	out, err := process.Output(ctx, process.Command{Args: []string{"git", "--version"}, Dir: d.Workdir, Env: d.Env})
+	out, err := process.Output(ctx, process.Command{Args: []string{"git", "--version"},
+		Dir: d.Workdir, Env: d.Env})
 	if err != nil {
-		return []Finding{{Check: "git", State: report.Problem, Detail: "there is no git: versions are unknown, and nothing can be released", Fix: "install git from https://git-scm.com/downloads and put it into PATH"}}
+		return []Finding{{Check: "git", State: report.Problem,
+			Detail: "there is no git: versions are unknown, and nothing can be released",
+			Fix:    "install git from https://git-scm.com/downloads and put it into PATH"}}
 	}
 	version := strings.TrimPrefix(strings.TrimSpace(string(out)), "git version ")
 	repo, err := git.Open(filepath.Join(d.Workdir, filepath.FromSlash(d.Config.Dir)), d.Env)
 	if errors.Is(err, git.ErrNone) {
-		return []Finding{{Check: "git", State: report.Note, Detail: version + ", and no repository: versions are unknown", Fix: "git init && git add -A && git commit"}}
+		return []Finding{{Check: "git", State: report.Note,
+			Detail: version + ", and no repository: versions are unknown",
+			Fix:    "git init && git add -A && git commit"}}
 	}
 	var state git.State
 	if err == nil {
@@ -154,13 +165,17 @@ func (d *examination) git(ctx context.Context) []Finding {
 	}
 	switch {
 	case err != nil && strings.Contains(err.Error(), "dubious ownership"):
-		return []Finding{{Check: "git", State: report.Problem, Detail: "the repository belongs to another user", Fix: "git config --global --add safe.directory " + repo.Root}}
+		return []Finding{{Check: "git", State: report.Problem,
+			Detail: "the repository belongs to another user",
+			Fix:    "git config --global --add safe.directory " + repo.Root}}
 	case err != nil:
 		return []Finding{failed("git", err, "")}
 	case state.Revision == "":
-		return []Finding{{Check: "git", State: report.Note, Detail: version + ", and no commit yet: versions are unknown", Fix: "git add -A && git commit"}}
+		return []Finding{{Check: "git", State: report.Note,
+			Detail: version + ", and no commit yet: versions are unknown", Fix: "git add -A && git commit"}}
 	case len(state.Changed) > 0:
-		return []Finding{{Check: "git", State: report.Note, Detail: version + "; the tree differs from the commit: " + state.Changed[0], Fix: "git status"}}
+		return []Finding{{Check: "git", State: report.Note,
+			Detail: version + "; the tree differs from the commit: " + state.Changed[0], Fix: "git status"}}
 	}
 	return []Finding{ok("git", version+", at "+state.Revision[:min(12, len(state.Revision))])}
 }
@@ -168,8 +183,11 @@ func (d *examination) git(ctx context.Context) []Finding {
 func (d *examination) engine(ctx context.Context) []Finding {
 	engine, err := publish.AnsweringEngine(ctx, d.Session)
 	if err != nil {
-		what, _, _ := strings.Cut(strings.TrimPrefix(err.Error(), "find a container engine: "), "; start Docker")
-		return []Finding{{Check: "engine", State: report.Note, Detail: what + "; only -load and running an image here need one", Fix: "start Docker, Podman or nerdctl"}}
+		what, _, _ := strings.Cut(strings.TrimPrefix(err.Error(), "find a container engine: "),
+			"; start Docker")
+		return []Finding{{Check: "engine", State: report.Note,
+			Detail: what + "; only -load and running an image here need one",
+			Fix:    "start Docker, Podman or nerdctl"}}
 	}
 	return []Finding{ok("engine", engine.Name+" "+engine.Version)}
 }
@@ -233,14 +251,16 @@ const (
 // space checks the disk space for all output, and the memory.
 func (d *examination) space(context.Context) []Finding {
 	var found []Finding
-	for _, f := range []struct{ name, dir string }{{"dist", d.Dist}, {"cache", d.Cache}, {"temporary files", d.temporary()}} {
+	for _, f := range []struct{ name, dir string }{{"dist", d.Dist}, {"cache", d.Cache},
+		{"temporary files", d.temporary()}} {
 		free, err := disk.Free(disk.Existing(f.dir))
 		finding := ok("disk", fmt.Sprintf("%s free for %s", megabytes(free), f.name))
 		switch {
 		case err != nil:
 			finding = failed("disk", err, "")
 		case free < goodSpace:
-			finding.State, finding.Fix = report.Note, "free some space: go clean -cache removes what Go has compiled, mage clean removes dist"
+			finding.State, finding.Fix = report.Note,
+				"free some space: go clean -cache removes what Go has compiled, mage clean removes dist"
 			if free < leastSpace {
 				finding.State = report.Problem
 			}
@@ -261,9 +281,12 @@ func (d *examination) space(context.Context) []Finding {
 		return found
 	}
 	commands, processes := workers.Bound(limit, runtime.GOMAXPROCS(0))
-	memory := ok("memory", fmt.Sprintf("%s for this container: %s at once", megabytes(limit), progress.Count(commands*cmp.Or(processes, runtime.GOMAXPROCS(0)), "compiler")))
+	memory := ok("memory", fmt.Sprintf("%s for this container: %s at once", megabytes(limit),
+		progress.Count(commands*cmp.Or(processes, runtime.GOMAXPROCS(0)), "compiler")))
 	if limit < workers.LeastMemory {
-		memory.State, memory.Fix = report.Note, fmt.Sprintf("give it %s or more: the linker of a large service needs that", megabytes(workers.LeastMemory))
+		memory.State, memory.Fix = report.Note,
+			fmt.Sprintf("give it %s or more: the linker of a large service needs that",
+				megabytes(workers.LeastMemory))
 	}
 	return append(found, memory)
 }

@@ -26,11 +26,14 @@ func (d *examination) protection(ctx context.Context) []Finding {
 		if protected == "true" {
 			return []Finding{ok("protection", "this job's branch or tag is protected")}
 		}
-		return []Finding{{Check: "protection", State: report.Note, Detail: "this job's branch or tag is not protected: anyone who can push such a branch or tag can release", Fix: "protect the version tags in the project's settings"}}
+		return []Finding{{Check: "protection", State: report.Note,
+			Detail: "this job's branch or tag is not protected: anyone who can push such a branch or tag " +
+				"can release", Fix: "protect the version tags in the project's settings"}}
 	}
 	repository, _ := d.LookupEnv("GITHUB_REPOSITORY")
 	if repository == "" && d.resolved != nil {
-		repository, _ = strings.CutPrefix(strings.TrimSuffix(d.resolved.Plan.Source, ".git"), "https://github.com/")
+		repository, _ = strings.CutPrefix(strings.TrimSuffix(d.resolved.Plan.Source, ".git"),
+			"https://github.com/")
 		if strings.Contains(repository, "://") {
 			repository = ""
 		}
@@ -45,10 +48,12 @@ func (d *examination) protection(ctx context.Context) []Finding {
 func (d *examination) environmentOf(ctx context.Context, repository string) Finding {
 	name := "the environment " + releaseEnvironment + " of " + repository
 	unknown := func(why string) Finding {
-		return Finding{Check: "protection", State: report.Note, Detail: "it is unknown whether " + name + " is protected: " + why}
+		return Finding{Check: "protection", State: report.Note,
+			Detail: "it is unknown whether " + name + " is protected: " + why}
 	}
 	api, _ := d.LookupEnv("GITHUB_API_URL")
-	address := cmp.Or(api, "https://api.github.com") + "/repos/" + repository + "/environments/" + releaseEnvironment
+	address := cmp.Or(api, "https://api.github.com") + "/repos/" + repository +
+		"/environments/" + releaseEnvironment
 	if err := d.Reach("ask GitHub", address); err != nil {
 		return unknown("GitHub was not contacted, because of -offline")
 	}
@@ -72,7 +77,9 @@ func (d *examination) environmentOf(ctx context.Context, repository string) Find
 	switch res.StatusCode {
 	case http.StatusOK:
 	case http.StatusNotFound:
-		return protect(unknown("it does not exist on GitHub, or reading it requires a token (GITHUB_TOKEN, with actions: read)"), repository)
+		return protect(unknown(
+			"it does not exist on GitHub, or reading it requires a token (GITHUB_TOKEN, with actions: read)"),
+			repository)
 	default:
 		return unknown("GitHub answered " + res.Status + "; set GITHUB_TOKEN to a token with actions: read")
 	}
@@ -95,7 +102,8 @@ func (d *examination) environmentOf(ctx context.Context, repository string) Find
 		by = append(by, "only some branches and tags are allowed")
 	}
 	if len(by) == 0 {
-		return protect(Finding{Check: "protection", State: report.Note, Detail: name + " is not protected: anyone who can push a tag can release"}, repository)
+		return protect(Finding{Check: "protection", State: report.Note,
+			Detail: name + " is not protected: anyone who can push a tag can release"}, repository)
 	}
 	return ok("protection", fmt.Sprintf("%s is protected: %s", name, strings.Join(by, ", ")))
 }

@@ -60,7 +60,8 @@ func (d *examination) registries(ctx context.Context) []Finding {
 func (d *examination) registry(ctx context.Context, repository string) (Finding, *Finding) {
 	fail := func(err error) Finding {
 		fix := ""
-		if refused := new(distribution.Error); errors.As(err, &refused) && refused.Status == http.StatusUnauthorized {
+		if refused := new(distribution.Error); errors.As(err, &refused) &&
+			refused.Status == http.StatusUnauthorized {
 			host, _, _ := strings.Cut(repository, "/")
 			fix = "docker login " + host
 			err = errors.New(strings.TrimSuffix(err.Error(), fmt.Sprintf("; log in with %q", fix)))
@@ -69,7 +70,8 @@ func (d *examination) registry(ctx context.Context, repository string) (Finding,
 	}
 	host, _, _ := strings.Cut(repository, "/")
 	if err := d.Reach("open "+repository, host); err != nil {
-		return Finding{Check: "registry", State: report.Note, Detail: repository + " was not checked, because of -offline"}, nil
+		return Finding{Check: "registry", State: report.Note,
+			Detail: repository + " was not checked, because of -offline"}, nil
 	}
 	repo, err := store.OpenRepository(ctx, d.Session, repository, nil, false)
 	if err != nil {
@@ -79,7 +81,9 @@ func (d *examination) registry(ctx context.Context, repository string) (Finding,
 	preflight, err := repo.Preflight(ctx, nil, v1.Hash{})
 	if skewed := new(registry.SkewError); errors.As(err, &skewed) {
 		clock := failed("clock", err, clockFix())
-		return Finding{Check: "registry", State: report.Note, Detail: repository + " was not checked further: signatures and logins depend on the clock"}, &clock
+		return Finding{Check: "registry", State: report.Note,
+				Detail: repository + " was not checked further: signatures and logins depend on the clock"},
+			&clock
 	}
 	if err != nil {
 		return fail(err), nil
@@ -90,11 +94,14 @@ func (d *examination) registry(ctx context.Context, repository string) (Finding,
 		return fail(err), &clock
 	}
 	referrers := map[registry.ReferrersSupport]string{
-		registry.ReferrersNative: "by the registry", registry.ReferrersFallback: "by a tag", registry.ReferrersUnknown: "unknown yet",
+		registry.ReferrersNative: "by the registry", registry.ReferrersFallback: "by a tag",
+		registry.ReferrersUnknown: "unknown yet",
 	}[preflight.Referrers]
-	f := ok("registry", fmt.Sprintf("%s: may push; indexes %s, referrers listed %s, mounts %s", repository, can.Indexes, referrers, can.Mounts))
+	f := ok("registry", fmt.Sprintf("%s: may push; indexes %s, referrers listed %s, mounts %s", repository,
+		can.Indexes, referrers, can.Mounts))
 	if can.Indexes == registry.Unsupported {
-		f.State, f.Fix = report.Problem, "choose a registry that accepts OCI image indexes: every image is pushed as one"
+		f.State, f.Fix = report.Problem,
+			"choose a registry that accepts OCI image indexes: every image is pushed as one"
 	}
 	return f, &clock
 }
@@ -117,9 +124,12 @@ func (d *examination) signing(ctx context.Context) []Finding {
 	var found []Finding
 	switch {
 	case cfg.Key == "" && cfg.Keyless == nil && len(d.repositories()) == 0:
-		found = append(found, ok("signing", "no key: a release that stays in "+d.Config.Dist+" is signed with a key that is made for it"))
+		found = append(found, ok("signing", "no key: a release that stays in "+d.Config.Dist+
+			" is signed with a key that is made for it"))
 	case cfg.Key == "" && cfg.Keyless == nil:
-		found = append(found, Finding{Check: "signing", State: report.Problem, Detail: "there is no key and no identity, but a release to a registry needs one", Fix: "mage keys, and set THIMBLE_KEY=cosign.key; or set Config.Release.Keyless"})
+		found = append(found, Finding{Check: "signing", State: report.Problem,
+			Detail: "there is no key and no identity, but a release to a registry needs one",
+			Fix:    "mage keys, and set THIMBLE_KEY=cosign.key; or set Config.Release.Keyless"})
 	case cfg.Key != "":
 		found = append(found, d.key(ctx))
 	default:
@@ -140,7 +150,8 @@ func (d *examination) key(ctx context.Context) Finding {
 	if err := signing.Reach(d.Session); err != nil {
 		return Finding{Check: "signing", State: report.Note, Detail: "not tried: " + err.Error()}
 	}
-	_, err := attest.OpenKey(ctx, signing.KeyPath(d.Session, d.Config.Release.Key), attest.KeyOptions{Password: d.Password, LookupEnv: d.LookupEnv})
+	_, err := attest.OpenKey(ctx, signing.KeyPath(d.Session, d.Config.Release.Key),
+		attest.KeyOptions{Password: d.Password, LookupEnv: d.LookupEnv})
 	if errors.Is(err, attest.ErrPassword) {
 		return failed("signing", err, "set COSIGN_PASSWORD to the password of the key")
 	}
@@ -159,9 +170,12 @@ func (d *examination) identity(ctx context.Context) Finding {
 	source.Interactive = nil // this check starts no login
 	token, err := source.Token(ctx)
 	if errors.Is(err, attest.ErrNoToken) && k.Issuer != "" {
-		f := Finding{Check: "signing", State: report.Note, Detail: "no identity token yet: a release asks you to log in at " + k.Issuer}
+		f := Finding{Check: "signing", State: report.Note,
+			Detail: "no identity token yet: a release asks you to log in at " + k.Issuer}
 		if d.Login == nil {
-			f.State, f.Detail, f.Fix = report.Problem, "there is no identity token, and no terminal to log in", "set SIGSTORE_ID_TOKEN, or Config.Release.Keyless.TokenFile"
+			f.State, f.Detail, f.Fix = report.Problem,
+				"there is no identity token, and no terminal to log in",
+				"set SIGSTORE_ID_TOKEN, or Config.Release.Keyless.TokenFile"
 		}
 		return f
 	}
@@ -173,7 +187,9 @@ func (d *examination) identity(ctx context.Context) Finding {
 		return failed("signing", err, "")
 	}
 	if !slices.Contains([]string{"", issuer}, k.Issuer) {
-		return Finding{Check: "signing", State: report.Note, Detail: fmt.Sprintf("the identity token is from %s, but Config.Release.Keyless.Issuer is %s", issuer, k.Issuer)}
+		return Finding{Check: "signing", State: report.Note,
+			Detail: fmt.Sprintf("the identity token is from %s, but Config.Release.Keyless.Issuer is %s",
+				issuer, k.Issuer)}
 	}
 	return ok("signing", "an identity token of "+issuer)
 }

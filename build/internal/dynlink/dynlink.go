@@ -53,7 +53,8 @@ type Library struct {
 // missing library is a *layerfs.LinkError.
 func Libraries(ctx context.Context, in Input) ([]Library, error) {
 	program := layerfs.Program{
-		ELF: in.ELF, Path: tree.AppPath(in.Image.Name), LibraryPath: libraryPath(in), Secure: len(in.Image.Capabilities) > 0,
+		ELF: in.ELF, Path: tree.AppPath(in.Image.Name), LibraryPath: libraryPath(in),
+		Secure: len(in.Image.Capabilities) > 0,
 	}
 	key := fmt.Sprintf("%slinks-%s %s %s %s %q %t", in.CacheVersion,
 		in.Base.Key, in.AssetsKey, in.SHA256, program.Path, program.LibraryPath, program.Secure)

@@ -19,7 +19,9 @@ func explain(in Input, err error) error {
 	isDebian := lock.IsDebian(in.Image.Base)
 	switch {
 	case missing.Overlooked != "":
-		return fmt.Errorf("%w, because LD_LIBRARY_PATH and $ORIGIN are ignored; link with an absolute folder (-Wl,-rpath=%s)",
+		return fmt.Errorf(
+			"%w, because LD_LIBRARY_PATH and $ORIGIN are ignored; link with an absolute folder "+
+				"(-Wl,-rpath=%s)",
 			err, path.Dir(missing.Overlooked))
 	case missing.Version != "":
 		newer := "choose a newer base"
@@ -29,8 +31,10 @@ func explain(in Input, err error) error {
 		return fmt.Errorf("%w: the program was compiled for a newer system than the base; "+
 			"compile it on the base's system or an older one, or %s", err, newer)
 	case missing.Name == in.ELF.Interp && !isDebian:
-		return fmt.Errorf("%w: the base has no C library, or another one than the C compiler's; choose a base with this one, "+
-			"or set a compiler for the base's in CC_FOR_%s_%s", err, in.Platform.OS, in.Platform.Architecture)
+		return fmt.Errorf(
+			"%w: the base has no C library, or another one than the C compiler's; choose a base with this one, "+
+				"or set a compiler for the base's in CC_FOR_%s_%s", err, in.Platform.OS,
+			in.Platform.Architecture)
 	case !isDebian:
 		return fmt.Errorf("%w; choose a base that has it, or add it with Assets", err)
 	}

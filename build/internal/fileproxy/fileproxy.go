@@ -78,7 +78,8 @@ func publish(proxy, dir string) (module.Version, error) {
 
 // list returns the files that git tracks or would track, and a hash of them all.
 func list(dir string) ([]zip.File, string, error) {
-	out, err := testtool.Output(dir, nil, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
+	out, err := testtool.Output(dir, nil, "git", "ls-files", "-z", "--cached", "--others",
+		"--exclude-standard", "--deduplicate")
 	if err != nil {
 		return nil, "", err
 	}
@@ -124,7 +125,8 @@ func Environment(proxy, modcache string) ([]string, error) {
 	}
 	cache, last, _ := strings.Cut(strings.TrimSpace(out), "\n")
 	return []string{
-		"GOPROXY=" + url(proxy) + "," + url(filepath.Join(cache, "cache", "download")) + "," + last, "GOMODCACHE=" + modcache,
+		"GOPROXY=" + url(proxy) + "," + url(filepath.Join(cache, "cache", "download")) + "," + last,
+		"GOMODCACHE=" + modcache,
 		// A module that is in no public proxy is in no public log either.
 		"GOSUMDB=off", "GOFLAGS=-modcacherw", "GOENV=off", "GOPRIVATE=", "GONOPROXY=", "GOTOOLCHAIN=local",
 	}, nil

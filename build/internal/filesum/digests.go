@@ -17,5 +17,6 @@ func ReadDigests(content io.Reader) (d Digests, size int64, err error) {
 	if size, err = io.Copy(io.MultiWriter(h1, h256, h512), content); err != nil {
 		return Digests{}, 0, err
 	}
-	return Digests{hex.EncodeToString(h1.Sum(nil)), hex.EncodeToString(h256.Sum(nil)), hex.EncodeToString(h512.Sum(nil))}, size, nil
+	return Digests{hex.EncodeToString(h1.Sum(nil)), hex.EncodeToString(h256.Sum(nil)),
+		hex.EncodeToString(h512.Sum(nil))}, size, nil
 }

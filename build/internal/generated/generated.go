@@ -64,7 +64,8 @@ func (s Standing) Made(file string) bool { return s != nil && !s[file] }
 // Split separates the files that the commands made from the other differences from the commit.
 // It returns the rest, and the files that were made, in the forms of the plan and of the
 // record. With a nil Standing all differences are in the rest.
-func (s Standing) Split(differences []source.Difference) (rest []source.Difference, made []plan.GeneratedFile, record Record) {
+func (s Standing) Split(differences []source.Difference) (
+	rest []source.Difference, made []plan.GeneratedFile, record Record) {
 	if s == nil {
 		return differences, nil, nil
 	}
@@ -76,14 +77,17 @@ func (s Standing) Split(differences []source.Difference) (rest []source.Differen
 		}
 		if !s.Made(d.Path) {
 			if d.Reason == "" {
-				d.Reason = "it existed before Config.Before ran; if Config.Before makes it, remove it and run it again"
+				d.Reason = "it existed before Config.Before ran; if Config.Before makes it, remove it and " +
+					"run it again"
 			}
 			rest = append(rest, d)
 			continue
 		}
 		sum, err := Sum(d.Path)
 		if err != nil {
-			d.Reason = cmp.Or(d.Reason, "Config.Before made it, but only readable files and symlinks can be listed as generated, not an empty folder")
+			d.Reason = cmp.Or(d.Reason,
+				"Config.Before made it, but only readable files and symlinks can be listed as generated, "+
+					"not an empty folder")
 			rest = append(rest, d)
 			continue
 		}
@@ -156,7 +160,8 @@ func (r Record) Remove(root string, keep map[string]bool) ([]string, error) {
 		if err != nil || !filepath.IsLocal(rel) || keep[name] {
 			continue
 		}
-		if folder, err := filepath.EvalSymlinks(filepath.Dir(name)); err != nil || folder != filepath.Dir(name) {
+		if folder, err := filepath.EvalSymlinks(filepath.Dir(name)); err != nil ||
+			folder != filepath.Dir(name) {
 			continue
 		}
 		if now, err := Sum(name); err != nil || now != r[name] {

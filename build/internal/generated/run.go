@@ -70,7 +70,8 @@ func exclude(ctx context.Context, s *session.Session, repo *git.Repo, standing S
 	}
 	var patterns []string
 	for _, name := range untracked {
-		if standing.Made(filepath.Join(root, filepath.FromSlash(name))) && !strings.ContainsAny(name, "\r\n") {
+		if standing.Made(filepath.Join(root, filepath.FromSlash(name))) &&
+			!strings.ContainsAny(name, "\r\n") {
 			patterns = append(patterns, strings.ReplaceAll("/"+git.Quote(name), " ", `\ `))
 		}
 	}

@@ -61,7 +61,8 @@ func clone(ctx context.Context, in CloneInput) error {
 		return process.Run(ctx, process.Command{Args: append([]string{"git"}, args...), Dir: dir, Env: env})
 	}
 	if in.Shallow {
-		for _, args := range [][]string{{"init", "-q", "--template=", in.To}, {"-C", in.To, "remote", "add", "origin", from}} {
+		for _, args := range [][]string{{"init", "-q", "--template=", in.To},
+			{"-C", in.To, "remote", "add", "origin", from}} {
 			if err := run(filepath.Dir(in.To), args...); err != nil {
 				return err
 			}
@@ -70,7 +71,8 @@ func clone(ctx context.Context, in CloneInput) error {
 			return err
 		}
 	} else {
-		if err := run(filepath.Dir(in.To), "clone", "-q", "--template=", "--no-checkout", "--", from, in.To); err != nil {
+		if err := run(filepath.Dir(in.To), "clone", "-q", "--template=", "--no-checkout", "--", from,
+			in.To); err != nil {
 			return err
 		}
 		if err := run(in.To, "cat-file", "-e", in.Commit+"^{commit}"); err != nil {
@@ -85,7 +87,8 @@ func clone(ctx context.Context, in CloneInput) error {
 			return err
 		}
 	}
-	if err := run(in.To, "-c", "advice.detachedHead=false", "checkout", "-q", "--detach", in.Commit); err != nil {
+	if err := run(in.To, "-c", "advice.detachedHead=false", "checkout", "-q", "--detach",
+		in.Commit); err != nil {
 		return err
 	}
 	if err := in.submodules(ctx, in.From, in.To); err != nil {
@@ -146,7 +149,8 @@ func (in CloneInput) submodules(ctx context.Context, from, to string) error {
 		}
 		folder := strings.TrimSuffix(string(path), "\n")
 		if !filepath.IsLocal(folder) {
-			return fmt.Errorf("the submodule %q is in %q, which is not below the repository's root", name, folder)
+			return fmt.Errorf("the submodule %q is in %q, which is not below the repository's root", name,
+				folder)
 		}
 		if in.Copy {
 			source = filepath.Join(from, folder)
@@ -165,7 +169,8 @@ func (in CloneInput) submodules(ctx context.Context, from, to string) error {
 			return err
 		}
 		// The folder is not a pattern, which could match other submodules.
-		if _, err := git(append(own, "GIT_LITERAL_PATHSPECS=1"), "submodule", "-q", "update", "--", s.folder); err != nil {
+		if _, err := git(append(own, "GIT_LITERAL_PATHSPECS=1"), "submodule", "-q", "update", "--",
+			s.folder); err != nil {
 			return err
 		}
 		if err := in.submodules(ctx, s.from, filepath.Join(to, s.folder)); err != nil {
@@ -180,7 +185,9 @@ func (in CloneInput) mayFetch(name, from string) error {
 	host := hostOf(from)
 	switch {
 	case !Fetchable(from):
-		return fmt.Errorf("refusing to clone the submodule %q from %q: only https, http and ssh URLs are allowed", name, from)
+		return fmt.Errorf(
+			"refusing to clone the submodule %q from %q: only https, http and ssh URLs are allowed", name,
+			from)
 	case in.AnySubmodules, host == hostOf(in.From), host == hostOf(in.Origin):
 		return nil
 	}
@@ -192,7 +199,8 @@ func (in CloneInput) mayFetch(name, from string) error {
 func Fetchable(raw string) bool {
 	u, err := url.Parse(raw)
 	return err == nil && u.Hostname() != "" && slices.Contains([]string{"https", "http", "ssh"}, u.Scheme) &&
-		!strings.HasPrefix(u.Host, "-") && !strings.HasPrefix(u.User.Username(), "-") && !strings.HasPrefix(u.Path, "/-") &&
+		!strings.HasPrefix(u.Host, "-") && !strings.HasPrefix(u.User.Username(), "-") &&
+		!strings.HasPrefix(u.Path, "/-") &&
 		!strings.ContainsFunc(raw, func(r rune) bool { return r < ' ' || r == 0x7f })
 }
 
@@ -216,7 +224,9 @@ func otherMetadata(root string) error {
 			return err
 		}
 		if slices.Contains(metadata, strings.ToLower(d.Name())) {
-			return fmt.Errorf("the source contains %s, so the go command would run another version control system", filepath.ToSlash(strings.TrimPrefix(path, root+string(filepath.Separator))))
+			return fmt.Errorf(
+				"the source contains %s, so the go command would run another version control system",
+				filepath.ToSlash(strings.TrimPrefix(path, root+string(filepath.Separator))))
 		}
 		if d.IsDir() && d.Name() == ".git" {
 			return filepath.SkipDir

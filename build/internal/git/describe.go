@@ -16,7 +16,8 @@ const maxExcluded = 20
 // Describe finds the nearest tag in HEAD's history, as git describe --tags does, among those that
 // the patterns match (git-describe, --match) and that may be used. It returns all tags of that
 // commit, and the number of commits since; none if there is no such tag.
-func (r *Repo) Describe(ctx context.Context, patterns []string, may func(tag string) bool) (tags []string, commits int, err error) {
+func (r *Repo) Describe(ctx context.Context, patterns []string,
+	may func(tag string) bool) (tags []string, commits int, err error) {
 	args := []string{"describe", "--tags", "--long", "--abbrev=40"}
 	for _, p := range patterns {
 		args = append(args, "--match="+p)

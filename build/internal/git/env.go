@@ -26,13 +26,16 @@ var settings = [][2]string{
 // reach are the variables that say how git connects to another host, and where the user's
 // configuration is. None of them changes the content of a commit.
 var reach = []string{
-	"GIT_ALLOW_PROTOCOL", "GIT_ASKPASS", "GIT_PROTOCOL", "GIT_PROTOCOL_FROM_USER", "GIT_PROXY_COMMAND", "GIT_SSH",
-	"GIT_SSH_COMMAND", "GIT_SSH_VARIANT", "GIT_TERMINAL_PROMPT", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_NOSYSTEM", "GIT_CONFIG_SYSTEM",
+	"GIT_ALLOW_PROTOCOL", "GIT_ASKPASS", "GIT_PROTOCOL", "GIT_PROTOCOL_FROM_USER",
+	"GIT_PROXY_COMMAND", "GIT_SSH",
+	"GIT_SSH_COMMAND", "GIT_SSH_VARIANT", "GIT_TERMINAL_PROMPT", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_NOSYSTEM",
+	"GIT_CONFIG_SYSTEM",
 }
 
 // reachConfig are the sections of the configuration with the same purpose, and safe.directory,
 // which git requires for the repository of another user.
-var reachConfig = []string{"credential.", "http.", "protocol.", "safe.", "ssh.", "url.", "core.sshcommand", "core.gitproxy", excludes}
+var reachConfig = []string{"credential.", "http.", "protocol.", "safe.", "ssh.", "url.", "core.sshcommand",
+	"core.gitproxy", excludes}
 
 // excludes names the file that lists the untracked files for git status to ignore. It does not
 // change the content of a commit.
@@ -60,10 +63,12 @@ func Env(env []string) []string {
 	}
 	config := append(reachable(inherited), settings...)
 	for i, s := range config {
-		kept = append(kept, fmt.Sprintf("GIT_CONFIG_KEY_%d=%s", i, s[0]), fmt.Sprintf("GIT_CONFIG_VALUE_%d=%s", i, s[1]))
+		kept = append(kept, fmt.Sprintf("GIT_CONFIG_KEY_%d=%s", i, s[0]),
+			fmt.Sprintf("GIT_CONFIG_VALUE_%d=%s", i, s[1]))
 	}
 	return append(kept, fmt.Sprintf("GIT_CONFIG_COUNT=%d", len(config)),
-		"GIT_NO_REPLACE_OBJECTS=1", "GIT_NO_LAZY_FETCH=1", "GIT_OPTIONAL_LOCKS=0", "GIT_GRAFT_FILE="+os.DevNull)
+		"GIT_NO_REPLACE_OBJECTS=1", "GIT_NO_LAZY_FETCH=1", "GIT_OPTIONAL_LOCKS=0",
+		"GIT_GRAFT_FILE="+os.DevNull)
 }
 
 // Exclude is Env with another excludes file.
@@ -77,7 +82,8 @@ func Exclude(env []string, file string) []string {
 			}
 		}
 	}
-	return append(env, fmt.Sprintf("GIT_CONFIG_KEY_%d=%s", n, excludes), fmt.Sprintf("GIT_CONFIG_VALUE_%d=%s", n, file), fmt.Sprintf("GIT_CONFIG_COUNT=%d", n+1))
+	return append(env, fmt.Sprintf("GIT_CONFIG_KEY_%d=%s", n, excludes),
+		fmt.Sprintf("GIT_CONFIG_VALUE_%d=%s", n, file), fmt.Sprintf("GIT_CONFIG_COUNT=%d", n+1))
 }
 
 // reachable returns the settings of GIT_CONFIG_COUNT that say how git connects to another host.
@@ -89,7 +95,8 @@ func reachable(env map[string]string) [][2]string {
 	}
 	for i := range min(n, len(env)) {
 		key, ok := env[fmt.Sprintf("GIT_CONFIG_KEY_%d", i)]
-		if ok && slices.ContainsFunc(reachConfig, func(section string) bool { return strings.HasPrefix(strings.ToLower(key), section) }) {
+		if ok && slices.ContainsFunc(reachConfig,
+			func(section string) bool { return strings.HasPrefix(strings.ToLower(key), section) }) {
 			kept = append(kept, [2]string{key, env[fmt.Sprintf("GIT_CONFIG_VALUE_%d", i)]})
 		}
 	}

@@ -133,7 +133,8 @@ func (r *Repo) State(ctx context.Context) (State, error) {
 // Unclean returns all files that are changed, untracked or ignored, relative to Root and with
 // slashes; an ignored folder includes all its content.
 func (r *Repo) Unclean(ctx context.Context) ([]string, error) {
-	status, err := r.git(ctx, "status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--ignored=traditional")
+	status, err := r.git(ctx, "status", "--porcelain", "-z", "--no-renames", "--untracked-files=all",
+		"--ignored=traditional")
 	if err != nil {
 		return nil, fmt.Errorf("list the files that are in no commit: %w", err)
 	}
@@ -147,7 +148,8 @@ func (r *Repo) Untracked(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list the files that git does not track: %w", err)
 	}
-	return slices.DeleteFunc(strings.Split(string(out), "\x00"), func(name string) bool { return name == "" }), nil
+	return slices.DeleteFunc(strings.Split(string(out), "\x00"),
+		func(name string) bool { return name == "" }), nil
 }
 
 // Excludes returns the content of the user's excludes file; empty if there is none.

@@ -41,7 +41,8 @@ func (r *Repo) Log(ctx context.Context, since, dir string) ([]Commit, error) {
 // with --filter=tree:0: nothing is fetched.
 func treeless(err error) error {
 	if text := err.Error(); strings.Contains(text, "promisor") || strings.Contains(text, "lazy fetching") {
-		return fmt.Errorf("%w\nthe clone has no trees of its history; run git fetch --refetch --filter=blob:none", err)
+		return fmt.Errorf(
+			"%w\nthe clone has no trees of its history; run git fetch --refetch --filter=blob:none", err)
 	}
 	return err
 }

@@ -30,7 +30,8 @@ func (p *Paths) Add(other Paths) {
 	for _, of := range []struct {
 		to   *[]string
 		more []string
-	}{{&p.Names, other.Names}, {&p.Globs, other.Globs}, {&p.CaseFold, other.CaseFold}, {&p.Except, other.Except}} {
+	}{{&p.Names, other.Names}, {&p.Globs, other.Globs}, {&p.CaseFold, other.CaseFold},
+		{&p.Except, other.Except}} {
 		*of.to = append(*of.to, of.more...)
 		slices.Sort(*of.to)
 		*of.to = slices.Compact(*of.to)
@@ -45,7 +46,10 @@ func (p Paths) Match(file string) bool {
 	switch {
 	case some(p.Except, file):
 		return false
-	case slices.ContainsFunc(p.Names, func(name string) bool { return file == name || strings.HasPrefix(file, name+"/") }):
+	case slices.ContainsFunc(p.Names, func(name string) bool {
+		return file == name ||
+			strings.HasPrefix(file, name+"/")
+	}):
 		return true
 	}
 	return some(p.Globs, file) || some(p.CaseFold, strings.ToLower(file))

@@ -20,7 +20,8 @@ var protocols = []string{"https", "http", "ssh"}
 // configuration that a source's host needs, runs no hooks and no filters, and uses only HTTP and
 // ssh; and files, if from is a folder or local is set. dir is a folder outside of any repository.
 // as is from as rewritten by the user's url.….insteadOf, if that names the same host.
-func strict(ctx context.Context, env []string, dir, from string, local bool) (clean []string, as string, err error) {
+func strict(ctx context.Context, env []string, dir, from string,
+	local bool) (clean []string, as string, err error) {
 	u, isSSH := parseRemote(from)
 	config := [][2]string{{"http.followRedirects", "false"}}
 	allowed := slices.Clone(protocols)
@@ -38,19 +39,22 @@ func strict(ctx context.Context, env []string, dir, from string, local bool) (cl
 	for _, e := range env {
 		switch name, value, _ := strings.Cut(e, "="); name {
 		case "GIT_ALLOW_PROTOCOL": // it overrides the configuration
-			allowed = slices.DeleteFunc(allowed, func(p string) bool { return !slices.Contains(strings.Split(value, ":"), p) })
+			allowed = slices.DeleteFunc(allowed,
+				func(p string) bool { return !slices.Contains(strings.Split(value, ":"), p) })
 		case "GIT_ASKPASS", "SSH_ASKPASS", "GIT_PROXY_COMMAND": // they answer for every host
 		default:
 			clean = append(clean, e)
 		}
 	}
 	clean = append(clean, noConfig(config)...)
-	return append(clean, "GIT_ALLOW_PROTOCOL="+strings.Join(allowed, ":"), "GIT_SSH_COMMAND="+sshCommand(ctx, env, dir)), as, nil
+	return append(clean, "GIT_ALLOW_PROTOCOL="+strings.Join(allowed, ":"),
+		"GIT_SSH_COMMAND="+sshCommand(ctx, env, dir)), as, nil
 }
 
 // userConfig returns the values of some keys in git's configuration, in its order.
 func userConfig(ctx context.Context, env []string, dir, pattern string) [][2]string {
-	out, err := process.Output(ctx, process.Command{Args: []string{"git", "config", "-z", "--includes", "--get-regexp", pattern}, Dir: dir, Env: env})
+	out, err := process.Output(ctx, process.Command{Args: []string{"git", "config", "-z", "--includes",
+		"--get-regexp", pattern}, Dir: dir, Env: env})
 	if err != nil {
 		return nil // no such keys
 	}
@@ -64,12 +68,14 @@ func userConfig(ctx context.Context, env []string, dir, pattern string) [][2]str
 
 // rewritten returns a URL rewritten by the user's url.….insteadOf, if that names the same host.
 func rewritten(ctx context.Context, env []string, dir, from, host string) (string, error) {
-	out, err := process.Output(ctx, process.Command{Args: []string{"git", "ls-remote", "--get-url", "--", from}, Dir: dir, Env: env})
+	out, err := process.Output(ctx, process.Command{Args: []string{"git", "ls-remote", "--get-url", "--",
+		from}, Dir: dir, Env: env})
 	if err != nil {
 		return "", err
 	}
 	used := strings.TrimSuffix(string(out), "\n")
-	if u, _ := parseRemote(used); u != nil && strings.EqualFold(u.Hostname(), host) && !strings.HasPrefix(used, "-") {
+	if u, _ := parseRemote(used); u != nil && strings.EqualFold(u.Hostname(), host) &&
+		!strings.HasPrefix(used, "-") {
 		return used, nil
 	}
 	return from, nil
@@ -77,7 +83,8 @@ func rewritten(ctx context.Context, env []string, dir, from, host string) (strin
 
 // secret are settings of http.* with credentials. Without a URL in their key they apply to all
 // hosts.
-var secret = []string{"extraheader", "cookiefile", "savecookies", "sslcert", "sslkey", "emptyauth", "delegation"}
+var secret = []string{"extraheader", "cookiefile", "savecookies", "sslcert", "sslkey",
+	"emptyauth", "delegation"}
 
 // forHost returns the user's settings for one host: how to use HTTP, and the source of its
 // credentials.
@@ -148,11 +155,14 @@ func noConfig(more [][2]string) []string {
 		{"maintenance.auto", "false"},
 	}, more)
 	env := []string{
-		"GIT_CONFIG_GLOBAL=" + os.DevNull, "GIT_CONFIG_SYSTEM=" + os.DevNull, "GIT_CONFIG_NOSYSTEM=1", "GIT_ATTR_NOSYSTEM=1",
-		"GIT_TERMINAL_PROMPT=0", "GIT_NO_REPLACE_OBJECTS=1", "GIT_NO_LAZY_FETCH=1", "GIT_OPTIONAL_LOCKS=0", "GIT_GRAFT_FILE=" + os.DevNull,
+		"GIT_CONFIG_GLOBAL=" + os.DevNull, "GIT_CONFIG_SYSTEM=" + os.DevNull, "GIT_CONFIG_NOSYSTEM=1",
+		"GIT_ATTR_NOSYSTEM=1",
+		"GIT_TERMINAL_PROMPT=0", "GIT_NO_REPLACE_OBJECTS=1", "GIT_NO_LAZY_FETCH=1", "GIT_OPTIONAL_LOCKS=0",
+		"GIT_GRAFT_FILE=" + os.DevNull,
 	}
 	for i, s := range config {
-		env = append(env, fmt.Sprintf("GIT_CONFIG_KEY_%d=%s", i, s[0]), fmt.Sprintf("GIT_CONFIG_VALUE_%d=%s", i, s[1]))
+		env = append(env, fmt.Sprintf("GIT_CONFIG_KEY_%d=%s", i, s[0]),
+			fmt.Sprintf("GIT_CONFIG_VALUE_%d=%s", i, s[1]))
 	}
 	return append(env, fmt.Sprintf("GIT_CONFIG_COUNT=%d", len(config)))
 }

@@ -70,7 +70,8 @@ func public(host string) bool {
 
 // sshHosts are the ssh names of web hosts.
 var sshHosts = map[string]string{
-	"ssh.github.com": "github.com", "altssh.gitlab.com": "gitlab.com", "altssh.bitbucket.org": "bitbucket.org",
+	"ssh.github.com": "github.com", "altssh.gitlab.com": "gitlab.com",
+	"altssh.bitbucket.org": "bitbucket.org",
 }
 
 func webURL(u *url.URL, ssh bool) string {
@@ -83,7 +84,8 @@ func webURL(u *url.URL, ssh bool) string {
 		host = web
 	}
 	// Azure: v3/ORGANIZATION/PROJECT/REPOSITORY.
-	if p := strings.Split(strings.Trim(u.Path, "/"), "/"); host == "ssh.dev.azure.com" || host == "vs-ssh.visualstudio.com" {
+	if p := strings.Split(strings.Trim(u.Path, "/"), "/"); host == "ssh.dev.azure.com" ||
+		host == "vs-ssh.visualstudio.com" {
 		if len(p) != 4 || p[0] != "v3" {
 			return ""
 		}
@@ -115,7 +117,8 @@ func (r *Repo) source(ctx context.Context, written string) string {
 	}
 	ctx, cancel := context.WithTimeout(ctx, sshLimit)
 	defer cancel()
-	out, err := process.Output(ctx, process.Command{Args: []string{"ssh", "-G", "--", u.Hostname()}, Dir: r.Root, Env: r.env})
+	out, err := process.Output(ctx, process.Command{Args: []string{"ssh", "-G", "--", u.Hostname()},
+		Dir: r.Root, Env: r.env})
 	if err != nil {
 		return "" // without ssh, its aliases are unknown
 	}

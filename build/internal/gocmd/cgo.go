@@ -21,7 +21,8 @@ var ErrNoCompiler = errors.New("no C compiler")
 
 // triplets are Debian's names of architectures in compilers.
 var triplets = map[string]string{
-	"386": "i686-linux-gnu", "amd64": "x86_64-linux-gnu", "arm": "arm-linux-gnueabihf", "arm64": "aarch64-linux-gnu",
+	"386": "i686-linux-gnu", "amd64": "x86_64-linux-gnu", "arm": "arm-linux-gnueabihf",
+	"arm64":   "aarch64-linux-gnu",
 	"loong64": "loongarch64-linux-gnu", "mips64le": "mips64el-linux-gnuabi64", "mipsle": "mipsel-linux-gnu",
 	"ppc64le": "powerpc64le-linux-gnu", "riscv64": "riscv64-linux-gnu", "s390x": "s390x-linux-gnu",
 }
@@ -31,7 +32,8 @@ type compiler struct{ cc, cxx string }
 
 // cSettings are the go command's settings for C. `go env` runs the C compiler for most of them,
 // so Read does not ask for them.
-var cSettings = []string{"CC", "CXX", "PKG_CONFIG", "CGO_CFLAGS", "CGO_CPPFLAGS", "CGO_CXXFLAGS", "CGO_FFLAGS", "CGO_LDFLAGS"}
+var cSettings = []string{"CC", "CXX", "PKG_CONFIG", "CGO_CFLAGS", "CGO_CPPFLAGS", "CGO_CXXFLAGS",
+	"CGO_FFLAGS", "CGO_LDFLAGS"}
 
 // readC reads the settings for C, once. As in GOFLAGS, flags that are not from the source are
 // refused.
@@ -49,8 +51,10 @@ func (g *Go) readC(ctx context.Context) error {
 	}
 	for _, name := range cSettings {
 		if v := forC[name]; strings.HasPrefix(name, "CGO_") && v != "" && v != "-O2 -g" {
-			return fmt.Errorf("read Go's settings for C: %[1]s is set, which would change the binary but is not in the plan; "+
-				"write the flags into the source, as a #cgo line, or remove them (go env -u %[1]s, or unset %[1]s in the environment)", name)
+			return fmt.Errorf(
+				"read Go's settings for C: %[1]s is set, which would change the binary but is not in the plan; "+
+					"write the flags into the source, as a #cgo line, or remove them (go env -u %[1]s, or "+
+					"unset %[1]s in the environment)", name)
 		}
 	}
 	g.forC = forC
@@ -109,7 +113,8 @@ func (g *Go) findC(ctx context.Context, p plan.Platform, configured string) (pla
 			remedy = "install gcc, or "
 		}
 	}
-	return plan.CCompiler{}, fmt.Errorf("%w: %s; %sset one in CC_FOR_%s or in Config.CC", ErrNoCompiler, strings.Join(tried, ", "), remedy, variable)
+	return plan.CCompiler{}, fmt.Errorf("%w: %s; %sset one in CC_FOR_%s or in Config.CC", ErrNoCompiler,
+		strings.Join(tried, ", "), remedy, variable)
 }
 
 // variable returns one of the user's variables; empty if it is not set.
@@ -136,7 +141,8 @@ func (g *Go) ask(ctx context.Context, command string) (c plan.CCompiler, err err
 		return c, fmt.Errorf("%s: %w", c.Command, exec.ErrNotFound)
 	}
 	line := func(flag string) string {
-		out, failed := process.Output(ctx, process.Command{Args: append(slices.Clone(args), flag), Dir: g.dir, Env: g.clean})
+		out, failed := process.Output(ctx, process.Command{Args: append(slices.Clone(args), flag),
+			Dir: g.dir, Env: g.clean})
 		if failed != nil && err == nil {
 			err = fmt.Errorf("ask %s: %w", c.Command, failed)
 		}
@@ -194,9 +200,11 @@ func cxxOf(cc string) string {
 var machines = map[string]*regexp.Regexp{
 	"386": regexp.MustCompile(`^i[3-6]86$`), "amd64": regexp.MustCompile(`^(x86_64|amd64)$`),
 	"arm": regexp.MustCompile(`^arm(v[5-8].*)?$`), "arm64": regexp.MustCompile(`^(aarch64|arm64)$`),
-	"loong64": regexp.MustCompile(`^loongarch64$`), "mips": regexp.MustCompile(`^mips$`), "mipsle": regexp.MustCompile(`^mipsel$`),
-	"mips64": regexp.MustCompile(`^mips(isa)?64(r6)?$`), "mips64le": regexp.MustCompile(`^mips(isa)?64(r6)?el$`),
-	"ppc64": regexp.MustCompile(`^(powerpc|ppc)64$`), "ppc64le": regexp.MustCompile(`^(powerpc|ppc)64le$`),
+	"loong64": regexp.MustCompile(`^loongarch64$`), "mips": regexp.MustCompile(`^mips$`),
+	"mipsle":   regexp.MustCompile(`^mipsel$`),
+	"mips64":   regexp.MustCompile(`^mips(isa)?64(r6)?$`),
+	"mips64le": regexp.MustCompile(`^mips(isa)?64(r6)?el$`),
+	"ppc64":    regexp.MustCompile(`^(powerpc|ppc)64$`), "ppc64le": regexp.MustCompile(`^(powerpc|ppc)64le$`),
 	"riscv64": regexp.MustCompile(`^riscv64$`), "s390x": regexp.MustCompile(`^s390x$`),
 }
 
@@ -220,7 +228,8 @@ func targets(target string, p plan.Platform) bool {
 func (g *Go) CEnvironment() (env []string) {
 	for _, e := range g.user {
 		name, _, _ := strings.Cut(e, "=")
-		if name == "CC" || name == "CXX" || name == "PKG_CONFIG" || strings.HasPrefix(name, "CC_FOR_") || strings.HasPrefix(name, "CXX_FOR_") {
+		if name == "CC" || name == "CXX" || name == "PKG_CONFIG" || strings.HasPrefix(name, "CC_FOR_") ||
+			strings.HasPrefix(name, "CXX_FOR_") {
 			env = append(env, e)
 		}
 	}

@@ -36,7 +36,9 @@ func (g *Go) Explain(err error) error {
 		return err
 	}
 	explained := *failed
-	explained.Stderr += "\n" + found[1] + " exists, but the go command cannot write to its build cache " + g.Setting("GOCACHE") +
-		"; free space on its disk, make the user who builds the owner of its files, or set GOCACHE to another folder"
+	explained.Stderr += "\n" + found[1] + " exists, but the go command cannot write to its build cache " +
+		g.Setting("GOCACHE") +
+		"; free space on its disk, make the user who builds the owner of its files, or set GOCACHE to " +
+		"another folder"
 	return &explained
 }

@@ -75,9 +75,11 @@ func Read(ctx context.Context, dir string, env []string, more ...string) (*Go, e
 	user := withoutLauncher(env)
 	bin, err := lookPath("go", user)
 	if err != nil {
-		return nil, fmt.Errorf("find the go command: %w; install Go from https://go.dev/dl and put it into PATH", err)
+		return nil, fmt.Errorf(
+			"find the go command: %w; install Go from https://go.dev/dl and put it into PATH", err)
 	}
-	out, err := process.Output(ctx, process.Command{Args: append([]string{bin, "env", "-json"}, asked...), Dir: dir, Env: slices.Concat(user, more)})
+	out, err := process.Output(ctx, process.Command{Args: append([]string{bin, "env", "-json"}, asked...),
+		Dir: dir, Env: slices.Concat(user, more)})
 	if err != nil {
 		return nil, fmt.Errorf("read Go's settings in %s: %w", dir, err)
 	}
@@ -119,13 +121,15 @@ func Proxy(ctx context.Context, env []string) (string, error) {
 	user := withoutLauncher(env)
 	bin, err := lookPath("go", user)
 	if err != nil {
-		return "", fmt.Errorf("find the go command: %w; install Go from https://go.dev/dl and put it into PATH", err)
+		return "", fmt.Errorf(
+			"find the go command: %w; install Go from https://go.dev/dl and put it into PATH", err)
 	}
 	root := string(filepath.Separator)
 	if wd, err := os.Getwd(); err == nil {
 		root = filepath.VolumeName(wd) + root
 	}
-	out, err := process.Output(ctx, process.Command{Args: []string{bin, "env", "GOPROXY"}, Dir: root, Env: append(user, "GOTOOLCHAIN=local", "GOWORK=off")})
+	out, err := process.Output(ctx, process.Command{Args: []string{bin, "env", "GOPROXY"}, Dir: root,
+		Env: append(user, "GOTOOLCHAIN=local", "GOWORK=off")})
 	if err != nil {
 		return "", fmt.Errorf("read Go's settings: %w", err)
 	}
@@ -152,8 +156,11 @@ func (g *Go) readFlags(flags string) error {
 			if name == "-buildmode" {
 				shown += "=" + value
 			}
-			return fmt.Errorf("read Go's settings: GOFLAGS has %s, which would change the binary but is not in the plan; "+
-				"put it into Config, or remove it (go env -u GOFLAGS, or unset GOFLAGS in the environment)", shown)
+			return fmt.Errorf(
+				"read Go's settings: GOFLAGS has %s, which would change the binary but is not in the plan; "+
+					"put it into Config, or remove it (go env -u GOFLAGS, or unset GOFLAGS in the "+
+					"environment)",
+				shown)
 		}
 	}
 	return nil
@@ -179,7 +186,8 @@ func (g *Go) Command(settings []string, args ...string) process.Command {
 
 // User returns a call of the go command in the user's environment.
 func (g *Go) User(args ...string) process.Command {
-	return process.Command{Args: append([]string{g.bin}, args...), Dir: g.dir, Env: append(slices.Clone(g.user), "PWD="+g.dir)}
+	return process.Command{Args: append([]string{g.bin}, args...), Dir: g.dir,
+		Env: append(slices.Clone(g.user), "PWD="+g.dir)}
 }
 
 // Environment returns the user's environment with GOENV=off. Of Go's settings it keeps only those
@@ -267,7 +275,8 @@ func withoutGo(env []string) []string {
 		case "GOMAXPROCS", "GOMEMLIMIT", "GOGC": // they change the speed, not the output
 			return false
 		case "CC", "CXX", "FC", "AR", "PKG_CONFIG", "GCCGO", "PWD",
-			"CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "LIBRARY_PATH", "COMPILER_PATH", "GCC_EXEC_PREFIX", "LD_RUN_PATH",
+			"CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "LIBRARY_PATH", "COMPILER_PATH",
+			"GCC_EXEC_PREFIX", "LD_RUN_PATH",
 			"DEPENDENCIES_OUTPUT", "SUNPRO_DEPENDENCIES":
 			return true
 		}

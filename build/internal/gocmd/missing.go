@@ -17,7 +17,8 @@ import (
 // commands that compile or test do not get. Without such variables, and without a password in
 // GOPROXY, it does nothing: the commands that need a module then fetch it.
 func (g *Go) Fetch(ctx context.Context, more []string) error {
-	if len(more) == 0 && len(g.ForFetching()) == 0 || g.ModMode == "vendor" || g.setting["GOPROXY"] == "off" || g.Mod == "" {
+	if len(more) == 0 && len(g.ForFetching()) == 0 || g.ModMode == "vendor" ||
+		g.setting["GOPROXY"] == "off" || g.Mod == "" {
 		return nil
 	}
 	cmd := g.User("mod", "download")
@@ -94,7 +95,8 @@ func (g *Go) Missing() ([]string, error) {
 		if err != nil {
 			return nil, fmt.Errorf("find the modules that are missing: %w", err)
 		}
-		if !isFile(filepath.Join(g.setting["GOMODCACHE"], "cache", "download", filepath.FromSlash(path), "@v", version+".zip")) {
+		if !isFile(filepath.Join(g.setting["GOMODCACHE"], "cache", "download", filepath.FromSlash(path),
+			"@v", version+".zip")) {
 			missing = append(missing, m.String())
 		}
 	}

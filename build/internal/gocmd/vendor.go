@@ -49,6 +49,7 @@ func vendors(mod, work string) (bool, error) {
 	}
 	line, _, _ := strings.Cut(string(modules), "\n")
 	annotations, _ := strings.CutPrefix(line, "## ")
-	forWorkspace := annotations != line && slices.Contains(strings.FieldsFunc(annotations, func(r rune) bool { return r == ';' || r == ' ' }), "workspace")
+	forWorkspace := annotations != line && slices.Contains(strings.FieldsFunc(annotations,
+		func(r rune) bool { return r == ';' || r == ' ' }), "workspace")
 	return forWorkspace == (work != ""), nil
 }

@@ -22,7 +22,8 @@ type CgoPackage struct {
 // CgoPackages returns the packages outside the standard library that use cgo, sorted by path.
 // Because of them a build of the main package without cgo can fail.
 func CgoPackages(ctx context.Context, t Tree, platform plan.Platform, main Main) ([]CgoPackage, error) {
-	packages, err := t.list(ctx, append(platform.Env(), "CGO_ENABLED=1"), main.Tags, []string{main.Package}, "-e", "-json=ImportPath,Name,Dir,Standard,CgoFiles,Imports,ImportMap")
+	packages, err := t.list(ctx, append(platform.Env(), "CGO_ENABLED=1"), main.Tags, []string{main.Package},
+		"-e", "-json=ImportPath,Name,Dir,Standard,CgoFiles,Imports,ImportMap")
 	if err != nil {
 		return nil, err
 	}
@@ -34,7 +35,8 @@ func CgoPackages(ctx context.Context, t Tree, platform plan.Platform, main Main)
 	}
 	for i := range found {
 		for path, p := range packages {
-			if slices.ContainsFunc(p.Imports, func(imp string) bool { return p.mapped(imp) == found[i].Path }) {
+			if slices.ContainsFunc(p.Imports,
+				func(imp string) bool { return p.mapped(imp) == found[i].Path }) {
 				found[i].Importers = append(found[i].Importers, path)
 			}
 		}
@@ -61,7 +63,8 @@ func (s *Sources) LeftOut(main Main, platform plan.Platform) (found []string) {
 	with.GOOS, with.GOARCH, with.CgoEnabled = platform.OS, platform.Architecture, true
 	with.BuildTags = strings.Split(main.Tags, ",")
 	for _, p := range s.reach(main) {
-		if slices.ContainsFunc(p.IgnoredGoFiles, func(name string) bool { return usesCgo(with, p.Dir, name) }) {
+		if slices.ContainsFunc(p.IgnoredGoFiles,
+			func(name string) bool { return usesCgo(with, p.Dir, name) }) {
 			found = append(found, p.ImportPath)
 		}
 	}

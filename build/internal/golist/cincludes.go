@@ -44,7 +44,8 @@ func above(ctx context.Context, files, trees, folders []string) ([]string, error
 				if !filepath.IsAbs(name) {
 					path = filepath.Join(dir, name)
 				}
-				if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() || seen[path] || slices.ContainsFunc(trees, func(t string) bool { return within(t, path) }) {
+				if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() || seen[path] ||
+					slices.ContainsFunc(trees, func(t string) bool { return within(t, path) }) {
 					continue
 				}
 				seen[path] = true
@@ -94,7 +95,8 @@ func namesIn(ctx context.Context, file string, all bool) ([]string, error) {
 		}
 		for _, m := range quotedName.FindAllSubmatch(line, -1) {
 			name := filepath.FromSlash(string(m[1]))
-			if all || filepath.IsAbs(name) || slices.Contains(strings.Split(filepath.ToSlash(name), "/"), "..") {
+			if all || filepath.IsAbs(name) ||
+				slices.Contains(strings.Split(filepath.ToSlash(name), "/"), "..") {
 				names = append(names, name)
 			}
 		}

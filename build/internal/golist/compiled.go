@@ -39,7 +39,8 @@ type Folder struct {
 // and without cgo can have different files in each list.
 func (s *Sources) Compiled(ctx context.Context) (Compiled, error) {
 	var all []*listed
-	for _, settings := range slices.SortedFunc(maps.Keys(s.lists), func(a, b Main) int { return strings.Compare(a.Key(), b.Key()) }) {
+	for _, settings := range slices.SortedFunc(maps.Keys(s.lists),
+		func(a, b Main) int { return strings.Compare(a.Key(), b.Key()) }) {
 		for _, p := range s.lists[settings] {
 			all = append(all, p)
 		}
@@ -111,12 +112,14 @@ func (t Tree) compiled(ctx context.Context, packages []*listed) (c Compiled, apa
 	}
 	apart = slices.Concat(apart, c.Profiles, c.Modules, c.Included)
 	c.Files = append(c.Files, apart...)
-	for _, list := range []*[]string{&apart, &c.Files, &c.Modules, &c.Profiles, &c.Included, &c.Trees, &c.CFolders} {
+	for _, list := range []*[]string{&apart, &c.Files, &c.Modules, &c.Profiles, &c.Included,
+		&c.Trees, &c.CFolders} {
 		slices.Sort(*list)
 		*list = slices.Compact(*list)
 	}
 	slices.SortFunc(c.Folders, func(a, b Folder) int { return strings.Compare(a.Dir, b.Dir) })
-	c.Folders = slices.CompactFunc(c.Folders, func(a, b Folder) bool { return a.Dir == b.Dir && slices.Equal(a.Patterns, b.Patterns) })
+	c.Folders = slices.CompactFunc(c.Folders,
+		func(a, b Folder) bool { return a.Dir == b.Dir && slices.Equal(a.Patterns, b.Patterns) })
 	return c, apart, nil
 }
 

@@ -15,12 +15,17 @@ import (
 
 // Gone returns the files of the commit that are missing on disk and would otherwise be compiled
 // or embedded.
-func (c Compiled) Gone(ctx context.Context, commit *source.Commit, platform plan.Platform, tags []string) ([]string, error) {
+func (c Compiled) Gone(ctx context.Context, commit *source.Commit, platform plan.Platform,
+	tags []string) ([]string, error) {
 	var gone []string
 	named := build.Default
-	named.GOOS, named.GOARCH, named.CgoEnabled, named.BuildTags = platform.OS, platform.Architecture, true, tags
+	named.GOOS, named.GOARCH, named.CgoEnabled, named.BuildTags = platform.OS, platform.Architecture, true,
+		tags
 	// The build constraints in a missing file are unknown, so only its name is used.
-	named.OpenFile = func(string) (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("package p\n")), nil }
+	named.OpenFile = func(string) (io.ReadCloser, error) {
+		return io.NopCloser(
+			strings.NewReader("package p\n")), nil
+	}
 	for _, folder := range c.Folders {
 		files, err := commit.Files(ctx, folder.Dir, len(folder.Patterns) > 0)
 		if err != nil {

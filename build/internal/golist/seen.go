@@ -82,7 +82,8 @@ func (c Compiled) See(ctx context.Context) (Seen, error) {
 	if s.Content, err = hashAll(ctx, now.files, false); err != nil {
 		return s, err
 	}
-	s.Headers, err = hashAll(ctx, slices.DeleteFunc(slices.Clone(now.files), func(f string) bool { return path.Ext(f) != ".go" }), true)
+	s.Headers, err = hashAll(ctx, slices.DeleteFunc(slices.Clone(now.files),
+		func(f string) bool { return path.Ext(f) != ".go" }), true)
 	return s, err
 }
 
@@ -106,7 +107,8 @@ func (c Compiled) names(ctx context.Context) (now names, err error) {
 		}
 		for _, e := range entries {
 			ext := path.Ext(e.Name())
-			if !e.IsDir() && (slices.Contains(sourceEndings, ext) || ext == ".syso") && !strings.HasSuffix(e.Name(), "_test.go") {
+			if !e.IsDir() && (slices.Contains(sourceEndings, ext) || ext == ".syso") &&
+				!strings.HasSuffix(e.Name(), "_test.go") {
 				fmt.Fprintf(h, "%q\n", e.Name())
 				if file := filepath.Join(folder.Dir, e.Name()); ext != ".syso" {
 					now.files = append(now.files, file)
@@ -137,13 +139,14 @@ func embeddable(ctx context.Context, w io.Writer, folder Folder, e fs.DirEntry) 
 	if !slices.ContainsFunc(folder.Patterns, matches) {
 		return nil, nil
 	}
-	err = filepath.WalkDir(filepath.Join(folder.Dir, e.Name()), func(name string, d fs.DirEntry, err error) error {
-		if err == nil {
-			_, err = fmt.Fprintf(w, "%q %s\n", name, d.Type())
-			found = append(found, name)
-		}
-		return cmp.Or(err, context.Cause(ctx))
-	})
+	err = filepath.WalkDir(filepath.Join(folder.Dir, e.Name()),
+		func(name string, d fs.DirEntry, err error) error {
+			if err == nil {
+				_, err = fmt.Fprintf(w, "%q %s\n", name, d.Type())
+				found = append(found, name)
+			}
+			return cmp.Or(err, context.Cause(ctx))
+		})
 	if err != nil {
 		return nil, fmt.Errorf("find the embedded files: %w", err)
 	}

@@ -35,16 +35,19 @@ type listed struct {
 		Path, Version, Sum, Dir, GoMod string
 		Replace                        *struct{ Path, Version, Sum string }
 	}
-	EmbedPatterns                                                                                         []string
-	CgoCPPFLAGS, CgoCFLAGS, CgoCXXFLAGS, CgoFFLAGS, CgoLDFLAGS                                            []string
-	GoFiles, CgoFiles, CFiles, CXXFiles, MFiles, HFiles, FFiles, SFiles, SwigFiles, SysoFiles, EmbedFiles []string
+	EmbedPatterns []string
+	CgoCPPFLAGS, CgoCFLAGS, CgoCXXFLAGS, CgoFFLAGS,
+	CgoLDFLAGS []string
+	GoFiles, CgoFiles, CFiles, CXXFiles, MFiles, HFiles, FFiles, SFiles, SwigFiles,
+	SysoFiles, EmbedFiles []string
 	// IgnoredGoFiles are excluded by build constraints.
 	IgnoredGoFiles []string
 }
 
 // files returns all compiled and embedded files, relative to Dir.
 func (p *listed) files() []string {
-	return slices.Concat(p.GoFiles, p.CgoFiles, p.CFiles, p.CXXFiles, p.MFiles, p.HFiles, p.FFiles, p.SFiles, p.SwigFiles, p.SysoFiles, p.EmbedFiles)
+	return slices.Concat(p.GoFiles, p.CgoFiles, p.CFiles, p.CXXFiles, p.MFiles, p.HFiles, p.FFiles, p.SFiles,
+		p.SwigFiles, p.SysoFiles, p.EmbedFiles)
 }
 
 // fetched reports whether the package's module is in the module cache and has a hash in go.sum.
@@ -63,7 +66,8 @@ func (p *listed) fetched(modcache string) bool {
 func (p *listed) checkNames() error {
 	for _, name := range append(p.files(), p.Dir) {
 		if strings.ContainsRune(name, utf8.RuneError) {
-			return fmt.Errorf("list the packages: %s: the name %q is not UTF-8; rename it", p.ImportPath, name)
+			return fmt.Errorf("list the packages: %s: the name %q is not UTF-8; rename it", p.ImportPath,
+				name)
 		}
 	}
 	return nil
@@ -91,7 +95,8 @@ func List(ctx context.Context, t Tree, platform plan.Platform) (*Sources, error)
 }
 
 // list lists main packages and all their imports, with these settings of the go command.
-func (t Tree) list(ctx context.Context, settings []string, tags string, mains []string, flags ...string) (packages, error) {
+func (t Tree) list(ctx context.Context, settings []string, tags string, mains []string,
+	flags ...string) (packages, error) {
 	// With profiles, a package is listed again for each main package that has one.
 	args := append([]string{"list", "-deps", "-buildvcs=false", "-pgo=off", "-mod=" + t.Mod}, flags...)
 	if tags != "" {

@@ -35,7 +35,8 @@ type Main struct {
 
 // MainOf returns a main package of an image.
 func MainOf(p *plan.Plan, img plan.Image, pkg string) Main {
-	return Main{Package: pkg, Cgo: img.Cgo, Tags: strings.Join(p.Build.Of(img).Tags, ","), FIPS140: img.FIPS140}
+	return Main{Package: pkg, Cgo: img.Cgo, Tags: strings.Join(p.Build.Of(img).Tags, ","),
+		FIPS140: img.FIPS140}
 }
 
 // Mains returns the main packages of an image: first the one of the program that it runs.

@@ -107,7 +107,8 @@ func test(ctx context.Context, in Input, args []string) (report.Tests, error) {
 	if len(events.result.Failed) == 0 {
 		return report.Tests{}, fmt.Errorf("test: %w", runErr)
 	}
-	return events.result, &Error{Failed: events.result.Failed, Output: strings.TrimRight(events.output.String(), "\n")}
+	return events.result, &Error{Failed: events.result.Failed,
+		Output: strings.TrimRight(events.output.String(), "\n")}
 }
 
 func writeJUnit(path string, events io.Reader) error {

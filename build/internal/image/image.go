@@ -100,11 +100,13 @@ func Build(in Input) (v1.Image, error) {
 	}
 	if h := run.Healthcheck; h != nil {
 		config.Config.Healthcheck = &v1.HealthConfig{
-			Test: healthcheck(h.Command, in.Binary), Interval: h.Interval, Timeout: h.Timeout, StartPeriod: h.Start, Retries: h.Retries,
+			Test: healthcheck(h.Command, in.Binary), Interval: h.Interval, Timeout: h.Timeout,
+			StartPeriod: h.Start, Retries: h.Retries,
 		}
 	}
 
-	img, err := mutate.ConfigFile(mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON), &config)
+	img, err := mutate.ConfigFile(mutate.ConfigMediaType(mutate.MediaType(empty.Image,
+		types.OCIManifestSchema1), types.OCIConfigJSON), &config)
 	if err != nil {
 		return nil, fmt.Errorf("build the image: %w", err)
 	}
@@ -130,14 +132,16 @@ func Build(in Input) (v1.Image, error) {
 // each. base is the base of these images; nil for scratch.
 func Index(p *plan.Plan, img plan.Image, base *Base, images []v1.Image) (v1.ImageIndex, error) {
 	if len(images) != len(p.Platforms) {
-		return nil, fmt.Errorf("build the index of %s: %d images for %d platforms", img.Name, len(images), len(p.Platforms))
+		return nil, fmt.Errorf("build the index of %s: %d images for %d platforms", img.Name,
+			len(images), len(p.Platforms))
 	}
 	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 	for i, platform := range p.Platforms {
 		index = mutate.AppendManifests(index, mutate.IndexAddendum{
 			Add: images[i],
 			Descriptor: v1.Descriptor{
-				Platform: &v1.Platform{OS: platform.OS, Architecture: platform.Architecture, Variant: platform.Variant},
+				Platform: &v1.Platform{OS: platform.OS, Architecture: platform.Architecture,
+					Variant: platform.Variant},
 			},
 		})
 	}

@@ -22,7 +22,8 @@ type file struct {
 // read reads files, the manifests of folders in the order of their names, and standard input.
 func read(s *session.Session, names []string, recursive bool, stdin io.Reader) ([]file, error) {
 	if len(names) == 0 {
-		return nil, errors.New("resolve: there are no manifests; give them with -f=FOLDER, -f=FILE, or -f=- for standard input")
+		return nil, errors.New(
+			"resolve: there are no manifests; give them with -f=FOLDER, -f=FILE, or -f=- for standard input")
 	}
 	var all []file
 	for _, name := range names {

@@ -88,7 +88,9 @@ func Resolve(ctx context.Context, s *session.Session, r Request) ([]byte, error)
 // explain adds the file to the error of a manifest, and what to do about a template.
 func (f file) explain(err error) error {
 	if errors.Is(err, yamlscalar.ErrSyntax) && bytes.Contains(f.data, []byte("{{")) {
-		return fmt.Errorf("resolve %s: %w; if it is a template, render it first: helm template … | mage resolve -f=-", f.name, err)
+		return fmt.Errorf(
+			"resolve %s: %w; if it is a template, render it first: helm template … | mage resolve -f=-",
+			f.name, err)
 	}
 	return fmt.Errorf("resolve %s: %w", f.name, err)
 }
@@ -105,7 +107,8 @@ func (n names) wanted(s *session.Session, files []file) ([]target, error) {
 				all = append(all, t)
 			}
 			if !found && strings.Contains(scalar.Value, scheme) && err == nil {
-				s.Progress.Notice(fmt.Sprintf("%s:%d: %s is in the middle of a text, and stays", f.name, scalar.Line, scheme))
+				s.Progress.Notice(fmt.Sprintf("%s:%d: %s is in the middle of a text, and stays", f.name,
+					scalar.Line, scheme))
 			}
 			return "", false, err
 		})

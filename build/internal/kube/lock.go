@@ -45,7 +45,8 @@ func readLock(file string) (source, error) {
 			return fail(fmt.Errorf("the image %q has no digest or no repository", img.Name))
 		}
 	}
-	return source{shown: "the lock " + file, version: l.Version, module: l.Module, images: l.Images, keys: l.Keys, replayed: true}, nil
+	return source{shown: "the lock " + file, version: l.Version, module: l.Module, images: l.Images,
+		keys: l.Keys, replayed: true}, nil
 }
 
 // writeLock writes the images that manifests name.

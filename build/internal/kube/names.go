@@ -32,7 +32,8 @@ type names struct {
 }
 
 func newNames(from source, bare bool) names {
-	n := names{release: from.shown, module: from.module, bare: bare, images: from.images, repositories: map[string]target{}}
+	n := names{release: from.shown, module: from.module, bare: bare, images: from.images,
+		repositories: map[string]target{}}
 	for _, img := range from.images {
 		for _, repository := range img.Repositories {
 			if full, err := name.NewRepository(repository); err == nil {
@@ -96,17 +97,20 @@ func (n names) byPackage(importPath string) (target, error) {
 	switch len(found) {
 	case 0:
 		slices.Sort(known)
-		return t, fmt.Errorf("%q is no image of %s, which has %s", shown, n.release, strings.Join(slices.Compact(known), ", "))
+		return t, fmt.Errorf("%q is no image of %s, which has %s", shown, n.release,
+			strings.Join(slices.Compact(known), ", "))
 	case 1:
 		return t, nil
 	}
-	return t, fmt.Errorf("%q is the main package of several images: %s; write the full reference of one", shown, strings.Join(found, ", "))
+	return t, fmt.Errorf("%q is the main package of several images: %s; write the full reference of one",
+		shown, strings.Join(found, ", "))
 }
 
 // target returns the image in its first repository.
 func (i image) target() (target, bool, error) {
 	if len(i.Repositories) == 0 {
-		return target{}, false, errors.New("the image " + i.Name + " is in no registry; set THIMBLE_REPOSITORY, such as ghcr.io/acme")
+		return target{}, false, errors.New("the image " + i.Name +
+			" is in no registry; set THIMBLE_REPOSITORY, such as ghcr.io/acme")
 	}
 	return target{i.Name, i.Repositories[0]}, true, nil
 }

@@ -59,7 +59,10 @@ func open(ctx context.Context, s *session.Session, r Request) (source, error) {
 // fromDist reads the release in the output folder.
 func fromDist(s *session.Session) (source, error) {
 	const wayOut = `release with "mage release", or name a release with -from=TAG`
-	fail := func(err error) (source, error) { return source{}, fmt.Errorf("find the release: %w; %s", err, wayOut) }
+	fail := func(err error) (source, error) {
+		return source{},
+			fmt.Errorf("find the release: %w; %s", err, wayOut)
+	}
 	dist, err := distfolder.Open(s.Dist, ".")
 	if errors.Is(err, fs.ErrNotExist) {
 		return fail(errors.New(s.Config.Dist + " does not exist"))
@@ -78,7 +81,8 @@ func fromDist(s *session.Session) (source, error) {
 	if len(m.Signatures) == 0 {
 		return fail(errors.New("the images in " + s.Config.Dist + " were built, but not released"))
 	}
-	from := source{shown: "the release " + m.Plan.Version, version: m.Plan.Version, module: m.Plan.Module.Path}
+	from := source{shown: "the release " + m.Plan.Version, version: m.Plan.Version,
+		module: m.Plan.Module.Path}
 	from.images = imagesOf(m.Plan, s.Config.Release)
 	for i := range from.images {
 		for _, result := range m.Images {
@@ -87,7 +91,9 @@ func fromDist(s *session.Session) (source, error) {
 			}
 		}
 		if len(from.images[i].Repositories) == 0 {
-			return source{}, fmt.Errorf("find the release: %s is in no registry, only in %s; set THIMBLE_REPOSITORY, such as ghcr.io/acme, and release again",
+			return source{}, fmt.Errorf(
+				"find the release: %s is in no registry, only in %s; set THIMBLE_REPOSITORY, such as "+
+					"ghcr.io/acme, and release again",
 				from.images[i].Name, s.Config.Dist)
 		}
 	}
@@ -107,10 +113,12 @@ func fromTag(ctx context.Context, s *session.Session, tag string) (source, error
 	if err != nil {
 		return source{}, s.Unfetched(nil, err)
 	}
-	from := source{shown: "the release " + tag, version: tag, module: draft.Plan.Module.Path, tag: resolve.Tag(tag)}
+	from := source{shown: "the release " + tag, version: tag, module: draft.Plan.Module.Path,
+		tag: resolve.Tag(tag)}
 	from.images = imagesOf(draft.Plan, s.Config.Release)
 	if len(from.images) > 0 && len(from.images[0].Repositories) == 0 {
-		return from, fmt.Errorf("find the release %s: there is no repository; set THIMBLE_REPOSITORY, such as ghcr.io/acme", tag)
+		return from, fmt.Errorf(
+			"find the release %s: there is no repository; set THIMBLE_REPOSITORY, such as ghcr.io/acme", tag)
 	}
 	return from, nil
 }

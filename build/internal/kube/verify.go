@@ -42,7 +42,8 @@ func (f source) trust(s *session.Session, want verify.Expectation) (verify.Expec
 }
 
 // verify verifies the images that manifests name, and returns their digests.
-func (f source) verify(ctx context.Context, s *session.Session, wanted []target, want verify.Expectation) (map[target]string, error) {
+func (f source) verify(ctx context.Context, s *session.Session, wanted []target,
+	want verify.Expectation) (map[target]string, error) {
 	digests, byImage := map[target]string{}, map[string]target{}
 	for _, t := range wanted {
 		ref := f.reference(t)
@@ -67,7 +68,8 @@ func (f source) verify(ctx context.Context, s *session.Session, wanted []target,
 			return nil, fmt.Errorf("resolve: %w", err)
 		}
 		if other, ok := byImage[t.image]; ok && digests[other] != digests[t] {
-			return nil, fmt.Errorf("resolve: %s of %s is another image than in %s: %s and %s", f.version, t.repository, other.repository, digests[t], digests[other])
+			return nil, fmt.Errorf("resolve: %s of %s is another image than in %s: %s and %s", f.version,
+				t.repository, other.repository, digests[t], digests[other])
 		}
 		byImage[t.image] = t
 	}

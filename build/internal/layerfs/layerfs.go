@@ -85,7 +85,8 @@ func Scan(r io.Reader) (Layer, error) {
 		if len(h.Name) > maxPath || len(h.Linkname) > maxPath {
 			return nil, fmt.Errorf("read the layer: %.100q…: a path has more than %d bytes", h.Name, maxPath)
 		}
-		e := Entry{Path: path.Join("/", h.Name), Type: h.Typeflag, Mode: h.Mode & 0o7777, UID: h.Uid, GID: h.Gid, Size: h.Size}
+		e := Entry{Path: path.Join("/", h.Name), Type: h.Typeflag, Mode: h.Mode & 0o7777, UID: h.Uid,
+			GID: h.Gid, Size: h.Size}
 		switch strings.TrimPrefix(path.Base(h.Name), whiteout) {
 		case path.Base(h.Name):
 		case "", ".", "..":
@@ -115,7 +116,8 @@ func (e *Entry) kept() int {
 	if e.ELF == nil {
 		return n
 	}
-	for _, list := range [][]string{e.ELF.Needed, e.ELF.RunPath, e.ELF.RPath, e.ELF.Provides, {e.ELF.Soname, e.ELF.Interp}} {
+	for _, list := range [][]string{e.ELF.Needed, e.ELF.RunPath, e.ELF.RPath, e.ELF.Provides,
+		{e.ELF.Soname, e.ELF.Interp}} {
 		for _, s := range list {
 			n += len(s) + 16
 		}

@@ -47,13 +47,15 @@ type LinkError struct {
 func (e *LinkError) Error() string {
 	switch {
 	case e.Overlooked != "":
-		return fmt.Sprintf("%s needs %s, but a program with capabilities does not load %s", e.By, e.Name, e.Overlooked)
+		return fmt.Sprintf("%s needs %s, but a program with capabilities does not load %s", e.By,
+			e.Name, e.Overlooked)
 	case e.Version == "":
 		return fmt.Sprintf("%s needs %s, but there is none", e.By, e.Name)
 	case e.Newest == "":
 		return fmt.Sprintf("%s needs %s of %s, but %s has no such version", e.By, e.Version, e.Name, e.Path)
 	}
-	return fmt.Sprintf("%s needs %s of %s, but the newest that %s has is %s", e.By, e.Version, e.Name, e.Path, e.Newest)
+	return fmt.Sprintf("%s needs %s of %s, but the newest that %s has is %s", e.By, e.Version,
+		e.Name, e.Path, e.Newest)
 }
 
 // These bound what the content of a base can make Link load and search: a browser loads about 100
@@ -118,7 +120,8 @@ func (l *linker) missing(name string, by *object) error {
 func provides(o *object, name string, by *object) error {
 	for _, version := range by.elf.Requires[name] {
 		if !slices.Contains(o.elf.Provides, version) {
-			return &LinkError{Name: name, By: by.path, Version: version, Path: o.path, Newest: newest(o.elf.Provides, version)}
+			return &LinkError{Name: name, By: by.path, Version: version, Path: o.path,
+				Newest: newest(o.elf.Provides, version)}
 		}
 	}
 	return nil
@@ -139,7 +142,8 @@ func newest(versions []string, like string) string {
 	}
 	best := ""
 	for _, v := range versions {
-		if strings.HasPrefix(v, kind) && numbers(v) != nil && (best == "" || slices.Compare(numbers(v), numbers(best)) > 0) {
+		if strings.HasPrefix(v, kind) && numbers(v) != nil &&
+			(best == "" || slices.Compare(numbers(v), numbers(best)) > 0) {
 			best = v
 		}
 	}
@@ -196,7 +200,8 @@ func (l *linker) start() error {
 		l.musl = true
 		l.folders = []string{"/lib", "/usr/local/lib", "/usr/lib"}
 		if e, ok := l.fs.Lookup("/etc/ld-musl-" + strings.TrimSuffix(arch, ".so.1") + ".path"); ok {
-			l.folders = strings.FieldsFunc(string(e.Content), func(r rune) bool { return r == ':' || r == '\n' })
+			l.folders = strings.FieldsFunc(string(e.Content),
+				func(r rune) bool { return r == ':' || r == '\n' })
 		}
 		return nil
 	}
@@ -268,7 +273,8 @@ func (l *linker) expand(list []string, o *object) (dirs []string) {
 		"${ORIGIN}", path.Dir(o.path), "$ORIGIN", path.Dir(o.path), "${LIB}", l.lib, "$LIB", l.lib)
 	for _, unexpanded := range list {
 		dir := r.Replace(unexpanded)
-		if l.program.Secure && o.path == l.program.Path && strings.Contains(unexpanded, "ORIGIN") && !l.trusted(dir) {
+		if l.program.Secure && o.path == l.program.Path && strings.Contains(unexpanded, "ORIGIN") &&
+			!l.trusted(dir) {
 			continue
 		}
 		if path.IsAbs(dir) {
@@ -281,7 +287,8 @@ func (l *linker) expand(list []string, o *object) (dirs []string) {
 // trusted says whether glibc accepts a folder that ORIGIN leads to even if the program is Secure:
 // it must be one of the system's. For musl all are.
 func (l *linker) trusted(dir string) bool {
-	return l.musl || slices.ContainsFunc(l.system, func(s string) bool { return strings.HasPrefix(path.Clean(dir)+"/", s+"/") })
+	return l.musl || slices.ContainsFunc(l.system,
+		func(s string) bool { return strings.HasPrefix(path.Clean(dir)+"/", s+"/") })
 }
 
 // open returns a library for the program's machine; nil if there is none at that path.

@@ -31,10 +31,13 @@ func (fs *FS) covers(need, uid string) bool {
 	}
 	switch need {
 	case plan.NeedCACertificates: // crypto/x509.certFiles
-		return any("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem",
-			"/etc/pki/tls/cacert.pem", "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", "/etc/ssl/cert.pem")
+		return any("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
+			"/etc/ssl/ca-bundle.pem",
+			"/etc/pki/tls/cacert.pem", "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+			"/etc/ssl/cert.pem")
 	case plan.NeedZoneinfo: // time.platformZoneSources
-		return any("/usr/share/zoneinfo/UTC", "/usr/share/lib/zoneinfo/UTC", "/usr/lib/locale/TZ/UTC", "/etc/zoneinfo/UTC")
+		return any("/usr/share/zoneinfo/UTC", "/usr/share/lib/zoneinfo/UTC", "/usr/lib/locale/TZ/UTC",
+			"/etc/zoneinfo/UTC")
 	case plan.NeedMIMETypes: // mime.typeFiles, mime.mimeGlobs
 		return any("/etc/mime.types", "/usr/share/mime/globs2", "/usr/local/share/mime/globs2",
 			"/etc/apache2/mime.types", "/etc/apache/mime.types", "/etc/httpd/conf/mime.types")

@@ -58,7 +58,8 @@ func Check(words, allowed []string) error {
 		return &Refused{Word: strings.Join(words, " "), Reason: err.Error(), Final: true}
 	}
 	if again, err := Split(joined); err != nil || !slices.Equal(again, words) {
-		return &Refused{Word: joined, Reason: "the go command would split these words in another way", Final: true}
+		return &Refused{Word: joined, Reason: "the go command would split these words in another way",
+			Final: true}
 	}
 	return check(words, allowed)
 }
@@ -81,7 +82,8 @@ func checkFirst(words, allowed []string, afterFirst, afterSecond error) error {
 	test := valued[name]
 	switch {
 	case name == "":
-		return &Refused{Word: w, Reason: "it is not a flag, so the linker would read it as a file", Final: true}
+		return &Refused{Word: w, Reason: "it is not a flag, so the linker would read it as a file",
+			Final: true}
 	case permits(allowed, w, name):
 		// It is unknown whether the next word is the flag's value: both must be allowed.
 		if !has {

@@ -21,7 +21,9 @@ func Join(words []string) (string, error) {
 		case !strings.Contains(w, `"`):
 			quoted[i] = `"` + w + `"`
 		default:
-			return "", fmt.Errorf("linker flag %q has both kinds of quotes, which the go command does not accept; use only one kind", w)
+			return "", fmt.Errorf(
+				"linker flag %q has both kinds of quotes, which the go command does not accept; use only "+
+					"one kind", w)
 		}
 	}
 	return strings.Join(quoted, " "), nil

@@ -23,10 +23,15 @@ type finding struct {
 var (
 	// reservation matches a word that, outside a licence's text, may restrict or extend the
 	// licence.
-	reservation = regexp.MustCompile(`\b(?:not|no|except\w*|unless|notwithstanding|only|restrict\w*|prohibit\w*|forbid\w*|additional (?:terms?|permissions?|requirements?)|commercial\w*|proprietary|conditions?|limit\w*|must)\b`)
+	reservation = regexp.MustCompile(
+		`\b(?:not|no|except\w*|unless|notwithstanding|only|restrict\w*|prohibit\w*|forbid\w*|additional ` +
+			`(?:terms?|permissions?|requirements?)|commercial\w*|proprietary|conditions?|limit\w*|must)\b`)
 	// laterVersion is the choice that the GNU licences give between versions.
 	laterVersion = regexp.MustCompile(`\(?at your option\)? any later version`)
-	choice       = regexp.MustCompile(`under (?:the terms of )?either\b|\beither of the (?:following|two)\b|\bat your (?:option|choice)\b|\bdual[- ]licen[sc]ed under (?:\S+ ){1,20}?or\b|\byou (?:may|can) choose\b|\byour choice of\b`)
+	choice       = regexp.MustCompile(
+		`under (?:the terms of )?either\b|\beither of the (?:following|two)\b|\bat your ` +
+			`(?:option|choice)\b|\bdual[- ]licen[sc]ed under (?:\S+ ){1,20}?or\b|\byou (?:may|can) ` +
+			`choose\b|\byour choice of\b`)
 )
 
 // identify reads a licence text.
@@ -85,8 +90,10 @@ func mentions(statement, id string) bool {
 }
 
 var (
-	copyrightLine = regexp.MustCompile(`^(?:Copyright|COPYRIGHT|©|\([cC]\))(?:\W.*)?(?:\d{4}|\([cC]\)|©)|^Copyright [Tt]he .+ (?:[Aa]uthors|[Cc]ontributors)`)
-	placeholder   = regexp.MustCompile(`(?i)\[(?:yyyy|year|name)|<(?:year|name)|\{(?:yyyy|year|name)`)
+	copyrightLine = regexp.MustCompile(
+		`^(?:Copyright|COPYRIGHT|©|\([cC]\))(?:\W.*)?(?:\d{4}|\([cC]\)|©)|^Copyright [Tt]he .+ ` +
+			`(?:[Aa]uthors|[Cc]ontributors)`)
+	placeholder = regexp.MustCompile(`(?i)\[(?:yyyy|year|name)|<(?:year|name)|\{(?:yyyy|year|name)`)
 )
 
 // copyrights returns the lines of the text that state a copyright.
@@ -96,7 +103,8 @@ func copyrights(text []byte) []string {
 		if len(line) > 300 {
 			continue
 		}
-		s := strings.Join(strings.Fields(strings.Trim(strings.ToValidUTF8(string(line), ""), " \t\r\n#*/;")), " ")
+		s := strings.Join(strings.Fields(strings.Trim(strings.ToValidUTF8(string(line), ""), " \t\r\n#*/;")),
+			" ")
 		if isCopyright(s) {
 			found = append(found, s)
 		}

@@ -21,12 +21,14 @@ const (
 )
 
 var (
-	licenceName = regexp.MustCompile(`^(?:.+[-_.])?(?:UN)?LICEN[SC]ES?(?:[-_.].+)?$|^COPYING(?:[-_.].+)?$|^COPYLEFT(?:[-_.].+)?$`)
-	noticeName  = regexp.MustCompile(`^(?:.+[-_.])?NOTICES?(?:[-_.].+)?$|^PATENTS(?:[-_.].+)?$`)
+	licenceName = regexp.MustCompile(
+		`^(?:.+[-_.])?(?:UN)?LICEN[SC]ES?(?:[-_.].+)?$|^COPYING(?:[-_.].+)?$|^COPYLEFT(?:[-_.].+)?$`)
+	noticeName = regexp.MustCompile(`^(?:.+[-_.])?NOTICES?(?:[-_.].+)?$|^PATENTS(?:[-_.].+)?$`)
 	// foreignName matches a list of third-party code: it must accompany the code.
 	foreignName = regexp.MustCompile(`THIRD[-_.]?PARTY|3RD[-_.]?PARTY`)
 	// apartName matches licences of files that are never linked, or a template for headers.
-	apartName = regexp.MustCompile(`(?:^|[-_.])(?:DOCS?|DOCUMENTATION|HEADER|TEMPLATE|BOILERPLATE)(?:[-_.]|$)`)
+	apartName = regexp.MustCompile(
+		`(?:^|[-_.])(?:DOCS?|DOCUMENTATION|HEADER|TEMPLATE|BOILERPLATE)(?:[-_.]|$)`)
 )
 
 // textExtensions are those of texts. Others, such as the .MIT of LICENSE.MIT, name the licence,
@@ -35,8 +37,10 @@ var textExtensions = []string{".TXT", ".MD", ".MARKDOWN", ".RST", ".ADOC", ".HTM
 
 var codeExtensions = []string{
 	".GO", ".S", ".C", ".H", ".CC", ".CPP", ".PY", ".RB", ".RS", ".SH", ".BASH", ".PL", ".JS", ".TS", ".JAVA",
-	".JSON", ".JSONL", ".YAML", ".YML", ".TOML", ".XML", ".CSV", ".TSV", ".CFG", ".CONF", ".INI", ".PROTO", ".PROTOTEXT",
-	".TMPL", ".TPL", ".GOTMPL", ".MOD", ".SUM", ".BAZEL", ".BZL", ".GZ", ".ZIP", ".PNG", ".SVG", ".PDF", ".SIG", ".ASC",
+	".JSON", ".JSONL", ".YAML", ".YML", ".TOML", ".XML", ".CSV", ".TSV", ".CFG", ".CONF", ".INI",
+	".PROTO", ".PROTOTEXT",
+	".TMPL", ".TPL", ".GOTMPL", ".MOD", ".SUM", ".BAZEL", ".BZL", ".GZ", ".ZIP", ".PNG", ".SVG",
+	".PDF", ".SIG", ".ASC",
 }
 
 // IsText says whether a file with this base name is read for licences and notices.

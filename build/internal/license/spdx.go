@@ -50,11 +50,15 @@ func spdxIDs(found []string, rest string) ([]string, bool) {
 		if slices.Contains(bare, id) {
 			name := strings.ToLower(id)
 			switch {
-			case slices.ContainsFunc(found, func(s string) bool { return s == id+"-only" || s == id+"-or-later" }):
+			case slices.ContainsFunc(found, func(s string) bool {
+				return s == id+"-only" ||
+					s == id+"-or-later"
+			}):
 				continue
 			case strings.Contains(rest, name+"-or-later"):
 				id += "-or-later"
-			case strings.Contains(rest, "or later"), strings.Contains(rest, "later version"), strings.Contains(rest, name+"+"):
+			case strings.Contains(rest, "or later"), strings.Contains(rest, "later version"),
+				strings.Contains(rest, name+"+"):
 				return nil, false
 			default:
 				id += "-only"

@@ -60,12 +60,14 @@ func Texts(modules []Module, results []Result) ([]byte, error) {
 	b.WriteString("Licences and notices of third-party software\n\n" +
 		"Each text is preceded by the modules, and their files, that it comes from.\n")
 	for _, e := range entries {
-		fmt.Fprintf(&b, "\n%s\n%s\n%s\n\n", strings.Repeat("=", 79), strings.Join(e.sources, "\n"), strings.Repeat("-", 79))
+		fmt.Fprintf(&b, "\n%s\n%s\n%s\n\n", strings.Repeat("=", 79), strings.Join(e.sources, "\n"),
+			strings.Repeat("-", 79))
 		b.Write(e.text)
 	}
 	if len(silent) > 0 {
 		slices.Sort(silent)
-		fmt.Fprintf(&b, "\n%s\nNo licence file was found in:\n%s\n", strings.Repeat("=", 79), strings.Join(silent, "\n"))
+		fmt.Fprintf(&b, "\n%s\nNo licence file was found in:\n%s\n", strings.Repeat("=", 79),
+			strings.Join(silent, "\n"))
 	}
 	return b.Bytes(), nil
 }

@@ -54,8 +54,10 @@ func checkDebian(d *plan.DebianLock) error {
 		if _, err := time.Parse(time.RFC3339, i.Date); err != nil {
 			return fmt.Errorf("the date %q of %s is not in RFC 3339", i.Date, i.Suite)
 		}
-		if !word.MatchString(i.Archive) || !word.MatchString(i.Suite) || i.Snapshot != "" && !snapshot.MatchString(i.Snapshot) {
-			return fmt.Errorf("index %q of archive %q at snapshot %q is not valid", i.Suite, i.Archive, i.Snapshot)
+		if !word.MatchString(i.Archive) || !word.MatchString(i.Suite) || i.Snapshot != "" &&
+			!snapshot.MatchString(i.Snapshot) {
+			return fmt.Errorf("index %q of archive %q at snapshot %q is not valid", i.Suite,
+				i.Archive, i.Snapshot)
 		}
 	}
 	type key struct{ pinned, architecture string } // name=version
@@ -63,11 +65,13 @@ func checkDebian(d *plan.DebianLock) error {
 	for _, p := range d.Packages {
 		k := key{p.Name + "=" + p.Version, p.Architecture}
 		switch {
-		case !packageName.MatchString(p.Name) || !version.MatchString(p.Version) || !word.MatchString(p.Architecture):
+		case !packageName.MatchString(p.Name) || !version.MatchString(p.Version) ||
+			!word.MatchString(p.Architecture):
 			return fmt.Errorf("package %q %q for %q is not valid", p.Name, p.Version, p.Architecture)
 		case there[k]:
 			return fmt.Errorf("package %s for %s appears twice", p.Name, p.Architecture)
-		case !word.MatchString(p.Archive) || !fs.ValidPath(p.Path) || p.Path == "." || strings.ContainsAny(p.Path, "\\?#%"):
+		case !word.MatchString(p.Archive) || !fs.ValidPath(p.Path) || p.Path == "." ||
+			strings.ContainsAny(p.Path, "\\?#%"):
 			return fmt.Errorf("package %s: %q is not a path in archive %q", p.Name, p.Path, p.Archive)
 		case !hex64.MatchString(p.SHA256) || p.Size <= 0:
 			return fmt.Errorf("package %s has no size or no SHA-256", p.Name)
@@ -83,7 +87,8 @@ func checkDebian(d *plan.DebianLock) error {
 		seen[k] = true
 		for i, name := range s.Packages {
 			if !there[key{name, s.Architecture}] && !there[key{name, "all"}] {
-				return fmt.Errorf("selection %s for %s has package %q, which is not pinned", s.Base, s.Architecture, name)
+				return fmt.Errorf("selection %s for %s has package %q, which is not pinned", s.Base,
+					s.Architecture, name)
 			}
 			if slices.Contains(s.Packages[:i], name) {
 				return fmt.Errorf("selection %s for %s has package %s twice", s.Base, s.Architecture, name)

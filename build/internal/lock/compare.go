@@ -51,7 +51,8 @@ func pins(l *plan.Lock) map[string]pin {
 		}
 		for _, s := range d.Selections {
 			u := Use{Base: s.Base, Packages: s.With}
-			all[fmt.Sprintf("%s (%s %s)", u, d.Suite, s.Architecture)] = pin{version: fmt.Sprintf("%d packages", len(s.Packages))}
+			all[fmt.Sprintf("%s (%s %s)", u, d.Suite,
+				s.Architecture)] = pin{version: fmt.Sprintf("%d packages", len(s.Packages))}
 		}
 	}
 	for _, i := range l.Images {

@@ -94,7 +94,8 @@ func Parse(b []byte) (*plan.Lock, error) {
 	case head.Version == nil:
 		return nil, malformed(errors.New("it has no version"))
 	case *head.Version > Version:
-		return nil, fmt.Errorf("its version is %d, but this thimble supports %d; %w", *head.Version, Version, ErrNewer)
+		return nil, fmt.Errorf("its version is %d, but this thimble supports %d; %w",
+			*head.Version, Version, ErrNewer)
 	case *head.Version < 1:
 		return nil, malformed(fmt.Errorf("version %d", *head.Version))
 	}
@@ -155,7 +156,8 @@ func clone(l *plan.Lock) *plan.Lock {
 	c.Debian, c.Images = slices.Clone(l.Debian), slices.Clone(l.Images)
 	for i := range c.Debian {
 		d := &c.Debian[i]
-		d.Indexes, d.Packages, d.Selections = slices.Clone(d.Indexes), slices.Clone(d.Packages), slices.Clone(d.Selections)
+		d.Indexes, d.Packages, d.Selections = slices.Clone(d.Indexes), slices.Clone(d.Packages),
+			slices.Clone(d.Selections)
 		for j := range d.Selections {
 			s := &d.Selections[j]
 			s.With, s.Packages = slices.Clone(s.With), slices.Clone(s.Packages)
@@ -182,13 +184,18 @@ func sortLock(l *plan.Lock) {
 			})
 		}
 		slices.SortFunc(d.Selections, func(a, b plan.DebianSelection) int {
-			return cmp.Or(strings.Compare(a.Base, b.Base), slices.Compare(a.With, b.With), strings.Compare(a.Architecture, b.Architecture))
+			return cmp.Or(strings.Compare(a.Base, b.Base), slices.Compare(a.With, b.With),
+				strings.Compare(a.Architecture, b.Architecture))
 		})
 		slices.SortFunc(d.Packages, func(a, b plan.DebianPackage) int {
-			return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Architecture, b.Architecture), strings.Compare(a.Version, b.Version))
+			return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Architecture, b.Architecture),
+				strings.Compare(a.Version, b.Version))
 		})
 	}
-	slices.SortFunc(l.Images, func(a, b plan.ImageLock) int { return strings.Compare(a.Reference, b.Reference) })
+	slices.SortFunc(l.Images, func(a, b plan.ImageLock) int {
+		return strings.Compare(a.Reference,
+			b.Reference)
+	})
 	for _, i := range l.Images {
 		slices.SortFunc(i.Platforms, func(a, b plan.ImagePlatformLock) int {
 			return strings.Compare(a.Platform.String(), b.Platform.String())

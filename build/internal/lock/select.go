@@ -90,7 +90,8 @@ func selectPackages(part, l *plan.Lock, suite string, u Use) error {
 	}
 	to := Suite(part, suite)
 	if to == nil {
-		part.Debian = append(part.Debian, plan.DebianLock{Suite: suite, Indexes: slices.Clone(locked.Indexes)})
+		part.Debian = append(part.Debian, plan.DebianLock{Suite: suite,
+			Indexes: slices.Clone(locked.Indexes)})
 		to = &part.Debian[len(part.Debian)-1]
 	}
 	to.Selections = append(to.Selections, found.DebianSelection)
@@ -133,19 +134,24 @@ func selectImage(part, l *plan.Lock, u Use) error {
 	if locked == nil {
 		return fmt.Errorf("base %s is not pinned; %w", u.Base, ErrMissing)
 	}
-	at := slices.IndexFunc(locked.Platforms, func(p plan.ImagePlatformLock) bool { return p.Platform == u.Platform })
+	at := slices.IndexFunc(locked.Platforms, func(
+		p plan.ImagePlatformLock) bool {
+		return p.Platform == u.Platform
+	})
 	if at < 0 {
 		has := make([]string, len(locked.Platforms))
 		for i, p := range locked.Platforms {
 			has[i] = p.Platform.String()
 		}
 		slices.Sort(has)
-		return fmt.Errorf("base %s is not pinned for %s, only for %s; remove that platform, or %w if the image has it",
+		return fmt.Errorf(
+			"base %s is not pinned for %s, only for %s; remove that platform, or %w if the image has it",
 			u.Base, u.Platform, strings.Join(has, ", "), ErrMissing)
 	}
 	to := Image(part, u.Base)
 	if to == nil {
-		part.Images = append(part.Images, plan.ImageLock{Reference: locked.Reference, Digest: locked.Digest, MediaType: locked.MediaType})
+		part.Images = append(part.Images, plan.ImageLock{Reference: locked.Reference, Digest: locked.Digest,
+			MediaType: locked.MediaType})
 		to = &part.Images[len(part.Images)-1]
 	}
 	to.Platforms = append(to.Platforms, locked.Platforms[at])

@@ -42,7 +42,8 @@ func Find(dir string, p plan.Platform, tags []string) ([]string, error) {
 		}
 		if at != top {
 			base := d.Name()
-			if base == "testdata" || base == "vendor" || strings.HasPrefix(base, ".") || strings.HasPrefix(base, "_") {
+			if base == "testdata" || base == "vendor" || strings.HasPrefix(base, ".") ||
+				strings.HasPrefix(base, "_") {
 				return filepath.SkipDir
 			}
 			if _, err := os.Stat(filepath.Join(at, "go.mod")); err == nil {

@@ -119,7 +119,8 @@ func (s Source) ChangedCopy(ctx context.Context, lists Lists, files Files) (stri
 }
 
 // Differences compares the files with the commit. Without git there are no differences.
-func (s Source) Differences(ctx context.Context, files Files, commit *source.Commit) ([]source.Difference, error) {
+func (s Source) Differences(ctx context.Context, files Files,
+	commit *source.Commit) ([]source.Difference, error) {
 	if commit == nil {
 		return nil, nil
 	}
@@ -153,7 +154,8 @@ func (s Source) tags() []string {
 }
 
 // compiledFiles returns the compiled files of all platforms, including missing ones.
-func (s Source) compiledFiles(ctx context.Context, lists Lists, commit *source.Commit) ([]source.File, error) {
+func (s Source) compiledFiles(ctx context.Context, lists Lists,
+	commit *source.Commit) ([]source.File, error) {
 	var names []string
 	var all []golist.Compiled
 	for _, platform := range s.Platforms() {
@@ -183,7 +185,8 @@ func (s Source) compiledFiles(ctx context.Context, lists Lists, commit *source.C
 // copiedFiles returns the files of the assets, the CA certificates and the lock file, including
 // missing files of the assets' folders. names are the absolute paths of the existing assets and
 // certificates.
-func (s Source) copiedFiles(ctx context.Context, commit *source.Commit) (files []source.File, names []string, err error) {
+func (s Source) copiedFiles(ctx context.Context,
+	commit *source.Commit) (files []source.File, names []string, err error) {
 	dir := s.Draft.Dir
 	for _, img := range s.Draft.Plan.Images {
 		assets, err := tree.AssetFiles(dir, img.CACertificates, img.Assets)
@@ -192,7 +195,8 @@ func (s Source) copiedFiles(ctx context.Context, commit *source.Commit) (files [
 		}
 		for _, a := range assets {
 			file := filepath.Join(dir, filepath.FromSlash(a.Name))
-			files, names = append(files, source.File{Path: file, Link: a.Link, Asset: true}), append(names, file)
+			files, names = append(files, source.File{Path: file, Link: a.Link, Asset: true}),
+				append(names, file)
 		}
 		if commit != nil {
 			sources, err := tree.AssetSources(dir, nil, img.Assets)
@@ -231,13 +235,15 @@ func (s Source) pinnedWithoutFile(img plan.Image) bool {
 
 // goneMatches returns the files of the commit that are missing on disk and that a pattern of the
 // image's assets matches.
-func (s Source) goneMatches(ctx context.Context, commit *source.Commit, img plan.Image) (files []source.File, err error) {
+func (s Source) goneMatches(ctx context.Context, commit *source.Commit,
+	img plan.Image) (files []source.File, err error) {
 	patterns, err := tree.AssetPatterns(s.Draft.Dir, img.Assets)
 	if err != nil {
 		return nil, err
 	}
 	for _, pattern := range patterns {
-		tracked, err := commit.Files(ctx, filepath.Join(s.Draft.Dir, filepath.FromSlash(tree.FixedFolder(pattern))), true)
+		tracked, err := commit.Files(ctx, filepath.Join(s.Draft.Dir,
+			filepath.FromSlash(tree.FixedFolder(pattern))), true)
 		if err != nil {
 			return nil, err
 		}
@@ -253,7 +259,8 @@ func (s Source) goneMatches(ctx context.Context, commit *source.Commit, img plan
 
 // executable reports which files are executable in the commit, by their paths relative to the
 // module's folder; nil without git.
-func (s Source) executable(ctx context.Context, commit *source.Commit, names []string) (map[string]bool, error) {
+func (s Source) executable(ctx context.Context, commit *source.Commit,
+	names []string) (map[string]bool, error) {
 	if commit == nil {
 		return nil, nil
 	}

@@ -34,7 +34,8 @@ func (s Source) key(platform plan.Platform) (string, error) {
 		Mains            []golist.Main
 		ModuleCache, Dir string
 		Stable           bool
-	}{s.Version, platform, p.Toolchain, s.Draft.Tree().Mains, s.Draft.Go.Setting("GOMODCACHE"), s.Draft.Dir, p.StableDigests()})
+	}{s.Version, platform, p.Toolchain, s.Draft.Tree().Mains, s.Draft.Go.Setting("GOMODCACHE"),
+		s.Draft.Dir, p.StableDigests()})
 	return string(key), err
 }
 

@@ -19,10 +19,12 @@ type Licenses struct {
 
 // ScanLicenses scans the licences of the standard library and the modules. memo caches the results,
 // because the first scan is slow; modcache checks modules before their results are cached.
-func ScanLicenses(ctx context.Context, std license.Module, modules []golist.Module, modcache *modsum.Cache, memo license.Memo) (Licenses, error) {
+func ScanLicenses(ctx context.Context, std license.Module, modules []golist.Module, modcache *modsum.Cache,
+	memo license.Memo) (Licenses, error) {
 	l := Licenses{modules: []license.Module{std}}
 	for _, m := range modules {
-		linked := modsum.Module{Path: cmp.Or(m.Replacement, m.Path), Version: cmp.Or(m.ReplacementVersion, m.Version), Sum: m.Sum}
+		linked := modsum.Module{Path: cmp.Or(m.Replacement, m.Path),
+			Version: cmp.Or(m.ReplacementVersion, m.Version), Sum: m.Sum}
 		l.modules = append(l.modules, license.Module{
 			Path: m.Path, Version: m.Version, Sum: m.Sum, Dir: m.Dir, Packages: m.Packages,
 			Verify: func(ctx context.Context) error { return modcache.CheckNow(ctx, linked) },
@@ -62,7 +64,8 @@ func (l Licenses) Texts() ([]byte, error) { return license.Texts(l.modules, l.re
 // else that of the repository; "" if there is none.
 func (s Source) OwnLicense(ctx context.Context, memo license.Memo) (string, error) {
 	for _, dir := range s.Draft.LicenseFolders() {
-		results, err := license.Scan(ctx, []license.Module{{Path: s.Draft.Plan.Module.Path, Dir: dir, Packages: []string{"."}}}, memo)
+		results, err := license.Scan(ctx, []license.Module{{Path: s.Draft.Plan.Module.Path, Dir: dir,
+			Packages: []string{"."}}}, memo)
 		if err != nil {
 			return "", err
 		}

@@ -22,7 +22,8 @@ import (
 // States returns, by image name, the last commit that changed the image's inputs; nil if
 // digests are not stable. Thimble, the toolchain and Config are not inputs: they are in the
 // plan, and change the image if they affect it.
-func (s Source) States(ctx context.Context, lists Lists, differences []source.Difference) (map[string]*plan.Inputs, error) {
+func (s Source) States(ctx context.Context, lists Lists,
+	differences []source.Difference) (map[string]*plan.Inputs, error) {
 	p := s.Draft.Plan
 	if !p.StableDigests() {
 		return nil, nil
@@ -64,7 +65,9 @@ func (s Source) inputPaths(ctx context.Context, lists Lists, img plan.Image) (gi
 	var folders, brought []string
 	var compiled []golist.Inputs
 	outside := func(file string) (git.Paths, error) {
-		return paths, fmt.Errorf("keep the digest stable, for Config.StableDigests: %s is compiled in but is outside of the repository, so its age is not known", file)
+		return paths, fmt.Errorf(
+			"keep the digest stable, for Config.StableDigests: %s is compiled in but is outside of the "+
+				"repository, so its age is not known", file)
 	}
 	for _, platform := range p.InputPlatforms {
 		l := lists[platform]

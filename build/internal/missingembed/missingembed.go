@@ -24,7 +24,8 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	return fmt.Sprintf("embed %s: %s:%s needs it, and there is no such file; %s", e.Pattern, e.File, e.Line, e.advice)
+	return fmt.Sprintf("embed %s: %s:%s needs it, and there is no such file; %s", e.Pattern,
+		e.File, e.Line, e.advice)
 }
 
 // Unwrap returns the cause.
@@ -54,7 +55,8 @@ func Explain(err error, dir string, before [][]string) error {
 	case ok:
 		e.advice = "let Config.Before make it:\n\n    Before: [][]string{{" + quoted(command) + "}},"
 	default:
-		e.advice = "commit it, or let Config.Before run the command that makes it, such as\n\n    Before: [][]string{{\"make\", \"assets\"}},"
+		e.advice = "commit it, or let Config.Before run the command that makes it, such as\n\n    Before: " +
+			"[][]string{{\"make\", \"assets\"}},"
 	}
 	return e
 }
@@ -79,7 +81,8 @@ func frontend(dir, pattern string) (command []string, ok bool) {
 		if err == nil && json.Unmarshal(text, &p) == nil && p.Scripts["build"] != "" {
 			script := "npm install && npm run build"
 			for _, manager := range [][2]string{
-				{"package-lock.json", "npm ci && npm run build"}, {"yarn.lock", "yarn install --frozen-lockfile && yarn run build"},
+				{"package-lock.json", "npm ci && npm run build"},
+				{"yarn.lock", "yarn install --frozen-lockfile && yarn run build"},
 				{"pnpm-lock.yaml", "pnpm install --frozen-lockfile && pnpm run build"},
 			} {
 				if _, err := os.Stat(filepath.Join(dir, filepath.FromSlash(at), manager[0])); err == nil {

@@ -41,7 +41,8 @@ func (f folder) difference(ctx context.Context, m Module, zipFile string) string
 	if last == "" {
 		return "its folder is empty"
 	}
-	return fmt.Sprintf("one of its files differs; %s was changed last, at %s", filepath.Join(f.dir, filepath.FromSlash(last)), time.Unix(0, at).UTC().Format(time.RFC3339))
+	return fmt.Sprintf("one of its files differs; %s was changed last, at %s",
+		filepath.Join(f.dir, filepath.FromSlash(last)), time.Unix(0, at).UTC().Format(time.RFC3339))
 }
 
 // against returns the first file that differs from that in the zip file, or that only one of the

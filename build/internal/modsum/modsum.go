@@ -129,7 +129,8 @@ func (c *Cache) check(ctx context.Context, m Module) error {
 	}
 	if sum != m.Sum {
 		zip := filepath.Join(c.dir, "cache", "download", filepath.FromSlash(escaped), "@v", version+".zip")
-		return fmt.Errorf("%w: %s; remove the folder and run it again: chmod -R u+w %s && rm -r %s", ErrDiffers, found.difference(ctx, m, zip), dir, dir)
+		return fmt.Errorf("%w: %s; remove the folder and run it again: chmod -R u+w %s && rm -r %s",
+			ErrDiffers, found.difference(ctx, m, zip), dir, dir)
 	}
 	again, err := list(ctx, dir)
 	if err != nil {

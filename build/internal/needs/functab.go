@@ -26,7 +26,8 @@ func functions(r io.ReaderAt, size int64) (found nameSet, unknown string, err er
 		return 0, "", fmt.Errorf("read executable: not an executable: begins with %q", magic[:n])
 	}
 	f, err := elf.NewFile(r)
-	if _, malformed := errors.AsType[*elf.FormatError](err); malformed || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+	if _, malformed := errors.AsType[*elf.FormatError](err); malformed || errors.Is(err, io.EOF) ||
+		errors.Is(err, io.ErrUnexpectedEOF) {
 		return 0, "", fmt.Errorf("read ELF headers: the file is truncated or malformed: %w", err)
 	}
 	if err != nil {
@@ -89,7 +90,9 @@ func findNames(f *elf.File, r io.ReaderAt, size int64, buf []byte) (names extent
 			continue
 		}
 		if s.Offset > uint64(size) || s.FileSize > uint64(size)-s.Offset {
-			return extent{}, "", fmt.Errorf("read ELF section %s: it ends after the end of the file, which is truncated or malformed", name)
+			return extent{}, "", fmt.Errorf(
+				"read ELF section %s: it ends after the end of the file, which is truncated or malformed",
+				name)
 		}
 		p := buf[:min(s.FileSize, maxHeader)]
 		if err := readFull(r, p, int64(s.Offset)); err != nil {
@@ -97,7 +100,8 @@ func findNames(f *elf.File, r io.ReaderAt, size int64, buf []byte) (names extent
 		}
 		names, ok := parseHeader(f.ByteOrder, p, extent{int64(s.Offset), int64(s.FileSize)})
 		if !ok {
-			return extent{}, "a Go function table of unknown form: obfuscated, or from an unknown Go toolchain", nil
+			return extent{},
+				"a Go function table of unknown form: obfuscated, or from an unknown Go toolchain", nil
 		}
 		return names, "", nil
 	}
@@ -106,7 +110,8 @@ func findNames(f *elf.File, r io.ReaderAt, size int64, buf []byte) (names extent
 
 // searchNames looks for the only table header in the file. If there is a second one, as in a
 // binary that embeds another, it is unknown which one belongs to the file.
-func searchNames(order binary.ByteOrder, r io.ReaderAt, size int64, buf []byte) (names extent, unknown string, err error) {
+func searchNames(order binary.ByteOrder, r io.ReaderAt, size int64,
+	buf []byte) (names extent, unknown string, err error) {
 	tables := 0
 	for offset := int64(0); offset < size; {
 		p := buf[:min(size-offset, int64(len(buf)))]

@@ -46,7 +46,8 @@ var rules = []rule{
 		// mime.init is linked whenever mime is imported, even only for its header syntax;
 		// initMime only if the table is read or changed.
 		need: plan.NeedMIMETypes,
-		uses: []string{"mime.TypeByExtension", "mime.ExtensionsByType", "mime.AddExtensionType", "mime.initMime"},
+		uses: []string{"mime.TypeByExtension", "mime.ExtensionsByType",
+			"mime.AddExtensionType", "mime.initMime"},
 	},
 	{
 		need: plan.NeedServices,
@@ -96,7 +97,8 @@ func ofRuntime(name []byte) bool {
 	case "os/signal.signal_ignored", "sync.event", "time.now":
 		return true
 	}
-	for _, prefix := range []string{"runtime.", "runtime/", "internal/", "math/bits.", "main.", "go:", "type:"} {
+	for _, prefix := range []string{"runtime.", "runtime/", "internal/", "math/bits.",
+		"main.", "go:", "type:"} {
 		if strings.HasPrefix(string(name), prefix) {
 			return true
 		}

@@ -25,7 +25,8 @@ type Blobs interface {
 // Blob reads a whole blob, of at most this many bytes, and checks its digest and size.
 func Blob(ctx context.Context, from Blobs, d v1.Descriptor, most int64) ([]byte, error) {
 	if d.Size < 0 || d.Size > most {
-		return nil, fmt.Errorf("read %s: %w: it has %d bytes, but at most %d are allowed", d.Digest, limit.ErrTooLarge, d.Size, most)
+		return nil, fmt.Errorf("read %s: %w: it has %d bytes, but at most %d are allowed", d.Digest,
+			limit.ErrTooLarge, d.Size, most)
 	}
 	content, err := from.OpenBlob(ctx, d)
 	if err != nil {
@@ -36,8 +37,10 @@ func Blob(ctx context.Context, from Blobs, d v1.Descriptor, most int64) ([]byte,
 	if err = errors.Join(err, content.Close()); err != nil {
 		return nil, fmt.Errorf("read %s: %w", d.Digest, err)
 	}
-	if sum := sha256.Sum256(b.Bytes()); d.Digest.Algorithm != "sha256" || hex.EncodeToString(sum[:]) != d.Digest.Hex || int64(b.Len()) != d.Size {
-		return nil, fmt.Errorf("read %s: its content is sha256:%x, of %d bytes instead of %d", d.Digest, sum, b.Len(), d.Size)
+	if sum := sha256.Sum256(b.Bytes()); d.Digest.Algorithm != "sha256" ||
+		hex.EncodeToString(sum[:]) != d.Digest.Hex || int64(b.Len()) != d.Size {
+		return nil, fmt.Errorf("read %s: its content is sha256:%x, of %d bytes instead of %d", d.Digest,
+			sum, b.Len(), d.Size)
 	}
 	return b.Bytes(), nil
 }
@@ -45,12 +48,14 @@ func Blob(ctx context.Context, from Blobs, d v1.Descriptor, most int64) ([]byte,
 // Image returns an image with this manifest. The configuration, of at most [MaxSize] bytes, and
 // each whole layer are read when they are needed: a layer of more than most bytes is an error.
 // ctx cancels the reading.
-func Image(ctx context.Context, from Blobs, raw []byte, mediaType types.MediaType, most int64) (v1.Image, error) {
+func Image(ctx context.Context, from Blobs, raw []byte, mediaType types.MediaType,
+	most int64) (v1.Image, error) {
 	m, err := ParseImage(raw)
 	if err != nil {
 		return nil, err
 	}
-	return partial.CompressedToImage(&image{ctx: ctx, from: from, raw: raw, manifest: m, mediaType: mediaType, most: most})
+	return partial.CompressedToImage(&image{ctx: ctx, from: from, raw: raw, manifest: m,
+		mediaType: mediaType, most: most})
 }
 
 type image struct {

@@ -29,7 +29,8 @@ func Layout(dirs ...string) Folder {
 	return Folder{func(name string) (f *os.File, err error) {
 		err = fs.ErrNotExist
 		for _, dir := range dirs {
-			if f, err = plainfile.Open(filepath.Join(dir, filepath.FromSlash(name))); !errors.Is(err, fs.ErrNotExist) {
+			if f, err = plainfile.Open(filepath.Join(dir, filepath.FromSlash(name))); !errors.Is(err,
+				fs.ErrNotExist) {
 				break
 			}
 		}

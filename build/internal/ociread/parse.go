@@ -117,7 +117,8 @@ func entries(raw []byte, field string, limit int) ([]json.RawMessage, error) {
 	if err := json.Unmarshal(raw, &is); err != nil {
 		return nil, err
 	}
-	list := map[string]json.RawMessage{"manifests": is.Manifests, "layers": is.Layers, "history": is.History}[field]
+	list := map[string]json.RawMessage{"manifests": is.Manifests, "layers": is.Layers,
+		"history": is.History}[field]
 	if len(list) == 0 || string(list) == "null" {
 		return nil, nil
 	}

@@ -102,8 +102,10 @@ func (c *checked) Read(p []byte) (int, error) {
 	if err != io.EOF {
 		return n, err
 	}
-	if is := hex.EncodeToString(c.sum.Sum(nil)); c.d.Digest.Algorithm != "sha256" || is != c.d.Digest.Hex || c.size != c.d.Size {
-		return n, fmt.Errorf("read %s: its content is sha256:%s, of %d bytes instead of %d", c.d.Digest, is, c.size, c.d.Size)
+	if is := hex.EncodeToString(c.sum.Sum(nil)); c.d.Digest.Algorithm != "sha256" || is != c.d.Digest.Hex ||
+		c.size != c.d.Size {
+		return n, fmt.Errorf("read %s: its content is sha256:%s, of %d bytes instead of %d", c.d.Digest,
+			is, c.size, c.d.Size)
 	}
 	return n, io.EOF
 }

@@ -94,11 +94,13 @@ func ModuleSource(path, v string) Source {
 	var s Source
 	switch {
 	case owners[parts[0]] && len(parts) >= 3:
-		s = Source{Repository: "https://" + strings.Join(parts[:3], "/"), Folder: strings.Join(parts[3:], "/")}
+		s = Source{Repository: "https://" + strings.Join(parts[:3], "/"),
+			Folder: strings.Join(parts[3:], "/")}
 	case parts[0] == "gitlab.com" && len(parts) == 3: // more parts may be nested groups
 		s = Source{Repository: "https://" + prefix}
 	case strings.HasPrefix(prefix, "golang.org/x/") && len(parts) >= 3:
-		s = Source{Repository: "https://go.googlesource.com/" + parts[2], Folder: strings.Join(parts[3:], "/")}
+		s = Source{Repository: "https://go.googlesource.com/" + parts[2],
+			Folder: strings.Join(parts[3:], "/")}
 	case parts[0] == "gopkg.in":
 		s = Source{Repository: "https://" + path}
 	default:

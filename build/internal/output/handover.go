@@ -21,7 +21,8 @@ func Loadable(platforms []plan.Platform, arch string) error {
 	if len(platforms) == 1 || slices.ContainsFunc(platforms, runs) {
 		return nil
 	}
-	return fmt.Errorf("load: none of the platforms is this machine's, which is linux/%s; choose one with -platform",
+	return fmt.Errorf(
+		"load: none of the platforms is this machine's, which is linux/%s; choose one with -platform",
 		arch)
 }
 
@@ -36,7 +37,8 @@ func Archivable(p *plan.Plan, file string) error {
 
 // Load passes the images that an engine of this machine's architecture can run to the engine.
 // Loadable accepts their platforms.
-func Load(ctx context.Context, engine publish.Engine, arch string, made *pipeline.Built) ([]report.Loaded, error) {
+func Load(ctx context.Context, engine publish.Engine, arch string,
+	made *pipeline.Built) ([]report.Loaded, error) {
 	var all []report.Loaded
 	for _, img := range made.Plan.Images {
 		loaded, err := engine.Load(ctx, []string{img.Reference()}, native(made.Of(img.Name), arch).V1)

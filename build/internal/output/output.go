@@ -19,7 +19,8 @@ import (
 
 // Stage stages everything that was built. suffix is added to the names of debug images. layouts are
 // those of images that are signed in the output folder.
-func Stage(ctx context.Context, dist *publish.Dist, made *pipeline.Built, suffix string, layouts []release.Layout) ([]report.ImageResult, error) {
+func Stage(ctx context.Context, dist *publish.Dist, made *pipeline.Built, suffix string,
+	layouts []release.Layout) ([]report.ImageResult, error) {
 	images := Images(made, suffix)
 	for i, shown := range images {
 		mine := made.Of(shown.Name)
@@ -49,12 +50,14 @@ func Stage(ctx context.Context, dist *publish.Dist, made *pipeline.Built, suffix
 func Images(made *pipeline.Built, suffix string) []report.ImageResult {
 	var images []report.ImageResult
 	for i, img := range made.Plan.Images {
-		shown := report.ImageResult{Name: img.Name, Package: img.Package, Reference: img.Reference(), Tags: img.Tags}
+		shown := report.ImageResult{Name: img.Name, Package: img.Package, Reference: img.Reference(),
+			Tags: img.Tags}
 		for _, one := range made.Of(img.Name) {
 			shown.Platforms = append(shown.Platforms, platform(one, suffix))
 		}
 		if len(made.Indexes) > 0 {
-			shown.Digest, shown.Layout = made.Indexes[i].Descriptor.Digest.String(), path.Join("oci", img.Name+suffix)
+			shown.Digest, shown.Layout = made.Indexes[i].Descriptor.Digest.String(),
+				path.Join("oci", img.Name+suffix)
 		}
 		images = append(images, shown)
 	}
@@ -62,7 +65,8 @@ func Images(made *pipeline.Built, suffix string) []report.ImageResult {
 }
 
 // stageImage stages the layout and the SBOMs of one image.
-func stageImage(ctx context.Context, dist *publish.Dist, shown report.ImageResult, index artifact.Index, images []*assemble.Image, layouts []release.Layout) error {
+func stageImage(ctx context.Context, dist *publish.Dist, shown report.ImageResult, index artifact.Index,
+	images []*assemble.Image, layouts []release.Layout) error {
 	for i, one := range images {
 		sbom := shown.Platforms[i].SBOM
 		if err := dist.Write(sbom.SPDX, one.SPDX); err != nil {
@@ -91,7 +95,8 @@ func symbolsPath(e assemble.Executable) string { return path.Join("debug", e.Sym
 
 // binary returns a program in the form of the manifest, without libraries.
 func binary(e assemble.Executable) report.Binary {
-	shown := report.Binary{Path: binaryPath(e), SHA256: e.SHA256, Size: e.Binary.Size, Static: !e.Binary.Dynamic()}
+	shown := report.Binary{Path: binaryPath(e), SHA256: e.SHA256, Size: e.Binary.Size,
+		Static: !e.Binary.Dynamic()}
 	if e.Symbols != nil {
 		shown.BuildID, shown.Symbols = e.Symbols.BuildID, symbolsPath(e)
 	}
@@ -110,10 +115,12 @@ func platform(i *assemble.Image, suffix string) report.PlatformResult {
 	if i.V1 != nil {
 		name := path.Join("sbom", i.Image.Name+suffix+"_"+i.Platform.Key())
 		shown.Digest = i.Descriptor.Digest.String()
-		shown.SBOM = &report.SBOM{SPDX: name + ".spdx.json", CycloneDX: name + ".cdx.json", Components: i.Components}
+		shown.SBOM = &report.SBOM{SPDX: name + ".spdx.json", CycloneDX: name + ".cdx.json",
+			Components: i.Components}
 	}
 	for _, l := range i.Layers {
-		shown.Layers = append(shown.Layers, report.Layer{Name: l.Name, Digest: l.Digest.String(), Size: l.Size})
+		shown.Layers = append(shown.Layers, report.Layer{Name: l.Name, Digest: l.Digest.String(),
+			Size: l.Size})
 	}
 	for _, l := range i.Libraries {
 		shown.Binary.Libraries = append(shown.Binary.Libraries, report.Library(l))

@@ -42,7 +42,8 @@ func (b *builder) assemble(ctx context.Context, c *compiled, bases *base.Set) ([
 
 // symbols keeps the debug symbols of the binaries of a platform's targets, if requested. Systems without ELF have
 // none, because only ELF has a standard build id. targets are indexes.
-func (b *builder) symbols(ctx context.Context, c *compiled, os string, targets []int) ([][]*compile.Symbols, error) {
+func (b *builder) symbols(ctx context.Context, c *compiled, os string,
+	targets []int) ([][]*compile.Symbols, error) {
 	kept := make([][]*compile.Symbols, len(targets))
 	for n, i := range targets {
 		kept[n] = make([]*compile.Symbols, len(c.binaries[i]))
@@ -70,7 +71,8 @@ func (b *builder) symbols(ctx context.Context, c *compiled, os string, targets [
 func unitOf(t artifact.Target) Unit { return Unit{Image: t.Image.Name, Platform: t.Platform} }
 
 // image makes the image of target i.
-func (b *builder) image(ctx context.Context, c *compiled, i int, symbols []*compile.Symbols, bases *base.Set) (img *assemble.Image, err error) {
+func (b *builder) image(ctx context.Context, c *compiled, i int, symbols []*compile.Symbols,
+	bases *base.Set) (img *assemble.Image, err error) {
 	t := c.targets[i]
 	in := assemble.Input{
 		Plan: c.plan, Target: t, Extra: b.Extras[unitOf(t)],

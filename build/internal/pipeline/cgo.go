@@ -29,9 +29,12 @@ func (b *builder) decided(lists materials.Lists) error {
 		return nil
 	}
 	for _, img := range b.Draft.Plan.Images {
-		if left := leftOut(b.Draft.Plan, img, lists); len(left) > 0 && slices.Contains(b.Draft.Undecided, img.Name) {
-			return fmt.Errorf("image %s is compiled without cgo, so code of %s is left out; set Cgo of the image: "+
-				`"off" if the service works without that code, or "on", which needs a base with a C library, such as distroless/base`,
+		if left := leftOut(b.Draft.Plan, img, lists); len(left) > 0 &&
+			slices.Contains(b.Draft.Undecided, img.Name) {
+			return fmt.Errorf(
+				"image %s is compiled without cgo, so code of %s is left out; set Cgo of the image: "+
+					`"off" if the service works without that code, or "on", which needs a base with a C `+
+					`library, such as distroless/base`,
 				img.Name, strings.Join(left, ", "))
 		}
 	}
@@ -45,7 +48,8 @@ func (b *builder) noticeCgo(p *plan.Plan, lists materials.Lists) {
 		if len(left) == 0 {
 			continue
 		}
-		text := fmt.Sprintf("image %s is compiled without cgo, so code of %s is left out", img.Name, strings.Join(left, ", "))
+		text := fmt.Sprintf("image %s is compiled without cgo, so code of %s is left out", img.Name,
+			strings.Join(left, ", "))
 		if slices.Contains(b.Draft.Undecided, img.Name) {
 			text += `; set Cgo to "on" or "off", which a release requires`
 		}

@@ -62,13 +62,15 @@ type compiled struct {
 }
 
 // attempt returns what the compiler starts with.
-func (b *builder) attempt(draft *resolve.Draft, lists materials.Lists, before source.Snapshot, included materials.Included, earlier compile.Earlier) *attempt {
+func (b *builder) attempt(draft *resolve.Draft, lists materials.Lists, before source.Snapshot,
+	included materials.Included, earlier compile.Earlier) *attempt {
 	g := *draft.Go
 	g.CState, g.AssemblyStates = included.C, included.Assembly
-	return &attempt{draft: draft, lists: lists, before: before, included: included, earlier: earlier, compiler: &compile.Compiler{
-		Go: &g, Plan: draft.Plan, Tree: draft.Tree(), Folder: b.Workspace.Folder,
-		Outputs: b.Outputs, Modules: b.Workspace.Modules, Notice: b.Session.Progress.Notice,
-	}}
+	return &attempt{draft: draft, lists: lists, before: before, included: included, earlier: earlier,
+		compiler: &compile.Compiler{
+			Go: &g, Plan: draft.Plan, Tree: draft.Tree(), Folder: b.Workspace.Folder,
+			Outputs: b.Outputs, Modules: b.Workspace.Modules, Notice: b.Session.Progress.Notice,
+		}}
 }
 
 // prepare returns the first attempt, without earlier binaries, and how many go commands may run at
@@ -102,7 +104,8 @@ func BoundMemory(s *session.Session, g *gocmd.Go) (int, error) {
 	commands, processes := workers.Bound(limit, runtime.GOMAXPROCS(0))
 	if processes > 0 && g.Parallel == "" {
 		g.Parallel = strconv.Itoa(processes)
-		s.Progress.Notice(fmt.Sprintf("the memory is limited to %d MiB: the go command runs %s at once", limit>>20, progress.Count(processes, "compiler")))
+		s.Progress.Notice(fmt.Sprintf("the memory is limited to %d MiB: the go command runs %s at once",
+			limit>>20, progress.Count(processes, "compiler")))
 	}
 	return commands, nil
 }
@@ -156,7 +159,8 @@ func (b *builder) before(ctx context.Context) (source.Snapshot, materials.Lists,
 
 // compile compiles all platforms and compares the source with the commit. It repeats this until the
 // source did not change and the linker got the flags of the plan.
-func (b *builder) compile(ctx context.Context, targets []artifact.Target, first *attempt, commands int, tested <-chan struct{}) (*compiled, error) {
+func (b *builder) compile(ctx context.Context, targets []artifact.Target, first *attempt, commands int,
+	tested <-chan struct{}) (*compiled, error) {
 	stage, changes, from := "compile", 0, b.materials()
 	at := first
 	for range maxCompiled {
@@ -190,7 +194,8 @@ func (b *builder) compile(ctx context.Context, targets []artifact.Target, first 
 			return nil, err
 		}
 		if final != nil && changed == "" && listed && included.Equal(at.included) {
-			c := &compiled{plan: final, targets: artifact.Targets(final), found: found, compiler: *at.compiler}
+			c := &compiled{plan: final, targets: artifact.Targets(final), found: found,
+				compiler: *at.compiler}
 			for _, t := range c.targets {
 				n := len(t.Programs())
 				c.binaries, binaries = append(c.binaries, binaries[:n]), binaries[n:]
@@ -204,7 +209,9 @@ func (b *builder) compile(ctx context.Context, targets []artifact.Target, first 
 		}
 		if _, known := at.before[changed]; known {
 			if changes++; changes == maxChanges {
-				return nil, fmt.Errorf("compile: %s changes during the build; stop the program that writes it, and run it again", b.shown(changed))
+				return nil, fmt.Errorf(
+					"compile: %s changes during the build; stop the program that writes it, and run it again",
+					b.shown(changed))
 			}
 		}
 		earlier, err := at.compiler.Remember(binaries)
@@ -218,7 +225,8 @@ func (b *builder) compile(ctx context.Context, targets []artifact.Target, first 
 		at = b.attempt(draft, found.lists, before, included, earlier)
 		stage = "compile again"
 	}
-	return nil, fmt.Errorf("compile: the source changes during the build; stop the program that writes it, and run it again")
+	return nil, fmt.Errorf(
+		"compile: the source changes during the build; stop the program that writes it, and run it again")
 }
 
 // compileOnce compiles the targets for all platforms, and returns the binary of each program, in the
@@ -226,7 +234,8 @@ func (b *builder) compile(ctx context.Context, targets []artifact.Target, first 
 //
 // If the go command cannot list a package, it cannot compile it either, and the compiler's
 // message is better. So the error of the listing comes after the compiler's.
-func (b *builder) compileOnce(ctx context.Context, stage string, targets []artifact.Target, at *attempt, commands int) ([]*compile.Binary, *findings, error) {
+func (b *builder) compileOnce(ctx context.Context, stage string, targets []artifact.Target, at *attempt,
+	commands int) ([]*compile.Binary, *findings, error) {
 	g, gctx := errgroup.WithContext(ctx)
 	var found *findings
 	var listErr error
@@ -285,7 +294,9 @@ func stampOf(binaries []*compile.Binary) (compile.Stamp, error) {
 			stamp.ModuleVersion = first.ModuleVersion
 		}
 		if stamp != first {
-			return first, fmt.Errorf("compile: the go command stamped %s with version %s, and %s with %s; did the tree change during the build? run it again",
+			return first, fmt.Errorf(
+				"compile: the go command stamped %s with version %s, and %s with %s; did the tree change "+
+					"during the build? run it again",
 				binaries[0].Program, first.ModuleVersion, b.Program, stamp.ModuleVersion)
 		}
 	}
@@ -300,7 +311,8 @@ func (b *builder) notice(c *compiled) {
 	for i, t := range c.targets {
 		for _, binary := range c.binaries[i] {
 			if unknown := binary.Report.Unknown; unknown != "" && !b.Extras[unitOf(t)].Toolbox {
-				b.Session.Progress.Notice(fmt.Sprintf("%s gets every file that a program can need: %s", binary.Program, unknown))
+				b.Session.Progress.Notice(fmt.Sprintf("%s gets every file that a program can need: %s",
+					binary.Program, unknown))
 			}
 		}
 	}
@@ -312,7 +324,9 @@ func (b *builder) notice(c *compiled) {
 func (b *builder) copiedUnchanged(ctx context.Context, found *findings) error {
 	changed, err := b.materials().ChangedCopy(ctx, found.lists, found.files)
 	if err == nil && changed != "" {
-		err = fmt.Errorf("assemble: %s changed during the build; stop the program that writes it, and run it again", b.shown(changed))
+		err = fmt.Errorf(
+			"assemble: %s changed during the build; stop the program that writes it, and run it again",
+			b.shown(changed))
 	}
 	return err
 }

@@ -26,7 +26,8 @@ func ResolveInput(s *session.Session) resolve.Input {
 		if err != nil {
 			return plan.ImageLock{}, err
 		}
-		if kept != nil && len(kept.Images) == 1 && kept.Images[0].Reference == ref && covers(kept.Images[0], platforms) {
+		if kept != nil && len(kept.Images) == 1 && kept.Images[0].Reference == ref &&
+			covers(kept.Images[0], platforms) {
 			return kept.Images[0], nil
 		}
 		var uses []lock.Use

@@ -42,7 +42,8 @@ type findings struct {
 
 // with returns the findings in the form that finishes a plan. stamp is nil if nothing was compiled.
 func (f *findings) with(stamp *compile.Stamp) resolve.Findings {
-	all := resolve.Findings{Stamp: stamp, Generated: f.generated, Profiles: f.profiles, License: f.license, Inputs: f.inputs}
+	all := resolve.Findings{Stamp: stamp, Generated: f.generated, Profiles: f.profiles,
+		License: f.license, Inputs: f.inputs}
 	if len(f.differences) > 0 {
 		all.File, all.Cause = f.differences[0].File, f.differences[0].Why()
 	}
@@ -74,7 +75,8 @@ func (b *builder) lockExists() bool {
 //
 // Licences and the files of archives are read after their stat data was taken, so that
 // copiedUnchanged detects every change between the comparison and that.
-func (b *builder) list(ctx context.Context, targets []artifact.Target, earlier materials.Lists) (*findings, error) {
+func (b *builder) list(ctx context.Context, targets []artifact.Target,
+	earlier materials.Lists) (*findings, error) {
 	found := &findings{lists: materials.Lists{}, licenses: make([]materials.Licenses, len(targets))}
 	err := b.Session.Stage("compare sources", func() (string, error) {
 		from, memo := b.materials(), b.Workspace.LicenseMemo(b.Session)
@@ -127,7 +129,8 @@ func (b *builder) list(ctx context.Context, targets []artifact.Target, earlier m
 						programs = append(programs, list.Modules[main.Key()])
 					}
 					modules := golist.Union(programs...)
-					if found.licenses[i], err = materials.ScanLicenses(gctx, std, modules, b.Workspace.Modules, memo); err != nil {
+					if found.licenses[i], err = materials.ScanLicenses(gctx, std, modules,
+						b.Workspace.Modules, memo); err != nil {
 						return err
 					}
 				}
@@ -157,7 +160,9 @@ func (b *builder) splitGenerated(found *findings) error {
 		return nil
 	}
 	if b.Session.Config.RefuseGenerated {
-		return fmt.Errorf("Config.Before makes %s, which is in no commit, and Config.RefuseGenerated is set; commit it", found.generated[0].Name)
+		return fmt.Errorf(
+			"Config.Before makes %s, which is in no commit, and Config.RefuseGenerated is set; commit it",
+			found.generated[0].Name)
 	}
 	return generated.Remember(b.Session, record)
 }

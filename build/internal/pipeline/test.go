@@ -23,7 +23,8 @@ func (b *builder) test(ctx context.Context, g *gocmd.Go) (*report.Tests, error) 
 	}
 	result, err := Test(ctx, b.Session, b.Draft.WithGo(g))
 	if failed := new(gotest.Error); errors.As(err, &failed) && b.AllowFailingTests {
-		b.Session.Progress.Notice("the tests failed, but the release continues because failing tests are allowed")
+		b.Session.Progress.Notice(
+			"the tests failed, but the release continues because failing tests are allowed")
 		return result, nil
 	}
 	return result, err
@@ -50,7 +51,8 @@ func Test(ctx context.Context, s *session.Session, draft *resolve.Draft) (result
 		if counted.Tests == 0 {
 			return "there are no tests", nil
 		}
-		return fmt.Sprintf("%s, %s", progress.Count(counted.Tests, "test"), progress.Count(counted.Packages, "package")), nil
+		return fmt.Sprintf("%s, %s", progress.Count(counted.Tests, "test"),
+			progress.Count(counted.Packages, "package")), nil
 	})
 	return result, err
 }
@@ -64,6 +66,7 @@ func noticeSecrets(s *session.Session, seen []string) {
 		}
 	}
 	if len(missed) > 0 {
-		s.Progress.Notice("tests do not see the secrets of the environment: " + strings.Join(missed, ", ") + "; list those that they need in Config.Test.Env")
+		s.Progress.Notice("tests do not see the secrets of the environment: " + strings.Join(missed, ", ") +
+			"; list those that they need in Config.Test.Env")
 	}
 }

@@ -34,9 +34,11 @@ type Workspace struct {
 }
 
 // OpenWorkspace opens the workspace for a draft. variant is that of compile.Folder.
-func OpenWorkspace(ctx context.Context, s *session.Session, draft *resolve.Draft, variant string, hashAll bool) (w Workspace, err error) {
+func OpenWorkspace(ctx context.Context, s *session.Session, draft *resolve.Draft, variant string,
+	hashAll bool) (w Workspace, err error) {
 	w.HashAll, w.Folder = hashAll, compile.Folder(s.Cache, s.Dist, variant)
-	if w.Cache, err = cache.Open(filepath.Join(s.Cache, "content"), cache.Options{HashAll: hashAll}); err != nil {
+	if w.Cache, err = cache.Open(filepath.Join(s.Cache, "content"),
+		cache.Options{HashAll: hashAll}); err != nil {
 		return w, err
 	}
 	w.Modules = modsum.Open(draft.Go.Setting("GOMODCACHE"), w.Cache, hashAll)
@@ -90,7 +92,8 @@ func BaseSignatures(s *session.Session, draft *resolve.Draft, within time.Durati
 
 // DebianMirror returns the mirror for Debian packages.
 func DebianMirror(s *session.Session) debian.Mirror {
-	return debian.Mirror{URL: s.Config.Debian.Mirror, Client: s.Client(), Cache: filepath.Join(s.Cache, "debian")}
+	return debian.Mirror{URL: s.Config.Debian.Mirror, Client: s.Client(),
+		Cache: filepath.Join(s.Cache, "debian")}
 }
 
 // FetchBases downloads everything that the bases of a plan are made of into the session's cache

@@ -122,7 +122,8 @@ func Fprintf(w io.Writer, format string, values ...any) (int, error) {
 func Sprintf(format string, values ...any) string {
 	for i, v := range values {
 		switch v := v.(type) {
-		case nil, bool, int, int8, int16, int32, int64, uint, uint8, uint16, uint32, uint64, float32, float64, Trusted:
+		case nil, bool, int, int8, int16, int32, int64, uint, uint8, uint16, uint32, uint64,
+			float32, float64, Trusted:
 		case string:
 			values[i] = Line(v)
 		default: // with its methods, Error or String
@@ -137,7 +138,8 @@ func Sprintf(format string, values ...any) string {
 func Markdown(text string) string { return markdown(Line(text)) }
 
 var markdown = strings.NewReplacer(
-	`\`, `\\`, "`", "\\`", `*`, `\*`, `_`, `\_`, `[`, `\[`, `]`, `\]`, `<`, `&lt;`, `>`, `&gt;`, `#`, `\#`, `|`, `\|`, `~`, `\~`, `&`, `&amp;`, `!`, `\!`,
+	`\`, `\\`, "`", "\\`", `*`, `\*`, `_`, `\_`, `[`, `\[`, `]`, `\]`, `<`, `&lt;`, `>`, `&gt;`, `#`, `\#`,
+	`|`, `\|`, `~`, `\~`, `&`, `&amp;`, `!`, `\!`,
 	`://`, `:\//`, `www.`, `www\.`,
 ).Replace
 

@@ -39,7 +39,8 @@ func onThread(f func()) {
 // mounted. Without root, processes in it gain no rights by sudo and similar programs. If the
 // kernel has no Landlock, confine does nothing.
 func confine() error {
-	abi, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
+	abi, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0,
+		unix.LANDLOCK_CREATE_RULESET_VERSION)
 	// It is not in the kernel, it is switched off, or a container's filter refuses it.
 	if errno == unix.ENOSYS || errno == unix.EOPNOTSUPP || errno == unix.EPERM {
 		return nil
@@ -82,8 +83,10 @@ func allowEverywhere(set uintptr) error {
 		return fmt.Errorf("open the root folder: %w", err)
 	}
 	defer unix.Close(root)
-	rule := unix.LandlockPathBeneathAttr{Allowed_access: unix.LANDLOCK_ACCESS_FS_MAKE_CHAR, Parent_fd: int32(root)}
-	_, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, set, unix.LANDLOCK_RULE_PATH_BENEATH, uintptr(unsafe.Pointer(&rule)), 0, 0, 0)
+	rule := unix.LandlockPathBeneathAttr{Allowed_access: unix.LANDLOCK_ACCESS_FS_MAKE_CHAR,
+		Parent_fd: int32(root)}
+	_, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, set, unix.LANDLOCK_RULE_PATH_BENEATH,
+		uintptr(unsafe.Pointer(&rule)), 0, 0, 0)
 	if errno != 0 {
 		return fmt.Errorf("allow the root folder: %w", errno)
 	}

@@ -77,7 +77,8 @@ func Run(ctx context.Context, c Command) error {
 	var err error
 	onThread(func() {
 		if err = confine(); err != nil {
-			err = &Error{Args: c.Args, Err: fmt.Errorf("protect the secrets of other processes from it: %w", err)}
+			err = &Error{Args: c.Args, Err: fmt.Errorf("protect the secrets of other processes from it: %w",
+				err)}
 			return
 		}
 		err = run(ctx, c)

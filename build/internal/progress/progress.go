@@ -105,7 +105,8 @@ func (p *Reporter) StartWith(name string, detail fmt.Stringer) (end func(outcome
 		case err != nil:
 			mark, color, outcome = "failed", "\x1b[31m", ""
 		}
-		line := strings.TrimRight(fmt.Sprintf("%-28s %6s  %s", name, Duration(time.Since(t.began)), plaintext.Line(outcome)), " ")
+		line := strings.TrimRight(fmt.Sprintf("%-28s %6s  %s", name, Duration(time.Since(t.began)),
+			plaintext.Line(outcome)), " ")
 		if p.live {
 			line = cut(line, p.width()-11)
 		}

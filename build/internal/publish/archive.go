@@ -140,7 +140,8 @@ func (a archived) write(ctx context.Context, w *tar.Writer) error {
 }
 
 func entry(w *tar.Writer, name string, size int64, content io.Reader) error {
-	if err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: size}); err != nil {
+	if err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644,
+		Size: size}); err != nil {
 		return err
 	}
 	_, err := io.Copy(w, content)

@@ -61,7 +61,8 @@ func FindEngine(ctx context.Context, named string, env []string) (Engine, error)
 			continue
 		}
 		asked, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("no answer within %v", patience))
-		out, err := process.Output(asked, process.Command{Args: slices.Concat([]string{program}, e.ask), Env: env})
+		out, err := process.Output(asked, process.Command{Args: slices.Concat([]string{program}, e.ask),
+			Env: env})
 		cancel()
 		if ctx.Err() != nil {
 			return Engine{}, fmt.Errorf("find a container engine: %w", context.Cause(ctx))
@@ -77,9 +78,11 @@ func FindEngine(ctx context.Context, named string, env []string) (Engine, error)
 		return Engine{Name: e.name, Version: version, program: program, env: env}, nil
 	}
 	if tried == nil {
-		return Engine{}, fmt.Errorf("find the container engine %q: the known ones are docker, podman and nerdctl", named)
+		return Engine{}, fmt.Errorf(
+			"find the container engine %q: the known ones are docker, podman and nerdctl", named)
 	}
-	return Engine{}, fmt.Errorf("find a container engine: %s; start Docker or Podman", strings.Join(tried, "; "))
+	return Engine{}, fmt.Errorf("find a container engine: %s; start Docker or Podman",
+		strings.Join(tried, "; "))
 }
 
 // EngineHosts returns the addresses of the engines that the clients on the PATH of env would
@@ -103,7 +106,8 @@ func EngineHosts(ctx context.Context, env []string) ([]string, error) {
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("find a container engine: %w", context.Cause(ctx))
 	}
-	if host := strings.TrimSpace(string(out)); err == nil && host != "" { // a client without contexts uses the default
+	if host := strings.TrimSpace(string(out)); err == nil &&
+		host != "" { // a client without contexts uses the default
 		hosts = append(hosts, host)
 	}
 	return hosts, nil
@@ -122,7 +126,8 @@ func (e Engine) Load(ctx context.Context, refs []string, image v1.Image) (report
 		loaded.ID, err = e.inspect(ctx, refs[0], image)
 	}
 	if err != nil {
-		return report.Loaded{}, fmt.Errorf("load %s into %s %s: %w", strings.Join(refs, ", "), e.Name, e.Version, err)
+		return report.Loaded{}, fmt.Errorf("load %s into %s %s: %w", strings.Join(refs, ", "),
+			e.Name, e.Version, err)
 	}
 	return loaded, nil
 }
@@ -169,7 +174,8 @@ func (e Engine) inspect(ctx context.Context, ref string, image v1.Image) (string
 	if err != nil {
 		return "", err
 	}
-	out, err := process.Output(ctx, process.Command{Args: []string{e.program, "image", "inspect", ref}, Env: e.env})
+	out, err := process.Output(ctx, process.Command{Args: []string{e.program, "image", "inspect", ref},
+		Env: e.env})
 	if err != nil {
 		return "", fmt.Errorf("it is not there afterwards: %w", err)
 	}

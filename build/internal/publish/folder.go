@@ -101,7 +101,8 @@ func (d *folder) acquire(ctx context.Context, waiting func()) error {
 			if err := d.lock.Unlock(); err != nil {
 				return err
 			}
-		case (errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist)) && vanished < tries: // the same for the whole folder, or a part
+		case (errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist)) &&
+			vanished < tries: // the same for the whole folder, or a part
 			vanished++
 		case err != nil:
 			return notWritable(d.dir, err)
@@ -188,7 +189,9 @@ func (d *folder) foreign(entry string) error {
 type foreignError string
 
 func (e foreignError) Error() string {
-	return fmt.Sprintf("the folder contains %s but no %s with %q, so it is not an output folder; empty it or choose another", string(e), markerName, strings.TrimSpace(marker))
+	return fmt.Sprintf(
+		"the folder contains %s but no %s with %q, so it is not an output folder; empty it or choose another",
+		string(e), markerName, strings.TrimSpace(marker))
 }
 
 // current reports whether our lock is the one that others find in the folder.

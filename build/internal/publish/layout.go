@@ -71,7 +71,8 @@ func (d *Dist) layout(ctx context.Context, rel string, content Content) error {
 		containerdName:              strings.Replace(tag.Name(), name.DefaultRegistry+"/", "docker.io/", 1),
 	}
 	maps.Copy(descriptor.Annotations, content.Annotations)
-	if err := d.Write(path.Join(rel, imagespec.ImageLayoutFile), []byte(`{"imageLayoutVersion":"`+imagespec.ImageLayoutVersion+`"}`)); err != nil {
+	if err := d.Write(path.Join(rel, imagespec.ImageLayoutFile),
+		[]byte(`{"imageLayoutVersion":"`+imagespec.ImageLayoutVersion+`"}`)); err != nil {
 		return err
 	}
 	blobs := layout{d, rel}
@@ -132,7 +133,8 @@ func (l layout) index(ctx context.Context, index v1.ImageIndex) error {
 				return err
 			}
 		default:
-			return fmt.Errorf("%s in the index is a %q, which is neither an image nor an index", m.Digest, m.MediaType)
+			return fmt.Errorf("%s in the index is a %q, which is neither an image nor an index",
+				m.Digest, m.MediaType)
 		}
 	}
 	return l.document(index.Digest, index.RawManifest)
@@ -205,7 +207,10 @@ func (l layout) blob(ctx context.Context, blob string, hash v1.Hash, size int64,
 		if info.Size() != size {
 			return fmt.Errorf("%s has %d bytes, not %d", src.Name(), info.Size(), size)
 		}
-		return l.dist.fill(blob, 0o644, func(to *os.File) error { return l.dist.copyFile(ctx, to, src, info, hash.Hex) })
+		return l.dist.fill(blob, 0o644, func(to *os.File) error {
+			return l.dist.copyFile(ctx, to,
+				src, info, hash.Hex)
+		})
 	}
 	if there {
 		return nil
@@ -215,7 +220,10 @@ func (l layout) blob(ctx context.Context, blob string, hash v1.Hash, size int64,
 		return err
 	}
 	defer content.Close()
-	return l.dist.fill(blob, 0o644, func(to *os.File) error { return copyVerified(ctx, to, content, hash.Hex) })
+	return l.dist.fill(blob, 0o644, func(to *os.File) error {
+		return copyVerified(ctx, to,
+			content, hash.Hex)
+	})
 }
 
 // path returns the path of a blob of the layout, below the output folder.

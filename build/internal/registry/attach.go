@@ -131,7 +131,8 @@ func take(artifact Artifact) (attached, error) {
 	case a.Tag != "" && !distribution.IsArtifactTag(a.Tag):
 		return a, distribution.Problemf("%q is not a tag for an artifact, such as sha256-<hex>.sig", a.Tag)
 	case a.Tag == "" && a.subject == nil:
-		return a, distribution.Problemf("%s has neither a subject nor a tag, and could not be found", a.Digest)
+		return a, distribution.Problemf("%s has neither a subject nor a tag, and could not be found",
+			a.Digest)
 	}
 	a.blobs = map[v1.Hash]v1.Layer{}
 	if err := collectImage(artifact.Image, a.blobs); err != nil {
@@ -176,11 +177,14 @@ func write(ctx context.Context, c *distribution.Client, a attached) error {
 // refusedForm names the setting that helps if a registry refuses the form of a signature.
 func refusedForm(a attached, err error) error {
 	refused := new(transport.Error)
-	if distribution.LacksNamed(err) || !errors.As(err, &refused) || !slices.Contains([]int{http.StatusBadRequest, http.StatusUnsupportedMediaType,
-		http.StatusUnprocessableEntity, http.StatusNotAcceptable, http.StatusNotImplemented}, refused.StatusCode) {
+	if distribution.LacksNamed(err) || !errors.As(err, &refused) ||
+		!slices.Contains([]int{http.StatusBadRequest, http.StatusUnsupportedMediaType,
+			http.StatusUnprocessableEntity, http.StatusNotAcceptable, http.StatusNotImplemented},
+			refused.StatusCode) {
 		return err
 	}
-	hint := `the registry accepts no manifests with artifactType, subject or the type of their configuration; set Config.Release.Forms to ["tag"]`
+	hint := `the registry accepts no manifests with artifactType, subject or the type of their ` +
+		`configuration; set Config.Release.Forms to ["tag"]`
 	if a.Tag != "" {
 		hint = `the registry does not accept cosign's manifests; set Config.Release.Forms to ["bundle"]`
 	}

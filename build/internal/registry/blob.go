@@ -35,7 +35,8 @@ func (r *Repository) Blob(ctx context.Context, digest v1.Hash, to interface {
 	io.Writer
 	Reset()
 }) error {
-	a, err := r.client.Ask(ctx, distribution.Request{Method: http.MethodGet, URL: distribution.URL(r.client.Name, "blobs", digest.String()), Sink: to,
+	a, err := r.client.Ask(ctx, distribution.Request{Method: http.MethodGet,
+		URL: distribution.URL(r.client.Name, "blobs", digest.String()), Sink: to,
 		Codes: []int{http.StatusOK, http.StatusNotFound}})
 	if err == nil && a.Status == http.StatusNotFound {
 		err = distribution.Problemf("the registry does not have it")

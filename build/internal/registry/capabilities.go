@@ -59,7 +59,8 @@ func indexes(ctx context.Context, c *distribution.Client) (Support, error) {
 		SchemaVersion: 2, MediaType: types.OCIImageIndex,
 		Manifests: []v1.Descriptor{{
 			MediaType: types.OCIManifestSchema1, Size: 2,
-			Digest:   v1.Hash{Algorithm: "sha256", Hex: "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"}, // of "{}"
+			Digest: v1.Hash{Algorithm: "sha256",
+				Hex: "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"}, // of "{}"
 			Platform: &v1.Platform{OS: "linux", Architecture: "amd64"},
 		}},
 	})
@@ -75,17 +76,22 @@ func indexes(ctx context.Context, c *distribution.Client) (Support, error) {
 		// Many registries do not allow deletion: then a manifest of 300 bytes remains.
 		ctx, cancel := c.OptionalStep(ctx)
 		defer cancel()
-		_, _ = c.Ask(ctx, distribution.Request{Method: http.MethodDelete, URL: distribution.URL(c.Name, "manifests", digest.String())})
+		_, _ = c.Ask(ctx, distribution.Request{Method: http.MethodDelete,
+			URL: distribution.URL(c.Name, "manifests", digest.String())})
 		return Supported, nil
 	}
 	answer := new(transport.Error)
-	if !errors.As(err, &answer) || answer.StatusCode == http.StatusUnauthorized || answer.StatusCode == http.StatusForbidden || distribution.Outage(answer.StatusCode) {
+	if !errors.As(err, &answer) || answer.StatusCode == http.StatusUnauthorized ||
+		answer.StatusCode == http.StatusForbidden || distribution.Outage(answer.StatusCode) {
 		return NotKnown, err
 	}
 	if distribution.LacksNamed(err) {
 		return Supported, nil // it has read the index
 	}
-	if slices.ContainsFunc(answer.Errors, func(d transport.Diagnostic) bool { return d.Code == transport.UnsupportedErrorCode }) {
+	if slices.ContainsFunc(answer.Errors, func(
+		d transport.Diagnostic) bool {
+		return d.Code == transport.UnsupportedErrorCode
+	}) {
 		return Unsupported, nil
 	}
 	if answer.StatusCode == http.StatusUnsupportedMediaType {
@@ -101,7 +107,8 @@ func mountsBlobs(ctx context.Context, c *distribution.Client) (Support, error) {
 		return NotKnown, err
 	}
 	query := url.Values{"mount": {blob.String()}, "from": {c.Name.RepositoryStr()}}.Encode()
-	a, err := c.Ask(ctx, distribution.Request{Method: http.MethodPost, URL: distribution.URL(c.Name, "blobs/uploads", "") + "?" + query,
+	a, err := c.Ask(ctx, distribution.Request{Method: http.MethodPost,
+		URL:   distribution.URL(c.Name, "blobs/uploads", "") + "?" + query,
 		Codes: []int{http.StatusCreated, http.StatusAccepted}})
 	if err != nil {
 		return NotKnown, err
@@ -116,7 +123,8 @@ func mountsBlobs(ctx context.Context, c *distribution.Client) (Support, error) {
 // anyBlob returns a blob that the repository has; zero if the repository is empty.
 func anyBlob(ctx context.Context, c *distribution.Client) (v1.Hash, error) {
 	none := v1.Hash{}
-	list, err := c.Ask(ctx, distribution.Request{Method: http.MethodGet, URL: distribution.URL(c.Name, "tags", "list") + "?n=1",
+	list, err := c.Ask(ctx, distribution.Request{Method: http.MethodGet,
+		URL:   distribution.URL(c.Name, "tags", "list") + "?n=1",
 		Codes: []int{http.StatusOK, http.StatusNotFound}})
 	if err != nil {
 		return none, err

@@ -29,7 +29,8 @@ func (r *Repository) Manifest(ctx context.Context, digest v1.Hash) ([]byte, v1.D
 	if err != nil {
 		return nil, v1.Descriptor{}, r.client.Explain(ctx, "read", digest.String(), err)
 	}
-	return found.Raw, v1.Descriptor{MediaType: found.MediaType, Digest: digest, Size: int64(len(found.Raw))}, nil
+	return found.Raw, v1.Descriptor{MediaType: found.MediaType, Digest: digest, Size: int64(len(found.Raw))},
+		nil
 }
 
 // Image reads the manifest of an image of documents, such as signatures, by digest. Its layers,
@@ -62,7 +63,8 @@ func (r *Repository) Referrer(ctx context.Context, digest v1.Hash, artifactType 
 		return nil, nil
 	}
 	if len(found.Raw) > maxReferrer {
-		return nil, r.client.Explain(ctx, "read", digest.String(), distribution.Problemf("its manifest is larger than %d KiB", maxReferrer>>10))
+		return nil, r.client.Explain(ctx, "read", digest.String(),
+			distribution.Problemf("its manifest is larger than %d KiB", maxReferrer>>10))
 	}
 	img, err := r.documents(ctx, found)
 	return img, r.client.Explain(ctx, "read", digest.String(), err)
@@ -74,7 +76,8 @@ func (r *Repository) documents(ctx context.Context, found *distribution.Manifest
 		return nil, distribution.Problemf("it is not an image") // the parser quotes what it read
 	}
 	m, err := img.Manifest()
-	if err != nil || slices.ContainsFunc(slices.Concat(m.Layers, []v1.Descriptor{m.Config}), func(d v1.Descriptor) bool { return d.Digest.Hex == "" }) {
+	if err != nil || slices.ContainsFunc(slices.Concat(m.Layers, []v1.Descriptor{m.Config}),
+		func(d v1.Descriptor) bool { return d.Digest.Hex == "" }) {
 		return nil, distribution.Problemf("it is not an image: its configuration or a layer has no digest")
 	}
 	return img, nil

@@ -50,7 +50,8 @@ type referrers struct {
 var next = regexp.MustCompile(`<([^>]*)>\s*;\s*rel="?next"?`)
 
 // native asks the API, page by page, until it has limit entries.
-func (r *referrers) native(ctx context.Context, digest v1.Hash, limit int) ([]v1.Descriptor, ReferrersSupport, error) {
+func (r *referrers) native(ctx context.Context, digest v1.Hash,
+	limit int) ([]v1.Descriptor, ReferrersSupport, error) {
 	var listed []v1.Descriptor
 	if r.unlisted.Load() != nil {
 		return nil, ReferrersFallback, nil
@@ -60,9 +61,11 @@ func (r *referrers) native(ctx context.Context, digest v1.Hash, limit int) ([]v1
 		seen[page] = true
 		a, err := r.client.Ask(ctx, distribution.Request{Method: http.MethodGet, URL: page,
 			Header: map[string]string{"Accept": string(types.OCIImageIndex)},
-			Codes: []int{http.StatusOK, http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed,
+			Codes: []int{http.StatusOK, http.StatusBadRequest, http.StatusNotFound,
+				http.StatusMethodNotAllowed,
 				http.StatusNotAcceptable, http.StatusNotImplemented}})
-		if refused := new(transport.Error); errors.As(err, &refused) && refused.StatusCode != http.StatusTooManyRequests {
+		if refused := new(transport.Error); errors.As(err, &refused) &&
+			refused.StatusCode != http.StatusTooManyRequests {
 			// The registry may have no such API; then the tag lists the referrers.
 			r.unlisted.Store(r.client.Refusal("list the referrers in "+r.client.Label, refused))
 			return nil, ReferrersFallback, nil
@@ -70,11 +73,13 @@ func (r *referrers) native(ctx context.Context, digest v1.Hash, limit int) ([]v1
 		if err != nil {
 			return nil, "", err
 		}
-		if a.Status != http.StatusOK || distribution.MediaTypeOf(a.Body, a.Header.Get("Content-Type")) != types.OCIImageIndex {
+		if a.Status != http.StatusOK || distribution.MediaTypeOf(a.Body,
+			a.Header.Get("Content-Type")) != types.OCIImageIndex {
 			refused := transport.Error{}
-			if json.Unmarshal(a.Body, &refused) == nil && slices.ContainsFunc(refused.Errors, func(d transport.Diagnostic) bool {
-				return d.Code == transport.NameUnknownErrorCode
-			}) {
+			if json.Unmarshal(a.Body, &refused) == nil &&
+				slices.ContainsFunc(refused.Errors, func(d transport.Diagnostic) bool {
+					return d.Code == transport.NameUnknownErrorCode
+				}) {
 				return nil, ReferrersUnknown, nil
 			}
 			return nil, ReferrersFallback, nil
@@ -97,12 +102,15 @@ func (r *referrers) native(ctx context.Context, digest v1.Hash, limit int) ([]v1
 func fallbackTag(digest v1.Hash) string { return digest.Algorithm + "-" + digest.Hex }
 
 // errNoList is the error for a fallback tag that is used for something else.
-var errNoList = distribution.Problemf("the tag for the list of referrers points to something else, so nothing can be added to it; set Config.Release.Forms to [\"tag\"], which needs no such list")
+var errNoList = distribution.Problemf(
+	"the tag for the list of referrers points to something else, so nothing can be added to it; set " +
+		"Config.Release.Forms to [\"tag\"], which needs no such list")
 
 // fallback reads the list under the fallback tag; nil if there is none. If the tag points to
 // the subject itself, as after "cosign copy", there is no list either, and the tag can become
 // one. Any other target is an errNoList.
-func (r *referrers) fallback(ctx context.Context, digest v1.Hash, limit int) (*distribution.Manifest, []v1.Descriptor, error) {
+func (r *referrers) fallback(ctx context.Context, digest v1.Hash,
+	limit int) (*distribution.Manifest, []v1.Descriptor, error) {
 	found, err := r.client.Get(ctx, fallbackTag(digest))
 	if err != nil || found == nil || found.Digest == digest {
 		return nil, nil, err
@@ -116,7 +124,8 @@ func (r *referrers) fallback(ctx context.Context, digest v1.Hash, limit int) (*d
 
 // putList adds entries to the list under the fallback tag. Registries refuse a list with
 // entries that were removed from them: in that case, putList drops these entries.
-func (r *referrers) putList(ctx context.Context, subject v1.Hash, old *distribution.Manifest, entries []v1.Descriptor) error {
+func (r *referrers) putList(ctx context.Context, subject v1.Hash, old *distribution.Manifest,
+	entries []v1.Descriptor) error {
 	raw, err := merge(old, entries)
 	if err != nil {
 		return err
@@ -175,7 +184,10 @@ func merge(old *distribution.Manifest, entries []v1.Descriptor) ([]byte, error) 
 // sorted sorts by digest and removes duplicates, keeping the first.
 func sorted(entries []v1.Descriptor) []v1.Descriptor {
 	entries = slices.Clone(entries)
-	slices.SortStableFunc(entries, func(a, b v1.Descriptor) int { return strings.Compare(a.Digest.String(), b.Digest.String()) })
+	slices.SortStableFunc(entries, func(a, b v1.Descriptor) int {
+		return strings.Compare(a.Digest.String(),
+			b.Digest.String())
+	})
 	return slices.CompactFunc(entries, func(a, b v1.Descriptor) bool { return a.Digest == b.Digest })
 }
 
@@ -207,7 +219,9 @@ func (r *referrers) add(ctx context.Context, subject v1.Hash, entries []v1.Descr
 			return nil
 		}
 		if attempt == 5 {
-			return distribution.Problemf("the list of referrers does not keep what is written; another process may be writing it: run it again")
+			return distribution.Problemf(
+				"the list of referrers does not keep what is written; another process may be writing it: " +
+					"run it again")
 		}
 		if support == ReferrersNative || attempt > 0 {
 			if err := distribution.Sleep(ctx, pause.Step()); err != nil {

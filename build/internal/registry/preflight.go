@@ -44,7 +44,8 @@ func (r *Repository) Preflight(ctx context.Context, tags []Tag, want v1.Hash) (P
 	if err := checkNames(r.client.Label, tags); err != nil {
 		return Preflight{}, err
 	}
-	started, err := r.client.Ask(ctx, distribution.Request{Method: http.MethodPost, URL: distribution.URL(r.client.Name, "blobs/uploads", ""), Codes: []int{http.StatusAccepted}})
+	started, err := r.client.Ask(ctx, distribution.Request{Method: http.MethodPost,
+		URL: distribution.URL(r.client.Name, "blobs/uploads", ""), Codes: []int{http.StatusAccepted}})
 	if err != nil {
 		return Preflight{}, r.client.Explain(ctx, "push", "", err)
 	}
@@ -57,8 +58,11 @@ func (r *Repository) Preflight(ctx context.Context, tags []Tag, want v1.Hash) (P
 		if found.Skew < 0 {
 			side = "ahead of"
 		}
-		return Preflight{}, &SkewError{Skew: found.Skew, text: fmt.Sprintf("push %s: this machine's clock is %v %s that of %s; set it, because signatures and logins depend on it",
-			r.client.Label, found.Skew.Abs(), side, r.client.Host)}
+		return Preflight{}, &SkewError{Skew: found.Skew,
+			text: fmt.Sprintf(
+				"push %s: this machine's clock is %v %s that of %s; set it, because signatures and logins "+
+					"depend on it",
+				r.client.Label, found.Skew.Abs(), side, r.client.Host)}
 	}
 	for _, tag := range tags {
 		there, err := r.client.Get(ctx, tag.Name)
@@ -76,7 +80,8 @@ func (r *Repository) Preflight(ctx context.Context, tags []Tag, want v1.Hash) (P
 		}
 	}
 	// Any digest works; the answer is in the status.
-	probe := v1.Hash{Algorithm: "sha256", Hex: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}
+	probe := v1.Hash{Algorithm: "sha256",
+		Hex: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}
 	if _, found.Referrers, err = r.referrers.native(ctx, probe, 1); err != nil {
 		return Preflight{}, r.client.Explain(ctx, "list the referrers in", "", err)
 	}

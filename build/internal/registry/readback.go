@@ -24,7 +24,8 @@ func (r *Repository) ReadBack(ctx context.Context, digest v1.Hash, full bool) ([
 	if err := walk(ctx, r.client, v1.Descriptor{Digest: digest, Size: -1}, t); err != nil {
 		return nil, err
 	}
-	err := checkBlobs(ctx, r.client, t.blobs, func(d v1.Descriptor) bool { return full || t.hashed[d.Digest] })
+	err := checkBlobs(ctx, r.client, t.blobs,
+		func(d v1.Descriptor) bool { return full || t.hashed[d.Digest] })
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +39,8 @@ func (r *Repository) HaveBlobs(ctx context.Context, blobs []v1.Descriptor) error
 }
 
 // checkBlobs calls checkBlob for each of the blobs.
-func checkBlobs(ctx context.Context, c *distribution.Client, blobs []v1.Descriptor, whole func(v1.Descriptor) bool) error {
+func checkBlobs(ctx context.Context, c *distribution.Client, blobs []v1.Descriptor,
+	whole func(v1.Descriptor) bool) error {
 	group, reading := errgroup.WithContext(ctx)
 	group.SetLimit(distribution.Jobs)
 	for _, blob := range blobs {
@@ -111,7 +113,8 @@ func walk(ctx context.Context, c *distribution.Client, at v1.Descriptor, t *tree
 
 // checkBlob checks a blob's size, or its content.
 func checkBlob(ctx context.Context, c *distribution.Client, blob v1.Descriptor, whole bool) error {
-	q := distribution.Request{Method: http.MethodHead, URL: distribution.URL(c.Name, "blobs", blob.Digest.String()),
+	q := distribution.Request{Method: http.MethodHead,
+		URL:   distribution.URL(c.Name, "blobs", blob.Digest.String()),
 		Codes: []int{http.StatusOK, http.StatusNotFound}}
 	sum := &sink{Hash: sha256.New()}
 	if whole {
@@ -134,7 +137,8 @@ func checkBlob(ctx context.Context, c *distribution.Client, blob v1.Descriptor, 
 		return distribution.Problemf("it has %d bytes, but its descriptor says %d", a.Size, blob.Size)
 	}
 	if got := hex.EncodeToString(sum.Sum(nil)); whole && got != blob.Digest.Hex {
-		return distribution.Problemf("the registry returned sha256:%s instead; somebody changed it in transit or in the registry", got)
+		return distribution.Problemf(
+			"the registry returned sha256:%s instead; somebody changed it in transit or in the registry", got)
 	}
 	return nil
 }

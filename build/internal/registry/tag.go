@@ -94,7 +94,8 @@ func (r *Repository) Tag(ctx context.Context, digest v1.Hash, tags []Tag) error 
 // move points a tag at a manifest and checks the result, whatever the registry answered: a
 // request may have succeeded although its answer was lost. After an error, unsure says that the
 // tag may have been moved.
-func move(ctx context.Context, c *distribution.Client, tag string, target *distribution.Manifest) (unsure bool, err error) {
+func move(ctx context.Context, c *distribution.Client, tag string,
+	target *distribution.Manifest) (unsure bool, err error) {
 	err = c.Put(ctx, tag, target.Raw, target.MediaType)
 	there, looked := c.Get(ctx, tag)
 	switch answer := new(transport.Error); {
@@ -118,13 +119,18 @@ type Tag struct {
 
 // tagName is compiled on first use, which takes a millisecond. It is the grammar of the OCI
 // distribution-spec.
-var tagName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$`) })
+var tagName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(
+		`^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$`)
+})
 
 // checkNames refuses invalid tags. label is the repository as the user wrote it.
 func checkNames(label string, tags []Tag) error {
 	for _, tag := range tags {
 		if !tagName().MatchString(tag.Name) {
-			return distribution.Problemf("tag %s: %q is not a tag; use letters, digits, \"_\", \".\" and \"-\", 128 at most", label, tag.Name)
+			return distribution.Problemf(
+				"tag %s: %q is not a tag; use letters, digits, \"_\", \".\" and \"-\", 128 at most", label,
+				tag.Name)
 		}
 	}
 	return nil
@@ -135,5 +141,7 @@ func checkFree(ctx context.Context, c *distribution.Client, tag Tag, is, want v1
 	if tag.Moving || is == want {
 		return nil
 	}
-	return c.Explain(ctx, "tag", tag.Name, distribution.Problemf("it points to %s already, but this is %s; release another version, or list the tag as a moving one", is, want))
+	return c.Explain(ctx, "tag", tag.Name, distribution.Problemf(
+		"it points to %s already, but this is %s; release another version, or list the tag as a moving one",
+		is, want))
 }

@@ -15,7 +15,8 @@ import (
 // putWith puts a manifest by digest. If the registry lacks what the manifest names, it looks up
 // the blobs, uploads the missing ones, and puts the manifest again. Another client may be
 // uploading the same blob, or the registry may have lost it.
-func putWith(ctx context.Context, c *distribution.Client, m distribution.Manifest, blobs map[v1.Hash]v1.Layer) error {
+func putWith(ctx context.Context, c *distribution.Client, m distribution.Manifest,
+	blobs map[v1.Hash]v1.Layer) error {
 	pause := c.Options.Backoff
 	for attempt := 0; ; attempt++ {
 		err := c.Put(ctx, m.Digest.String(), m.Raw, m.MediaType)
@@ -62,7 +63,8 @@ func mount(ctx context.Context, c *distribution.Client, digest v1.Hash) bool {
 			continue
 		}
 		query := url.Values{"mount": {digest.String()}, "from": {from.RepositoryStr()}}.Encode()
-		a, err := c.Ask(ctx, distribution.Request{Method: http.MethodPost, URL: distribution.URL(c.Name, "blobs/uploads", "") + "?" + query,
+		a, err := c.Ask(ctx, distribution.Request{Method: http.MethodPost,
+			URL:   distribution.URL(c.Name, "blobs/uploads", "") + "?" + query,
 			Codes: []int{http.StatusCreated, http.StatusAccepted}})
 		if err != nil {
 			continue

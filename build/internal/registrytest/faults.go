@@ -76,7 +76,8 @@ var Faults = []Fault{
 }
 
 // change passes a request on, and its answer with another body; after comes before the end.
-func change(w http.ResponseWriter, r *http.Request, next http.Handler, body func(http.Header, []byte) []byte, after ...func()) {
+func change(w http.ResponseWriter, r *http.Request, next http.Handler, body func(http.Header, []byte) []byte,
+	after ...func()) {
 	answer := httptest.NewRecorder()
 	next.ServeHTTP(answer, r)
 	maps.Copy(w.Header(), answer.Header())

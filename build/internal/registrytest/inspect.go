@@ -148,7 +148,8 @@ func get(url string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, t := range []string{"application/vnd.oci.image.index.v1+json", "application/vnd.oci.image.manifest.v1+json"} {
+	for _, t := range []string{"application/vnd.oci.image.index.v1+json",
+		"application/vnd.oci.image.manifest.v1+json"} {
 		req.Header.Add("Accept", t)
 	}
 	resp, err := client.Do(req)

@@ -53,7 +53,8 @@ func (p *Proxy) took(resp *http.Response) error {
 		digest = ref
 	}
 	p.mu.Lock()
-	if r.Method == http.MethodPut && resp.StatusCode == http.StatusCreated && strings.HasPrefix(digest, "sha256:") {
+	if r.Method == http.MethodPut && resp.StatusCode == http.StatusCreated &&
+		strings.HasPrefix(digest, "sha256:") {
 		if p.taken == nil {
 			p.taken = map[string]bool{}
 		}

@@ -63,7 +63,8 @@ type Memo func(key string, make func() ([]byte, error)) ([]byte, error)
 // Archives stages a release archive for each program, with the licence and README files of the
 // repository, the checksums of all archives with a Sigstore bundle, and the notes. It stages
 // nothing if Config.Release.OmitArchives is set.
-func Archives(ctx context.Context, s *session.Session, p *plan.Plan, signer signing.Signer, dist *publish.Dist, memo Memo, in ArchiveInput) ([]report.ArchiveResult, error) {
+func Archives(ctx context.Context, s *session.Session, p *plan.Plan, signer signing.Signer,
+	dist *publish.Dist, memo Memo, in ArchiveInput) ([]report.ArchiveResult, error) {
 	var all []report.ArchiveResult
 	err := s.Stage("archive", func() (string, error) {
 		if s.Config.Release.OmitArchives {
@@ -77,7 +78,8 @@ func Archives(ctx context.Context, s *session.Session, p *plan.Plan, signer sign
 			}
 			all = append(all, a)
 			sums[path.Base(a.Path)] = a.SHA256
-			for name, document := range map[string][]byte{a.SBOM.SPDX: program.SPDX, a.SBOM.CycloneDX: program.CycloneDX} {
+			for name, document := range map[string][]byte{a.SBOM.SPDX: program.SPDX,
+				a.SBOM.CycloneDX: program.CycloneDX} {
 				if err := dist.Write(name, document); err != nil {
 					return "", err
 				}
@@ -87,7 +89,8 @@ func Archives(ctx context.Context, s *session.Session, p *plan.Plan, signer sign
 		if err := writeChecksums(ctx, s, signer, dist, archive.Checksums(sums)); err != nil {
 			return "", err
 		}
-		notes := archive.Notes(archive.Release{Version: p.Version, Previous: in.Previous, Source: p.Source, Commits: in.Commits, Verify: in.Verify})
+		notes := archive.Notes(archive.Release{Version: p.Version, Previous: in.Previous, Source: p.Source,
+			Commits: in.Commits, Verify: in.Verify})
 		return "", dist.Write("archives/notes.md", notes)
 	})
 	if err != nil {
@@ -104,18 +107,22 @@ type archived struct {
 
 // writeArchive stages one archive. It keeps the file of an earlier run if that run made it from
 // the same files.
-func writeArchive(ctx context.Context, p *plan.Plan, dist *publish.Dist, memo Memo, program Program, own []archive.Entry) (report.ArchiveResult, error) {
-	folder, extension := archive.Name(program.Image, p.Version, program.Platform), archive.Extension(program.Platform.OS)
+func writeArchive(ctx context.Context, p *plan.Plan, dist *publish.Dist, memo Memo, program Program,
+	own []archive.Entry) (report.ArchiveResult, error) {
+	folder, extension := archive.Name(program.Image, p.Version, program.Platform),
+		archive.Extension(program.Platform.OS)
 	out := report.ArchiveResult{
 		Path: path.Join("archives", folder+extension), Image: program.Image, Platform: program.Platform,
 		SBOM: &report.SBOM{
-			SPDX: path.Join("archives", folder+".spdx.json"), CycloneDX: path.Join("archives", folder+".cdx.json"), Components: program.Components,
+			SPDX:      path.Join("archives", folder+".spdx.json"),
+			CycloneDX: path.Join("archives", folder+".cdx.json"), Components: program.Components,
 		},
 	}
 	in := archive.Input{Folder: folder, Modified: p.Created(), Entries: slices.Clone(own)}
 	hashes := map[string]string{}
 	for _, e := range program.Executables {
-		in.Entries = append(in.Entries, archive.Entry{Name: e.Name, Executable: true, Size: e.Size, Open: e.Open})
+		in.Entries = append(in.Entries, archive.Entry{Name: e.Name, Executable: true,
+			Size: e.Size, Open: e.Open})
 		hashes[e.Name] = e.SHA256
 	}
 	if len(program.Licenses) > 0 {
@@ -155,7 +162,8 @@ func writeArchive(ctx context.Context, p *plan.Plan, dist *publish.Dist, memo Me
 	return out, err
 }
 
-func createArchive(ctx context.Context, dist *publish.Dist, name, extension string, in archive.Input) (archived, error) {
+func createArchive(ctx context.Context, dist *publish.Dist, name, extension string,
+	in archive.Input) (archived, error) {
 	sum := sha256.New()
 	counted := &countingWriter{w: sum}
 	err := dist.Create(ctx, name, func(w io.Writer) error {
@@ -172,7 +180,8 @@ func sum(content []byte) string {
 
 // writeChecksums stages the list and its bundle. It keeps an existing bundle by this run's
 // signer, like signatures in a registry.
-func writeChecksums(ctx context.Context, s *session.Session, signer signing.Signer, dist *publish.Dist, list []byte) error {
+func writeChecksums(ctx context.Context, s *session.Session, signer signing.Signer, dist *publish.Dist,
+	list []byte) error {
 	const name = "archives/checksums.txt"
 	trust := signer.Trust.Of(signer.Signer)
 	bundle, err := os.ReadFile(filepath.Join(s.Dist, filepath.FromSlash(name+".sigstore.json")))

@@ -25,16 +25,19 @@ func Describe(ctx context.Context, images []*assemble.Image) ([]artifact.Describ
 
 // ArchiveContent returns what the archives are made of, including platforms without images, and what
 // the notes say; nothing if Config.Release.OmitArchives is set.
-func ArchiveContent(ctx context.Context, s *session.Session, draft *resolve.Draft, made *pipeline.Built) (in ArchiveInput, err error) {
+func ArchiveContent(ctx context.Context, s *session.Session, draft *resolve.Draft,
+	made *pipeline.Built) (in ArchiveInput, err error) {
 	if s.Config.Release.OmitArchives {
 		return in, nil
 	}
 	for _, i := range made.All() {
 		program := Program{
-			Image: i.Image.Name, Platform: i.Platform, Licenses: i.Texts, SPDX: i.SPDX, CycloneDX: i.CycloneDX, Components: i.Components,
+			Image: i.Image.Name, Platform: i.Platform, Licenses: i.Texts, SPDX: i.SPDX,
+			CycloneDX: i.CycloneDX, Components: i.Components,
 		}
 		for _, e := range i.Executables() {
-			program.Executables = append(program.Executables, Executable{e.Binary.Program.File(), e.SHA256, e.Binary.Size, e.Binary.Open})
+			program.Executables = append(program.Executables,
+				Executable{e.Binary.Program.File(), e.SHA256, e.Binary.Size, e.Binary.Open})
 		}
 		in.Programs = append(in.Programs, program)
 	}

@@ -14,11 +14,13 @@ import (
 
 // WriteKit stages the folder verify, with which a deployer verifies this release. It returns
 // the verification commands. Without uploads, they verify the images' layouts.
-func WriteKit(s *session.Session, p *plan.Plan, signer signing.Signer, dist *publish.Dist, uploads Uploads) ([]string, error) {
+func WriteKit(s *session.Session, p *plan.Plan, signer signing.Signer, dist *publish.Dist,
+	uploads Uploads) ([]string, error) {
 	cfg := s.Config.Release
 	in := verifykit.Release{
 		Version: p.Version, Module: p.Module.Path, Archives: !cfg.OmitArchives,
-		Trust: signer.Trust, Forms: signer.Forms, Logs: cfg.Logs, TimestampAuthorities: cfg.TimestampAuthorities,
+		Trust: signer.Trust, Forms: signer.Forms, Logs: cfg.Logs,
+		TimestampAuthorities: cfg.TimestampAuthorities,
 	}
 	if cfg.Keyless != nil {
 		in.Fulcio = cfg.Keyless.Fulcio
@@ -32,7 +34,8 @@ func WriteKit(s *session.Session, p *plan.Plan, signer signing.Signer, dist *pub
 	for _, u := range uploads {
 		name := u.repo.Name()
 		in.Images = append(in.Images, verifykit.Image{
-			Reference: u.Name + "@" + u.Digest.String(), Repository: name.Name(), PlainHTTP: name.Scheme() == "http",
+			Reference: u.Name + "@" + u.Digest.String(), Repository: name.Name(),
+			PlainHTTP: name.Scheme() == "http",
 		})
 	}
 	for _, img := range p.Images {

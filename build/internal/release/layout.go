@@ -44,7 +44,8 @@ type Layout struct {
 
 // SignLayouts signs every image for its layout in the output folder. It does not make again
 // what is already complete in the layout.
-func SignLayouts(ctx context.Context, s *session.Session, p *plan.Plan, signer signing.Signer, images []Image) ([]Layout, error) {
+func SignLayouts(ctx context.Context, s *session.Session, p *plan.Plan, signer signing.Signer,
+	images []Image) ([]Layout, error) {
 	var all []Layout
 	for _, img := range images {
 		err := s.Stage("sign "+img.Name, func() (string, error) {
@@ -66,7 +67,8 @@ func SignLayouts(ctx context.Context, s *session.Session, p *plan.Plan, signer s
 }
 
 // signLayout signs one image, and counts the new signatures.
-func signLayout(ctx context.Context, s *session.Session, p *plan.Plan, signer signing.Signer, img Image) (l Layout, made int, err error) {
+func signLayout(ctx context.Context, s *session.Session, p *plan.Plan, signer signing.Signer,
+	img Image) (l Layout, made int, err error) {
 	l = Layout{Image: img.Name, Annotations: map[string]string{cosignKind: cosignIndex}, image: img}
 	if l.subjects, err = img.subjects(img.Name, img.Tags); err != nil {
 		return l, 0, err
@@ -104,7 +106,8 @@ func signLayout(ctx context.Context, s *session.Session, p *plan.Plan, signer si
 
 // VerifyLayouts reads every layout as it is written, partly still from the stage, and verifies
 // that everything in the plan is there.
-func VerifyLayouts(ctx context.Context, s *session.Session, p *plan.Plan, signer signing.Signer, dist *publish.Dist, layouts []Layout) (Receipt, error) {
+func VerifyLayouts(ctx context.Context, s *session.Session, p *plan.Plan, signer signing.Signer,
+	dist *publish.Dist, layouts []Layout) (Receipt, error) {
 	var receipt Receipt
 	for _, l := range layouts {
 		err := s.Stage("verify "+path.Join(s.Config.Dist, "oci", l.Image), func() (string, error) {
@@ -123,7 +126,8 @@ func VerifyLayouts(ctx context.Context, s *session.Session, p *plan.Plan, signer
 }
 
 // verify reads and verifies one layout.
-func (l Layout) verify(ctx context.Context, s *session.Session, policy attest.Policy, dist *publish.Dist) (attest.Report, error) {
+func (l Layout) verify(ctx context.Context, s *session.Session, policy attest.Policy,
+	dist *publish.Dist) (attest.Report, error) {
 	name := path.Join("oci", l.Image)
 	from := ociread.Layout(dist.Folders(name)...)
 	m, err := store.LayoutEvidence(ctx, filepath.Join(s.Dist, filepath.FromSlash(name)), from)

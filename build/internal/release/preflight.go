@@ -45,23 +45,27 @@ func (to Destinations) Close() {
 
 // Preflight checks everything that can be checked before the compilation: who signs, whether
 // pushing is allowed, where the tags point. Without a repository and a key, it makes a key.
-func Preflight(ctx context.Context, s *session.Session, p *plan.Plan) (to Destinations, signer signing.Signer, err error) {
+func Preflight(ctx context.Context, s *session.Session,
+	p *plan.Plan) (to Destinations, signer signing.Signer, err error) {
 	cfg := s.Config.Release
 	for _, img := range p.Images {
 		if err := ldflags.Check(p.Build.Of(img).LDFlags, nil); err != nil {
-			s.Progress.Notice(fmt.Sprintf("a rebuild of this release (reproduce -from) needs -allowLinkerFlag: %v", err))
+			s.Progress.Notice(fmt.Sprintf(
+				"a rebuild of this release (reproduce -from) needs -allowLinkerFlag: %v", err))
 			break
 		}
 	}
 	moving := MovingTags(cfg, p)
 	if len(cfg.MovingTags) > len(moving) {
-		s.Progress.Notice(fmt.Sprintf("%s is not moved: %s is a pre-release; set Config.Release.MoveTagsForPrereleases to move it",
+		s.Progress.Notice(fmt.Sprintf(
+			"%s is not moved: %s is a pre-release; set Config.Release.MoveTagsForPrereleases to move it",
 			strings.Join(cfg.MovingTags, ", "), p.Version))
 	}
 	err = s.Stage("preflight", func() (string, error) {
 		for _, f := range cfg.Forms {
 			if f := attest.Form(f); f != attest.Bundles && f != attest.Tags {
-				return "", fmt.Errorf("form %q of Config.Release.Forms is not known; use %q or %q", f, attest.Bundles, attest.Tags)
+				return "", fmt.Errorf("form %q of Config.Release.Forms is not known; use %q or %q", f,
+					attest.Bundles, attest.Tags)
 			}
 		}
 		var err error
@@ -71,7 +75,8 @@ func Preflight(ctx context.Context, s *session.Session, p *plan.Plan) (to Destin
 		if len(to) == 0 && cfg.Key == "" && cfg.Keyless == nil {
 			signer, err = signing.DevelopmentSigner(s)
 			if err == nil {
-				s.Progress.Notice("no repository and no key: the release stays in " + s.Config.Dist + ", signed with a key that was made for it")
+				s.Progress.Notice("no repository and no key: the release stays in " + s.Config.Dist +
+					", signed with a key that was made for it")
 			}
 			return "", err
 		}
@@ -110,7 +115,8 @@ func MovingTags(cfg plan.ReleaseConfig, p *plan.Plan) []string {
 
 // open logs in to every repository and checks whether pushing is allowed. After an error, none
 // is open.
-func open(ctx context.Context, s *session.Session, p *plan.Plan, moving []string) (to Destinations, err error) {
+func open(ctx context.Context, s *session.Session, p *plan.Plan,
+	moving []string) (to Destinations, err error) {
 	defer func() {
 		if err != nil {
 			to.Close()

@@ -25,7 +25,8 @@ const patience = 10 * time.Second
 // FindPrevious finds the images of an earlier version: under its tag, in the repository of the
 // present images. It returns those that exist, by image name; nil if there is none. If the registry
 // does not answer, a notice says so.
-func FindPrevious(ctx context.Context, s *session.Session, p *plan.Plan, version string) map[string]report.PreviousImage {
+func FindPrevious(ctx context.Context, s *session.Session, p *plan.Plan,
+	version string) map[string]report.PreviousImage {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	var all map[string]report.PreviousImage
@@ -41,14 +42,16 @@ func FindPrevious(ctx context.Context, s *session.Session, p *plan.Plan, version
 			}
 			all[img.Name] = *found
 		case err != nil && !errors.Is(err, offline.ErrOffline):
-			s.Progress.Notice(fmt.Sprintf("the summary does not say how sizes changed since %s: %v", version, err))
+			s.Progress.Notice(fmt.Sprintf("the summary does not say how sizes changed since %s: %v", version,
+				err))
 		}
 	}
 	return all
 }
 
 // previousImage reads what a tag points to; nil if there is no such tag.
-func previousImage(ctx context.Context, s *session.Session, repository, tag string) (*report.PreviousImage, error) {
+func previousImage(ctx context.Context, s *session.Session, repository,
+	tag string) (*report.PreviousImage, error) {
 	repo, err := store.OpenRepository(ctx, s, repository, nil, true)
 	if err != nil {
 		return nil, err
@@ -74,7 +77,8 @@ func previousImage(ctx context.Context, s *session.Session, repository, tag stri
 		}
 		p := report.PlatformResult{Digest: d.Digest.String(), Size: size}
 		if d.Platform != nil {
-			p.Platform.OS, p.Platform.Architecture, p.Platform.Variant = d.Platform.OS, d.Platform.Architecture, d.Platform.Variant
+			p.Platform.OS, p.Platform.Architecture, p.Platform.Variant = d.Platform.OS,
+				d.Platform.Architecture, d.Platform.Variant
 		}
 		found.Platforms = append(found.Platforms, p)
 	}

@@ -25,12 +25,14 @@ type Run struct {
 // allow it. p is the plan of the draft, so far or final.
 func (r Run) MayRelease(draft *resolve.Draft, p *plan.Plan) error {
 	if p.Dirty && !r.Overrides.DirtyTree {
-		return fmt.Errorf("release %s: the tree differs from the commit: %s; commit it, or release with -allowDirty",
+		return fmt.Errorf(
+			"release %s: the tree differs from the commit: %s; commit it, or release with -allowDirty",
 			p.Version, pipeline.Dirt(p))
 	}
 	if !draft.Tagged && !r.Overrides.UntaggedCommit {
-		return fmt.Errorf("release %s: the commit has no version tag; tag it (git tag %sv1.2.3), or release with "+
-			"-allowUntagged", p.Version, draft.TagPrefix())
+		return fmt.Errorf(
+			"release %s: the commit has no version tag; tag it (git tag %sv1.2.3), or release with "+
+				"-allowUntagged", p.Version, draft.TagPrefix())
 	}
 	return nil
 }

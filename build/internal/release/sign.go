@@ -27,7 +27,8 @@ type Signed struct {
 
 // Sign signs each pushed image and all of its platforms, and attaches the signatures and
 // statements. It does not make again what already exists.
-func Sign(ctx context.Context, s *session.Session, p *plan.Plan, signer signing.Signer, uploads Uploads, images []Image) ([]Signed, error) {
+func Sign(ctx context.Context, s *session.Session, p *plan.Plan, signer signing.Signer, uploads Uploads,
+	images []Image) ([]Signed, error) {
 	var all []Signed
 	for _, u := range uploads {
 		for _, img := range images {
@@ -44,7 +45,8 @@ func Sign(ctx context.Context, s *session.Session, p *plan.Plan, signer signing.
 				return nil, err
 			}
 			err = s.Stage("sign "+u.Name, func() (outcome string, err error) {
-				outcome, signed.read, err = attach(ctx, u, signed.subjects, signer.Signer, signer.Options(p.Created()))
+				outcome, signed.read, err = attach(ctx, u, signed.subjects, signer.Signer,
+					signer.Options(p.Created()))
 				return outcome, err
 			})
 			if err != nil {
@@ -58,7 +60,8 @@ func Sign(ctx context.Context, s *session.Session, p *plan.Plan, signer signing.
 
 // attach signs the subjects and attaches what is missing. read is what it has read about each,
 // if nothing was missing.
-func attach(ctx context.Context, u Upload, subjects []attest.Subject, signer *attest.Signer, o attest.Options) (outcome string, read map[v1.Hash]attest.Stored, err error) {
+func attach(ctx context.Context, u Upload, subjects []attest.Subject, signer *attest.Signer,
+	o attest.Options) (outcome string, read map[v1.Hash]attest.Stored, err error) {
 	subjects = slices.Clone(subjects)
 	var g errgroup.Group
 	of := store.NewBudget()

@@ -39,7 +39,8 @@ type statements struct {
 
 // Statements makes the statements about each image's index and each platform's image: SBOMs,
 // provenance, test results. An index has the SBOMs of all its platforms.
-func Statements(s *session.Session, p *plan.Plan, run Run, indexes []artifact.Index, described []artifact.Described) ([]Image, error) {
+func Statements(s *session.Session, p *plan.Plan, run Run, indexes []artifact.Index,
+	described []artifact.Described) ([]Image, error) {
 	builder := describe.DetectBuilder(func(name string) string { v, _ := s.LookupEnv(name); return v })
 	if builder.InvocationID == "" {
 		id := make([]byte, 16)
@@ -49,13 +50,15 @@ func Statements(s *session.Session, p *plan.Plan, run Run, indexes []artifact.In
 		builder.InvocationID = "urn:thimble:" + hex.EncodeToString(id)
 	}
 	tests, err := describe.TestResult(describe.TestInput{
-		Plan: p, Config: s.Config.Test, Passed: run.PassedTests, Failed: run.FailedTests, Skipped: run.TestsSkipped,
+		Plan: p, Config: s.Config.Test, Passed: run.PassedTests, Failed: run.FailedTests,
+		Skipped: run.TestsSkipped,
 	})
 	if err != nil {
 		return nil, err
 	}
 	in := describe.ProvenanceInput{
-		Config: s.Config, Overrides: run.Overrides, Plan: p, Builder: builder, Started: run.Started, Finished: time.Now(),
+		Config: s.Config, Overrides: run.Overrides, Plan: p, Builder: builder, Started: run.Started,
+		Finished: time.Now(),
 	}
 	var names []string
 	for _, index := range indexes {
@@ -99,7 +102,8 @@ func Statements(s *session.Session, p *plan.Plan, run Run, indexes []artifact.In
 }
 
 // withRun adds provenance and test results to SBOMs.
-func withRun(sboms []attest.Statement, in describe.ProvenanceInput, tests []byte) ([]attest.Statement, error) {
+func withRun(sboms []attest.Statement, in describe.ProvenanceInput,
+	tests []byte) ([]attest.Statement, error) {
 	provenance, err := describe.Provenance(in)
 	if err != nil {
 		return nil, err
@@ -125,7 +129,8 @@ func (i Image) subjects(name string, tags []string) ([]attest.Subject, error) {
 	}
 	var subjects []attest.Subject
 	for _, s := range i.statements {
-		subjects = append(subjects, attest.Subject{Name: name, Descriptor: s.of, Statements: append(slices.Clip(s.all), which)})
+		subjects = append(subjects, attest.Subject{Name: name, Descriptor: s.of,
+			Statements: append(slices.Clip(s.all), which)})
 	}
 	return subjects, nil
 }

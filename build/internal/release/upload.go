@@ -136,7 +136,9 @@ func (uploads Uploads) free() error {
 	for _, u := range uploads {
 		for _, tag := range u.Tags {
 			if is, ok := u.found[tag.Name]; ok && !tag.Moving && is != u.Digest {
-				return fmt.Errorf("tag %s:%s: it points to %s already, but this is %s; release another version, or list the tag as a moving one", u.Name, tag.Name, is, u.Digest)
+				return fmt.Errorf(
+					"tag %s:%s: it points to %s already, but this is %s; release another version, or list "+
+						"the tag as a moving one", u.Name, tag.Name, is, u.Digest)
 			}
 		}
 	}

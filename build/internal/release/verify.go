@@ -24,7 +24,8 @@ type Receipt struct {
 
 // Verify reads everything back, except what Sign has just read, and verifies it as a user
 // would. It checks that everything in the plan is there, regardless of what the registry lists.
-func Verify(ctx context.Context, s *session.Session, p *plan.Plan, signer signing.Signer, signed []Signed) (Receipt, error) {
+func Verify(ctx context.Context, s *session.Session, p *plan.Plan, signer signing.Signer,
+	signed []Signed) (Receipt, error) {
 	var receipt Receipt
 	for _, of := range signed {
 		err := s.Stage("verify "+of.upload.Name, func() (string, error) {
@@ -67,7 +68,8 @@ func (s Signed) verify(ctx context.Context, policy attest.Policy) (attest.Report
 func configsOf(m attest.Evidence) ([]v1.Descriptor, error) {
 	var all []v1.Descriptor
 	for _, at := range append([]attest.Manifest{m.Root}, m.Children...) {
-		for _, img := range append(slices.Clone(at.Stored.Bundles), at.Stored.Signatures, at.Stored.Attestations) {
+		for _, img := range append(slices.Clone(at.Stored.Bundles), at.Stored.Signatures,
+			at.Stored.Attestations) {
 			if img == nil {
 				continue
 			}
@@ -79,7 +81,10 @@ func configsOf(m attest.Evidence) ([]v1.Descriptor, error) {
 			if bundle && manifest.Config.Digest.String() != imagespec.DescriptorEmptyJSON.Digest.String() {
 				continue
 			}
-			if !slices.ContainsFunc(all, func(d v1.Descriptor) bool { return d.Digest == manifest.Config.Digest }) {
+			if !slices.ContainsFunc(all, func(
+				d v1.Descriptor) bool {
+				return d.Digest == manifest.Config.Digest
+			}) {
 				all = append(all, manifest.Config)
 			}
 		}
@@ -108,7 +113,8 @@ func (r Receipt) with(repository string, verified attest.Report) Receipt {
 		if c.Outcome != attest.Passed || c.Form == "" {
 			continue
 		}
-		s := report.Signature{Repository: repository, Subject: c.Subject, Type: c.Check, Form: c.Form, Signer: c.Detail}
+		s := report.Signature{Repository: repository, Subject: c.Subject, Type: c.Check,
+			Form: c.Form, Signer: c.Detail}
 		switch {
 		case c.Check == "signature":
 			r.Signatures = append(r.Signatures, s)

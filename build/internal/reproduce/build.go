@@ -25,7 +25,8 @@ type Built struct {
 
 // Build builds the clone with only what Fetch or FetchPlanned downloaded. self is a program,
 // with its arguments, that calls Enter. mechanisms are those of the sandbox to build in.
-func (r *Room) Build(ctx context.Context, s *session.Session, g *gocmd.Go, self []string, mechanisms []sandbox.Mechanism) (Built, error) {
+func (r *Room) Build(ctx context.Context, s *session.Session, g *gocmd.Go, self []string,
+	mechanisms []sandbox.Mechanism) (Built, error) {
 	var built Built
 	err := s.Stage("build in the clean room", func() (string, error) {
 		memory, err := s.MemoryLimit()
@@ -42,7 +43,8 @@ func (r *Room) Build(ctx context.Context, s *session.Session, g *gocmd.Go, self 
 		}
 		return "", childError("build in the clean room", r.run(ctx, c, message{
 			Job: Job{
-				Config: r.source.Config, Workdir: dir, Cache: r.cacheFolder(), Platforms: r.source.Platforms, Offline: s.Offline,
+				Config: r.source.Config, Workdir: dir, Cache: r.cacheFolder(), Platforms: r.source.Platforms,
+				Offline:  s.Offline,
 				FromPlan: r.source.stranger(), Memory: memory,
 			},
 			Result: r.resultFile(),
@@ -75,7 +77,10 @@ const maxResult = 4 << 20
 // generated reads which files the build generated. It does not use git in the clone, because
 // the build is foreign code and could have changed the clone.
 func (r *Room) generated() ([]string, error) {
-	fail := func(err error) ([]string, error) { return nil, fmt.Errorf("read what the build generated: %w", err) }
+	fail := func(err error) ([]string, error) {
+		return nil,
+			fmt.Errorf("read what the build generated: %w", err)
+	}
 	room, err := distfolder.Open(r.dir, ".")
 	if err != nil {
 		return fail(err)

@@ -21,7 +21,8 @@ var ErrDiffers = errors.New("not reproduced")
 
 // Compare compares the first build, which first reads, with the build in the clean room. It omits
 // what the first does not have. The outcome is also returned with ErrDiffers.
-func (r *Room) Compare(ctx context.Context, s *session.Session, built Built, first func(context.Context) (compare.Build, error)) (_ *report.Reproduction, err error) {
+func (r *Room) Compare(ctx context.Context, s *session.Session, built Built,
+	first func(context.Context) (compare.Build, error)) (_ *report.Reproduction, err error) {
 	dist, err := r.Output()
 	if err != nil {
 		return nil, fmt.Errorf("read the result of the build: %w", err)
@@ -56,7 +57,8 @@ func (r *Room) Compare(ctx context.Context, s *session.Session, built Built, fir
 }
 
 // compare compares the first build a with the build b in the clean room.
-func (r *Room) compare(ctx context.Context, a, b compare.Build, built Built) (_ *report.Comparison, err error) {
+func (r *Room) compare(ctx context.Context, a, b compare.Build,
+	built Built) (_ *report.Comparison, err error) {
 	if b.Files, err = r.generatedContent(built.Generated); err != nil {
 		return nil, err
 	}

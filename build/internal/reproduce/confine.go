@@ -30,19 +30,24 @@ func (r *Room) run(ctx context.Context, c command, m message) error {
 	file, args, prefix := r.below("job.json"), c.args, ""
 	if len(c.mechanisms) > 0 {
 		args, prefix = c.self, confining
-		m.Sandbox = confinement{Self: c.self, Args: c.args, Dir: c.dir, Rules: c.rules, Mechanisms: c.mechanisms}
+		m.Sandbox = confinement{Self: c.self, Args: c.args, Dir: c.dir, Rules: c.rules,
+			Mechanisms: c.mechanisms}
 	}
 	if err := writeJSON(file, m); err != nil {
 		return err
 	}
-	return process.Run(ctx, process.Command{Args: args, Dir: c.dir, Env: append(slices.Clone(c.env), session.RoomVariable+"="+prefix+file)})
+	return process.Run(ctx, process.Command{Args: args, Dir: c.dir,
+		Env: append(slices.Clone(c.env), session.RoomVariable+"="+prefix+file)})
 }
 
 // start starts the process that enters the sandbox and works on a message there. Its errors are
 // the child's text.
 func (c confinement) start(ctx context.Context, message string) error {
 	file := filepath.Join(filepath.Dir(message), "enter.json")
-	env := slices.DeleteFunc(os.Environ(), func(e string) bool { return strings.HasPrefix(e, session.RoomVariable+"=") })
+	env := slices.DeleteFunc(os.Environ(), func(e string) bool {
+		return strings.HasPrefix(e,
+			session.RoomVariable+"=")
+	})
 	err := process.Run(ctx, process.Command{
 		Args: c.Self, Dir: c.Dir, Env: append(env, session.RoomVariable+"="+entering+file),
 		Prepare: func(cmd *exec.Cmd) (func(), error) {
@@ -85,7 +90,8 @@ func (r *Room) rules(s *session.Session, g *gocmd.Go, self []string) sandbox.Rul
 		}
 		rules.Read = append(rules.Read, file)
 		// The go command of PATH, which may run another toolchain, is in a separate GOROOT.
-		if real, err := filepath.EvalSymlinks(file); err == nil && program == "go" && filepath.Base(filepath.Dir(real)) == "bin" {
+		if real, err := filepath.EvalSymlinks(file); err == nil && program == "go" &&
+			filepath.Base(filepath.Dir(real)) == "bin" {
 			if root := filepath.Dir(filepath.Dir(real)); isFolder(filepath.Join(root, "pkg", "tool")) {
 				rules.Read = append(rules.Read, root)
 			}

@@ -19,7 +19,8 @@ import (
 // connect to servers.
 var kept = []string{
 	"PATH", "PATHEXT", "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "NUMBER_OF_PROCESSORS",
-	"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR",
+	"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
+	"SSL_CERT_FILE", "SSL_CERT_DIR",
 }
 
 // environment returns the complete environment of the clean room, and what in it differs from
@@ -46,10 +47,12 @@ func (r *Room) environment(s *session.Session, g *gocmd.Go) (env, differs []stri
 	modules := filepath.ToSlash(filepath.Join(g.Setting("GOMODCACHE"), "cache", "download"))
 	proxy := url.URL{Scheme: "file", Path: "/" + strings.TrimPrefix(modules, "/")}
 	env = append(env,
-		"HOME="+r.below("home"), "USERPROFILE="+r.below("home"), "XDG_CACHE_HOME="+r.below("cache"), "LOCALAPPDATA="+r.below("cache"),
+		"HOME="+r.below("home"), "USERPROFILE="+r.below("home"), "XDG_CACHE_HOME="+r.below("cache"),
+		"LOCALAPPDATA="+r.below("cache"),
 		"TMPDIR="+r.below("tmp"), "TMP="+r.below("tmp"), "TEMP="+r.below("tmp"),
 		"TZ="+zone, "LANG="+language, "LC_ALL="+language, "GOMAXPROCS="+processors,
-		"GOENV=off", "GOPATH="+r.below("gopath"), "GOMODCACHE="+r.below("modules"), "GOCACHE="+r.below("gocache"),
+		"GOENV=off", "GOPATH="+r.below("gopath"), "GOMODCACHE="+r.below("modules"),
+		"GOCACHE="+r.below("gocache"),
 		// Everything needed was downloaded and verified, and is verified again with go.sum.
 		"GOPROXY="+proxy.String(), "GOSUMDB=off",
 	)
@@ -60,7 +63,8 @@ func (r *Room) environment(s *session.Session, g *gocmd.Go) (env, differs []stri
 		env = append(offline.Env(env, "off"), "GOPROXY="+proxy.String())
 	}
 	env = append(env, r.source.settings(s, r.source.module(r.tree()))...)
-	differs = []string{"folder", "HOME", "TZ=" + zone, "LANG=" + language, "GOMAXPROCS=" + processors, "empty caches of Go and thimble"}
+	differs = []string{"folder", "HOME", "TZ=" + zone, "LANG=" + language, "GOMAXPROCS=" + processors,
+		"empty caches of Go and thimble"}
 	return append(env, r.changes.Env...), differs
 }
 
@@ -77,7 +81,8 @@ func (r *Room) vary(program []string) (args, differs []string) {
 		differs = append(differs, "umask 0037")
 	}
 	// faketime writes to /dev/shm, which a sandbox does not allow.
-	if faketime, err := exec.LookPath("faketime"); err == nil && runtime.GOOS == "linux" && !r.source.stranger() {
+	if faketime, err := exec.LookPath("faketime"); err == nil && runtime.GOOS == "linux" &&
+		!r.source.stranger() {
 		args = append([]string{faketime, "-f", "+400d"}, args...)
 		differs = append(differs, "clock +400 days")
 	}

@@ -27,8 +27,10 @@ func (r *Room) Clone(ctx context.Context, s *session.Session) error {
 			}
 		}
 		in := git.CloneInput{
-			From: from, To: r.fetched(), Commit: r.source.Commit, Shallow: r.source.Shallow, Origin: r.source.Origin,
-			Env: slices.Concat(s.Env, s.ForModules()), Stranger: r.source.stranger(), AnySubmodules: r.source.stranger() && r.source.AnySubmodules,
+			From: from, To: r.fetched(), Commit: r.source.Commit, Shallow: r.source.Shallow,
+			Origin: r.source.Origin,
+			Env:    slices.Concat(s.Env, s.ForModules()), Stranger: r.source.stranger(),
+			AnySubmodules: r.source.stranger() && r.source.AnySubmodules,
 		}
 		if err := git.Clone(ctx, in); err != nil {
 			return "", fmt.Errorf("%w; %s", err, r.source.Elsewhere)
@@ -44,7 +46,8 @@ func (r *Room) Clone(ctx context.Context, s *session.Session) error {
 // Fetch downloads what a build of this repository needs. resolve lists what is compiled, as the
 // user, so that the go command downloads the toolchain and the modules with the user's settings
 // and credentials.
-func (r *Room) Fetch(ctx context.Context, s *session.Session, resolve func(context.Context, Job) error) (*gocmd.Go, error) {
+func (r *Room) Fetch(ctx context.Context, s *session.Session,
+	resolve func(context.Context, Job) error) (*gocmd.Go, error) {
 	return r.fetchStage(s, func() (*gocmd.Go, error) {
 		module := r.source.module(r.fetched())
 		user, err := gocmd.Read(ctx, filepath.Dir(r.dir), withoutSettings(s.Env), s.ForModules()...)
@@ -60,7 +63,8 @@ func (r *Room) Fetch(ctx context.Context, s *session.Session, resolve func(conte
 		cfg := r.source.Config
 		cfg.ModuleEnv = s.Config.ModuleEnv
 		return g, resolve(ctx, Job{
-			Config: cfg, Workdir: r.source.workdir(r.fetched()), Env: append(env, fetching...), Cache: filepath.Join(r.dir, "cache", "fetch"),
+			Config: cfg, Workdir: r.source.workdir(r.fetched()), Env: append(env, fetching...),
+			Cache:     filepath.Join(r.dir, "cache", "fetch"),
 			Platforms: r.source.Platforms, Offline: s.Offline,
 		})
 	})
@@ -70,7 +74,8 @@ func (r *Room) Fetch(ctx context.Context, s *session.Session, resolve func(conte
 // of it: toolchain, modules and bases. The go command runs with the user's settings. bases
 // downloads what the plan's bases are made of into the session's cache folder, which is that of
 // the clean room.
-func (r *Room) FetchPlanned(ctx context.Context, s *session.Session, bases func(context.Context, *session.Session, *plan.Plan) error) (*gocmd.Go, error) {
+func (r *Room) FetchPlanned(ctx context.Context, s *session.Session,
+	bases func(context.Context, *session.Session, *plan.Plan) error) (*gocmd.Go, error) {
 	toolchain := r.source.Plan.Toolchain
 	return r.fetchStage(s, func() (*gocmd.Go, error) {
 		user, err := gocmd.Read(ctx, r.dir, withoutSettings(s.Env), s.ForModules()...)
@@ -79,7 +84,8 @@ func (r *Room) FetchPlanned(ctx context.Context, s *session.Session, bases func(
 		}
 		own := slices.Concat(user.Environment(), user.CEnvironment())
 		fetching := slices.Concat(user.ForFetching(), s.ForModules())
-		g, err := gocmd.Read(ctx, r.dir, append(slices.Clone(own), "GOTOOLCHAIN="+toolchain.Version, "GOWORK=off"), fetching...)
+		g, err := gocmd.Read(ctx, r.dir, append(slices.Clone(own), "GOTOOLCHAIN="+toolchain.Version,
+			"GOWORK=off"), fetching...)
 		if err != nil {
 			return nil, noToolchain(err)
 		}
@@ -114,7 +120,9 @@ func (r *Room) fetchStage(s *session.Session, fetch func() (*gocmd.Go, error)) (
 }
 
 func noToolchain(err error) error {
-	return fmt.Errorf("%w; the go command takes toolchains from GOPROXY, and checks them with GOSUMDB: neither may be off, or give it the toolchain in PATH", err)
+	return fmt.Errorf(
+		"%w; the go command takes toolchains from GOPROXY, and checks them with GOSUMDB: neither may be "+
+			"off, or give it the toolchain in PATH", err)
 }
 
 // withoutSettings returns the user's environment without thimble's and Go's settings for the
@@ -123,7 +131,8 @@ func withoutSettings(env []string) []string {
 	return slices.DeleteFunc(slices.Clone(env), func(e string) bool {
 		name, _, _ := strings.Cut(e, "=")
 		switch name {
-		case "GOFLAGS", "GOTOOLCHAIN", "GOEXPERIMENT", "GOFIPS140", "GOWORK", "GOOS", "GOARCH", "GOAMD64", "GOARM", "GOARM64",
+		case "GOFLAGS", "GOTOOLCHAIN", "GOEXPERIMENT", "GOFIPS140", "GOWORK", "GOOS", "GOARCH",
+			"GOAMD64", "GOARM", "GOARM64",
 			"GO386", "GOPPC64", "GORISCV64", "CGO_ENABLED":
 			return true
 		}

@@ -56,7 +56,8 @@ func (g *generatedFiles) collect(name string) error {
 			return nil
 		}
 		b, err := plainfile.ReadIn(g.root, name, min(maxGeneratedSize, g.bytes))
-		if errors.Is(err, limit.ErrTooLarge) || errors.Is(err, plainfile.ErrNotRegular) || errors.Is(err, fs.ErrNotExist) {
+		if errors.Is(err, limit.ErrTooLarge) || errors.Is(err, plainfile.ErrNotRegular) ||
+			errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
 		if err != nil {

@@ -45,7 +45,8 @@ func findImage(ctx context.Context, s *session.Session, ref string) (*Image, err
 		repo.Close()
 		return nil, err
 	}
-	return &Image{Ref: ref, Evidence: m, Named: store.ReferenceOf(repo, ref), from: repo, close: func() { repo.Close() }}, nil
+	return &Image{Ref: ref, Evidence: m, Named: store.ReferenceOf(repo, ref), from: repo,
+		close: func() { repo.Close() }}, nil
 }
 
 // Close closes the image's connections.
@@ -61,10 +62,14 @@ func (i *Image) provenances(ctx context.Context, trust attest.Trust) ([]attest.A
 	}
 	switch {
 	case len(all) == 0 && len(reasons) == 0:
-		return nil, fmt.Errorf("reproduce %s: it has no provenance, so its source is not known; \"mage release\" attaches it to an image, and to the layout in dist", i.Ref)
+		return nil, fmt.Errorf(
+			"reproduce %s: it has no provenance, so its source is not known; \"mage release\" attaches it "+
+				"to an image, and to the layout in dist", i.Ref)
 	case len(all) == 0:
 		slices.Sort(reasons)
-		return nil, fmt.Errorf("reproduce %s: its provenance is not signed by the expected signer: %s; give the signer's key with -key, or -identity, -issuer and -trustedRoot",
+		return nil, fmt.Errorf(
+			"reproduce %s: its provenance is not signed by the expected signer: %s; give the signer's key "+
+				"with -key, or -identity, -issuer and -trustedRoot",
 			i.Ref, strings.Join(slices.Compact(reasons), "; "))
 	}
 	return all, nil

@@ -19,7 +19,8 @@ func (r *Room) inside() error {
 	tree := r.tree()
 	folders := []string{r.source.module(tree), r.source.dist(tree)}
 	if r.source.stranger() {
-		folders = append(folders, filepath.Join(r.source.module(tree), filepath.Dir(filepath.FromSlash(r.source.Plan.Toolchain.Work))))
+		folders = append(folders, filepath.Join(r.source.module(tree),
+			filepath.Dir(filepath.FromSlash(r.source.Plan.Toolchain.Work))))
 	}
 	for _, folder := range folders {
 		if err := noLinks(tree, folder); err != nil {
@@ -32,7 +33,8 @@ func (r *Room) inside() error {
 			return err
 		case d.IsDir() && d.Name() == ".git":
 			return filepath.SkipDir
-		case d.Type()&fs.ModeSymlink == 0 || !slices.Contains([]string{".mod", ".sum", ".work"}, filepath.Ext(name)):
+		case d.Type()&fs.ModeSymlink == 0 || !slices.Contains([]string{".mod", ".sum", ".work"},
+			filepath.Ext(name)):
 			return nil
 		}
 		rel, err := filepath.Rel(tree, name)
@@ -44,7 +46,9 @@ func (r *Room) inside() error {
 			to, err = filepath.Rel(tree, to)
 		}
 		if err != nil || !filepath.IsLocal(to) {
-			return fmt.Errorf("the source has a link that points outside of it, or is broken, where the go command may write: %s", filepath.ToSlash(rel))
+			return fmt.Errorf(
+				"the source has a link that points outside of it, or is broken, where the go command may "+
+					"write: %s", filepath.ToSlash(rel))
 		}
 		return nil
 	})
@@ -84,12 +88,14 @@ func (r *Room) plainFiles() error {
 	for _, left := range []string{r.resultFile(), r.source.dist(r.tree())} {
 		name, err := filepath.Rel(r.dir, left)
 		if err == nil {
-			err = plainfile.Walk(root, filepath.ToSlash(name), maxVisited, func(name string, mode fs.FileMode) error {
-				if mode.IsDir() || mode.IsRegular() {
-					return nil
-				}
-				return fmt.Errorf("the build left %s, which is neither a file nor a folder", path.Base(name))
-			})
+			err = plainfile.Walk(root, filepath.ToSlash(name), maxVisited,
+				func(name string, mode fs.FileMode) error {
+					if mode.IsDir() || mode.IsRegular() {
+						return nil
+					}
+					return fmt.Errorf("the build left %s, which is neither a file nor a folder",
+						path.Base(name))
+				})
 		}
 		if err != nil {
 			return fmt.Errorf("read the result of the build: %w", err)

@@ -21,7 +21,9 @@ type Own struct {
 // OwnSource finds the commit of a plan, which is from an earlier build of this repository.
 func OwnSource(s *session.Session, p *plan.Plan) (*Own, error) {
 	if p.Revision == "" {
-		return nil, errors.New("reproduce: the build has no commit, so nobody else can build it; commit the tree, and build it again")
+		return nil, errors.New(
+			"reproduce: the build has no commit, so nobody else can build it; commit the tree, and build " +
+				"it again")
 	}
 	repo, err := git.Open(s.ModuleDir(), s.Env)
 	if err != nil {
@@ -32,8 +34,9 @@ func OwnSource(s *session.Session, p *plan.Plan) (*Own, error) {
 		return nil, fmt.Errorf("reproduce: %w", err)
 	}
 	o := &Own{repo: repo, Source: Source{
-		From: repo.Root, Commit: p.Revision, Elsewhere: "find a commit that was built and is gone with git reflog",
-		Workdir: filepath.ToSlash(workdir), Config: s.Config,
+		From: repo.Root, Commit: p.Revision,
+		Elsewhere: "find a commit that was built and is gone with git reflog",
+		Workdir:   filepath.ToSlash(workdir), Config: s.Config,
 	}}
 	if o.Config.Source == "" {
 		o.Config.Source = p.Source // the remote of the clone is a folder

@@ -33,13 +33,17 @@ func CheckPlan(p *plan.Plan, allowed []string) error {
 	t := p.Toolchain
 	switch {
 	case !released.MatchString(t.Version):
-		return fmt.Errorf("it was built with the toolchain %q, which was never released and cannot be downloaded", t.Version)
+		return fmt.Errorf(
+			"it was built with the toolchain %q, which was never released and cannot be downloaded",
+			t.Version)
 	case t.Experiment != "" && !experiment.MatchString(t.Experiment):
-		return fmt.Errorf("its provenance has the GOEXPERIMENT %q, which is not a list of names", t.Experiment)
+		return fmt.Errorf("its provenance has the GOEXPERIMENT %q, which is not a list of names",
+			t.Experiment)
 	case t.FIPS140 != "" && !fips140.MatchString(t.FIPS140):
 		return fmt.Errorf("its provenance has the GOFIPS140 %q, which is not a version", t.FIPS140)
 	case !slices.Contains(modes, t.Mod):
-		return fmt.Errorf("its provenance has -mod=%q, which is not one of %s", t.Mod, strings.Join(modes, ", "))
+		return fmt.Errorf("its provenance has -mod=%q, which is not one of %s", t.Mod,
+			strings.Join(modes, ", "))
 	}
 	if where, ok := hasNUL(reflect.ValueOf(p).Elem(), "plan"); ok {
 		return fmt.Errorf("its provenance has a NUL byte in %s", where)
@@ -72,7 +76,8 @@ func CheckPlan(p *plan.Plan, allowed []string) error {
 	}
 	for _, rel := range folders {
 		if rel != "" && !filepath.IsLocal(filepath.FromSlash(rel)) {
-			return fmt.Errorf("its provenance has the file or folder %q, which is not below the repository's root", rel)
+			return fmt.Errorf(
+				"its provenance has the file or folder %q, which is not below the repository's root", rel)
 		}
 	}
 	flags := [][]string{p.Build.LDFlags}

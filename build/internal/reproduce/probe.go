@@ -39,16 +39,18 @@ func (s Sandbox) Report() *report.Sandbox {
 
 // Probe tests which mechanisms work here. It returns an error if they are not enough for the
 // toolchain, or, with requireAll, if one does not work.
-func (r *Room) Probe(ctx context.Context, s *session.Session, g *gocmd.Go, self []string, requireAll bool) (Sandbox, error) {
+func (r *Room) Probe(ctx context.Context, s *session.Session, g *gocmd.Go, self []string,
+	requireAll bool) (Sandbox, error) {
 	var found Sandbox
 	err := s.Stage("probe the sandbox", func() (string, error) {
 		env, _ := r.environment(s, g)
 		c := command{self: self, args: self, env: env, dir: r.dir, rules: r.rules(s, g, self)}
 		var err error
-		found.Held, found.Refused, err = sandbox.Probe(ctx, func(ctx context.Context, m sandbox.Mechanism) error {
-			c.mechanisms = []sandbox.Mechanism{m}
-			return r.try(ctx, c, m)
-		})
+		found.Held, found.Refused, err = sandbox.Probe(ctx,
+			func(ctx context.Context, m sandbox.Mechanism) error {
+				c.mechanisms = []sandbox.Mechanism{m}
+				return r.try(ctx, c, m)
+			})
 		if err != nil {
 			return "", err
 		}
@@ -58,13 +60,16 @@ func (r *Room) Probe(ctx context.Context, s *session.Session, g *gocmd.Go, self 
 		}
 		without := strings.Join(refused, "; ")
 		if len(refused) > 0 && requireAll {
-			return "", fmt.Errorf("the sandbox is not complete on this machine: %s; build it on another one, or omit -requireSandbox", without)
+			return "", fmt.Errorf(
+				"the sandbox is not complete on this machine: %s; build it on another one, or omit "+
+					"-requireSandbox", without)
 		}
 		if found.Notes, err = checkToolchain(r.source.Plan.Toolchain.Version, len(refused) == 0); err != nil {
 			return "", err
 		}
 		if len(refused) > 0 {
-			s.Progress.Notice("the sandbox lacks mechanisms that this machine refuses: " + without + "; -requireSandbox makes this an error")
+			s.Progress.Notice("the sandbox lacks mechanisms that this machine refuses: " + without +
+				"; -requireSandbox makes this an error")
 		}
 		return fmt.Sprintf("%d of %d mechanisms work", len(found.Held), len(sandbox.All)), nil
 	})
@@ -100,7 +105,8 @@ func checkToolchain(version string, sandboxed bool) (notes []string, err error) 
 	for _, f := range faults {
 		shown = append(shown, f.ID+" ("+f.Summary+")")
 	}
-	text := fmt.Sprintf("it was built with %s, with which building a stranger's source is dangerous: %s", version, strings.Join(shown, ", "))
+	text := fmt.Sprintf("it was built with %s, with which building a stranger's source is dangerous: %s",
+		version, strings.Join(shown, ", "))
 	if sandboxed {
 		return []string{text + "; the sandbox was complete"}, nil
 	}

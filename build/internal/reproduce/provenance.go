@@ -62,7 +62,8 @@ func otherKit(kit plan.Kit) []string {
 	if kit == here {
 		return nil
 	}
-	return []string{fmt.Sprintf("the image was made by thimble %s, but this is %s: run go get %s@%s in magefiles to get the same",
+	return []string{fmt.Sprintf(
+		"the image was made by thimble %s, but this is %s: run go get %s@%s in magefiles to get the same",
 		kit.Version, here.Version, kit.Path, kit.Version)}
 }
 
@@ -93,13 +94,15 @@ type Terms struct {
 // error for what the terms do not allow.
 func (p *Provenance) Source(s *session.Session, terms Terms) (Source, []string, error) {
 	again := *p.Plan
-	if err := errors.Join(p.checkSource(terms.Mirror), CheckPlan(&again, terms.AllowLinkerFlags)); err != nil {
+	if err := errors.Join(p.checkSource(terms.Mirror),
+		CheckPlan(&again, terms.AllowLinkerFlags)); err != nil {
 		return Source{}, nil, err
 	}
 	// Without a lock, build only this image. A lock pins the bases of all of the plan's images,
 	// so keep them all.
 	if again.Lock == nil {
-		again.Images = slices.DeleteFunc(slices.Clone(again.Images), func(i plan.Image) bool { return i.Name != p.Image })
+		again.Images = slices.DeleteFunc(slices.Clone(again.Images),
+			func(i plan.Image) bool { return i.Name != p.Image })
 	}
 	again.Platforms = nil
 	for _, name := range p.Platforms {
@@ -130,14 +133,17 @@ func (p *Provenance) Source(s *session.Session, terms Terms) (Source, []string, 
 		}
 	}
 	if again.Dirty {
-		notes = append(notes, fmt.Sprintf("the image was built from a tree that differs from its commit: %s", again.DirtyFile))
+		notes = append(notes, fmt.Sprintf("the image was built from a tree that differs from its commit: %s",
+			again.DirtyFile))
 	}
 	source := Source{
-		From: p.Repository, Commit: p.Commit, Shallow: again.Shallow, Elsewhere: "give another copy of the source with -mirror",
-		Workdir: again.Workdir, Config: cfg, Plan: &again, AnySubmodules: terms.AnySubmodules,
+		From: p.Repository, Commit: p.Commit, Shallow: again.Shallow,
+		Elsewhere: "give another copy of the source with -mirror",
+		Workdir:   again.Workdir, Config: cfg, Plan: &again, AnySubmodules: terms.AnySubmodules,
 	}
 	if mirror := terms.Mirror; mirror != "" {
-		if source.From, source.Origin = mirror, p.Repository; !strings.Contains(mirror, "://") && !strings.Contains(mirror, "@") {
+		if source.From, source.Origin = mirror, p.Repository; !strings.Contains(mirror, "://") &&
+			!strings.Contains(mirror, "@") {
 			source.From = s.Path(mirror)
 		}
 	}
@@ -154,9 +160,12 @@ func (p *Provenance) checkSource(mirror string) error {
 	case p.Commit == "":
 		return errors.New("its provenance has no commit: it was built without git and cannot be built again")
 	case mirror == "" && from == "":
-		return fmt.Errorf("its provenance has commit %s but no repository; give one that has it with -mirror", p.Commit)
+		return fmt.Errorf("its provenance has commit %s but no repository; give one that has it with -mirror",
+			p.Commit)
 	case mirror == "" && !git.Fetchable(from):
-		return fmt.Errorf("refusing to clone the source %q: provenance may contain only https, http and ssh URLs; give a copy with -mirror", from)
+		return fmt.Errorf(
+			"refusing to clone the source %q: provenance may contain only https, http and ssh URLs; give a "+
+				"copy with -mirror", from)
 	}
 	return nil
 }
@@ -173,9 +182,13 @@ func (p *Provenance) before(commands [][]string, asked bool) (note string, err e
 	ran := strings.Join(p.Before, ", ")
 	switch {
 	case !asked:
-		return fmt.Sprintf("before the build, %s ran with arguments that provenance does not contain; they are in the source's magefile: put them into Config.Before, and set -before", ran), nil
+		return fmt.Sprintf(
+			"before the build, %s ran with arguments that provenance does not contain; they are in the "+
+				"source's magefile: put them into Config.Before, and set -before", ran), nil
 	case !slices.Equal(programs, p.Before):
-		return "", fmt.Errorf("before the build, %q ran, but -before would run %q of Config.Before; make them the same, or omit -before", p.Before, programs)
+		return "", fmt.Errorf(
+			"before the build, %q ran, but -before would run %q of Config.Before; make them the same, or "+
+				"omit -before", p.Before, programs)
 	}
 	return "", nil
 }

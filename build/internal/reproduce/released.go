@@ -22,7 +22,8 @@ type Released struct {
 // FindReleased reads an image's manifests and its provenance. It verifies that the image, with its
 // signatures, is as a trusted signer released it. source is the repository that the provenance must
 // name; any if empty.
-func FindReleased(ctx context.Context, s *session.Session, ref string, want signing.Expectation, source string) (
+func FindReleased(ctx context.Context, s *session.Session, ref string, want signing.Expectation,
+	source string) (
 	out Released, err error,
 ) {
 	err = s.Stage("verify the provenance", func() (string, error) {
@@ -41,13 +42,15 @@ func FindReleased(ctx context.Context, s *session.Session, ref string, want sign
 	return out, err
 }
 
-func verifiedProvenance(ctx context.Context, image *Image, trust attest.Trust, source string) (*Provenance, error) {
+func verifiedProvenance(ctx context.Context, image *Image, trust attest.Trust,
+	source string) (*Provenance, error) {
 	all, err := image.provenances(ctx, trust)
 	if err != nil {
 		return nil, err
 	}
 	report, err := attest.Verify(ctx, image.Evidence, attest.Policy{
-		Trust: trust, Source: source, Reference: image.Named, Image: []string{attest.ProvenanceType}, Index: []string{attest.ProvenanceType},
+		Trust: trust, Source: source, Reference: image.Named, Image: []string{attest.ProvenanceType},
+		Index: []string{attest.ProvenanceType},
 	})
 	if err != nil {
 		return nil, report.Refusal(err)
@@ -61,7 +64,8 @@ func verifiedProvenance(ctx context.Context, image *Image, trust attest.Trust, s
 
 // Attest signs the outcome for the image and for each platform's image, and attaches it.
 // It skips attestations that already exist, and returns how many it made.
-func (r Released) Attest(ctx context.Context, s *session.Session, signer signing.Signer, c *report.Comparison) (made int, err error) {
+func (r Released) Attest(ctx context.Context, s *session.Session, signer signing.Signer,
+	c *report.Comparison) (made int, err error) {
 	err = s.Stage("attest", func() (string, error) {
 		subjects, err := r.summaries(s, r.Provenance, c)
 		if err != nil {

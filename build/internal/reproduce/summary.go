@@ -13,13 +13,19 @@ import (
 
 // summaries returns the image, and that of each platform, with a statement to sign about each:
 // whether it was reproduced, and from which provenance.
-func (i *Image) summaries(s *session.Session, p *Provenance, report *compare.Report) ([]attest.Subject, error) {
+func (i *Image) summaries(s *session.Session, p *Provenance,
+	report *compare.Report) ([]attest.Subject, error) {
 	var subjects []attest.Subject
 	for _, m := range append([]attest.Manifest{i.Evidence.Root}, i.Evidence.Children...) {
 		summary, err := describe.VerificationSummary(describe.SummaryInput{
-			Verifier: describe.DetectBuilder(func(name string) string { v, _ := s.LookupEnv(name); return v }).ID,
-			Verified: time.Now(), Repository: i.Evidence.Name, Digest: m.Descriptor.Digest, Provenance: p.Inputs,
-			Same: reproduced(report, m.Descriptor.Digest),
+			Verifier: describe.DetectBuilder(func(name string) string {
+				v,
+					_ := s.LookupEnv(name)
+				return v
+			}).ID,
+			Verified: time.Now(), Repository: i.Evidence.Name, Digest: m.Descriptor.Digest,
+			Provenance: p.Inputs,
+			Same:       reproduced(report, m.Descriptor.Digest),
 		})
 		if err != nil {
 			return nil, err

@@ -131,7 +131,8 @@ func (r Runner) rebuild(ctx context.Context, now Service, changed []string) (
 	folder := compile.Folder(r.Session.Cache, r.Session.Dist, "")
 	next.spec.Programs = nil
 	for _, p := range (artifact.Target{Image: img, Platform: now.latest.platform().Platform}).Programs() {
-		next.spec.Programs = append(next.spec.Programs, container.Program{File: compile.Path(folder, p), Target: tree.AppPath(p.Name)})
+		next.spec.Programs = append(next.spec.Programs,
+			container.Program{File: compile.Path(folder, p), Target: tree.AppPath(p.Name)})
 	}
 	// The container is created while the compiler runs. The file is read when it starts.
 	var replacement *container.Container

@@ -29,10 +29,12 @@ func (r *Draft) base(img *plan.Image, c plan.ImageConfig) error {
 	switch {
 	case lock.IsDebian(img.Base):
 		if img.Base == plan.BaseDebian && len(img.Packages) == 0 {
-			return errors.New("the base is debian, but it has no packages; list some in Packages, such as libc6")
+			return errors.New(
+				"the base is debian, but it has no packages; list some in Packages, such as libc6")
 		}
 	case len(img.Packages) > 0:
-		return fmt.Errorf("base %s: the packages %s cannot be added to it; choose one of the distroless bases, or debian",
+		return fmt.Errorf(
+			"base %s: the packages %s cannot be added to it; choose one of the distroless bases, or debian",
 			img.Base, strings.Join(img.Packages, ", "))
 	case img.Base != plan.BaseScratch:
 		if _, err := baseimage.Parse(img.Base); err != nil {
@@ -51,16 +53,19 @@ func (r *Draft) base(img *plan.Image, c plan.ImageConfig) error {
 	if c.Cgo == "" {
 		r.Undecided = append(r.Undecided, img.Name)
 	}
-	if img.Cgo = c.Cgo == plan.CgoOn; img.Cgo && (img.Base == plan.BaseScratch || img.Base == plan.BaseStatic && len(img.Packages) == 0) {
-		return fmt.Errorf("the base %s has no C library, which Cgo needs; choose distroless/base, distroless/cc, "+
-			"the base debian with libc6 in Packages, or an image", img.Base)
+	if img.Cgo = c.Cgo == plan.CgoOn; img.Cgo &&
+		(img.Base == plan.BaseScratch || img.Base == plan.BaseStatic && len(img.Packages) == 0) {
+		return fmt.Errorf(
+			"the base %s has no C library, which Cgo needs; choose distroless/base, distroless/cc, "+
+				"the base debian with libc6 in Packages, or an image", img.Base)
 	}
 	return nil
 }
 
 // readLock returns the part of thimble.lock.json that the images need, or nil if they need none. An
 // image that is named by its digest needs no entry.
-func (r *Draft) readLock(ctx context.Context, pin func(context.Context, string, []plan.Platform) (plan.ImageLock, error)) (*plan.Lock, error) {
+func (r *Draft) readLock(ctx context.Context,
+	pin func(context.Context, string, []plan.Platform) (plan.ImageLock, error)) (*plan.Lock, error) {
 	uses := lock.Uses(r.Plan.Images, r.Plan.Platforms)
 	if len(uses) == 0 {
 		return nil, nil // the content of the file is not used then
@@ -74,7 +79,8 @@ func (r *Draft) readLock(ctx context.Context, pin func(context.Context, string, 
 		byDigest := &plan.Lock{Version: lock.Version}
 		for _, u := range uses {
 			known := func(i plan.ImageLock) bool { return i.Reference == u.Base }
-			if !ByDigest(u.Base) || r.pinned != nil && slices.ContainsFunc(r.pinned.Images, known) || slices.ContainsFunc(byDigest.Images, known) {
+			if !ByDigest(u.Base) || r.pinned != nil && slices.ContainsFunc(r.pinned.Images, known) ||
+				slices.ContainsFunc(byDigest.Images, known) {
 				continue
 			}
 			l, err := pin(ctx, u.Base, r.Plan.Platforms)

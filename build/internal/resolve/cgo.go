@@ -67,7 +67,8 @@ func hasLibc(p *plan.Plan, suite string, img plan.Image) error {
 			return err
 		}
 		if !slices.ContainsFunc(s.Locked, func(d plan.DebianPackage) bool { return d.Name == libc }) {
-			return fmt.Errorf("the base %s has no C library for %s, which Cgo needs; add %s to Packages and run \"mage lock\"",
+			return fmt.Errorf(
+				"the base %s has no C library for %s, which Cgo needs; add %s to Packages and run \"mage lock\"",
 				lock.Use{Base: img.Base, Packages: img.Packages}, platform, libc)
 		}
 	}

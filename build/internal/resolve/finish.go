@@ -46,7 +46,8 @@ func (r *Draft) Finish(f Findings) (*plan.Plan, *Draft, error) {
 	}
 	p := next.Plan
 	if f.Stamp != nil {
-		if !slices.Equal(p.Build.LDFlags, r.Plan.Build.LDFlags) || !slices.EqualFunc(p.Images, r.Plan.Images, sameFlags) {
+		if !slices.Equal(p.Build.LDFlags, r.Plan.Build.LDFlags) ||
+			!slices.EqualFunc(p.Images, r.Plan.Images, sameFlags) {
 			return nil, next, nil
 		}
 		p.ModuleVersion, p.Build.VCSModified = f.Stamp.ModuleVersion, f.Stamp.Modified

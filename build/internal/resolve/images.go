@@ -21,11 +21,15 @@ func (r *Draft) images(cfg plan.Config) ([]plan.Image, error) {
 	configured := cfg.Images
 	switch d := cfg.Defaults; {
 	case d.Name != "":
-		return nil, fmt.Errorf("Config.Defaults has the Name %q, but each image needs a different one; set Name in Config.Images", d.Name)
+		return nil, fmt.Errorf(
+			"Config.Defaults has the Name %q, but each image needs a different one; set Name in Config.Images", d.Name)
 	case d.Package != "":
-		return nil, fmt.Errorf("Config.Defaults has the Package %q, but each image has its own; set Package in Config.Images", d.Package)
+		return nil, fmt.Errorf(
+			"Config.Defaults has the Package %q, but each image has its own; set Package in Config.Images",
+			d.Package)
 	case len(d.Programs) > 0:
-		return nil, errors.New("Config.Defaults has Programs, but each image has its own; set Programs in Config.Images")
+		return nil, errors.New(
+			"Config.Defaults has Programs, but each image has its own; set Programs in Config.Images")
 	}
 	if len(configured) == 0 {
 		found, err := mains(r.Dir, r.Plan)
@@ -48,7 +52,9 @@ func (r *Draft) images(cfg plan.Config) ([]plan.Image, error) {
 			return nil, err
 		}
 		if other, ok := byName[img.Name]; ok {
-			return nil, fmt.Errorf("two images are called %q: %s and %s; give one another Name in Config.Images", img.Name, other, img.Package)
+			return nil, fmt.Errorf(
+				"two images are called %q: %s and %s; give one another Name in Config.Images",
+				img.Name, other, img.Package)
 		}
 		byName[img.Name] = img.Package
 		images = append(images, img)
@@ -82,7 +88,9 @@ func (r *Draft) image(cfg plan.Config, c plan.ImageConfig) (plan.Image, error) {
 		return plan.Image{}, fmt.Errorf("image %s (%s): %s", img.Name, pkg, fmt.Sprintf(format, args...))
 	}
 	if !componentName.MatchString(img.Name) {
-		return fail("the name is not allowed in a reference; set Name in Config.Images to lower-case letters, digits, '.', '_' and '-'")
+		return fail(
+			"the name is not allowed in a reference; set Name in Config.Images to lower-case letters, " +
+				"digits, '.', '_' and '-'")
 	}
 	if err := checkLicenses(c.Licenses); err != nil {
 		return fail("%v", err)
@@ -98,7 +106,9 @@ func (r *Draft) image(cfg plan.Config, c plan.ImageConfig) (plan.Image, error) {
 		img.Repository = strings.TrimSuffix(cfg.Repository, "/") + "/" + img.Name
 		// The text before an @ may be a password, so the error does not contain it.
 		if strings.Contains(img.Repository, "@") || strings.Contains(img.Repository, "://") {
-			return fail("the repository is a URL, or has credentials in it; write it as ghcr.io/acme, and log in with \"docker login\"")
+			return fail(
+				"the repository is a URL, or has credentials in it; write it as ghcr.io/acme, and log in " +
+					"with \"docker login\"")
 		}
 		if _, err := name.NewRepository(img.Repository); err != nil {
 			return fail("the repository %q is not valid: %v", img.Repository, err)
@@ -151,7 +161,9 @@ func (r *Draft) compiled(img *plan.Image, cfg plan.Config, c plan.ImageConfig) (
 		img.BuildTags = nil
 	}
 	if c.FIPS140 != "" && !fips140.MatchString(c.FIPS140) {
-		return fmt.Errorf("FIPS140 is %q; it can be a version such as v1.0.0, latest, or another value of GOFIPS140", c.FIPS140)
+		return fmt.Errorf(
+			"FIPS140 is %q; it can be a version such as v1.0.0, latest, or another value of GOFIPS140",
+			c.FIPS140)
 	}
 	img.FIPS140 = c.FIPS140
 	if cfg.StableDigests {

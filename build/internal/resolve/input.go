@@ -38,6 +38,7 @@ type Input struct {
 // Expanded, Unlocked and Pin.
 func InputOf(s *session.Session) Input {
 	return Input{
-		Config: s.Config, Workdir: s.Workdir, Dist: s.Dist, Env: s.Env, ForModules: s.ForModules(), Kit: session.Kit(), Platforms: s.Platforms,
+		Config: s.Config, Workdir: s.Workdir, Dist: s.Dist, Env: s.Env, ForModules: s.ForModules(),
+		Kit: session.Kit(), Platforms: s.Platforms,
 	}
 }

@@ -17,7 +17,8 @@ type stampable struct {
 	IsGitDirty                                                      bool
 }
 
-const stampableNames = ".Version (without its v), .Tag, .Commit, .ShortCommit, .Date, .Timestamp, .CommitDate, .CommitTimestamp and .IsGitDirty"
+const stampableNames = ".Version (without its v), .Tag, .Commit, .ShortCommit, .Date, .Timestamp, " +
+	".CommitDate, .CommitTimestamp and .IsGitDirty"
 
 // expand replaces the templates in linker flags, such as "-X=main.version={{.Version}}".
 func expand(flags []string, p *plan.Plan, committed time.Time) ([]string, error) {

@@ -22,7 +22,9 @@ func checkLicenses(expression string) error {
 	}
 	left := licenseTokens.FindAllString(expression, -1)
 	if !compound(&left) || len(left) > 0 {
-		return fmt.Errorf("licenses %q is not an SPDX expression, such as Apache-2.0 or MIT AND (BSD-3-Clause OR GPL-2.0-only)", expression)
+		return fmt.Errorf(
+			"licenses %q is not an SPDX expression, such as Apache-2.0 or MIT AND (BSD-3-Clause OR "+
+				"GPL-2.0-only)", expression)
 	}
 	return nil
 }
@@ -48,7 +50,8 @@ func operand(left *[]string) bool {
 		return token
 	}
 	isID := func(token string) bool {
-		return licenseID.MatchString(token) && !slices.Contains([]string{"AND", "OR", "WITH"}, strings.ToUpper(token))
+		return licenseID.MatchString(token) &&
+			!slices.Contains([]string{"AND", "OR", "WITH"}, strings.ToUpper(token))
 	}
 	token := next()
 	if token == "(" {

@@ -37,7 +37,8 @@ func importPath(moduleDir string, p *plan.Plan, pkg string, tags []string) (stri
 		}
 	}
 	if !main {
-		return "", fmt.Errorf("find main package %q: no package main in %s for %s", pkg, path.Join(p.Module.Dir, clean), p.Platforms[0])
+		return "", fmt.Errorf("find main package %q: no package main in %s for %s", pkg,
+			path.Join(p.Module.Dir, clean), p.Platforms[0])
 	}
 	if clean == "." {
 		return p.Module.Path, nil
@@ -50,7 +51,8 @@ func importPath(moduleDir string, p *plan.Plan, pkg string, tags []string) (stri
 func execName(importPath string) string {
 	elems := strings.Split(importPath, "/")
 	last := elems[len(elems)-1]
-	if _, major, ok := module.SplitPathVersion(importPath); ok && strings.HasPrefix(major, "/") && len(elems) > 1 {
+	if _, major, ok := module.SplitPathVersion(importPath); ok && strings.HasPrefix(major, "/") &&
+		len(elems) > 1 {
 		last = elems[len(elems)-2]
 	}
 	return last

@@ -15,7 +15,8 @@ import (
 // have an archive. WebAssembly is missing because it has no place for the build info, mobile
 // systems because nobody unpacks archives there.
 var ports = map[string][]string{
-	"linux":     {"386", "amd64", "arm", "arm64", "loong64", "mips", "mips64", "mips64le", "mipsle", "ppc64", "ppc64le", "riscv64", "s390x"},
+	"linux": {"386", "amd64", "arm", "arm64", "loong64", "mips", "mips64", "mips64le", "mipsle", "ppc64",
+		"ppc64le", "riscv64", "s390x"},
 	"aix":       {"ppc64"},
 	"darwin":    {"amd64", "arm64"},
 	"dragonfly": {"amd64"},
@@ -41,7 +42,9 @@ func platforms(g *gocmd.Go, names []string) ([]plan.Platform, error) {
 			return nil, err
 		}
 		if p.OS != "linux" {
-			return nil, fmt.Errorf("platform %q: images are only for linux; add %s to Config.Release.ArchivePlatforms to release archives for it", name, p)
+			return nil, fmt.Errorf(
+				"platform %q: images are only for linux; add %s to Config.Release.ArchivePlatforms to "+
+					"release archives for it", name, p)
 		}
 		if slices.Contains(all, p) {
 			return nil, fmt.Errorf("platform %s appears twice", p)
@@ -78,10 +81,12 @@ func platform(g *gocmd.Go, name string) (plan.Platform, error) {
 	}
 	known, ok := ports[p.OS]
 	if !ok {
-		return p, fmt.Errorf("platform %q: Go has no port for it; its systems are %s", name, strings.Join(slices.Sorted(maps.Keys(ports)), ", "))
+		return p, fmt.Errorf("platform %q: Go has no port for it; its systems are %s", name,
+			strings.Join(slices.Sorted(maps.Keys(ports)), ", "))
 	}
 	if !slices.Contains(known, p.Architecture) {
-		return p, fmt.Errorf("platform %q: Go has no port for it; it has %s/%s", name, p.OS, strings.Join(known, ", "+p.OS+"/"))
+		return p, fmt.Errorf("platform %q: Go has no port for it; it has %s/%s", name, p.OS,
+			strings.Join(known, ", "+p.OS+"/"))
 	}
 	if strings.Count(name, "/") == 1 {
 		return p.WithSetting(g.Setting(p.Setting()))

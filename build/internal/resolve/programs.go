@@ -25,7 +25,8 @@ var fileName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 // programs resolves the further programs of an image, sorted by name.
 func (r *Draft) programs(img plan.Image, configured []plan.Program) ([]plan.Program, error) {
 	var all []plan.Program
-	byName := map[string]string{strings.ToLower(img.Name): img.Package} // some systems ignore the case of a name
+	byName := map[string]string{strings.ToLower(
+		img.Name): img.Package} // some systems ignore the case of a name
 	for _, c := range configured {
 		found, err := r.program(img, c)
 		if err != nil {
@@ -33,11 +34,15 @@ func (r *Draft) programs(img plan.Image, configured []plan.Program) ([]plan.Prog
 		}
 		switch other := byName[strings.ToLower(found.Name)]; {
 		case !fileName.MatchString(found.Name):
-			return nil, fmt.Errorf("the program %s: %q is not a name of letters, digits, '.', '_' and '-'", found.Package, found.Name)
+			return nil, fmt.Errorf("the program %s: %q is not a name of letters, digits, '.', '_' and '-'",
+				found.Package, found.Name)
 		case found.Package == img.Package:
-			return nil, fmt.Errorf("the program %s is the image's own; remove it from Programs, or add a symlink to Symlinks for a second name", found.Package)
+			return nil, fmt.Errorf(
+				"the program %s is the image's own; remove it from Programs, or add a symlink to Symlinks "+
+					"for a second name", found.Package)
 		case other != "":
-			return nil, fmt.Errorf("two programs are called %q: %s and %s; give one another Name in Programs", found.Name, other, found.Package)
+			return nil, fmt.Errorf("two programs are called %q: %s and %s; give one another Name in Programs",
+				found.Name, other, found.Package)
 		}
 		byName[strings.ToLower(found.Name)] = found.Package
 		all = append(all, found)
@@ -61,9 +66,15 @@ func (r *Draft) program(img plan.Image, c plan.Program) (plan.Program, error) {
 	if err != nil {
 		return c, fmt.Errorf("find main package %q: %w", c.Package, err)
 	}
-	i := slices.IndexFunc(modules, func(m workModule) bool { same, err := sameFolder(m.dir, owner); return same && err == nil })
+	i := slices.IndexFunc(modules, func(m workModule) bool {
+		same,
+			err := sameFolder(m.dir, owner)
+		return same && err == nil
+	})
 	if i < 0 {
-		return c, fmt.Errorf("find main package %q: it is in module %s, and not in %s; a workspace can hold both: go work use . %[2]s",
+		return c, fmt.Errorf(
+			"find main package %q: it is in module %s, and not in %s; a workspace can hold both: go work "+
+				"use . %[2]s",
 			c.Package, shownFrom(r.Dir, owner), r.Plan.Module.Path)
 	}
 	m := modules[i]
@@ -72,7 +83,8 @@ func (r *Draft) program(img plan.Image, c plan.Program) (plan.Program, error) {
 		return c, err
 	}
 	if !main {
-		return c, fmt.Errorf("find main package %q: no package main in it for %s", c.Package, r.Plan.Platforms[0])
+		return c, fmt.Errorf("find main package %q: no package main in it for %s", c.Package,
+			r.Plan.Platforms[0])
 	}
 	rel, err := filepath.Rel(owner, dir)
 	if err != nil {

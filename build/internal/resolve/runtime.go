@@ -16,9 +16,10 @@ import (
 var (
 	envPattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*=`)
 	// signalPattern matches the names of Linux signals that engines accept, and numbers.
-	signalPattern = regexp.MustCompile(`^(SIG(ABRT|ALRM|BUS|CHLD|CLD|CONT|FPE|HUP|ILL|INT|IO|IOT|KILL|PIPE|POLL|PROF|PWR|QUIT|SEGV|` +
-		`STKFLT|STOP|SYS|TERM|TRAP|TSTP|TTIN|TTOU|URG|USR1|USR2|VTALRM|WINCH|XCPU|XFSZ|` +
-		`RTMIN(\+([1-9]|1[0-5]))?|RTMAX(-([1-9]|1[0-4]))?)|[1-9]|[1-5][0-9]|6[0-4])$`)
+	signalPattern = regexp.MustCompile(
+		`^(SIG(ABRT|ALRM|BUS|CHLD|CLD|CONT|FPE|HUP|ILL|INT|IO|IOT|KILL|PIPE|POLL|PROF|PWR|QUIT|SEGV|` +
+			`STKFLT|STOP|SYS|TERM|TRAP|TSTP|TTIN|TTOU|URG|USR1|USR2|VTALRM|WINCH|XCPU|XFSZ|` +
+			`RTMIN(\+([1-9]|1[0-5]))?|RTMAX(-([1-9]|1[0-4]))?)|[1-9]|[1-5][0-9]|6[0-4])$`)
 )
 
 // checkRuntime refuses settings that an engine would refuse only when the image is run.
@@ -42,7 +43,9 @@ func checkRuntime(run *plan.Runtime) error {
 		return fmt.Errorf("working folder %q is not a clean absolute path", run.WorkingDir)
 	}
 	if len(run.Entrypoint) > 0 && !cleanPath(run.Entrypoint[0]) {
-		return fmt.Errorf("the entrypoint %q does not begin with a clean absolute path, such as /app/start.sh", run.Entrypoint)
+		return fmt.Errorf(
+			"the entrypoint %q does not begin with a clean absolute path, such as /app/start.sh",
+			run.Entrypoint)
 	}
 	for i, volume := range run.Volumes {
 		if !cleanPath(volume) || volume == "/" {
@@ -76,13 +79,16 @@ func cleanPath(p string) bool { return path.IsAbs(p) && path.Clean(p) == p }
 
 // checkSymlinks returns the symlinks sorted by path.
 func checkSymlinks(links []plan.Symlink) ([]plan.Symlink, error) {
-	sorted := slices.SortedFunc(slices.Values(links), func(a, b plan.Symlink) int { return strings.Compare(a.Path, b.Path) })
+	sorted := slices.SortedFunc(slices.Values(links),
+		func(a, b plan.Symlink) int { return strings.Compare(a.Path, b.Path) })
 	for i, l := range sorted {
 		switch {
 		case !cleanPath(l.Path) || l.Path == "/":
-			return nil, fmt.Errorf("the path %q of a symlink is not a clean absolute path, such as /usr/bin/api", l.Path)
+			return nil, fmt.Errorf(
+				"the path %q of a symlink is not a clean absolute path, such as /usr/bin/api", l.Path)
 		case !cleanPath(l.Target):
-			return nil, fmt.Errorf("symlink %s: the target %q is not a clean absolute path, such as /app/api", l.Path, l.Target)
+			return nil, fmt.Errorf("symlink %s: the target %q is not a clean absolute path, such as /app/api",
+				l.Path, l.Target)
 		case i > 0 && sorted[i-1].Path == l.Path:
 			return nil, fmt.Errorf("symlink %s appears twice", l.Path)
 		}

@@ -23,7 +23,9 @@ func (r *Draft) mayBeStable(state git.State, none error) error {
 	case state.Revision == "":
 		return errors.New(of + "the git repository has no commit yet; commit first")
 	case state.Shallow:
-		return errors.New(of + "the clone is shallow, so the last commits that touched an image's inputs may be missing; run git fetch --unshallow")
+		return errors.New(
+			of + "the clone is shallow, so the last commits that touched an image's inputs may be missing; " +
+				"run git fetch --unshallow")
 	}
 	if err := r.stableFlags(r.ldflags); err != nil {
 		return err
@@ -39,8 +41,10 @@ func (r *Draft) stableFlags(flags []string) error {
 	short := r.Plan.Revision[:min(7, len(r.Plan.Revision))]
 	for _, flag := range flags {
 		if !r.expanded && strings.Contains(flag, "{{") || strings.Contains(flag, short) {
-			return fmt.Errorf("keep digests stable, for Config.StableDigests: the linker flag %q of LDFlags depends on the commit, "+
-				"so each commit would change every binary; remove it, or StableDigests", flag)
+			return fmt.Errorf(
+				"keep digests stable, for Config.StableDigests: the linker flag %q of LDFlags depends on "+
+					"the commit, "+
+					"so each commit would change every binary; remove it, or StableDigests", flag)
 		}
 	}
 	return nil

@@ -33,14 +33,17 @@ func Start(ctx context.Context, in Input) (*Draft, error) {
 	dir := filepath.Join(in.Workdir, filepath.FromSlash(cfg.Dir))
 	gomod, err := os.ReadFile(filepath.Join(dir, "go.mod"))
 	if info, statErr := os.Stat(dir); errors.Is(err, os.ErrNotExist) || statErr == nil && !info.IsDir() {
-		return nil, fmt.Errorf("find the module: no go.mod in %s; set Config.Dir to the module's folder, or run \"go mod init\" there", shown(cfg.Dir))
+		return nil, fmt.Errorf(
+			"find the module: no go.mod in %s; set Config.Dir to the module's folder, or run \"go mod "+
+				"init\" there", shown(cfg.Dir))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("find the module: %w", err)
 	}
 	path := modfile.ModulePath(gomod)
 	if path == "" {
-		return nil, fmt.Errorf("find the module: %s has no module line", filepath.Join(shown(cfg.Dir), "go.mod"))
+		return nil, fmt.Errorf("find the module: %s has no module line",
+			filepath.Join(shown(cfg.Dir), "go.mod"))
 	}
 	if err := module.CheckImportPath(path); err != nil { // it is an argument of the go command
 		return nil, fmt.Errorf("find the module: %s: %w", filepath.Join(shown(cfg.Dir), "go.mod"), err)
@@ -75,7 +78,8 @@ func Start(ctx context.Context, in Input) (*Draft, error) {
 		return nil, err
 	}
 
-	r := &Draft{Dir: dir, Go: gocommand, repo: v.repo, dist: in.Dist, committed: v.state.Time, expanded: in.Expanded, Archives: in.Archives}
+	r := &Draft{Dir: dir, Go: gocommand, repo: v.repo, dist: in.Dist, committed: v.state.Time,
+		expanded: in.Expanded, Archives: in.Archives}
 	p := &plan.Plan{
 		Kit:         in.Kit,
 		Module:      plan.Module{Path: path, Dir: filepath.ToSlash(filepath.Clean(shown(cfg.Dir)))},
@@ -146,7 +150,9 @@ var buildTag = regexp.MustCompile(`^[\pL\pN_.]+$`)
 func checkBuildTags(tags []string) error {
 	for _, tag := range tags {
 		if !buildTag.MatchString(tag) {
-			return fmt.Errorf("build tag %q of BuildTags is not letters, digits, '_' and '.'; write each tag as an entry of its own", tag)
+			return fmt.Errorf(
+				"build tag %q of BuildTags is not letters, digits, '_' and '.'; write each tag as an entry "+
+					"of its own", tag)
 		}
 	}
 	return nil
@@ -196,7 +202,8 @@ func epoch(env []string, state git.State) (sec int64, set bool, err error) {
 		}
 		sec, err := strconv.ParseInt(v, 10, 64)
 		if err != nil || sec < 0 || sec > 253402300799 { // the year 9999, where RFC 3339 ends
-			return 0, false, fmt.Errorf("SOURCE_DATE_EPOCH %q is not a number of seconds since 1970; unset it to use the commit's time", v)
+			return 0, false, fmt.Errorf(
+				"SOURCE_DATE_EPOCH %q is not a number of seconds since 1970; unset it to use the commit's time", v)
 		}
 		return sec, true, nil
 	}

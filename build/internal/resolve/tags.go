@@ -89,7 +89,8 @@ func (t tagRules) describe(ctx context.Context, repo *git.Repo, state git.State)
 		name, ok := strings.CutPrefix(tag, t.prefix())
 		key := "v" + strings.TrimPrefix(name, "v")
 		// After build metadata, the number of commits would be metadata too.
-		return ok && !strings.Contains(name, "/") && semver.IsValid(key) && semver.Build(key) == "" && !module.IsPseudoVersion(key)
+		return ok && !strings.Contains(name, "/") && semver.IsValid(key) && semver.Build(key) == "" &&
+			!module.IsPseudoVersion(key)
 	}
 	if !slices.ContainsFunc(state.Merged, may) {
 		return "", nil
@@ -99,7 +100,8 @@ func (t tagRules) describe(ctx context.Context, repo *git.Repo, state git.State)
 	if err != nil || len(tags) == 0 {
 		return "", err
 	}
-	return fmt.Sprintf("%s-%d-g%s", t.release(tags), commits, state.Revision[:min(hashLength, len(state.Revision))]), nil
+	return fmt.Sprintf("%s-%d-g%s", t.release(tags), commits,
+		state.Revision[:min(hashLength, len(state.Revision))]), nil
 }
 
 // release returns the tag at HEAD that names the release, as written but without the module's
@@ -134,7 +136,8 @@ func (t tagRules) previous(state git.State) string {
 	best, bestKey := "", ""
 	for _, tag := range state.Merged {
 		name, ok := strings.CutPrefix(tag, t.prefix())
-		if !ok || strings.Contains(name, "/") || slices.Contains(state.Tags, tag) || final && IsPrerelease(name) {
+		if !ok || strings.Contains(name, "/") || slices.Contains(state.Tags, tag) || final &&
+			IsPrerelease(name) {
 			continue
 		}
 		key := "v" + strings.TrimPrefix(name, "v")

@@ -46,7 +46,8 @@ const maxID = 1<<32 - 2
 
 func checkUser(u plan.User) error {
 	if !userName.MatchString(u.Name) {
-		return errors.New("a name is up to 32 lower-case letters, digits, '_' and '-', and begins with a letter")
+		return errors.New(
+			"a name is up to 32 lower-case letters, digits, '_' and '-', and begins with a letter")
 	}
 	for _, id := range []struct {
 		what string

@@ -34,7 +34,9 @@ func (r *Draft) fromGit(ctx context.Context, state git.State, workdir string) er
 	}
 	if r.repo.Linked && p.Build.Stamp && goversion.Compare(p.Toolchain.Version, worktrees) < 0 {
 		p.Build.Stamp = false // it would find the wrong commit if one is inside the other
-		r.notice("the binary carries no commit: the go command stamps in a linked worktree or a submodule from Go 1.27 on")
+		r.notice(
+			"the binary carries no commit: the go command stamps in a linked worktree or a submodule from " +
+				"Go 1.27 on")
 	}
 	if p.Build.Stamp {
 		p.Build.VCSTime = state.Time.Format("2006-01-02T15:04:05Z")
@@ -62,7 +64,9 @@ func (r *Draft) fromGit(ctx context.Context, state git.State, workdir string) er
 	}
 	r.version = cmp.Or(described, r.version)
 	if state.Shallow {
-		r.notice("the version %s comes from a shallow clone, and a full clone gives another; run git fetch --unshallow --tags", r.version)
+		r.notice(
+			"the version %s comes from a shallow clone, and a full clone gives another; run git fetch "+
+				"--unshallow --tags", r.version)
 	}
 	return nil
 }

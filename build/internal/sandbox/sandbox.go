@@ -55,7 +55,8 @@ func (r Refusal) String() string { return fmt.Sprintf("%s: %v", r.Mechanism, r.R
 
 // Probe tests each mechanism: try runs a child under only that mechanism, and returns an error if
 // the child was not restricted (see Trial).
-func Probe(ctx context.Context, try func(context.Context, Mechanism) error) (held []Mechanism, refused []Refusal, err error) {
+func Probe(ctx context.Context, try func(context.Context,
+	Mechanism) error) (held []Mechanism, refused []Refusal, err error) {
 	for _, m := range All {
 		if err := try(ctx, m); err != nil {
 			if ctx.Err() != nil {

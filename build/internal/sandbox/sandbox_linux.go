@@ -19,10 +19,14 @@ import (
 func System() Rules {
 	return Rules{
 		Read: []string{
-			"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/nix/store", "/gnu/store", "/run/current-system/sw",
-			"/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/ld.so.preload", "/etc/alternatives",
-			"/etc/passwd", "/etc/group", "/etc/nsswitch.conf", "/etc/localtime", "/etc/ssl/certs", "/etc/pki/tls/certs", "/etc/ca-certificates",
-			"/sys/kernel/mm/transparent_hugepage", "/sys/devices/system/cpu", "/dev/random", "/dev/urandom", "/dev/zero",
+			"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/nix/store",
+			"/gnu/store", "/run/current-system/sw",
+			"/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/ld.so.preload",
+			"/etc/alternatives",
+			"/etc/passwd", "/etc/group", "/etc/nsswitch.conf", "/etc/localtime", "/etc/ssl/certs",
+			"/etc/pki/tls/certs", "/etc/ca-certificates",
+			"/sys/kernel/mm/transparent_hugepage", "/sys/devices/system/cpu", "/dev/random",
+			"/dev/urandom", "/dev/zero",
 		},
 		Write: []string{"/dev/null"},
 	}
@@ -46,7 +50,9 @@ func ruleset(rules Rules) (*os.File, error) {
 		return nil, fmt.Errorf("the kernel does not have it, or it is switched off: %w", err)
 	}
 	if abi < minABI {
-		return nil, fmt.Errorf("the kernel has version %d of it, and version %d is the first that prevents truncation", abi, minABI)
+		return nil, fmt.Errorf(
+			"the kernel has version %d of it, and version %d is the first that prevents truncation", abi,
+			minABI)
 	}
 	var all []landlock.Rule
 	add := func(paths []string, file, folder landlock.AccessFSSet) error {
@@ -66,7 +72,8 @@ func ruleset(rules Rules) (*os.File, error) {
 		}
 		return nil
 	}
-	if err := errors.Join(add(rules.Read, readFile, read), add(rules.Write, readFile|write, change)); err != nil {
+	if err := errors.Join(add(rules.Read, readFile, read),
+		add(rules.Write, readFile|write, change)); err != nil {
 		return nil, err
 	}
 	// Further restrictions of newer kernels (devices' ioctls, signals, sockets) are used, too.
@@ -87,7 +94,8 @@ type Entry struct {
 	Calls   bool
 }
 
-var flags = map[Mechanism]uintptr{Network: unix.CLONE_NEWNET, Processes: unix.CLONE_NEWPID, IPC: unix.CLONE_NEWIPC}
+var flags = map[Mechanism]uintptr{Network: unix.CLONE_NEWNET, Processes: unix.CLONE_NEWPID,
+	IPC: unix.CLONE_NEWIPC}
 
 // Command prepares a child for the mechanisms before it is started: it gets namespaces and a
 // separate session, and the file descriptor of a ruleset. The returned function releases the
@@ -140,7 +148,8 @@ func Enter(entry Entry, args, env []string) error {
 		}
 	}
 	// File descriptors that were left open for this process are not inherited.
-	if err := unix.CloseRange(3, ^uint(0), unix.CLOSE_RANGE_CLOEXEC); err != nil && !errors.Is(err, unix.ENOSYS) {
+	if err := unix.CloseRange(3, ^uint(0), unix.CLOSE_RANGE_CLOEXEC); err != nil &&
+		!errors.Is(err, unix.ENOSYS) {
 		return fmt.Errorf("enter the sandbox: close the open files: %w", err)
 	}
 	if entry.Calls {

@@ -18,8 +18,10 @@ type call struct {
 
 // forbidden are the system calls that open a socket, also through io_uring, access the kernel's
 // keys, or access another process.
-var forbidden = refuse(unix.EACCES, unix.SYS_SOCKET, unix.SYS_IO_URING_SETUP, unix.SYS_ADD_KEY, unix.SYS_REQUEST_KEY, unix.SYS_KEYCTL,
-	unix.SYS_PTRACE, unix.SYS_PROCESS_VM_READV, unix.SYS_PROCESS_VM_WRITEV, unix.SYS_PIDFD_GETFD, unix.SYS_BPF, unix.SYS_PERF_EVENT_OPEN)
+var forbidden = refuse(unix.EACCES, unix.SYS_SOCKET, unix.SYS_IO_URING_SETUP, unix.SYS_ADD_KEY,
+	unix.SYS_REQUEST_KEY, unix.SYS_KEYCTL,
+	unix.SYS_PTRACE, unix.SYS_PROCESS_VM_READV, unix.SYS_PROCESS_VM_WRITEV, unix.SYS_PIDFD_GETFD,
+	unix.SYS_BPF, unix.SYS_PERF_EVENT_OPEN)
 
 func refuse(errno unix.Errno, numbers ...uint32) []call {
 	all := make([]call, len(numbers))
@@ -32,7 +34,8 @@ func refuse(errno unix.Errno, numbers ...uint32) []call {
 // architectures are those for which the list of system calls is complete: no other call opens
 // sockets. A program for another one, such as a 32-bit program, can make no system call.
 var architectures = map[string]uint32{
-	"amd64": unix.AUDIT_ARCH_X86_64, "arm64": unix.AUDIT_ARCH_AARCH64, "riscv64": unix.AUDIT_ARCH_RISCV64, "loong64": unix.AUDIT_ARCH_LOONGARCH64,
+	"amd64": unix.AUDIT_ARCH_X86_64, "arm64": unix.AUDIT_ARCH_AARCH64, "riscv64": unix.AUDIT_ARCH_RISCV64,
+	"loong64": unix.AUDIT_ARCH_LOONGARCH64,
 }
 
 // Offsets in struct seccomp_data (seccomp(2)), on the little-endian architectures above.

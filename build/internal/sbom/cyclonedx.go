@@ -138,7 +138,8 @@ func cdxComponent(it *item) cdx.Component {
 		add(&c.ExternalReferences, cdx.ExternalReference{Type: cdx.ERTypeVCS, URL: it.source.Repository})
 	}
 	if it.location != "" {
-		add(&c.ExternalReferences, cdx.ExternalReference{Type: cdx.ERTypeSourceDistribution, URL: it.location})
+		add(&c.ExternalReferences, cdx.ExternalReference{Type: cdx.ERTypeSourceDistribution,
+			URL: it.location})
 	}
 	if it.replaces != nil {
 		c.Pedigree = &cdx.Pedigree{Ancestors: &[]cdx.Component{{

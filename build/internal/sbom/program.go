@@ -32,7 +32,8 @@ func (inv *inventory) addProgram(p Program, of *plan.Plan) (imported map[string]
 		for _, imp := range m.Imports {
 			on := items[imp]
 			if on == nil {
-				return nil, fmt.Errorf("module %s of program %s imports %s, which is not linked", m.Path, p.Path, imp)
+				return nil, fmt.Errorf("module %s of program %s imports %s, which is not linked",
+					m.Path, p.Path, imp)
 			}
 			if on != it {
 				it.dependsOn = append(it.dependsOn, on.key)

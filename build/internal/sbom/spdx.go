@@ -103,7 +103,8 @@ func spdxID(it *item) common.ElementID {
 func fileID(f file) common.ElementID { return common.ElementID(elementID("File", f.path)) }
 
 var spdxPurpose = map[purpose]string{
-	application: "APPLICATION", library: "LIBRARY", data: "OTHER", osPackage: "LIBRARY", container: "CONTAINER",
+	application: "APPLICATION", library: "LIBRARY", data: "OTHER", osPackage: "LIBRARY",
+	container: "CONTAINER",
 }
 
 func (w *spdxWriter) add(it *item) {
@@ -161,7 +162,8 @@ func (w *spdxWriter) add(it *item) {
 
 func (w *spdxWriter) relate(a common.ElementID, how string, b common.ElementID) {
 	w.doc.Relationships = append(w.doc.Relationships, &spdx.Relationship{
-		RefA: common.DocElementID{ElementRefID: a}, RefB: common.DocElementID{ElementRefID: b}, Relationship: how,
+		RefA: common.DocElementID{ElementRefID: a}, RefB: common.DocElementID{ElementRefID: b},
+		Relationship: how,
 	})
 }
 

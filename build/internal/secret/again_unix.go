@@ -39,7 +39,8 @@ func again(open, secrets []string) error {
 			return fmt.Errorf("write to a pipe: %w", err)
 		}
 	case <-time.After(5 * time.Second): // nothing has read it yet
-		return fmt.Errorf("they take %d bytes, more than a pipe has room for; keep large ones in files", len(text))
+		return fmt.Errorf("they take %d bytes, more than a pipe has room for; keep large ones in files",
+			len(text))
 	}
 	err = syscall.Exec(self, os.Args, append(open, Variable+"="+strconv.Itoa(ends[0])))
 	return fmt.Errorf("execute %s again: %w", self, err)

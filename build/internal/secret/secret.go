@@ -12,19 +12,22 @@ import (
 // patterns; a test of package init compares them.
 const (
 	names = `(?i)TOKEN(S|_.*)?$|PASSW(OR)?D|PASSPHRASE|SECRET|CREDENTIAL|(^|_)(PASS|PAT|JWT|AUTH)$|JWT_|(^|_)(SSH|GPG|AGE|DEPLOY|ENCRYPTION|MASTER)_KEY$|(PRIVATE|ACCESS|ACCOUNT|SIGNING|API)_?KEY|_(PWD|CREDS|DSN)$|^SSHPASS$|^(AWS|AZURE|GOOGLE)_|^(THIMBLE_KEY|COSIGN_KEY|DOCKER_AUTH_CONFIG|CI_REPOSITORY_URL)$`
-	keys  = `-----BEGIN [A-Z ]*PRIVATE KEY-----|LS0tLS1CRUdJTi[\w+/]*(UFJJVkFURSBLRV|BSSVZBVEUgS0VZ|QUklWQVRFIEtFW)`
+	keys  = `-----BEGIN [A-Z ]*PRIVATE ` +
+		`KEY-----|LS0tLS1CRUdJTi[\w+/]*(UFJJVkFURSBLRV|BSSVZBVEUgS0VZ|QUklWQVRFIEtFW)`
 	urls  = `(?i)https?://[^/?#\s@]+@|://[^/?#\s@]*:[^/?#\s@]+@`
 	wires = `(?i)^(GOPROXY|GOSUMDB|(HTTPS?|ALL|FTP)_PROXY)$`
 )
 
-var secretName, secretKey, secretURL, wireName = regexp.MustCompile(names), regexp.MustCompile(keys), regexp.MustCompile(urls), regexp.MustCompile(wires)
+var secretName, secretKey, secretURL, wireName = regexp.MustCompile(names), regexp.MustCompile(keys),
+	regexp.MustCompile(urls), regexp.MustCompile(wires)
 
 // Is says whether a variable counts as a secret: its name contains a word such as TOKEN, or its
 // value is a private key, also in base64, or a URL with a password. A URL with only a user
 // counts, because HTTP accepts a token as the user, and so does a proxy's address without a
 // scheme.
 func Is(name, value string) bool {
-	return secretName.MatchString(name) || secretKey.MatchString(value) || secretURL.MatchString(value) || IsWire(name) && strings.Contains(value, "@")
+	return secretName.MatchString(name) || secretKey.MatchString(value) || secretURL.MatchString(value) ||
+		IsWire(name) && strings.Contains(value, "@")
 }
 
 // IsWire says whether a variable configures how programs connect to other machines. Only programs
@@ -36,7 +39,8 @@ func Bare(name, value string) string {
 	if name != "GOPROXY" { // which is a list
 		return userinfo.ReplaceAllString(value, "$1")
 	}
-	return element.ReplaceAllStringFunc(value, func(e string) string { return userinfo.ReplaceAllString(e, "$1") })
+	return element.ReplaceAllStringFunc(value,
+		func(e string) string { return userinfo.ReplaceAllString(e, "$1") })
 }
 
 var userinfo, element = regexp.MustCompile(`^(.*?//|.* )?.*@`), regexp.MustCompile(`[^,|]+`)

@@ -37,7 +37,8 @@ func (s *Session) closeNetwork(ctx context.Context) {
 		}
 	}
 	if program, _ := s.LookupEnv("GOCACHEPROG"); program != "" {
-		s.Notices = append(s.Notices, "GOCACHEPROG is not used with -offline: its cache may be on another machine")
+		s.Notices = append(s.Notices,
+			"GOCACHEPROG is not used with -offline: its cache may be on another machine")
 	}
 	s.Env = offline.Env(s.Env, secret.Bare("GOPROXY", proxy))
 }
@@ -91,7 +92,8 @@ func (s *Session) newClient() *http.Client {
 	return &http.Client{Transport: t}
 }
 
-var missingToolchain = regexp.MustCompile(`download (go1[^\s:]*)[^:\n]*: (?:toolchain not available|.*GOPROXY=off)`)
+var missingToolchain = regexp.MustCompile(
+	`download (go1[^\s:]*)[^:\n]*: (?:toolchain not available|.*GOPROXY=off)`)
 
 // Unfetched adds to an error what the go command g lacks, if that is the cause: embedded files
 // that Config.Before should make and, in a run with Offline, modules and the toolchain that would
@@ -103,7 +105,9 @@ func (s *Session) Unfetched(g *gocmd.Go, err error) error {
 	}
 	text := err.Error()
 	if m := missingToolchain.FindStringSubmatch(text); m != nil {
-		return fmt.Errorf("%w: the Go toolchain %s; run \"go version\" in the module's folder with a network, or omit -offline", offline.ErrOffline, m[1])
+		return fmt.Errorf(
+			"%w: the Go toolchain %s; run \"go version\" in the module's folder with a network, or omit "+
+				"-offline", offline.ErrOffline, m[1])
 	}
 	if !strings.Contains(text, "GOPROXY=off") && !strings.Contains(text, "proxyconnect") {
 		return err
@@ -120,6 +124,7 @@ func (s *Session) Unfetched(g *gocmd.Go, err error) error {
 	if n := len(modules) - most; n > 0 {
 		list += fmt.Sprintf(" and %d more", n)
 	}
-	return fmt.Errorf("%w: %s: %s; run \"go mod download\" in the module's folder with a network, or omit -offline",
+	return fmt.Errorf(
+		"%w: %s: %s; run \"go mod download\" in the module's folder with a network, or omit -offline",
 		offline.ErrOffline, progress.Count(len(modules), "module"), list)
 }

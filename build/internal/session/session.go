@@ -90,8 +90,10 @@ type Session struct {
 // returns an error for an invalid setting.
 func Open(ctx context.Context, in Settings) (*Session, error) {
 	s := &Session{
-		Config: in.Config, Workdir: in.Workdir, Cache: in.Cache, Env: in.Env, Platforms: in.Platforms, Offline: in.Offline,
-		Login: in.Login, Progress: in.Progress, Registries: in.Registries, password: in.Password, memory: in.Memory, heap: in.Heap,
+		Config: in.Config, Workdir: in.Workdir, Cache: in.Cache, Env: in.Env, Platforms: in.Platforms,
+		Offline: in.Offline,
+		Login:   in.Login, Progress: in.Progress, Registries: in.Registries, password: in.Password,
+		memory: in.Memory, heap: in.Heap,
 	}
 	if s.Env == nil {
 		s.Env = os.Environ()
@@ -123,14 +125,17 @@ func Open(ctx context.Context, in Settings) (*Session, error) {
 	cfg := &s.Config
 	for _, dir := range []string{cfg.Dir, cfg.Dist} {
 		if dir != "" && !filepath.IsLocal(filepath.FromSlash(dir)) {
-			return nil, fmt.Errorf("folder %q of Config is not below the working folder; give its path relative to the repository's root", dir)
+			return nil, fmt.Errorf(
+				"folder %q of Config is not below the working folder; give its path relative to the "+
+					"repository's root", dir)
 		}
 	}
 	if cfg.Dist == "" {
 		cfg.Dist = "dist"
 	}
 	if filepath.Clean(cfg.Dist) == "." {
-		return nil, fmt.Errorf("folder %q of Config.Dist would replace the working folder; choose another folder", cfg.Dist)
+		return nil, fmt.Errorf(
+			"folder %q of Config.Dist would replace the working folder; choose another folder", cfg.Dist)
 	}
 	s.Dist = filepath.Join(s.Workdir, filepath.FromSlash(cfg.Dist))
 	if len(cfg.Platforms) == 0 {

@@ -48,15 +48,22 @@ func checkExpected(t attest.Trust) error {
 	for _, i := range t.Identities {
 		switch {
 		case i.Subject == "" && i.SubjectRegexp == "":
-			return errors.New("verify: an issuer is expected, but no identity; give it with -identity or -identityRegexp")
+			return errors.New(
+				"verify: an issuer is expected, but no identity; give it with -identity or -identityRegexp")
 		case i.Issuer == "" && i.IssuerRegexp == "":
-			return errors.New("verify: an identity needs its issuer, because another issuer may use the same identity; give it with -issuer or -issuerRegexp")
+			return errors.New(
+				"verify: an identity needs its issuer, because another issuer may use the same identity; " +
+					"give it with -issuer or -issuerRegexp")
 		case t.TrustedRoot == nil:
-			return errors.New("verify: an identity can be verified only with a trusted root; give Sigstore's trusted_root.json with -trustedRoot")
+			return errors.New(
+				"verify: an identity can be verified only with a trusted root; give Sigstore's " +
+					"trusted_root.json with -trustedRoot")
 		}
 	}
 	if len(t.Keys) == 0 && len(t.Identities) == 0 {
-		return errors.New("verify: whose signature is expected? give a public key with -key=cosign.pub, or -identity, -issuer and -trustedRoot")
+		return errors.New(
+			"verify: whose signature is expected? give a public key with -key=cosign.pub, or -identity, " +
+				"-issuer and -trustedRoot")
 	}
 	return nil
 }

@@ -38,9 +38,12 @@ func OpenSigner(ctx context.Context, s *session.Session) (Signer, error) {
 			return out, fmt.Errorf("trust %s of Config.Release.TrustKeys: %w", cfg.TrustKeys[i], err)
 		}
 	}
-	out.Trust.TagsUnlogged = !slices.ContainsFunc(cfg.Logs, func(l plan.TransparencyLog) bool { return l.Version == 1 })
+	out.Trust.TagsUnlogged = !slices.ContainsFunc(cfg.Logs,
+		func(l plan.TransparencyLog) bool { return l.Version == 1 })
 	if len(cfg.Logs) > 0 && out.Trust.TagsUnlogged && slices.Contains(out.Forms, attest.Tags) {
-		s.Progress.Notice("cosign's tags cannot contain an entry of a Rekor log of version 2: signatures in that form have none")
+		s.Progress.Notice(
+			"cosign's tags cannot contain an entry of a Rekor log of version 2: signatures in that form " +
+				"have none")
 	}
 	if key := out.PublicKey(); key != nil {
 		out.Trust.Keys = append([]*attest.PublicKey{key}, out.Trust.Keys...)

@@ -42,9 +42,13 @@ func Reach(s *session.Session) error {
 func CheckKeyless(s *session.Session, trust attest.Trust) error {
 	switch {
 	case trust.TrustedRoot == nil:
-		return errors.New("sign: an identity's signature can be verified only with a trusted root; set its file in Config.Release.TrustedRoot")
+		return errors.New(
+			"sign: an identity's signature can be verified only with a trusted root; set its file in " +
+				"Config.Release.TrustedRoot")
 	case len(s.Config.Release.Logs) == 0 && !trust.AllowUnlogged:
-		return errors.New("sign: an identity's signature needs an entry in a transparency log; add one to Config.Release.Logs, or set Config.Release.Keyless.NoTransparencyLog")
+		return errors.New(
+			"sign: an identity's signature needs an entry in a transparency log; add one to " +
+				"Config.Release.Logs, or set Config.Release.Keyless.NoTransparencyLog")
 	}
 	return nil
 }
@@ -52,27 +56,34 @@ func CheckKeyless(s *session.Session, trust attest.Trust) error {
 // Open opens the key or identity that Config names.
 func Open(ctx context.Context, s *session.Session) (*attest.Signer, error) {
 	cfg := s.Config.Release
-	services := attest.Services{TimestampAuthorities: cfg.TimestampAuthorities, Retries: 3, Transport: s.Client().Transport}
+	services := attest.Services{TimestampAuthorities: cfg.TimestampAuthorities, Retries: 3,
+		Transport: s.Client().Transport}
 	if err := Reach(s); err != nil {
 		return nil, err
 	}
 	for _, l := range cfg.Logs {
 		if l.Version != 1 && l.Version != 2 {
-			return nil, fmt.Errorf("transparency log %s of Config: version %d of its API is not known; use 1 or 2", l.URL, l.Version)
+			return nil, fmt.Errorf(
+				"transparency log %s of Config: version %d of its API is not known; use 1 or 2", l.URL,
+				l.Version)
 		}
 		services.Logs = append(services.Logs, attest.Log{URL: l.URL, Version: uint32(l.Version)})
 	}
 	switch {
 	case cfg.Key != "":
-		key, err := attest.OpenKey(ctx, KeyPath(s, cfg.Key), attest.KeyOptions{Password: s.Password, LookupEnv: s.LookupEnv})
+		key, err := attest.OpenKey(ctx, KeyPath(s, cfg.Key),
+			attest.KeyOptions{Password: s.Password, LookupEnv: s.LookupEnv})
 		if err != nil {
 			return nil, err
 		}
 		return attest.NewSigner(key, services)
 	case cfg.Keyless != nil:
-		return attest.NewKeylessSigner(attest.Keyless{Fulcio: cfg.Keyless.Fulcio, Token: Tokens(s, *cfg.Keyless).Token}, services)
+		return attest.NewKeylessSigner(attest.Keyless{Fulcio: cfg.Keyless.Fulcio,
+			Token: Tokens(s, *cfg.Keyless).Token}, services)
 	}
-	return nil, errors.New(`sign: there is no key and no identity; make a key with "mage keys" and set THIMBLE_KEY=cosign.key, or set Config.Release.Keyless`)
+	return nil, errors.New(
+		`sign: there is no key and no identity; make a key with "mage keys" and set ` +
+			`THIMBLE_KEY=cosign.key, or set Config.Release.Keyless`)
 }
 
 // Trust returns the keys and identities that Config trusts besides the signer.
@@ -132,13 +143,15 @@ func KeyPath(s *session.Session, ref string) string {
 
 // Tokens returns the source of an identity's token.
 func Tokens(s *session.Session, k plan.Keyless) attest.TokenSource {
-	source := attest.TokenSource{LookupEnv: s.LookupEnv, Audience: k.Audience, Transport: s.Client().Transport}
+	source := attest.TokenSource{LookupEnv: s.LookupEnv, Audience: k.Audience,
+		Transport: s.Client().Transport}
 	if k.TokenFile != "" {
 		source.File = s.Path(k.TokenFile)
 	}
 	if k.Issuer != "" && s.Login != nil {
 		source.Interactive = &attest.Interactive{
-			Issuer: k.Issuer, ClientID: k.ClientID, ClientSecret: k.ClientSecret, Device: true, Prompt: s.Login,
+			Issuer: k.Issuer, ClientID: k.ClientID, ClientSecret: k.ClientSecret,
+			Device: true, Prompt: s.Login,
 		}
 	}
 	return source

@@ -131,7 +131,8 @@ func (c *compiler) goCommand(args ...string) process.Command {
 
 // compile makes the program, if it is not up to date. Only one process does it at a time; unlock
 // is called when the program has started.
-func (c *compiler) compile(ctx context.Context, started func(count *Count) (ended func(error))) (unlock func(), err error) {
+func (c *compiler) compile(ctx context.Context,
+	started func(count *Count) (ended func(error))) (unlock func(), err error) {
 	lock := flock.New(c.program + ".lock")
 	if _, err := lock.TryLockContext(ctx, 100*time.Millisecond); err != nil {
 		return nil, fmt.Errorf("lock %s: %w", c.program, cmp.Or(context.Cause(ctx), err))
@@ -168,12 +169,14 @@ func (c *compiler) build(ctx context.Context, count *Count) error {
 		return err
 	}
 	defer os.RemoveAll(temp)
-	text, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(c.dir, mainFile): filepath.Join(temp, mainFile)}})
+	text, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(c.dir,
+		mainFile): filepath.Join(temp, mainFile)}})
 	if err != nil {
 		return err
 	}
 	overlay := filepath.Join(temp, "overlay.json")
-	if err := errors.Join(os.WriteFile(filepath.Join(temp, mainFile), []byte(mainText), 0o600), os.WriteFile(overlay, text, 0o600)); err != nil {
+	if err := errors.Join(os.WriteFile(filepath.Join(temp, mainFile), []byte(mainText), 0o600),
+		os.WriteFile(overlay, text, 0o600)); err != nil {
 		return err
 	}
 	files, err := c.files(ctx)
@@ -181,8 +184,10 @@ func (c *compiler) build(ctx context.Context, count *Count) error {
 		return err
 	}
 	files = append(files, mainFile)
-	defer count.listing(ctx, c.goCommand(slices.Concat([]string{"list", "-e", "-deps", "-f={{if .Stale}}{{.ImportPath}}{{end}}"}, c.flags(overlay), files)...))()
-	build := c.goCommand(slices.Concat([]string{"build", "-v", "-ldflags=-w", "-o", c.program}, c.flags(overlay), files)...)
+	defer count.listing(ctx, c.goCommand(slices.Concat([]string{"list", "-e", "-deps",
+		"-f={{if .Stale}}{{.ImportPath}}{{end}}"}, c.flags(overlay), files)...))()
+	build := c.goCommand(slices.Concat([]string{"build", "-v", "-ldflags=-w", "-o", c.program},
+		c.flags(overlay), files)...)
 	var said bytes.Buffer
 	build.Stderr = count.reading(&said)
 	if err := process.Run(ctx, build); err != nil {
@@ -198,7 +203,8 @@ func (c *compiler) build(ctx context.Context, count *Count) error {
 // elsewhere those that only the tag mage includes.
 func (c *compiler) files(ctx context.Context) ([]string, error) {
 	list := func(tags string) ([]string, error) {
-		out, err := process.Output(ctx, c.goCommand("list", "-e", "-tags="+tags, "-f={{range .GoFiles}}{{println .}}{{end}}{{range .CgoFiles}}{{println .}}{{end}}", "."))
+		out, err := process.Output(ctx, c.goCommand("list", "-e", "-tags="+tags,
+			"-f={{range .GoFiles}}{{println .}}{{end}}{{range .CgoFiles}}{{println .}}{{end}}", "."))
 		return strings.Fields(string(out)), err
 	}
 	all, err := list("mage," + Tag)

@@ -32,7 +32,8 @@ var errUnknown = errors.New("the folder of the magefiles is not known; run the t
 func find(self string) (magefiles, error) {
 	here := filepath.Join(started, "magefiles")
 	if dir, err := filepath.EvalSymlinks(here); err == nil {
-		if parent := filepath.Dir(self); filepath.Base(parent) == launcherKey(dir) && filepath.Base(filepath.Dir(parent)) == "thimble-magefiles" {
+		if parent := filepath.Dir(self); filepath.Base(parent) == launcherKey(dir) &&
+			filepath.Base(filepath.Dir(parent)) == "thimble-magefiles" {
 			return magefiles{dir: dir, launched: true}, nil
 		}
 	}

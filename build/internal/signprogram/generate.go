@@ -26,7 +26,8 @@ func generate(info *debug.BuildInfo) (magefiles, error) {
 		return magefiles{}, err
 	}
 	m := magefiles{generated: true}
-	files := map[string]string{"go.mod": module.text, "doc.go": "// Package main signs and verifies.\npackage main\n"}
+	files := map[string]string{"go.mod": module.text,
+		"doc.go": "// Package main signs and verifies.\npackage main\n"}
 	if module.dir != "" { // otherwise the go command fetches the sums with the modules
 		sums, err := os.ReadFile(filepath.Join(module.dir, "go.sum"))
 		if err != nil {

@@ -14,8 +14,10 @@ func inherit(cmd *exec.Cmd, files []*os.File) (numbers []string) {
 	}
 	for _, f := range files {
 		handle := syscall.Handle(f.Fd())
-		_ = syscall.SetHandleInformation(handle, syscall.HANDLE_FLAG_INHERIT, syscall.HANDLE_FLAG_INHERIT) // else the child cannot read it, and says so
-		cmd.SysProcAttr.AdditionalInheritedHandles = append(cmd.SysProcAttr.AdditionalInheritedHandles, handle)
+		_ = syscall.SetHandleInformation(handle, syscall.HANDLE_FLAG_INHERIT,
+			syscall.HANDLE_FLAG_INHERIT) // else the child cannot read it, and says so
+		cmd.SysProcAttr.AdditionalInheritedHandles = append(cmd.SysProcAttr.AdditionalInheritedHandles,
+			handle)
 		numbers = append(numbers, strconv.FormatUint(uint64(handle), 10))
 	}
 	return numbers
@@ -25,5 +27,6 @@ func sameTerminal(*exec.Cmd) {}
 
 // keep keeps a handle from the processes that this one starts: a test could write to it.
 func keep(fd uintptr) {
-	_ = syscall.SetHandleInformation(syscall.Handle(fd), syscall.HANDLE_FLAG_INHERIT, 0) // else it is not a handle
+	_ = syscall.SetHandleInformation(syscall.Handle(fd), syscall.HANDLE_FLAG_INHERIT,
+		0) // else it is not a handle
 }

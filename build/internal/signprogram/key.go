@@ -38,7 +38,8 @@ func (c *compiler) key() (string, error) {
 			return "", nil
 		}
 		internal := filepath.Dir(filepath.Dir(file))
-		folders = append(folders, filepath.Join(internal, "sigstore"), filepath.Join(filepath.Dir(internal), "signing"))
+		folders = append(folders, filepath.Join(internal, "sigstore"),
+			filepath.Join(filepath.Dir(internal), "signing"))
 	} else if _, err := os.Stat(filepath.Join(c.dir, "go.mod")); err != nil {
 		return "", nil // packages of the service may belong to it
 	}
@@ -57,7 +58,8 @@ func (c *compiler) key() (string, error) {
 				return err
 			case d.IsDir() && (d.Name() == "vendor" || d.Name() == "testdata"):
 				return fs.SkipDir
-			case d.Type().IsRegular() && (strings.HasSuffix(name, ".go") || d.Name() == "go.mod" || d.Name() == "go.sum"):
+			case d.Type().IsRegular() && (strings.HasSuffix(name, ".go") || d.Name() == "go.mod" ||
+				d.Name() == "go.sum"):
 				return hashFile(h, name)
 			}
 			return nil

@@ -120,7 +120,8 @@ const Variable = "THIMBLE_SIGN"
 func Receive() (job Job, done func(Outcome) error, err error) {
 	text, ok := os.LookupEnv(Variable)
 	if !ok {
-		return job, nil, errors.New("this program is only for thimble's targets; run the targets of the magefile instead")
+		return job, nil, errors.New(
+			"this program is only for thimble's targets; run the targets of the magefile instead")
 	}
 	if err := os.Unsetenv(Variable); err != nil {
 		return job, nil, err

@@ -59,7 +59,8 @@ func (Library) ParseBundle(b []byte) (attest.Bundle, error) {
 // Signer verifies the signature. A statement is not parsed, because the caller has read it.
 func (p parsed) Signer(t attest.Trust, blob []byte) (string, error) {
 	if p.IsMessage() {
-		return trusting(t).bundleSigner(p.read, func() verify.ArtifactPolicyOption { return verify.WithArtifact(bytes.NewReader(blob)) })
+		return trusting(t).bundleSigner(p.read,
+			func() verify.ArtifactPolicyOption { return verify.WithArtifact(bytes.NewReader(blob)) })
 	}
 	return trusting(t).bundleSigner(unparsed{p.read}, verify.WithoutArtifactUnsafe)
 }

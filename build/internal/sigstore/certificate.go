@@ -30,7 +30,8 @@ type certificate struct {
 }
 
 // GetCertificate returns the certificate for the key, in DER.
-func (c *certificate) GetCertificate(ctx context.Context, pair sign.Keypair, _ *sign.CertificateProviderOptions) ([]byte, error) {
+func (c *certificate) GetCertificate(ctx context.Context, pair sign.Keypair,
+	_ *sign.CertificateProviderOptions) ([]byte, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.leaf != nil && time.Until(c.expiry) > margin {

@@ -41,7 +41,9 @@ func (s *signer) CheckCertificate(ctx context.Context, t attest.Trust) error {
 		return nil
 	}
 	if err := verify.VerifySignedCertificateTimestamp(chains, 1, root); err != nil {
-		return fmt.Errorf("check the signer's certificate: it has no entry of a trusted certificate transparency log: %w", err)
+		return fmt.Errorf(
+			"check the signer's certificate: it has no entry of a trusted certificate transparency log: %w",
+			err)
 	}
 	return nil
 }

@@ -52,7 +52,8 @@ func (Library) DevelopmentKey() (*attest.Key, error) {
 func (Library) ParsePublicKey(pemBytes []byte) (*attest.PublicKey, error) {
 	key, err := cryptoutils.UnmarshalPEMToPublicKey(pemBytes)
 	if err != nil {
-		return nil, fmt.Errorf("parse public key: not a PEM file with a public key, as cosign.pub is: %w", err)
+		return nil, fmt.Errorf("parse public key: not a PEM file with a public key, as cosign.pub is: %w",
+			err)
 	}
 	return newPublicKey(key)
 }
@@ -64,7 +65,8 @@ func newPublicKey(key crypto.PublicKey) (*attest.PublicKey, error) {
 	}
 	public := &attest.PublicKey{Key: key, DER: der}
 	if _, err := verifierOf(public); err != nil {
-		return nil, fmt.Errorf("parse public key: keys of the kind %s are not supported: %w", public.Kind(), err)
+		return nil, fmt.Errorf("parse public key: keys of the kind %s are not supported: %w", public.Kind(),
+			err)
 	}
 	return public, nil
 }
@@ -82,7 +84,9 @@ func (Library) DecryptKey(b []byte, password func() ([]byte, error)) (*attest.Ke
 	case block.Type == "PUBLIC KEY":
 		return nil, errors.New("this is a public key; signing takes the private half, such as cosign.key")
 	case block.Type != cosign.SigstorePrivateKeyPemType && block.Type != cosign.CosignPrivateKeyPemType:
-		return nil, fmt.Errorf(`this is a PEM file of type %q, not of cosign's format; "cosign import-key-pair --key FILE" converts it`, block.Type)
+		return nil, fmt.Errorf(
+			`this is a PEM file of type %q, not of cosign's format; "cosign import-key-pair --key FILE" `+
+				`converts it`, block.Type)
 	}
 	var secret []byte
 	if password != nil {

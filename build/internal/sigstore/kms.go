@@ -34,9 +34,13 @@ func (Library) ManagedKey(ctx context.Context, ref string) (*attest.Key, error) 
 	switch {
 	// kms.Get would run a program named after an unknown scheme.
 	case !known && !linked:
-		return nil, fmt.Errorf("unknown scheme %q; supported are a file's path, env://, awskms://, azurekms://, gcpkms:// and hashivault://", scheme)
+		return nil, fmt.Errorf(
+			"unknown scheme %q; supported are a file's path, env://, awskms://, azurekms://, gcpkms:// and "+
+				"hashivault://", scheme)
 	case !linked:
-		return nil, fmt.Errorf("the provider of %s:// is not linked; add this import to magefiles/kms.go: import _ %q", scheme, pkg)
+		return nil, fmt.Errorf(
+			"the provider of %s:// is not linked; add this import to magefiles/kms.go: import _ %q", scheme,
+			pkg)
 	}
 	sv, err := kms.Get(ctx, ref, crypto.SHA256)
 	if err != nil {
@@ -65,7 +69,9 @@ func probe(ctx context.Context, sv signature.Signer, public crypto.PublicKey) er
 		return err
 	}
 	if verifier.VerifySignature(bytes.NewReader(sig), bytes.NewReader([]byte(message))) != nil {
-		return errors.New("its signature does not verify as in cosign, with its public half, SHA-256 and, for RSA, PKCS #1 v1.5; use a key for that algorithm")
+		return errors.New(
+			"its signature does not verify as in cosign, with its public half, SHA-256 and, for RSA, PKCS " +
+				"#1 v1.5; use a key for that algorithm")
 	}
 	return nil
 }

@@ -17,7 +17,8 @@ func (Library) Login(ctx context.Context, i attest.Interactive) (string, error) 
 		device.MessagePrinter = i.Prompt
 		getter = device
 	} else {
-		getter = &oauthflow.InteractiveIDTokenGetter{HTMLPage: "<p>Logged in. This page can be closed.</p>", Output: promptWriter(i.Prompt)}
+		getter = &oauthflow.InteractiveIDTokenGetter{HTMLPage: "<p>Logged in. This page can be closed.</p>",
+			Output: promptWriter(i.Prompt)}
 	}
 	var token *oauthflow.OIDCIDToken
 	done := make(chan error, 1)

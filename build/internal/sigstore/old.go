@@ -21,10 +21,13 @@ import (
 func (d document) OldSignature(message []byte) (attest.OldLayer, error) {
 	b := d.proto
 	o := oldOptions(b)
-	if stamps := b.GetVerificationMaterial().GetTimestampVerificationData().GetRfc3161Timestamps(); len(stamps) > 0 {
-		o = append(o, static.WithRFC3161Timestamp(&cbundle.RFC3161Timestamp{SignedRFC3161Timestamp: stamps[0].GetSignedTimestamp()}))
+	if stamps := b.GetVerificationMaterial().GetTimestampVerificationData().GetRfc3161Timestamps(); len(
+		stamps) > 0 {
+		o = append(o, static.WithRFC3161Timestamp(
+			&cbundle.RFC3161Timestamp{SignedRFC3161Timestamp: stamps[0].GetSignedTimestamp()}))
 	}
-	return layerOf(static.NewSignature(message, base64.StdEncoding.EncodeToString(b.GetMessageSignature().GetSignature()), o...))
+	return layerOf(static.NewSignature(message,
+		base64.StdEncoding.EncodeToString(b.GetMessageSignature().GetSignature()), o...))
 }
 
 // OldEnvelope returns the content of the layer of an .att image for a bundle with an envelope. The signature
@@ -62,7 +65,8 @@ func oldOptions(b *protobundle.Bundle) []static.Option {
 	var o []static.Option
 	material := b.GetVerificationMaterial()
 	if cert := material.GetCertificate(); cert != nil {
-		o = append(o, static.WithCertChain(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.GetRawBytes()}), nil))
+		o = append(o, static.WithCertChain(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE",
+			Bytes: cert.GetRawBytes()}), nil))
 	}
 	for _, e := range material.GetTlogEntries() {
 		if e.GetInclusionPromise() == nil {

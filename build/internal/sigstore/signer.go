@@ -28,8 +28,9 @@ func (Library) KeylessSigner(k attest.Keyless, services attest.Services) (attest
 	}
 	answers := &status{next: services.Transport}
 	return &signer{keypair: pair, services: services, cert: &certificate{
-		fulcio: sign.NewFulcio(&sign.FulcioOptions{BaseURL: k.Fulcio, Retries: services.Retries, Transport: answers}),
-		url:    k.Fulcio, token: k.Token, status: answers,
+		fulcio: sign.NewFulcio(&sign.FulcioOptions{BaseURL: k.Fulcio, Retries: services.Retries,
+			Transport: answers}),
+		url: k.Fulcio, token: k.Token, status: answers,
 	}}, nil
 }
 

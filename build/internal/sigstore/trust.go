@@ -77,7 +77,8 @@ func (t trust) material(key *attest.PublicKey) root.TrustedMaterial {
 // unparsed and artifact is verify.WithoutArtifactUnsafe: the caller compares the statement's
 // subject, and can then report the actual subject. artifact is called for each key or identity,
 // because each attempt reads to the end.
-func (t trust) bundleSigner(b verify.SignedEntity, artifact func() verify.ArtifactPolicyOption) (string, error) {
+func (t trust) bundleSigner(b verify.SignedEntity,
+	artifact func() verify.ArtifactPolicyOption) (string, error) {
 	content, err := b.VerificationContent()
 	if err != nil {
 		return "", err
@@ -138,7 +139,8 @@ func (e unparsedEnvelope) EnvelopeContent() verify.EnvelopeContent { return e }
 func (e unparsedEnvelope) Statement() (*in_toto.Statement, error)  { return nil, nil }
 
 // OldSigner returns the signer of a layer of a .sig or .att image.
-func (Library) OldSigner(ctx context.Context, t attest.Trust, of v1.Descriptor, content []byte, attestation bool) (string, error) {
+func (Library) OldSigner(ctx context.Context, t attest.Trust, of v1.Descriptor, content []byte,
+	attestation bool) (string, error) {
 	check := cosign.VerifyImageSignature
 	if attestation {
 		check = cosign.VerifyBlobAttestation
@@ -148,7 +150,8 @@ func (Library) OldSigner(ctx context.Context, t attest.Trust, of v1.Descriptor, 
 
 // oldSigner is bundleSigner for the old form. check is cosign's function for a signature or for
 // an attestation.
-func (t trust) oldSigner(ctx context.Context, sig oci.Signature, check func(context.Context, oci.Signature, v1.Hash, *cosign.CheckOpts) (bool, error)) (string, error) {
+func (t trust) oldSigner(ctx context.Context, sig oci.Signature,
+	check func(context.Context, oci.Signature, v1.Hash, *cosign.CheckOpts) (bool, error)) (string, error) {
 	if t.TagsUnlogged {
 		t.AllowUnlogged, t.RequireLog = true, false
 	}
@@ -198,8 +201,9 @@ func (t trust) oldSigner(ctx context.Context, sig oci.Signature, check func(cont
 				}
 			}
 			i := cosign.Identity{
-				Subject: id.SubjectAlternativeName.SubjectAlternativeName, SubjectRegExp: id.SubjectAlternativeName.Regexp.String(),
-				Issuer: id.Issuer.Issuer, IssuerRegExp: id.Issuer.Regexp.String(),
+				Subject:       id.SubjectAlternativeName.SubjectAlternativeName,
+				SubjectRegExp: id.SubjectAlternativeName.Regexp.String(),
+				Issuer:        id.Issuer.Issuer, IssuerRegExp: id.Issuer.Regexp.String(),
 			}
 			return run(&cosign.CheckOpts{
 				TrustedMaterial: t.root, Identities: []cosign.Identity{i},
@@ -265,7 +269,8 @@ func (t trust) keySigner(check func(*attest.PublicKey) error) (string, error) {
 }
 
 // certificateSigner tries each identity.
-func (t trust) certificateSigner(cert *x509.Certificate, check func(verify.CertificateIdentity) error) (string, error) {
+func (t trust) certificateSigner(cert *x509.Certificate,
+	check func(verify.CertificateIdentity) error) (string, error) {
 	summary, err := fulciocert.SummarizeCertificate(cert)
 	if err != nil {
 		return "", fmt.Errorf("read certificate: %w", err)
@@ -276,7 +281,8 @@ func (t trust) certificateSigner(cert *x509.Certificate, check func(verify.Certi
 	}
 	var errs []string
 	for _, want := range t.Identities {
-		id, err := verify.NewShortCertificateIdentity(want.Issuer, whole(want.IssuerRegexp), want.Subject, whole(want.SubjectRegexp))
+		id, err := verify.NewShortCertificateIdentity(want.Issuer, whole(want.IssuerRegexp), want.Subject,
+			whole(want.SubjectRegexp))
 		if err != nil {
 			return "", fmt.Errorf("read expected identity: %w", err)
 		}
@@ -297,12 +303,14 @@ func (t trust) certificateSigner(cert *x509.Certificate, check func(verify.Certi
 // certificateError distinguishes a certificate of an unknown authority from one that was not
 // valid at that time. The libraries do not, or use different messages.
 func (t trust) certificateError(cert *x509.Certificate, err error) error {
-	if text := err.Error(); !strings.Contains(text, "leaf certificate verification failed") && !strings.Contains(text, "checking expiry on certificate") {
+	if text := err.Error(); !strings.Contains(text, "leaf certificate verification failed") &&
+		!strings.Contains(text, "checking expiry on certificate") {
 		return err
 	}
 	for _, authority := range t.root.FulcioCertificateAuthorities() {
 		if _, chainErr := authority.Verify(cert, cert.NotBefore); chainErr == nil {
-			return fmt.Errorf("its certificate was valid only from %s to %s, and it was signed at another time",
+			return fmt.Errorf(
+				"its certificate was valid only from %s to %s, and it was signed at another time",
 				cert.NotBefore.UTC().Format(time.RFC3339), cert.NotAfter.UTC().Format(time.RFC3339))
 		}
 	}

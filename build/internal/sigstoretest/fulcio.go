@@ -21,15 +21,18 @@ import (
 // NewFulcio starts a separate certificate authority with Fulcio's API, until the test ends. It
 // issues certificates for an email address that are valid for ten minutes and expire after the
 // given time, without checking who requests them.
-func NewFulcio(t testing.TB, email, issuerURL string, expiry time.Duration) (url string, ca root.CertificateAuthority) {
+func NewFulcio(t testing.TB, email, issuerURL string,
+	expiry time.Duration) (url string, ca root.CertificateAuthority) {
 	t.Helper()
 	key := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
 	now := time.Now()
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"}, NotBefore: now.Add(-24 * time.Hour), NotAfter: now.Add(24 * time.Hour),
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"},
+		NotBefore: now.Add(-24 * time.Hour), NotAfter: now.Add(24 * time.Hour),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}
-	caCert := must(x509.ParseCertificate(must(x509.CreateCertificate(rand.Reader, template, template, key.Public(), key))))
+	caCert := must(x509.ParseCertificate(must(x509.CreateCertificate(rand.Reader, template, template,
+		key.Public(), key))))
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var req struct {
 			PublicKeyRequest struct{ PublicKey struct{ Content string } }
@@ -40,11 +43,14 @@ func NewFulcio(t testing.TB, email, issuerURL string, expiry time.Duration) (url
 		}
 		block, _ := pem.Decode([]byte(req.PublicKeyRequest.PublicKey.Content))
 		leaf := must(x509.CreateCertificate(rand.Reader, &x509.Certificate{
-			SerialNumber: big.NewInt(2), NotBefore: now.Add(expiry - 10*time.Minute), NotAfter: now.Add(expiry), EmailAddresses: []string{email},
-			KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning},
+			SerialNumber: big.NewInt(2), NotBefore: now.Add(expiry - 10*time.Minute),
+			NotAfter: now.Add(expiry), EmailAddresses: []string{email},
+			KeyUsage:    x509.KeyUsageDigitalSignature,
+			ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning},
 			ExtraExtensions: []pkix.Extension{
 				{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 57264, 1, 1}, Value: []byte(issuerURL)},
-				{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 57264, 1, 8}, Value: must(asn1.MarshalWithParams(issuerURL, "utf8"))},
+				{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 57264, 1, 8},
+					Value: must(asn1.MarshalWithParams(issuerURL, "utf8"))},
 			},
 		}, caCert, must(x509.ParsePKIXPublicKey(block.Bytes)), key))
 		var res struct {
@@ -54,11 +60,13 @@ func NewFulcio(t testing.TB, email, issuerURL string, expiry time.Duration) (url
 				} `json:"chain"`
 			} `json:"signedCertificateEmbeddedSct"`
 		}
-		res.SignedCertificateEmbeddedSct.Chain.Certificates = []string{string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leaf}))}
+		res.SignedCertificateEmbeddedSct.Chain.Certificates = []string{string(
+			pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leaf}))}
 		if err := json.NewEncoder(w).Encode(res); err != nil {
 			t.Error(err)
 		}
 	}))
 	t.Cleanup(server.Close)
-	return server.URL, &root.FulcioCertificateAuthority{Root: caCert, ValidityPeriodStart: caCert.NotBefore, URI: server.URL}
+	return server.URL, &root.FulcioCertificateAuthority{Root: caCert, ValidityPeriodStart: caCert.NotBefore,
+		URI: server.URL}
 }

@@ -36,11 +36,13 @@ func NewIssuer(t testing.TB) *Issuer {
 	b64 := base64.RawURLEncoding.EncodeToString
 	mux := http.NewServeMux()
 	mux.HandleFunc("/.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintf(w, `{"issuer":%q,"jwks_uri":%q,"id_token_signing_alg_values_supported":["ES256"],"response_types_supported":["id_token"],"subject_types_supported":["public"],`+
-			`"device_authorization_endpoint":%q,"token_endpoint":%q,"code_challenge_methods_supported":["S256"]}`, i.URL, i.URL+"/keys", i.URL+"/device", i.URL+"/token")
+		fmt.Fprintf(w,
+			`{"issuer":%q,"jwks_uri":%q,"id_token_signing_alg_values_supported":["ES256"],"response_types_supported":["id_token"],"subject_types_supported":["public"],`+
+				`"device_authorization_endpoint":%q,"token_endpoint":%q,"code_challenge_methods_supported":["S256"]}`, i.URL, i.URL+"/keys", i.URL+"/device", i.URL+"/token")
 	})
 	mux.HandleFunc("/device", func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintf(w, `{"device_code":"of-the-device","user_code":%q,"verification_uri":%q,"interval":0,"expires_in":60}`, UserCode, i.URL+"/type-it-in")
+		fmt.Fprintf(w,
+			`{"device_code":"of-the-device","user_code":%q,"verification_uri":%q,"interval":0,"expires_in":60}`, UserCode, i.URL+"/type-it-in")
 	})
 	mux.HandleFunc("/token", func(w http.ResponseWriter, r *http.Request) {
 		switch {
@@ -54,7 +56,9 @@ func NewIssuer(t testing.TB) *Issuer {
 	})
 	mux.HandleFunc("/keys", func(w http.ResponseWriter, _ *http.Request) {
 		point := must(i.key.PublicKey.Bytes()) // 4, X, Y
-		fmt.Fprintf(w, `{"keys":[{"kty":"EC","crv":"P-256","alg":"ES256","use":"sig","kid":"1","x":%q,"y":%q}]}`, b64(point[1:33]), b64(point[33:]))
+		fmt.Fprintf(w,
+			`{"keys":[{"kty":"EC","crv":"P-256","alg":"ES256","use":"sig","kid":"1","x":%q,"y":%q}]}`,
+			b64(point[1:33]), b64(point[33:]))
 	})
 	i.Server = httptest.NewServer(mux)
 	t.Cleanup(i.Close)
@@ -70,7 +74,8 @@ func (i *Issuer) Token(email string) string {
 // TokenUntil returns a token with another expiry.
 func (i *Issuer) TokenUntil(email string, expiry time.Time) string {
 	b64 := base64.RawURLEncoding.EncodeToString
-	claims := fmt.Sprintf(`{"iss":%q,"sub":%q,"aud":"sigstore","email":%q,"email_verified":true,"iat":%d,"exp":%d}`,
+	claims := fmt.Sprintf(
+		`{"iss":%q,"sub":%q,"aud":"sigstore","email":%q,"email_verified":true,"iat":%d,"exp":%d}`,
 		i.URL, email, email, expiry.Add(-10*time.Minute).Unix(), expiry.Unix())
 	signed := b64([]byte(`{"alg":"ES256","kid":"1","typ":"JWT"}`)) + "." + b64([]byte(claims))
 	sum := sha256.Sum256([]byte(signed))

@@ -117,7 +117,8 @@ func certificates(pemBytes []byte) []*x509.Certificate {
 func Build(t testing.TB) (fulcio, tsa, rekor string) {
 	fulcio = testtool.Tool(t, "github.com/sigstore/fulcio", "v1.8.8", "")
 	tsa = testtool.Tool(t, "github.com/sigstore/timestamp-authority/v2/cmd/timestamp-server", "v2.0.6", "")
-	rekor = testtool.Tool(t, "github.com/sigstore/rekor-tiles/v2/cmd/rekor-server/posix", "v2.2.1", "go1.27.1")
+	rekor = testtool.Tool(t, "github.com/sigstore/rekor-tiles/v2/cmd/rekor-server/posix",
+		"v2.2.1", "go1.27.1")
 	return fulcio, tsa, rekor
 }
 
@@ -139,12 +140,15 @@ func New(t testing.TB) *Sigstore {
 		return p, "http://127.0.0.1:" + p
 	}
 
-	config := write("fulcio.json", []byte(fmt.Sprintf(`{"OIDCIssuers":{%q:{"IssuerURL":%q,"ClientID":"sigstore","Type":"email"}}}`, s.Issuer.URL, s.Issuer.URL)))
+	config := write("fulcio.json", []byte(fmt.Sprintf(
+		`{"OIDCIssuers":{%q:{"IssuerURL":%q,"ClientID":"sigstore","Type":"email"}}}`,
+		s.Issuer.URL, s.Issuer.URL)))
 	p, url := port()
 	grpc, _ := port()
 	metrics, _ := port()
 	s.Fulcio = url
-	stop := serve(t, url+"/api/v2/trustBundle", fulcio, "serve", "--ca", "ephemeralca", "--ct-log-url", "", "--host", "127.0.0.1", "--port", p,
+	stop := serve(t, url+"/api/v2/trustBundle", fulcio, "serve", "--ca", "ephemeralca", "--ct-log-url", "",
+		"--host", "127.0.0.1", "--port", p,
 		"--grpc-host", "127.0.0.1", "--grpc-port", grpc, "--metrics-port", metrics, "--config-path", config)
 	var bundle struct {
 		Chains []struct{ Certificates []string }
@@ -157,7 +161,8 @@ func New(t testing.TB) *Sigstore {
 
 	p, url = port()
 	s.TSA = url + "/api/v1/timestamp"
-	stopTSA := serve(t, s.TSA+"/certchain", tsa, "serve", "--host", "127.0.0.1", "--port", p, "--timestamp-signer", "memory", "--disable-ntp-monitoring")
+	stopTSA := serve(t, s.TSA+"/certchain", tsa, "serve", "--host", "127.0.0.1", "--port", p,
+		"--timestamp-signer", "memory", "--disable-ntp-monitoring")
 	chain := certificates(get(s.TSA + "/certchain"))
 	s.authority = &root.SigstoreTimestampingAuthority{
 		Leaf: chain[0], Intermediates: chain[1 : len(chain)-1], Root: chain[len(chain)-1],
@@ -168,25 +173,30 @@ func New(t testing.TB) *Sigstore {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keyFile := write("rekor.pem", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: must(x509.MarshalPKCS8PrivateKey(private))}))
+	keyFile := write("rekor.pem", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY",
+		Bytes: must(x509.MarshalPKCS8PrivateKey(private))}))
 	p, url = port()
 	grpc, _ = port()
 	metrics, _ = port()
 	s.Rekor = url
-	stopRekor := serve(t, url+"/healthz", rekor, "serve", "--http-address", "127.0.0.1", "--http-port", p, "--grpc-address", "127.0.0.1", "--grpc-port", grpc,
-		"--http-metrics-port", metrics, "--hostname", "127.0.0.1", "--storage-dir", filepath.Join(dir, "log"), "--signer-filepath", keyFile, "--checkpoint-interval", "1s")
+	stopRekor := serve(t, url+"/healthz", rekor, "serve", "--http-address", "127.0.0.1", "--http-port", p,
+		"--grpc-address", "127.0.0.1", "--grpc-port", grpc,
+		"--http-metrics-port", metrics, "--hostname", "127.0.0.1", "--storage-dir", filepath.Join(dir, "log"),
+		"--signer-filepath", keyFile, "--checkpoint-interval", "1s")
 	s.stop = []func(){stop, stopTSA, stopRekor, s.Issuer.Close}
 	_, id, err := rekornote.KeyHash("127.0.0.1", public)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.logs = map[string]*root.TransparencyLog{hex.EncodeToString(id): {
-		BaseURL: url, ID: id, ValidityPeriodStart: time.Now().Add(-time.Hour), HashFunc: crypto.SHA256, PublicKey: public, SignatureHashFunc: crypto.SHA512,
+		BaseURL: url, ID: id, ValidityPeriodStart: time.Now().Add(-time.Hour), HashFunc: crypto.SHA256,
+		PublicKey: public, SignatureHashFunc: crypto.SHA512,
 	}}
 	return s
 }
 
 // TrustedRoot trusts the certificate authorities, and this Sigstore's timestamps and log.
 func (s *Sigstore) TrustedRoot(cas ...root.CertificateAuthority) *root.TrustedRoot {
-	return must(root.NewTrustedRoot(root.TrustedRootMediaType01, cas, nil, []root.TimestampingAuthority{s.authority}, s.logs))
+	return must(root.NewTrustedRoot(root.TrustedRootMediaType01, cas, nil,
+		[]root.TimestampingAuthority{s.authority}, s.logs))
 }

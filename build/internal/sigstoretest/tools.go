@@ -46,7 +46,8 @@ func Command(t testing.TB, file string, args ...string) (string, error) {
 	t.Helper()
 	home := t.TempDir()
 	cmd := exec.CommandContext(t.Context(), file, args...)
-	cmd.Env = []string{"HOME=" + home, "DOCKER_CONFIG=" + home, "PATH=" + os.Getenv("PATH"), "TUF_ROOT=" + filepath.Join(home, "tuf")}
+	cmd.Env = []string{"HOME=" + home, "DOCKER_CONFIG=" + home, "PATH=" + os.Getenv("PATH"),
+		"TUF_ROOT=" + filepath.Join(home, "tuf")}
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }

@@ -44,7 +44,8 @@ type Commit struct {
 
 // Read reads the tree of a commit, given by its full hash. The commit "" has no files.
 func Read(ctx context.Context, repo *git.Repo, revision string) (*Commit, error) {
-	c := &Commit{repo: repo, newHash: sha1.New, entries: map[string]entry{}, folders: map[string]bool{".": true}, submodules: map[string]*Commit{}}
+	c := &Commit{repo: repo, newHash: sha1.New, entries: map[string]entry{},
+		folders: map[string]bool{".": true}, submodules: map[string]*Commit{}}
 	c.buffers.New = func() any { return new(make([]byte, 64<<10)) }
 	if len(revision) == hex.EncodedLen(sha256.Size) {
 		c.newHash = sha256.New

@@ -210,9 +210,11 @@ func (at place) explain(ctx context.Context) (*Difference, error) {
 	unix := bytes.ReplaceAll(content, []byte("\r\n"), []byte("\n"))
 	switch at.entry.id {
 	case at.commit.id(unix):
-		changed.Reason = `its line ends differ: git made them CRLF; set core.autocrlf=false (git config core.autocrlf false) and check the files out again, or write "* -text" into .gitattributes`
+		changed.Reason = `its line ends differ: git made them CRLF; set core.autocrlf=false (git config ` +
+			`core.autocrlf false) and check the files out again, or write "* -text" into .gitattributes`
 	case at.commit.id(bytes.ReplaceAll(unix, []byte("\n"), []byte("\r\n"))):
-		changed.Reason = `its line ends differ: they are CRLF in the commit; write "* -text" into .gitattributes and check the files out again`
+		changed.Reason = `its line ends differ: they are CRLF in the commit; write "* -text" into ` +
+			`.gitattributes and check the files out again`
 	}
 	return changed, nil
 }
@@ -228,7 +230,8 @@ const (
 const maxPointer = 1024
 
 func isPointer(head []byte, size int64) bool {
-	return size < maxPointer && (bytes.HasPrefix(head, []byte(pointerHead)) || bytes.HasPrefix(head, []byte(oldPointerHead)))
+	return size < maxPointer && (bytes.HasPrefix(head, []byte(pointerHead)) ||
+		bytes.HasPrefix(head, []byte(oldPointerHead)))
 }
 
 // isPointedTo reports whether the commit has the Git LFS pointer to this content. The pointer

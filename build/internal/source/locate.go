@@ -70,7 +70,8 @@ func (w *walk) locateFrom(ctx context.Context, file string, follow bool) (place,
 		}
 		reason = d.Reason
 	}
-	at := place{file: filepath.Join(dir.file, filepath.Base(file)), commit: dir.commit, name: path.Join(dir.name, filepath.Base(file))}
+	at := place{file: filepath.Join(dir.file, filepath.Base(file)), commit: dir.commit,
+		name: path.Join(dir.name, filepath.Base(file))}
 	at.entry = at.commit.entries[at.name]
 	tracked := at.entry.mode != "" || at.commit.folders[at.name]
 	var err error
@@ -99,7 +100,8 @@ func (w *walk) locateFrom(ctx context.Context, file string, follow bool) (place,
 				return place{}, err
 			}
 			if sub == nil {
-				at.difference = &Difference{Kind: Untracked, Reason: "the submodule " + at.name + " is not at the commit's revision; git submodule update --init --recursive"}
+				at.difference = &Difference{Kind: Untracked, Reason: "the submodule " + at.name +
+					" is not at the commit's revision; git submodule update --init --recursive"}
 				return at, nil
 			}
 			at.commit, at.name, at.entry = sub, ".", entry{}
@@ -117,14 +119,16 @@ func (w *walk) locateFrom(ctx context.Context, file string, follow bool) (place,
 				return place{}, fmt.Errorf("compare with the commit: %w", err)
 			}
 			if at.commit.id([]byte(filepath.ToSlash(text))) != at.entry.id {
-				at.difference = &Difference{Kind: Changed, Reason: "the symlink leads elsewhere in the commit"}
+				at.difference = &Difference{Kind: Changed,
+					Reason: "the symlink leads elsewhere in the commit"}
 				return at, nil
 			}
 			return w.follow(ctx, at)
 		}
 	default:
 		if at.entry.mode == symlink {
-			at.difference = &Difference{Kind: Changed, Reason: "it is a symlink in the commit; git config core.symlinks true, and check it out again"}
+			at.difference = &Difference{Kind: Changed,
+				Reason: "it is a symlink in the commit; git config core.symlinks true, and check it out again"}
 		}
 	}
 	return at, nil
@@ -134,7 +138,8 @@ func (w *walk) locateFrom(ctx context.Context, file string, follow bool) (place,
 // of the target, unless it is that the symlink leads out of the repository.
 func (w *walk) follow(ctx context.Context, link place) (place, error) {
 	if w.links--; w.links < 0 {
-		return place{}, fmt.Errorf("compare %s with the commit: it leads through more than %d symlinks", link.file, maxLinks)
+		return place{}, fmt.Errorf("compare %s with the commit: it leads through more than %d symlinks",
+			link.file, maxLinks)
 	}
 	text, err := os.Readlink(link.file)
 	if err != nil {
@@ -165,7 +170,8 @@ func (w *walk) locateText(ctx context.Context, dir, text string) (place, error) 
 	}
 	to, err := w.locateFrom(ctx, dir, true)
 	var wrong *Difference
-	for _, element := range strings.FieldsFunc(text, func(c rune) bool { return c < utf8.RuneSelf && os.IsPathSeparator(uint8(c)) }) {
+	for _, element := range strings.FieldsFunc(text,
+		func(c rune) bool { return c < utf8.RuneSelf && os.IsPathSeparator(uint8(c)) }) {
 		if err != nil {
 			return place{}, err
 		}

@@ -9,7 +9,8 @@ import (
 
 // Artifacts returns the manifests to attach for the results of attest.Sign for the subjects,
 // and how many new signatures they contain.
-func Artifacts(subjects []attest.Subject, signed []attest.Signed) (all []registry.Artifact, made int, err error) {
+func Artifacts(subjects []attest.Subject, signed []attest.Signed) (
+	all []registry.Artifact, made int, err error) {
 	for i, s := range signed {
 		made += s.Made
 		for _, b := range s.Bundles {

@@ -78,13 +78,15 @@ func readEntries(ctx context.Context, from ociread.Folder) (*entries, error) {
 			size = ociread.MaxSize
 		}
 		if left -= size; left < 0 {
-			return nil, fmt.Errorf("the manifests in index.json: %w: more than %d MiB", limit.ErrTooLarge, maxLayoutBytes>>20)
+			return nil, fmt.Errorf("the manifests in index.json: %w: more than %d MiB",
+				limit.ErrTooLarge, maxLayoutBytes>>20)
 		}
 		if err == nil {
 			err = e.add(d, name, raw, known)
 		} else if isImage(d, raw) {
 			// Programs that load images may not compare the digest.
-			return nil, fmt.Errorf("it contains an image that index.json describes wrongly, as %s: %w", d.Digest, err)
+			return nil, fmt.Errorf("it contains an image that index.json describes wrongly, as %s: %w",
+				d.Digest, err)
 		}
 		if err != nil {
 			if unread++; unread <= maxIgnored {
@@ -93,10 +95,12 @@ func readEntries(ctx context.Context, from ociread.Folder) (*entries, error) {
 		}
 	}
 	if unread > maxIgnored {
-		e.ignored = append(e.ignored, attest.Ignore{Source: "index.json", Reason: fmt.Sprintf("%d more could not be read", unread-maxIgnored)})
+		e.ignored = append(e.ignored, attest.Ignore{Source: "index.json",
+			Reason: fmt.Sprintf("%d more could not be read", unread-maxIgnored)})
 	}
 	if others > 0 {
-		e.foreign = &attest.Ignore{Source: "index.json", Reason: fmt.Sprintf("%d of other types, such as %s", others, example)}
+		e.foreign = &attest.Ignore{Source: "index.json",
+			Reason: fmt.Sprintf("%d of other types, such as %s", others, example)}
 	}
 	return e, nil
 }
@@ -111,7 +115,8 @@ func manifestOf(from ociread.Folder, d v1.Descriptor) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if sum := sha256.Sum256(raw); d.Digest.Algorithm != "sha256" || hex.EncodeToString(sum[:]) != d.Digest.Hex {
+	if sum := sha256.Sum256(raw); d.Digest.Algorithm != "sha256" ||
+		hex.EncodeToString(sum[:]) != d.Digest.Hex {
 		return raw, fmt.Errorf("its content is sha256:%x", sum)
 	}
 	if int64(len(raw)) != d.Size {
@@ -162,7 +167,8 @@ func (e *entries) add(d v1.Descriptor, name string, raw []byte, known map[v1.Has
 func (b besideImage) isAbout(subjects ...v1.Hash) bool {
 	name := b.descriptor.Annotations[imagespec.AnnotationRefName]
 	for _, s := range subjects {
-		if b.subject == s || name == attest.SignatureTag(s) || name == attest.AttestationTag(s) || name == strings.Replace(s.String(), ":", "-", 1)+".sbom" {
+		if b.subject == s || name == attest.SignatureTag(s) || name == attest.AttestationTag(s) ||
+			name == strings.Replace(s.String(), ":", "-", 1)+".sbom" {
 			return true
 		}
 	}
@@ -189,5 +195,6 @@ func (e *entries) image() (v1.Descriptor, error) {
 	if len(reasons) == 0 {
 		return v1.Descriptor{}, errors.New("it contains no image")
 	}
-	return v1.Descriptor{}, fmt.Errorf("it contains no image that can be read: %s", strings.Join(reasons[:min(3, len(reasons))], "; "))
+	return v1.Descriptor{}, fmt.Errorf("it contains no image that can be read: %s",
+		strings.Join(reasons[:min(3, len(reasons))], "; "))
 }

@@ -72,7 +72,8 @@ const maxLinks = 8
 
 // fileOf returns the SHA-256 of a regular file, or the target of a symlink, in the topmost layer that
 // contains it. Both are empty if no layer does.
-func fileOf(ctx context.Context, from ociread.Blobs, layers []v1.Descriptor, name string) (sum, link string, err error) {
+func fileOf(ctx context.Context, from ociread.Blobs, layers []v1.Descriptor,
+	name string) (sum, link string, err error) {
 	for _, layer := range slices.Backward(layers) {
 		sum, link, err := fileIn(ctx, from, layer, name, MaxLayer)
 		if err != nil {
@@ -88,7 +89,8 @@ func fileOf(ctx context.Context, from ociread.Blobs, layers []v1.Descriptor, nam
 // fileIn returns the SHA-256 of a regular file in a layer, or the target of a symlink; empty if it is
 // not there. If there are several, it is that of the last, which wins when unpacked. The layer is read to its end,
 // because only then its digest is verified.
-func fileIn(ctx context.Context, from ociread.Blobs, d v1.Descriptor, name string, most int64) (found, link string, err error) {
+func fileIn(ctx context.Context, from ociread.Blobs, d v1.Descriptor, name string,
+	most int64) (found, link string, err error) {
 	blob, err := from.OpenBlob(ctx, d)
 	if err != nil {
 		return "", "", err

@@ -31,7 +31,8 @@ func LayoutOf(s *session.Session, ref string) (dir string, ok bool) {
 		return s.Path(dir), true
 	}
 	first, _, path := strings.Cut(filepath.ToSlash(ref), "/")
-	registry := path && first != "." && first != ".." && (strings.ContainsAny(first, ".:") || first == "localhost")
+	registry := path && first != "." && first != ".." &&
+		(strings.ContainsAny(first, ".:") || first == "localhost")
 	if registry && !filepath.IsAbs(ref) {
 		return "", false
 	}
@@ -93,7 +94,9 @@ func LayoutEvidence(ctx context.Context, dir string, from ociread.Folder) (attes
 	}
 	for _, d := range e.images {
 		if !slices.Contains(subjects, d.Digest) {
-			return fail(fmt.Errorf("it contains several images, %s and %s; only a layout with one image can be verified", m.Root.Descriptor.Digest, d.Digest))
+			return fail(fmt.Errorf(
+				"it contains several images, %s and %s; only a layout with one image can be verified",
+				m.Root.Descriptor.Digest, d.Digest))
 		}
 	}
 	ignored := e.ignored
@@ -107,7 +110,8 @@ func LayoutEvidence(ctx context.Context, dir string, from ociread.Folder) (attes
 		}
 	}
 	if others > 0 {
-		ignored = append(ignored, attest.Ignore{Source: "index.json", Reason: fmt.Sprintf("%d are about other images", others)})
+		ignored = append(ignored, attest.Ignore{Source: "index.json",
+			Reason: fmt.Sprintf("%d are about other images", others)})
 	}
 	m.Root.Stored.Ignored = append(m.Root.Stored.Ignored, ignored...)
 	return m, nil
@@ -134,8 +138,10 @@ func CheckContent(ctx context.Context, from ociread.Folder, raw []byte) error {
 		if err != nil && !errors.Is(err, limit.ErrTooLarge) {
 			return fmt.Errorf("read %s: %w", d.Digest, err)
 		}
-		if is := hex.EncodeToString(sum.Sum(nil)); err != nil || is != d.Digest.Hex || d.Digest.Algorithm != "sha256" || size != d.Size {
-			return fmt.Errorf("the content of %s, of %d bytes, does not match its digest or size", d.Digest, d.Size)
+		if is := hex.EncodeToString(sum.Sum(nil)); err != nil || is != d.Digest.Hex ||
+			d.Digest.Algorithm != "sha256" || size != d.Size {
+			return fmt.Errorf("the content of %s, of %d bytes, does not match its digest or size", d.Digest,
+				d.Size)
 		}
 	}
 	return nil
@@ -198,7 +204,8 @@ func (l *LayoutReferrers) Complete(ctx context.Context, digest v1.Hash) (attest.
 }
 
 // stored reads what is about a digest. Documents are read later; ctx ends that too.
-func (e *entries) stored(ctx context.Context, from ociread.Folder, digest v1.Hash, of *Budget) (attest.Stored, error) {
+func (e *entries) stored(ctx context.Context, from ociread.Folder, digest v1.Hash,
+	of *Budget) (attest.Stored, error) {
 	var s attest.Stored
 	bundles := 0
 	for _, b := range e.beside {
@@ -227,7 +234,8 @@ func (e *entries) stored(ctx context.Context, from ociread.Folder, digest v1.Has
 		}
 		if err != nil {
 			if len(s.Ignored) < maxIgnored {
-				s.Ignored = append(s.Ignored, attest.Ignore{Source: b.descriptor.Digest.String(), Reason: err.Error()})
+				s.Ignored = append(s.Ignored,
+					attest.Ignore{Source: b.descriptor.Digest.String(), Reason: err.Error()})
 			}
 			continue
 		}
@@ -241,7 +249,9 @@ func (e *entries) stored(ctx context.Context, from ociread.Folder, digest v1.Has
 		}
 	}
 	if bundles > maxReferrers {
-		s.Ignored = append(s.Ignored, attest.Ignore{Source: "index.json", Reason: fmt.Sprintf("%d bundles were not read, because the limit is %d", bundles-maxReferrers, maxReferrers)})
+		s.Ignored = append(s.Ignored, attest.Ignore{Source: "index.json",
+			Reason: fmt.Sprintf("%d bundles were not read, because the limit is %d",
+				bundles-maxReferrers, maxReferrers)})
 	}
 	return s, nil
 }

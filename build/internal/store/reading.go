@@ -10,7 +10,8 @@ import (
 // Reading returns a context for reading signatures and the signed content. When the time is
 // over, it ends with an error that begins with asked; zero means ten minutes. The caller calls
 // read when everything is read, which removes the limit, and done to end the context.
-func Reading(ctx context.Context, asked string, within time.Duration) (reading context.Context, read, done func()) {
+func Reading(ctx context.Context, asked string,
+	within time.Duration) (reading context.Context, read, done func()) {
 	within = cmp.Or(within, 10*time.Minute)
 	reading, giveUp := context.WithCancelCause(ctx)
 	timer := time.AfterFunc(within, func() {

@@ -43,22 +43,30 @@ const (
 
 // Find opens the repository of a reference, and returns the digest that the reference resolves
 // to.
-func Find(ctx context.Context, s *session.Session, ref string, purpose Purpose) (*registry.Repository, v1.Hash, error) {
+func Find(ctx context.Context, s *session.Session, ref string,
+	purpose Purpose) (*registry.Repository, v1.Hash, error) {
 	if dir, ok := LayoutOf(s, ref); ok && purpose == ToSign {
-		return nil, v1.Hash{}, fmt.Errorf("sign %s: it is an OCI layout; \"mage release\" signs the images of a layout, where no repository is set", dir)
+		return nil, v1.Hash{}, fmt.Errorf(
+			"sign %s: it is an OCI layout; \"mage release\" signs the images of a layout, where no "+
+				"repository is set", dir)
 	}
 	parsed, err := name.ParseReference(ref)
 	if err != nil {
 		shown := fmt.Sprintf("%q", ref)
-		if before, _, _ := strings.Cut(ref, "@sha256:"); strings.Contains(before, "@") || strings.Contains(ref, "://") {
+		if before, _, _ := strings.Cut(ref, "@sha256:"); strings.Contains(before, "@") ||
+			strings.Contains(ref, "://") {
 			shown = "the reference" // it may contain a password
 		}
-		return nil, v1.Hash{}, fmt.Errorf("parse %s: it is not a reference to an image, such as ghcr.io/acme/api:v1.2.3, or a folder with an OCI layout", shown)
+		return nil, v1.Hash{}, fmt.Errorf(
+			"parse %s: it is not a reference to an image, such as ghcr.io/acme/api:v1.2.3, or a folder "+
+				"with an OCI layout", shown)
 	}
 	repository, digestRef, isDigest := strings.Cut(ref, "@")
 	if !isDigest {
 		if purpose == ToSign {
-			return nil, v1.Hash{}, fmt.Errorf("%s is a tag, which may point to something else a moment later; give the digest, such as %s@sha256:…", ref, parsed.Context().Name())
+			return nil, v1.Hash{}, fmt.Errorf(
+				"%s is a tag, which may point to something else a moment later; give the digest, such as "+
+					"%s@sha256:…", ref, parsed.Context().Name())
 		}
 		repository = strings.TrimSuffix(ref, ":"+parsed.Identifier())
 	} else if tagged, err := name.NewTag(repository, name.StrictValidation); err == nil {

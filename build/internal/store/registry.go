@@ -23,14 +23,16 @@ import (
 )
 
 // OpenRepository opens a repository with Config's settings and the credentials for registries.
-func OpenRepository(ctx context.Context, s *session.Session, repository string, mounts []string, readOnly bool) (*registry.Repository, error) {
+func OpenRepository(ctx context.Context, s *session.Session, repository string, mounts []string,
+	readOnly bool) (*registry.Repository, error) {
 	host, _, _ := strings.Cut(repository, "/")
 	if err := s.Reach("open "+repository, host); err != nil {
 		return nil, err
 	}
 	cfg := s.Config.Release
 	o := distribution.Options{
-		Keychain: credentials.Keychain{LookupEnv: s.LookupEnv}, ReadOnly: readOnly, Insecure: cfg.Insecure, Proxy: s.Proxy(),
+		Keychain: credentials.Keychain{LookupEnv: s.LookupEnv}, ReadOnly: readOnly,
+		Insecure: cfg.Insecure, Proxy: s.Proxy(),
 		MountFrom: mounts, UserAgent: "thimble/" + session.Kit().Version,
 	}
 	for _, file := range cfg.RegistryCAs {
@@ -55,7 +57,8 @@ const (
 // Stored reads what is stored about a digest: the referrers, and cosign's tags. Their documents
 // are read later; ctx ends that too. Because anybody may attach documents, unreadable ones
 // cause no error: they are listed as ignored.
-func Stored(ctx context.Context, repo *registry.Repository, digest v1.Hash, of *Budget) (attest.Stored, error) {
+func Stored(ctx context.Context, repo *registry.Repository, digest v1.Hash,
+	of *Budget) (attest.Stored, error) {
 	var s attest.Stored
 	listed, err := repo.Referrers(ctx, digest)
 	if err != nil {
@@ -67,11 +70,13 @@ func Stored(ctx context.Context, repo *registry.Repository, digest v1.Hash, of *
 	}
 	if over := len(candidates) - maxReferrers; over > 0 {
 		s.Ignored = append(s.Ignored, attest.Ignore{Source: "referrers",
-			Reason: fmt.Sprintf("%d of %d were not read, because the limit is %d", over, len(candidates), maxReferrers)})
+			Reason: fmt.Sprintf("%d of %d were not read, because the limit is %d", over,
+				len(candidates), maxReferrers)})
 		candidates = candidates[:maxReferrers]
 	}
 	if len(listed) == registry.MaxReferrers {
-		s.Ignored = append(s.Ignored, attest.Ignore{Source: "referrers", Reason: fmt.Sprintf("only the first %d of the list were read", len(listed))})
+		s.Ignored = append(s.Ignored, attest.Ignore{Source: "referrers",
+			Reason: fmt.Sprintf("only the first %d of the list were read", len(listed))})
 	}
 	found := make([]v1.Image, len(candidates))
 	reasons := make([]error, len(candidates))
@@ -122,15 +127,18 @@ func Stored(ctx context.Context, repo *registry.Repository, digest v1.Hash, of *
 		}
 		if err != nil {
 			if ignored++; ignored <= maxIgnored {
-				s.Ignored = append(s.Ignored, attest.Ignore{Source: candidates[i].Digest.String(), Reason: err.Error()})
+				s.Ignored = append(s.Ignored,
+					attest.Ignore{Source: candidates[i].Digest.String(), Reason: err.Error()})
 			}
 		}
 	}
 	if others > 0 {
-		s.Ignored = append(s.Ignored, attest.Ignore{Source: "referrers", Reason: fmt.Sprintf("%d are not bundles, or do not exist any more", others)})
+		s.Ignored = append(s.Ignored, attest.Ignore{Source: "referrers",
+			Reason: fmt.Sprintf("%d are not bundles, or do not exist any more", others)})
 	}
 	if ignored > maxIgnored {
-		s.Ignored = append(s.Ignored, attest.Ignore{Source: "referrers", Reason: fmt.Sprintf("%d more could not be read", ignored-maxIgnored)})
+		s.Ignored = append(s.Ignored, attest.Ignore{Source: "referrers",
+			Reason: fmt.Sprintf("%d more could not be read", ignored-maxIgnored)})
 	}
 	return s, errors.Join(of.keepImage(s.Signatures), of.keepImage(s.Attestations))
 }
@@ -151,14 +159,16 @@ func bundles(listed []v1.Descriptor) (candidates []v1.Descriptor, foreign string
 		}
 	}
 	if others > 0 {
-		foreign = fmt.Sprintf("%d of other types, such as %s", others, strings.Join(slices.Sorted(maps.Keys(kinds)), ", "))
+		foreign = fmt.Sprintf("%d of other types, such as %s", others,
+			strings.Join(slices.Sorted(maps.Keys(kinds)), ", "))
 	}
 	return candidates, foreign
 }
 
 // Evidence reads an image or index and its platforms, with everything stored about them, from a
 // registry, except what was read before.
-func Evidence(ctx context.Context, repo *registry.Repository, label string, digest v1.Hash, before map[v1.Hash]attest.Stored) (attest.Evidence, error) {
+func Evidence(ctx context.Context, repo *registry.Repository, label string, digest v1.Hash,
+	before map[v1.Hash]attest.Stored) (attest.Evidence, error) {
 	m, of := attest.Evidence{Name: label}, NewBudget()
 	read := func(to *attest.Manifest, d v1.Descriptor) (err error) {
 		var raw []byte

@@ -45,7 +45,8 @@ func Limit() time.Duration {
 // Output is Command outside of a test, such as in TestMain: it returns a program's standard
 // output. env is added to this process's environment.
 func Output(dir string, env []string, program string, args ...string) (string, error) {
-	ctx, cancel := context.WithTimeoutCause(context.Background(), Limit(), fmt.Errorf("no result after %v", Limit()))
+	ctx, cancel := context.WithTimeoutCause(context.Background(), Limit(),
+		fmt.Errorf("no result after %v", Limit()))
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir, cmd.Env, cmd.WaitDelay = dir, append(os.Environ(), env...), 10*time.Second
@@ -53,7 +54,8 @@ func Output(dir string, env []string, program string, args ...string) (string, e
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		return "", fmt.Errorf("%s %s: %w\n%s", program, strings.Join(args, " "), errors.Join(context.Cause(ctx), err), &stderr)
+		return "", fmt.Errorf("%s %s: %w\n%s", program, strings.Join(args, " "),
+			errors.Join(context.Cause(ctx), err), &stderr)
 	}
 	return string(out), nil
 }

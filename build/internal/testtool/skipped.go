@@ -76,7 +76,8 @@ func recordOf(dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return filepath.Join(cache, "thimble-test-tools", "skipped", fmt.Sprintf("%x", sha256.Sum256([]byte(dir)))), nil
+	return filepath.Join(cache, "thimble-test-tools", "skipped",
+		fmt.Sprintf("%x", sha256.Sum256([]byte(dir)))), nil
 }
 
 // add records a test. It ignores errors: they are no reason to fail a test.

@@ -52,7 +52,8 @@ func Targets(ctx context.Context, root string) (string, error) {
 		return "", fmt.Errorf("compile the targets: %w", err)
 	}
 	unfinished := filepath.Join(dir, "unfinished-"+filepath.Base(program))
-	if out, err := command(ctx, buildLimit, root, "go", "tool", "mage", "-d", filepath.Join("testdata", "magefile"), "-compile", unfinished); err != nil {
+	if out, err := command(ctx, buildLimit, root, "go", "tool", "mage", "-d",
+		filepath.Join("testdata", "magefile"), "-compile", unfinished); err != nil {
 		return "", fmt.Errorf("compile the targets: %w\n%s", err, out)
 	}
 	return program, os.Rename(unfinished, program)
@@ -86,7 +87,8 @@ func removeOld(all string) error {
 func targetsKey(ctx context.Context, root string) (string, error) {
 	h := sha256.New()
 	for _, c := range [][]string{
-		{"go", "env", "GOVERSION", "GOOS", "GOARCH", "GOAMD64", "GOARM64", "GOFLAGS", "GOEXPERIMENT", "CGO_ENABLED", "GOWORK"},
+		{"go", "env", "GOVERSION", "GOOS", "GOARCH", "GOAMD64", "GOARM64", "GOFLAGS", "GOEXPERIMENT",
+			"CGO_ENABLED", "GOWORK"},
 		{"git", "rev-parse", "HEAD"},
 		{"git", "status", "--porcelain"},
 	} {
@@ -137,7 +139,8 @@ func waitFor(ctx context.Context, lock *flock.Flock) error {
 	ctx, cancel := context.WithTimeout(ctx, buildLimit)
 	defer cancel()
 	if _, err := lock.TryLockContext(ctx, 100*time.Millisecond); err != nil {
-		return fmt.Errorf("wait for the lock %s, which another test program has while it builds: %w", lock.Path(), err)
+		return fmt.Errorf("wait for the lock %s, which another test program has while it builds: %w",
+			lock.Path(), err)
 	}
 	return nil
 }

@@ -87,7 +87,8 @@ func once(pkg, version string, build func(dir, file string) error) (string, erro
 
 // run runs the go command in a folder, and returns its output.
 func run(dir, toolchain string, args ...string) ([]byte, error) {
-	ctx, cancel := context.WithTimeoutCause(context.Background(), buildLimit, fmt.Errorf("no result after %v", buildLimit))
+	ctx, cancel := context.WithTimeoutCause(context.Background(), buildLimit,
+		fmt.Errorf("no result after %v", buildLimit))
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir, cmd.WaitDelay = dir, 10*time.Second
@@ -99,7 +100,8 @@ func run(dir, toolchain string, args ...string) ([]byte, error) {
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		return nil, fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), errors.Join(context.Cause(ctx), err), &stderr)
+		return nil, fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), errors.Join(context.Cause(ctx), err),
+			&stderr)
 	}
 	return out, nil
 }

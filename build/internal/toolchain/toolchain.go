@@ -41,7 +41,8 @@ func Faults(goVersion string) []Fault {
 	var found []Fault
 	for _, f := range list() {
 		for _, r := range f.Ranges {
-			if (r.Introduced == "0" || semver.Compare(v, "v"+r.Introduced) >= 0) && (r.Fixed == "" || semver.Compare(v, "v"+r.Fixed) < 0) {
+			if (r.Introduced == "0" || semver.Compare(v, "v"+r.Introduced) >= 0) &&
+				(r.Fixed == "" || semver.Compare(v, "v"+r.Fixed) < 0) {
 				found = append(found, f)
 				break
 			}

@@ -20,7 +20,8 @@ func AppPath(name string) string { return "/app/" + name }
 
 // App returns the tree with a service's binary of size bytes, with these file capabilities, and,
 // unless licenses is empty, the licence texts that must accompany it.
-func App(name string, size int64, binary func() (io.ReadCloser, error), capabilities []string, licenses []byte) (*Tree, error) {
+func App(name string, size int64, binary func() (io.ReadCloser, error), capabilities []string,
+	licenses []byte) (*Tree, error) {
 	caps, err := capability.Encode(capabilities)
 	if err != nil {
 		return nil, fmt.Errorf("add the binary: %w", err)
@@ -39,6 +40,7 @@ func App(name string, size int64, binary func() (io.ReadCloser, error), capabili
 // in hex.
 func AppKey(name, binarySHA256 string, capabilities []string, licenses []byte) string {
 	h := sha256.New()
-	fmt.Fprintf(h, "%s\n%q\n%q\n%q\n%x\n", appFormat, name, binarySHA256, capabilities, sha256.Sum256(licenses))
+	fmt.Fprintf(h, "%s\n%q\n%q\n%q\n%x\n", appFormat, name, binarySHA256, capabilities,
+		sha256.Sum256(licenses))
 	return hex.EncodeToString(h.Sum(nil))
 }

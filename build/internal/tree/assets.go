@@ -59,11 +59,14 @@ func Assets(dir string, img plan.Image, base Accounts, modes map[string]bool) (*
 		if p := "/" + n.Path; taken(p, img) {
 			return nil, fmt.Errorf("asset for %s: the image already has its own file there", p)
 		} else if !n.Mode.IsDir() && isFolder(p, img.Name) {
-			return nil, fmt.Errorf("asset for %s: it is a folder of the image; give the path of a file in it, such as %s/x", p, p)
+			return nil, fmt.Errorf(
+				"asset for %s: it is a folder of the image; give the path of a file in it, such as %s/x", p,
+				p)
 		}
 	}
 	if len(nodes) > 0 {
-		err := t.AddComponent(Component{Name: "assets", Description: "static files from the service's source tree"}, nodes...)
+		err := t.AddComponent(Component{Name: "assets",
+			Description: "static files from the service's source tree"}, nodes...)
 		if err != nil {
 			return nil, err
 		}
@@ -339,7 +342,8 @@ func cleanSource(source string) (string, error) {
 	case source == "":
 		return "", errors.New("it has no source")
 	case clean == ".":
-		return "", errors.New("that is the module's folder itself, with .git and dist; choose a file or folder in it")
+		return "", errors.New(
+			"that is the module's folder itself, with .git and dist; choose a file or folder in it")
 	case path.IsAbs(clean) || !filepath.IsLocal(filepath.FromSlash(clean)):
 		return "", errors.New("it is not in the module's folder; copy it there, or let Config.Before copy it")
 	}

@@ -48,7 +48,8 @@ func addRoots(t *Tree) error {
 		}
 	}
 	version := rootsVersion()
-	description := fmt.Sprintf("%d root certificates that Mozilla trusts for TLS servers, from %s", count, rootsModule)
+	description := fmt.Sprintf("%d root certificates that Mozilla trusts for TLS servers, from %s", count,
+		rootsModule)
 	if len(omitted) > 0 {
 		description += ", without those that Mozilla trusts in part: " + strings.Join(omitted, "; ")
 	}

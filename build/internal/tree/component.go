@@ -77,7 +77,8 @@ func Overlay(lower, upper []Component) []Component {
 	}
 	all := slices.Clone(lower)
 	for i := range all {
-		all[i].Files = slices.DeleteFunc(slices.Clone(all[i].Files), func(f File) bool { return covered[f.Path] })
+		all[i].Files = slices.DeleteFunc(slices.Clone(all[i].Files),
+			func(f File) bool { return covered[f.Path] })
 	}
 	return append(all, upper...)
 }

@@ -30,7 +30,9 @@ func (t *Tree) OverlaidOn(base func(p string) (Node, bool)) (*Tree, error) {
 				n = there
 			}
 		case ok && (n.Mode.IsRegular() || there.Path == n.Path):
-			return nil, fmt.Errorf("add /%s: it is a folder of the base; give the path of a file in it, such as /%s/x", from, from)
+			return nil, fmt.Errorf(
+				"add /%s: it is a folder of the base; give the path of a file in it, such as /%s/x", from,
+				from)
 		}
 		if n.Path == "" {
 			continue // a symlink to the root

@@ -16,7 +16,8 @@ func addSymlinks(t *Tree, img plan.Image) error {
 		case taken(l.Path, img):
 			return fmt.Errorf("symlink %s: the image already has its own file there", l.Path)
 		case isFolder(l.Path, img.Name):
-			return fmt.Errorf("symlink %s: it is a folder of the image; choose a path in it, such as %[1]s/x", l.Path)
+			return fmt.Errorf("symlink %s: it is a folder of the image; choose a path in it, such as %[1]s/x",
+				l.Path)
 		}
 		if err := t.Add(Node{Path: l.Path[1:], Mode: fs.ModeSymlink | 0o777, Link: l.Target}); err != nil {
 			return fmt.Errorf("symlink %s: %w", l.Path, err)

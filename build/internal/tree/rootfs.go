@@ -120,7 +120,8 @@ func addOwn(t *Tree, needs []string, src Sources) error {
 		nodes = append(nodes, own[need]...)
 		if need == plan.NeedUsers {
 			all := MergeAccounts(src.Base)
-			nodes = append(nodes, Bytes("etc/group", 0o644, all.Group), Bytes("etc/passwd", 0o644, all.Passwd))
+			nodes = append(nodes, Bytes("etc/group", 0o644, all.Group),
+				Bytes("etc/passwd", 0o644, all.Passwd))
 		}
 	}
 	if !slices.ContainsFunc(nodes, func(n Node) bool { return n.Mode.IsRegular() }) {

@@ -76,7 +76,9 @@ func (t *Tree) check(n Node) error {
 	}
 	for _, element := range strings.Split(n.Path, "/") {
 		if strings.HasPrefix(element, whiteout) {
-			return fmt.Errorf("the name %s deletes a file in a layer (OCI image-spec, layer.md); rename it, or omit it", element)
+			return fmt.Errorf(
+				"the name %s deletes a file in a layer (OCI image-spec, layer.md); rename it, or omit it",
+				element)
 		}
 	}
 	if n.UID < 0 || n.GID < 0 {
@@ -126,7 +128,8 @@ func (t *Tree) checkFile(n Node) error {
 		return fmt.Errorf("hard link to %q, which is not a file of the tree", n.Link)
 	case n.Link >= n.Path:
 		return fmt.Errorf("hard link to %q, which comes after it", n.Link)
-	case target.Mode != n.Mode || target.UID != n.UID || target.GID != n.GID || !bytes.Equal(target.Capabilities, n.Capabilities):
+	case target.Mode != n.Mode || target.UID != n.UID || target.GID != n.GID ||
+		!bytes.Equal(target.Capabilities, n.Capabilities):
 		return fmt.Errorf("hard link to %q, whose mode, owner or capabilities differ", n.Link)
 	}
 	return nil

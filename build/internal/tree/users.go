@@ -50,7 +50,8 @@ func addUsers(t *Tree, base Accounts, users []plan.User) error {
 			return fmt.Errorf("user %s: %w", u.Name, err)
 		}
 	}
-	err := t.AddComponent(Component{Name: "users", Description: "users and groups of the base and of the service's own"},
+	err := t.AddComponent(Component{Name: "users",
+		Description: "users and groups of the base and of the service's own"},
 		Bytes("etc/group", 0o644, merged.Group), Bytes("etc/passwd", 0o644, merged.Passwd))
 	if err != nil {
 		return fmt.Errorf("users: %w; set Users instead", err)

@@ -47,7 +47,9 @@ func openZones(goroot, goVersion string) (zones, error) {
 			db.raw = raw
 			return db, nil
 		}
-		return zones{}, fmt.Errorf("read the time zone database: %w; this Go toolchain does not contain it; install one from go.dev/dl", err)
+		return zones{}, fmt.Errorf(
+			"read the time zone database: %w; this Go toolchain does not contain it; install one from "+
+				"go.dev/dl", err)
 	}
 	if err != nil {
 		return zones{}, fmt.Errorf("read the time zone database: %w", err)
@@ -101,7 +103,8 @@ func (db zones) nodes() ([]Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	files := slices.SortedFunc(slices.Values(r.File), func(a, b *zip.File) int { return strings.Compare(a.Name, b.Name) })
+	files := slices.SortedFunc(slices.Values(r.File),
+		func(a, b *zip.File) int { return strings.Compare(a.Name, b.Name) })
 	var nodes []Node
 	first := make(map[[sha256.Size]byte]string)
 	for _, f := range files {

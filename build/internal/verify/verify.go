@@ -32,7 +32,8 @@ type Expectation struct {
 // Image checks an image, given as a tag or digest in a registry, or as the folder of an OCI layout.
 // If a check failed, the error wraps [report.ErrRefused], and is returned with the report; any other
 // error may come without one.
-func Image(ctx context.Context, s *session.Session, ref string, want Expectation) (*report.Verification, error) {
+func Image(ctx context.Context, s *session.Session, ref string,
+	want Expectation) (*report.Verification, error) {
 	trust, err := signing.Expected(s, want.Expectation)
 	if err != nil {
 		return nil, err

@@ -17,7 +17,8 @@ type check struct {
 
 // kinds are the statements about an image: their names in cosign, and for a reader.
 var kinds = []struct{ cosign, what string }{
-	{"spdxjson", "SPDX"}, {"cyclonedx", "CycloneDX"}, {"slsaprovenance1", "provenance"}, {attest.TestResultType, "test result"}, {attest.ReleaseType, "release"},
+	{"spdxjson", "SPDX"}, {"cyclonedx", "CycloneDX"}, {"slsaprovenance1", "provenance"},
+	{attest.TestResultType, "test result"}, {attest.ReleaseType, "release"},
 }
 
 // checks verify the index of every image, with every kind of statement, and the checksums.
@@ -32,7 +33,8 @@ func (r Release) checks() []check {
 		trust := strings.Join(r.trustFlags(form), " ")
 		all = append(all, check{"signature of " + of, "cosign verify " + trust + where + " " + of})
 		for _, kind := range kinds {
-			all = append(all, check{kind.what + " of " + of, "cosign verify-attestation --type " + kind.cosign + " " + trust + where + " " + of})
+			all = append(all, check{kind.what + " of " + of,
+				"cosign verify-attestation --type " + kind.cosign + " " + trust + where + " " + of})
 		}
 	}
 	form := r.verifiedForm()
@@ -64,7 +66,9 @@ func (r Release) checks() []check {
 	}
 	if r.Archives {
 		all = append(all,
-			check{"signature of the checksums", "cosign verify-blob " + strings.Join(r.trustFlags(attest.Bundles), " ") + " --bundle ../archives/checksums.txt.sigstore.json ../archives/checksums.txt"},
+			check{"signature of the checksums", "cosign verify-blob " +
+				strings.Join(r.trustFlags(attest.Bundles), " ") +
+				" --bundle ../archives/checksums.txt.sigstore.json ../archives/checksums.txt"},
 			check{"archives", "sh -c 'cd ../archives && sha256sum --quiet --strict -c checksums.txt'"})
 	}
 	return all
@@ -125,7 +129,8 @@ func (r Release) trustFlags(form attest.Form) []string {
 	logged, stamped := r.Trust.RequireLog, r.Trust.RequireTimestamp
 	if r.keyless() {
 		id := r.Trust.Identities[0]
-		flags = []string{"--certificate-identity " + quoted(id.Subject), "--certificate-oidc-issuer " + quoted(id.Issuer)}
+		flags = []string{"--certificate-identity " + quoted(id.Subject),
+			"--certificate-oidc-issuer " + quoted(id.Issuer)}
 		if r.Trust.AllowNoSCT {
 			flags = append(flags, "--insecure-ignore-sct=true")
 		}

@@ -116,7 +116,8 @@ func (r Release) kyverno() any {
 func (r Release) policyController(form attest.Form) any {
 	var authorities []any
 	add := func(authority object) {
-		authority["attestations"] = []any{object{"name": "provenance", "predicateType": attest.ProvenanceType}}
+		authority["attestations"] = []any{object{"name": "provenance",
+			"predicateType": attest.ProvenanceType}}
 		authorities = append(authorities, authority)
 	}
 	for i, key := range r.Trust.Keys {
@@ -169,7 +170,8 @@ func (r Release) trustRoot() any {
 	logs := func(all []transparencyLog) []any {
 		var list []any
 		for _, l := range all {
-			list = append(list, object{"baseURL": l.url, "hashAlgorithm": "sha-256", "publicKey": base64.StdEncoding.EncodeToString([]byte(l.key))})
+			list = append(list, object{"baseURL": l.url, "hashAlgorithm": "sha-256",
+				"publicKey": base64.StdEncoding.EncodeToString([]byte(l.key))})
 		}
 		return list
 	}

@@ -65,7 +65,8 @@ func transparencyLogs(logs []attest.LogKey) (all []transparencyLog) {
 	for _, l := range logs {
 		der, err := x509.MarshalPKIXPublicKey(l.Key)
 		if err == nil { // it was read from such a text
-			all = append(all, transparencyLog{l.URL, string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))})
+			all = append(all, transparencyLog{l.URL,
+				string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))})
 		}
 	}
 	slices.SortFunc(all, func(a, b transparencyLog) int { return strings.Compare(a.url+a.key, b.url+b.key) })

@@ -30,7 +30,8 @@ type comparison struct {
 func (c comparison) compare(a, b *yaml.Node) error {
 	differ := fmt.Errorf("line %d", a.Line)
 	c.twin[a] = b
-	if a.Kind != b.Kind || a.Anchor != b.Anchor || a.ShortTag() != b.ShortTag() || len(a.Content) != len(b.Content) {
+	if a.Kind != b.Kind || a.Anchor != b.Anchor || a.ShortTag() != b.ShortTag() ||
+		len(a.Content) != len(b.Content) {
 		return differ
 	}
 	if value, ok := c.values[a]; ok {

@@ -38,7 +38,9 @@ func Join(streams [][]byte) ([]byte, error) {
 		err = compare(all, joined, nil)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("join the files: the documents change: %w; end each file with a line break, or give the files one by one", err)
+		return nil, fmt.Errorf(
+			"join the files: the documents change: %w; end each file with a line break, or give the files "+
+				"one by one", err)
 	}
 	return out, nil
 }

@@ -68,7 +68,8 @@ func Replace(src []byte, choose Choose) (changed []byte, replaced int, err error
 		err = compare(docs, after, values)
 	}
 	if err != nil {
-		return nil, 0, fmt.Errorf("the text changes in another place, too: %w; write the values in quotes, each on one line", err)
+		return nil, 0, fmt.Errorf(
+			"the text changes in another place, too: %w; write the values in quotes, each on one line", err)
 	}
 	return changed, len(values), nil
 }
@@ -149,7 +150,9 @@ func decide(node *yaml.Node, uses []Scalar, choose Choose) (value string, replac
 			v, r = "", false
 		}
 		if i > 0 && (r != replace || v != value) {
-			return "", false, fmt.Errorf("line %d: *%s is %q here and in line %d, but only one of the two changes; write out the value of one",
+			return "", false, fmt.Errorf(
+				"line %d: *%s is %q here and in line %d, but only one of the two changes; write out the "+
+					"value of one",
 				s.Line, node.Anchor, node.Value, uses[0].Line)
 		}
 		value, replace = v, r

@@ -70,18 +70,21 @@ func (a *Archive) Keyring(t testing.TB) []byte {
 // pool.
 func (a *Archive) Publish(t testing.TB) {
 	t.Helper()
-	for suite, archive := range map[string]string{a.Suite: "debian", a.Suite + "-updates": "debian", a.Suite + "-security": "debian-security"} {
+	for suite, archive := range map[string]string{a.Suite: "debian", a.Suite + "-updates": "debian",
+		a.Suite + "-security": "debian-security"} {
 		lists := map[string]*strings.Builder{}
 		for _, arch := range a.Architectures {
 			lists[arch] = &strings.Builder{}
 		}
 		for _, p := range a.Packages[suite] {
 			deb := p.Deb(t)
-			path := fmt.Sprintf("pool/main/%c/%s/%s_%s_%s.deb", p.Name[0], p.Name, p.Name, p.Version[strings.IndexByte(p.Version, ':')+1:], p.architecture())
+			path := fmt.Sprintf("pool/main/%c/%s/%s_%s_%s.deb", p.Name[0], p.Name, p.Name,
+				p.Version[strings.IndexByte(p.Version, ':')+1:], p.architecture())
 			a.Put(archive+"/"+path, deb)
 			for arch, list := range lists {
 				if p.architecture() == "all" || p.architecture() == arch {
-					fmt.Fprintf(list, "%sFilename: %s\nSize: %d\nSHA256: %x\n\n", p.Control(), path, len(deb), sha256.Sum256(deb))
+					fmt.Fprintf(list, "%sFilename: %s\nSize: %d\nSHA256: %x\n\n", p.Control(), path,
+						len(deb), sha256.Sum256(deb))
 				}
 			}
 		}
@@ -103,7 +106,8 @@ func (a *Archive) Release(t testing.TB, archive, suite string, files map[string]
 	if !a.ValidUntil.IsZero() {
 		fmt.Fprintf(&text, "Valid-Until: %s\n", rfc1123(a.ValidUntil))
 	}
-	fmt.Fprintf(&text, "Acquire-By-Hash: yes\nArchitectures: all %s\nComponents: main\nSHA256:\n", strings.Join(a.Architectures, " "))
+	fmt.Fprintf(&text, "Acquire-By-Hash: yes\nArchitectures: all %s\nComponents: main\nSHA256:\n",
+		strings.Join(a.Architectures, " "))
 	dists := archive + "/dists/" + suite + "/"
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		sum := sha256.Sum256(files[name])
@@ -119,7 +123,8 @@ func (a *Archive) Release(t testing.TB, archive, suite string, files map[string]
 func (a *Archive) Sign(t testing.TB, text string) []byte {
 	t.Helper()
 	var out bytes.Buffer
-	w, err := clearsign.Encode(&out, a.key.PrivateKey, &packet.Config{Time: func() time.Time { return created }})
+	w, err := clearsign.Encode(&out, a.key.PrivateKey,
+		&packet.Config{Time: func() time.Time { return created }})
 	if err == nil {
 		_, err = w.Write([]byte(text))
 	}
