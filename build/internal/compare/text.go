@@ -39,8 +39,8 @@ func orNone(s string) string {
 // clock matches times: dates, with or without a time, and seconds since 1970 from 2017 to 2033.
 var clock = regexp.MustCompile(
 	`(?:19|20)\d\d-[01]\d-[0-3]\d(?:[T _]?[0-2]\d:?[0-5]\d(?::?[0-5]\d(?:\.\d+)?)?)?|` +
-		`(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? (?:\d{1,2} )?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[ ` +
-		`0-9:]{2,20}|` +
+		`(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? (?:\d{1,2} )?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)` +
+		`[ 0-9:]{2,20}|` +
 		`(?:20\d\d)[01]\d[0-3]\d[T_-]?[0-2]\d[0-5]\d[0-5]\d|\b1[5-9]\d{8}(?:\d{3}|\d{9})?\b`)
 
 // times returns the first times in two texts that differ.

@@ -158,7 +158,8 @@ func selectImage(part, l *plan.Lock, u Use) error {
 	return nil
 }
 
-// Join returns a lock with everything that a pins, and what only b pins; either can be nil. Neither is changed.
+// Join returns a lock with everything that a pins, and what only b pins; either can be nil. Neither
+// is changed.
 func Join(a, b *plan.Lock) *plan.Lock {
 	if a == nil || b == nil {
 		return cmp.Or(a, b)

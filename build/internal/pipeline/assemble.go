@@ -40,8 +40,8 @@ func (b *builder) assemble(ctx context.Context, c *compiled, bases *base.Set) ([
 	return made, g.Wait()
 }
 
-// symbols keeps the debug symbols of the binaries of a platform's targets, if requested. Systems without ELF have
-// none, because only ELF has a standard build id. targets are indexes.
+// symbols keeps the debug symbols of the binaries of a platform's targets, if requested. Systems
+// without ELF have none, because only ELF has a standard build id. targets are indexes.
 func (b *builder) symbols(ctx context.Context, c *compiled, os string,
 	targets []int) ([][]*compile.Symbols, error) {
 	kept := make([][]*compile.Symbols, len(targets))

@@ -157,8 +157,8 @@ func (r *referrers) putList(ctx context.Context, subject v1.Hash, old *distribut
 	return err
 }
 
-// merge adds entries to the list under a fallback tag, without its invalid entries. The result depends only on the entries,
-// not on their order.
+// merge adds entries to the list under a fallback tag, without its invalid entries. The result
+// depends only on the entries, not on their order.
 func merge(old *distribution.Manifest, entries []v1.Descriptor) ([]byte, error) {
 	index := v1.IndexManifest{SchemaVersion: 2}
 	if old != nil {

@@ -6,9 +6,9 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// addProgram adds the modules linked into a program other than the one that the image runs. A module that already
-// exists in the same version is the same item; another version is a second item. It returns the
-// keys of the modules that the program's modules import.
+// addProgram adds the modules linked into a program other than the one that the image runs. A module
+// that already exists in the same version is the same item; another version is a second item. It
+// returns the keys of the modules that the program's modules import.
 func (inv *inventory) addProgram(p Program, of *plan.Plan) (imported map[string]bool, err error) {
 	items := map[string]*item{} // by import path
 	for _, m := range append([]Module{p.Std}, p.Modules...) {

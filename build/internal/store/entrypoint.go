@@ -87,8 +87,8 @@ func fileOf(ctx context.Context, from ociread.Blobs, layers []v1.Descriptor,
 }
 
 // fileIn returns the SHA-256 of a regular file in a layer, or the target of a symlink; empty if it is
-// not there. If there are several, it is that of the last, which wins when unpacked. The layer is read to its end,
-// because only then its digest is verified.
+// not there. If there are several, it is that of the last, which wins when unpacked. The layer is
+// read to its end, because only then its digest is verified.
 func fileIn(ctx context.Context, from ociread.Blobs, d v1.Descriptor, name string,
 	most int64) (found, link string, err error) {
 	blob, err := from.OpenBlob(ctx, d)
