@@ -12,8 +12,7 @@ import (
 // patterns; a test of package init compares them.
 const (
 	names = `(?i)TOKEN(S|_.*)?$|PASSW(OR)?D|PASSPHRASE|SECRET|CREDENTIAL|(^|_)(PASS|PAT|JWT|AUTH)$|JWT_|(^|_)(SSH|GPG|AGE|DEPLOY|ENCRYPTION|MASTER)_KEY$|(PRIVATE|ACCESS|ACCOUNT|SIGNING|API)_?KEY|_(PWD|CREDS|DSN)$|^SSHPASS$|^(AWS|AZURE|GOOGLE)_|^(THIMBLE_KEY|COSIGN_KEY|DOCKER_AUTH_CONFIG|CI_REPOSITORY_URL)$`
-	keys  = `-----BEGIN [A-Z ]*PRIVATE ` +
-		`KEY-----|LS0tLS1CRUdJTi[\w+/]*(UFJJVkFURSBLRV|BSSVZBVEUgS0VZ|QUklWQVRFIEtFW)`
+	keys  = `-----BEGIN [A-Z ]*PRIVATE KEY-----|LS0tLS1CRUdJTi[\w+/]*(UFJJVkFURSBLRV|BSSVZBVEUgS0VZ|QUklWQVRFIEtFW)`
 	urls  = `(?i)https?://[^/?#\s@]+@|://[^/?#\s@]*:[^/?#\s@]+@`
 	wires = `(?i)^(GOPROXY|GOSUMDB|(HTTPS?|ALL|FTP)_PROXY)$`
 )
