@@ -23,6 +23,7 @@ var fixtures = map[string]string{
 	"README.md#What you get":       ".",
 	"benchmarks.md":                "thimble",
 	"ci.md":                        "hello",
+	"kubernetes.md":                "hello",
 	"migrating-from-dockerfile.md": "clock",
 	"migrating-from-ko.md":         "greeter",
 	"migrating-from-goreleaser.md": "shout",
@@ -40,6 +41,12 @@ const setUp = "go run github.com/thimble-build/thimble/build/init@latest && git 
 
 // before are the commands that a reader has typed when a page, or a section of it, begins.
 var before = map[string][]string{
+	"kubernetes.md": {
+		setUp, "export COSIGN_PASSWORD=secret THIMBLE_REPOSITORY=ghcr.io/acme THIMBLE_PLATFORMS=linux/amd64",
+		"go run ./magefiles/mage.go keys -name=../acme && cp ../acme.pub . && export THIMBLE_KEY=../acme.key",
+		"mkdir k8s && printf 'kind: Pod\\nspec: {containers: [{name: hello, image: ghcr.io/acme/hello}]}\\n' >k8s/pod.yaml",
+		"git add -A && git commit -q -m Manifests && git tag v1.2.3",
+	},
 	"offline.md":         {setUp, "go -C magefiles mod vendor && git add -A && git commit -q -m Vendored", "export GOMODCACHE=$(mktemp -d)"},
 	"reproducibility.md": {setUp, "git tag v1.0.0"},
 	"reproducibility.md#From nothing but an image": {
@@ -67,6 +74,9 @@ var notRun = map[string]string{
 	`kubectl debug -it POD --image=ghcr.io/acme/api:v1.2.3-toolbox --target=CONTAINER --custom=dist/debug/toolbox.json -- dlv attach 1`: "there is no cluster",
 	`gdb -ex "set debug-file-directory dist/debug" dist/bin/api/linux_amd64/api`:                                                        "a session at a terminal; TestSymbols reads the file",
 	`dlv core dist/bin/api/linux_amd64/api core`:                                                                                        "a session at a terminal; TestSymbols reads the file",
+	"mage resolve -f k8s | kubectl apply -f -":                                                                                          "there is no cluster; TestKubectlApplies pipes it",
+	"kubectl kustomize overlays/production | mage resolve -f - | kubectl apply -f -":                                                    "there is no cluster; TestKubectlApplies pipes it",
+	"helm template shop charts/shop | mage resolve -f - | kubectl apply -f -":                                                           "there is no cluster; TestKubectlApplies pipes it",
 	"go test ./...":                    "this test is a part of it, and .ci/run runs it",
 	"go tool mage bench -only=image":   "minutes of measuring, on a machine that does nothing else",
 	"go tool mage bench -only=release": "minutes of measuring, on a machine that does nothing else",

@@ -31,13 +31,10 @@ func (c *Config) Bind(flags *pflag.FlagSet) {
 	flags.StringVar(&c.Addr, "addr", ":8080", "address for HTTP")
 	flags.StringVar(&c.GRPCAddr, "grpc-addr", "", "address for the gRPC health service; none if empty")
 	flags.TextVar(&c.LogLevel, "log-level", slog.LevelInfo, "a `level`: debug, info, warn or error")
-	flags.DurationVar(&c.ShutdownTimeout, "shutdown-timeout", 10*time.Second,
-		"time between SIGTERM and the end, at most")
-	flags.DurationVar(&c.DrainDelay, "drain-delay", 0,
-		"time to go on serving while /readyz already fails, of the shutdown timeout")
+	flags.DurationVar(&c.ShutdownTimeout, "shutdown-timeout", 10*time.Second, "time between SIGTERM and the end, at most")
+	flags.DurationVar(&c.DrainDelay, "drain-delay", 0, "time to go on serving while /readyz already fails, of the shutdown timeout")
 
-	flags.BoolVar(&c.AllowPrivateFetch, "allow-private-fetch", false,
-		"let /fetch connect to addresses that are not public")
+	flags.BoolVar(&c.AllowPrivateFetch, "allow-private-fetch", false, "let /fetch connect to addresses that are not public")
 	flags.DurationVar(&c.FetchTimeout, "fetch-timeout", 10*time.Second, "time for one /fetch, at most")
 	flags.Int64Var(&c.FetchMaxBytes, "fetch-max-bytes", 1<<20, "size of what /fetch reads, at most")
 	flags.Int64Var(&c.UploadMaxBytes, "upload-max-bytes", 32<<20, "size of what /upload takes, at most")

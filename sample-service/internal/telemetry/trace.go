@@ -20,8 +20,7 @@ import (
 // NewTracerProvider returns a provider that sends spans to the collector that
 // OTEL_EXPORTER_OTLP_ENDPOINT names, and what flushes and closes it. Without
 // the variable, tracing is off. The exporter reads the other OTEL_ variables.
-func NewTracerProvider(ctx context.Context, log *slog.Logger) (
-	trace.TracerProvider, func(context.Context) error, error) {
+func NewTracerProvider(ctx context.Context, log *slog.Logger) (trace.TracerProvider, func(context.Context) error, error) {
 	if os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") == "" {
 		return noop.NewTracerProvider(), func(context.Context) error { return nil }, nil
 	}
