@@ -201,16 +201,18 @@ func reasons(w io.Writer, platforms []report.PlatformResult) {
 		case len(platforms) == 1:
 			why(w, "    why", p.Needs)
 		case len(names) == len(platforms):
-			why(w, "\n  why", p.Needs)
+			fmt.Fprintln(w)
+			why(w, "  why", p.Needs)
 		default:
-			why(w, "\n  why, on "+strings.Join(names, ", "), p.Needs)
+			fmt.Fprintln(w)
+			why(w, "  why, on "+strings.Join(names, ", "), p.Needs)
 		}
 	}
 }
 
 // why prints the reasons below a heading.
 func why(w io.Writer, heading string, needs []report.Need) {
-	fmt.Fprintln(w, heading)
+	plaintext.Fprintf(w, "%s\n", heading)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, n := range needs {
 		why := strings.Join(n.Evidence, ", ")

@@ -31,7 +31,6 @@ type rule struct {
 	targets, needs []string
 	at             finding.Place
 	recipe         []line
-	vars           map[string]variable
 }
 
 type line struct {

@@ -48,7 +48,7 @@ func (r *Draft) base(img *plan.Image, c plan.ImageConfig) error {
 		}
 	}
 	if !slices.Contains([]plan.Cgo{"", plan.CgoOn, plan.CgoOff}, c.Cgo) {
-		return fmt.Errorf("Cgo is %q; it can be %q or %q", c.Cgo, plan.CgoOn, plan.CgoOff)
+		return fmt.Errorf("the setting Cgo is %q; it can be %q or %q", c.Cgo, plan.CgoOn, plan.CgoOff)
 	}
 	if c.Cgo == "" {
 		r.Undecided = append(r.Undecided, img.Name)
