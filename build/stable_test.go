@@ -248,7 +248,7 @@ func TestStableDigestsRefuses(t *testing.T) {
 	head := m.commit("the second")
 	for _, flag := range []string{"-X=main.version={{.Version}}", "-X=main.commit=" + head[:7], "-X=main.date={{.Date}}"} {
 		_, err := build.Plan(t.Context(), m.options(func(o *settings) { o.Config.LDFlags = []string{flag} }).Options)
-		refused(t, err, flag, "Config.LDFlags depends on the commit", "StableDigests")
+		refused(t, err, flag, "of LDFlags depends on the commit", "StableDigests")
 	}
 	if _, err := build.Plan(t.Context(), m.options(func(o *settings) { o.Config.LDFlags = []string{"-X=main.name=x"} }).Options); err != nil {
 		t.Error(err)
