@@ -3,12 +3,9 @@ package targets
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"text/tabwriter"
-
-	"golang.org/x/term"
 
 	"github.com/thimble-build/thimble/build"
 	"github.com/thimble-build/thimble/build/internal/plaintext"
@@ -138,11 +135,6 @@ func Keys(ctx context.Context,
 	})
 }
 
-// is reports whether a flag is true, isFalse whether it is set to false.
-func is(flag *bool) bool { return flag != nil && *flag }
-
-func isFalse(flag *bool) bool { return flag != nil && !*flag }
-
 // report prints what was verified, as a table or as JSON.
 func (s *session) report(r *report.Verification) error {
 	s.progress.Close()
@@ -167,39 +159,4 @@ func (s *session) report(r *report.Verification) error {
 		plaintext.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\n", c.Outcome, of, c.Check, c.Form, c.Detail)
 	}
 	return w.Flush()
-}
-
-// password asks for the password of a key, without echo.
-func password() ([]byte, error) { return ask("password of the key: ") }
-
-// newPassword asks twice.
-func newPassword() ([]byte, error) {
-	first, err := ask("password for the new key: ")
-	if err != nil {
-		return nil, err
-	}
-	second, err := ask("repeat it: ")
-	if err != nil {
-		return nil, err
-	}
-	if string(first) != string(second) {
-		return nil, errors.New("the two passwords differ; no key was made")
-	}
-	return first, nil
-}
-
-func ask(prompt string) ([]byte, error) {
-	in := int(os.Stdin.Fd())
-	if !term.IsTerminal(in) {
-		return nil, errors.New("there is no terminal to ask for the key's password; set COSIGN_PASSWORD")
-	}
-	if _, err := fmt.Fprint(os.Stderr, prompt); err != nil {
-		return nil, err
-	}
-	b, err := term.ReadPassword(in)
-	fmt.Fprintln(os.Stderr)
-	if err != nil {
-		return nil, fmt.Errorf("read the password: %w", err)
-	}
-	return b, nil
 }

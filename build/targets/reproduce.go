@@ -107,14 +107,6 @@ func Reproduce(ctx context.Context,
 	})
 }
 
-// list splits a flag's value at commas; nil if it is not set.
-func list(flag *string) []string {
-	if v := value(flag); v != "" {
-		return strings.Split(v, ",")
-	}
-	return nil
-}
-
 // expected returns the flags of verify and reproduce that say whom to trust.
 func expected(key, identity, identityRegexp, issuer, issuerRegexp, trustedRoot, source *string,
 	noTransparencyLog, noCertificateLog *bool) build.VerifyOptions {

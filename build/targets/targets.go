@@ -141,11 +141,3 @@ func Clean(ctx context.Context,
 		return build.Clean(ctx, s.options)
 	})
 }
-
-// value returns the value of a flag; "" if it was not set.
-func value(flag *string) string {
-	if flag == nil {
-		return ""
-	}
-	return *flag
-}
