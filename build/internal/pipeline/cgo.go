@@ -7,6 +7,7 @@ import (
 
 	"github.com/thimble-build/thimble/build/internal/golist"
 	"github.com/thimble-build/thimble/build/internal/materials"
+	"github.com/thimble-build/thimble/build/internal/resolve"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
@@ -22,15 +23,11 @@ func leftOut(p *plan.Plan, img plan.Image, lists materials.Lists) (found []strin
 	return slices.Compact(found)
 }
 
-// decided returns an error if an image leaves out files that use cgo, although nobody decided that,
-// and the request requires a decision.
-func (b *builder) decided(lists materials.Lists) error {
-	if !b.Decided {
-		return nil
-	}
-	for _, img := range b.Draft.Plan.Images {
-		if left := leftOut(b.Draft.Plan, img, lists); len(left) > 0 &&
-			slices.Contains(b.Draft.Undecided, img.Name) {
+// undecided returns an error if an image leaves out files that use cgo, although nobody decided that.
+func undecided(draft *resolve.Draft, lists materials.Lists) error {
+	for _, img := range draft.Plan.Images {
+		if left := leftOut(draft.Plan, img, lists); len(left) > 0 &&
+			slices.Contains(draft.Undecided, img.Name) {
 			return fmt.Errorf(
 				"image %s is compiled without cgo, so code of %s is left out; set Cgo of the image: "+
 					`"off" if the service works without that code, or "on", which needs a base with a C `+
@@ -41,8 +38,8 @@ func (b *builder) decided(lists materials.Lists) error {
 	return nil
 }
 
-// noticeCgo tells the user what was left out.
-func (b *builder) noticeCgo(p *plan.Plan, lists materials.Lists) {
+// cgoNotices says what was left out. names are the images for which nobody decided about cgo.
+func cgoNotices(p *plan.Plan, lists materials.Lists, names []string) (notices []string) {
 	for _, img := range p.Images {
 		left := leftOut(p, img, lists)
 		if len(left) == 0 {
@@ -50,9 +47,10 @@ func (b *builder) noticeCgo(p *plan.Plan, lists materials.Lists) {
 		}
 		text := fmt.Sprintf("image %s is compiled without cgo, so code of %s is left out", img.Name,
 			strings.Join(left, ", "))
-		if slices.Contains(b.Draft.Undecided, img.Name) {
+		if slices.Contains(names, img.Name) {
 			text += `; set Cgo to "on" or "off", which a release requires`
 		}
-		b.Session.Progress.Notice(text)
+		notices = append(notices, text)
 	}
+	return notices
 }

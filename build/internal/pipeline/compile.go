@@ -316,7 +316,9 @@ func (b *builder) notice(c *compiled) {
 			}
 		}
 	}
-	b.noticeCgo(c.plan, c.found.lists)
+	for _, notice := range cgoNotices(c.plan, c.found.lists, b.Draft.Undecided) {
+		b.Session.Progress.Notice(notice)
+	}
 	b.noticeSource(c.plan)
 }
 

@@ -143,8 +143,10 @@ func (b *builder) list(ctx context.Context, targets []artifact.Target,
 		if err := b.splitGenerated(found); err != nil {
 			return "", err
 		}
-		if err := b.decided(found.lists); err != nil {
-			return "", err
+		if b.Decided {
+			if err := undecided(b.Draft, found.lists); err != nil {
+				return "", err
+			}
 		}
 		found.inputs, err = from.States(ctx, found.lists, found.differences)
 		return "", err
