@@ -25,25 +25,57 @@ func parent() (string, error) {
 	return dir, nil
 }
 
-// waitForOthers returns when the go command runs no other process than this.
+// waitForOthers returns when the go command runs no other process than this, and has shown
+// the results of those that it ran: it then only waits for this test.
 func waitForOthers(deadline time.Time) error {
 	dir, err := parent()
 	if err != nil {
 		return err
 	}
-	for {
+	for idle := 0; ; time.Sleep(100 * time.Millisecond) {
 		others, err := children(dir)
 		if err != nil {
 			return err
 		}
-		if len(others) == 0 {
-			return nil
+		works, err := working(dir)
+		if err != nil {
+			return err
 		}
+		if len(others) == 0 && !works {
+			// The threads of a process are not looked at all at once: look again.
+			if idle++; idle == 3 {
+				return nil
+			}
+			continue
+		}
+		idle = 0
 		if time.Now().After(deadline) {
-			return fmt.Errorf("the tests of other packages still run: processes %s", strings.Join(others, ", "))
+			return fmt.Errorf("the go command is still busy; it runs the processes [%s]", strings.Join(others, ", "))
 		}
-		time.Sleep(100 * time.Millisecond)
 	}
+}
+
+// working says whether a thread of a process does anything but sleep. A thread that waits
+// for a processor or a disk does not sleep.
+func working(dir string) (bool, error) {
+	tasks, err := filepath.Glob(filepath.Join(dir, "task", "*", "stat"))
+	if err != nil {
+		return false, err
+	}
+	for _, file := range tasks {
+		b, err := os.ReadFile(file)
+		if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ESRCH) {
+			continue // a thread that has ended
+		} else if err != nil {
+			return false, err
+		}
+		// proc_pid_stat(5): "1234 (name) S …"; the name may have any character
+		text := string(b)
+		if state := text[strings.LastIndexByte(text, ')')+1:]; !strings.HasPrefix(state, " S") {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // children are the processes that a process has started, without this one.

@@ -26,9 +26,10 @@ func TestSummaryIsShown(t *testing.T) {
 		t.Fatal(err)
 	}
 	cache := t.TempDir() // without what other runs have recorded
-	run := func(t *testing.T, connect func(*exec.Cmd) (read func() []byte)) {
+	goTest := []string{"go", "test", "./build/internal/testtool", "./build/tests"}
+	run := func(t *testing.T, args []string, connect func(*exec.Cmd) (read func() []byte)) {
 		t.Helper()
-		cmd := testtool.Command(t, "go", "test", "./build/internal/testtool", "./build/tests")
+		cmd := testtool.Command(t, args[0], args[1:]...)
 		cmd.Dir = filepath.Join("..", "..")
 		cmd.Env = append(os.Environ(), nested+"=1", "THIMBLE_REQUIRE=", "XDG_CACHE_HOME="+cache, "GOCACHE="+strings.TrimSpace(string(gocache)))
 		read := connect(cmd)
@@ -41,17 +42,18 @@ func TestSummaryIsShown(t *testing.T) {
 			t.Errorf("go test shows\n%s\nwithout\n%s", after, want)
 		}
 	}
+	pipe := func(cmd *exec.Cmd) func() []byte {
+		var out bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &out, &out
+		return out.Bytes
+	}
 	for range 2 { // the second has cached results
 		t.Run("pipe", func(t *testing.T) {
-			run(t, func(cmd *exec.Cmd) func() []byte {
-				var out bytes.Buffer
-				cmd.Stdout, cmd.Stderr = &out, &out
-				return out.Bytes
-			})
+			run(t, goTest, pipe)
 		})
 		t.Run("file", func(t *testing.T) {
 			name := filepath.Join(t.TempDir(), "out")
-			run(t, func(cmd *exec.Cmd) func() []byte {
+			run(t, goTest, func(cmd *exec.Cmd) func() []byte {
 				out, err := os.Create(name)
 				if err != nil {
 					t.Fatal(err)
@@ -68,6 +70,11 @@ func TestSummaryIsShown(t *testing.T) {
 			})
 		})
 	}
+	// The go command is slow to see that a test has ended, and shows its result after that.
+	t.Run("slow", func(t *testing.T) {
+		slow := []string{testtool.Program(t, "strace"), "-qq", "-f", "-o", os.DevNull, "-e", "trace=waitid,wait4", "-e", "inject=waitid,wait4:delay_exit=400000"}
+		run(t, append(append(slow, goTest...), "-count=1"), pipe)
+	})
 }
 
 // What a process writes next to its file does not cover what was written through a
