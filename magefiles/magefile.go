@@ -5,6 +5,8 @@ import (
 	"github.com/thimble-build/thimble/build"
 	//mage:import
 	"github.com/thimble-build/thimble/build/targets"
+	//mage:import
+	_ "github.com/thimble-build/thimble/magefiles/bench"
 )
 
 func init() {

@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"errors"
@@ -19,8 +19,8 @@ const (
 // first compares the time from init to the first image, with all modules downloaded and nothing
 // compiled, with that of the two necessary go builds: the magefile's, and then the service's,
 // from the same empty cache. The kit is this repository's last commit.
-func (b *bench) first() error {
-	f := &firstImage{bench: b}
+func (b *benchmark) first() error {
+	f := &firstImage{benchmark: b}
 	if err := f.prepare(); err != nil {
 		return err
 	}
@@ -37,7 +37,7 @@ func (b *bench) first() error {
 
 // firstImage is a newly cloned repository.
 type firstImage struct {
-	*bench
+	*benchmark
 	version string
 	env     []string
 	n       int
@@ -57,7 +57,7 @@ func (f *firstImage) prepare() error {
 	f.env = []string{
 		"GOMODCACHE=" + filepath.Join(f.dir, "modules"),
 		"GOPROXY=file://" + filepath.ToSlash(filepath.Join(f.setting("GOMODCACHE"), "cache", "download")) +
-			",direct",
+			"," + f.setting("GOPROXY"),
 		"GOFLAGS=-modcacherw", "GOSUMDB=off", "GOWORK=", "GONOPROXY=" + kitPath, "THIMBLE_REPOSITORY=",
 		"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=url." + here + ".insteadOf",
 		"GIT_CONFIG_VALUE_0=https://" + kitPath,
@@ -72,7 +72,7 @@ func (f *firstImage) prepare() error {
 	}
 	list := exec.CommandContext(f.ctx, "go", "list", "-m", "-f", "{{.Version}}",
 		kitPath+"@"+strings.TrimSpace(string(revision)))
-	list.Dir, list.Env, list.Stderr = f.dir, append(f.bench.env, f.env...), os.Stderr
+	list.Dir, list.Env, list.Stderr = f.dir, append(f.benchmark.env, f.env...), os.Stderr
 	version, err := list.Output()
 	if err != nil {
 		return fmt.Errorf("find the kit's version: %w", err)
@@ -92,7 +92,7 @@ func (f *firstImage) prepare() error {
 }
 
 // setting returns the go command's setting in b.env.
-func (b *bench) setting(name string) string {
+func (b *benchmark) setting(name string) string {
 	value := ""
 	for _, e := range b.env {
 		if v, ok := strings.CutPrefix(e, name+"="); ok {
@@ -163,7 +163,7 @@ func (f *firstImage) image() (sum time.Duration, err error) {
 
 // ten compares the time of the images of ten programs for two platforms, with nothing changed,
 // with that of one go build of all ten for each platform.
-func (b *bench) ten() error {
+func (b *benchmark) ten() error {
 	if err := b.fresh("sample-service"); err != nil {
 		return err
 	}

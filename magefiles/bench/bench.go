@@ -1,4 +1,5 @@
-package main
+// Package bench measures the kit against the tools that a team would use without it.
+package bench
 
 import (
 	"bytes"
@@ -29,7 +30,7 @@ func Bench(ctx context.Context,
 	runs *int, // alternations for each ratio; 11 if not given
 	only *string, // "image", "first", "ten", "base" or "release" leaves the others out
 ) error {
-	b := &bench{ctx: ctx, runs: 11}
+	b := &benchmark{ctx: ctx, runs: 11}
 	if runs != nil {
 		b.runs = *runs
 	}
@@ -61,8 +62,8 @@ func Bench(ctx context.Context,
 	return nil
 }
 
-// bench is a copy of sample-service, and the two commands that are compared in it.
-type bench struct {
+// benchmark is a copy of sample-service, and the two commands that are compared in it.
+type benchmark struct {
 	ctx  context.Context
 	runs int
 	dir  string // the parent of all folders
@@ -73,7 +74,7 @@ type bench struct {
 	rows *tabwriter.Writer
 }
 
-func (b *bench) prepare() error {
+func (b *benchmark) prepare() error {
 	b.repo, b.mage = filepath.Join(b.dir, "repo"), filepath.Join(b.dir, "mage")
 	b.env = append(os.Environ(), "GOENV=off", "GOFLAGS=", "CGO_ENABLED=0",
 		"XDG_CACHE_HOME="+filepath.Join(b.dir, "cache"), "NO_COLOR=1", "THIMBLE_COMPRESSION=")
@@ -104,16 +105,16 @@ func (b *bench) prepare() error {
 }
 
 // goBuild returns the baseline: the same flags, with a fixed output path.
-func (b *bench) goBuild() []string {
+func (b *benchmark) goBuild() []string {
 	return []string{"go", "build", "-trimpath", "-buildvcs=true", "-ldflags=-s -w", "-o",
 		filepath.Join(b.dir, "baseline"), "./cmd/sample-service"}
 }
 
-func (b *bench) image() []string { return []string{b.mage, "image", "-test=false"} }
+func (b *benchmark) image() []string { return []string{b.mage, "image", "-test=false"} }
 
 // run runs a command in the copy and returns its time and its peak of resident memory in KiB; 0
 // if the system does not report it.
-func (b *bench) run(args []string, env ...string) (time.Duration, int, error) {
+func (b *benchmark) run(args []string, env ...string) (time.Duration, int, error) {
 	cmd := exec.CommandContext(b.ctx, args[0], args[1:]...)
 	cmd.Dir, cmd.Env = b.repo, append(b.env, env...)
 	var out bytes.Buffer
@@ -159,7 +160,7 @@ func residentPeak(pid int) int {
 }
 
 // change makes a one-line edit that is new to every cache.
-func (b *bench) change() error {
+func (b *benchmark) change() error {
 	b.edit++
 	text := fmt.Sprintf(
 		"package main\n\nfunc init() { edit = \"%d-%d\" }\n\nvar edit string\n\nfunc init() { "+
@@ -167,7 +168,7 @@ func (b *bench) change() error {
 	return os.WriteFile(filepath.Join(b.repo, "cmd", "sample-service", "edit.go"), []byte(text), 0o644)
 }
 
-func (b *bench) measure() error {
+func (b *benchmark) measure() error {
 	b.rows = tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(b.rows, "what\tgo build\tmage image\tratio\tlimit\n")
 
@@ -220,7 +221,7 @@ func (b *bench) measure() error {
 }
 
 // compare alternates the two commands and prints a row.
-func (b *bench) compare(what string, limit float64, edit bool, env ...string) (peak int, err error) {
+func (b *benchmark) compare(what string, limit float64, edit bool, env ...string) (peak int, err error) {
 	turn := func(args []string, env ...string) (time.Duration, int, error) {
 		if edit {
 			if err := b.change(); err != nil {
@@ -244,7 +245,7 @@ func (b *bench) compare(what string, limit float64, edit bool, env ...string) (p
 	return peak, nil
 }
 
-func (b *bench) edited(env ...string) (time.Duration, int, error) {
+func (b *benchmark) edited(env ...string) (time.Duration, int, error) {
 	if err := b.change(); err != nil {
 		return 0, 0, err
 	}
@@ -252,7 +253,7 @@ func (b *bench) edited(env ...string) (time.Duration, int, error) {
 }
 
 // huge makes an image of a program of 300 MB that cannot be compressed.
-func (b *bench) huge() (int, error) {
+func (b *benchmark) huge() (int, error) {
 	dir := filepath.Join(b.repo, "cmd", "huge")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return 0, err
@@ -296,7 +297,7 @@ func (n *noise) Read(p []byte) (int, error) {
 }
 
 // sizes prints the size of an image without its compressed binary.
-func (b *bench) sizes() error {
+func (b *benchmark) sizes() error {
 	fmt.Println()
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "size\timage\tcompressed binary\tthe rest\tlimit\n")
@@ -331,7 +332,7 @@ func (b *bench) sizes() error {
 	return w.Flush()
 }
 
-func (b *bench) weigh(w io.Writer, what, limit string) error {
+func (b *benchmark) weigh(w io.Writer, what, limit string) error {
 	text, err := os.ReadFile(filepath.Join(b.repo, "dist", "manifest.json"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("no manifest for %s", what)

@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"encoding/json"
@@ -33,7 +33,7 @@ const releaseLimit = 0.25
 
 // release compares the time of a release with nothing changed with that of the chain that it
 // replaces, if its programs are in PATH.
-func (b *bench) release() error {
+func (b *benchmark) release() error {
 	fmt.Println()
 	for _, program := range []string{"ko", "syft", "cosign"} {
 		if _, err := exec.LookPath(program); err != nil {
@@ -58,7 +58,7 @@ func (b *bench) release() error {
 	return err
 }
 
-func (b *bench) releases(counted *counting, host string) error {
+func (b *benchmark) releases(counted *counting, host string) error {
 	if err := b.fresh("sample-service"); err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func (b *bench) releases(counted *counting, host string) error {
 			"THIMBLE_KEY="+key)
 		return elapsed, err
 	}
-	theirs := &handmade{bench: b, host: host, key: key}
+	theirs := &handmade{benchmark: b, host: host, key: key}
 
 	counted.reset()
 	if _, err := ours(); err != nil {
@@ -121,7 +121,7 @@ func (b *bench) releases(counted *counting, host string) error {
 }
 
 // fresh replaces the copy by that of a folder, in a new repository with a tag.
-func (b *bench) fresh(folder string) error {
+func (b *benchmark) fresh(folder string) error {
 	if err := os.RemoveAll(b.repo); err != nil {
 		return err
 	}
@@ -143,7 +143,7 @@ func (b *bench) fresh(folder string) error {
 // handmade is the same release by hand, for two platforms and their index: image, both SBOMs of
 // each platform, and of each digest a signature and three attestations.
 type handmade struct {
-	*bench
+	*benchmark
 	host, key, folder string
 }
 
@@ -190,7 +190,7 @@ func emptyBase() (v1.ImageIndex, error) {
 func (h *handmade) run() (time.Duration, error) {
 	var sum time.Duration
 	step := func(args ...string) error {
-		elapsed, _, err := h.bench.run(args)
+		elapsed, _, err := h.benchmark.run(args)
 		sum += elapsed
 		return err
 	}

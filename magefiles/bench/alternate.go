@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"fmt"
@@ -14,12 +14,12 @@ type alternation struct {
 }
 
 // alternate calls both functions in turn, b.runs times, after one pair to warm up.
-func (b *bench) alternate(first, second func() (time.Duration, error)) (alternation, error) {
+func (b *benchmark) alternate(first, second func() (time.Duration, error)) (alternation, error) {
 	return b.pairs(-1, first, second)
 }
 
 // pairs is alternate without the pair to warm up, if begin is 0.
-func (b *bench) pairs(begin int, first, second func() (time.Duration, error)) (alternation, error) {
+func (b *benchmark) pairs(begin int, first, second func() (time.Duration, error)) (alternation, error) {
 	var firsts, seconds []time.Duration
 	var ratios []float64
 	for i := begin; i < b.runs; i++ {

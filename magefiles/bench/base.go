@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"archive/tar"
@@ -28,7 +28,7 @@ const (
 // bases compares the time of an image on distroless/static with that of the same image on
 // scratch, and the time of assembling that base with that of podman, which gets the same files.
 // The packages come from THIMBLE_DEBIAN_MIRROR, if it is set.
-func (b *bench) bases() error {
+func (b *benchmark) bases() error {
 	fmt.Println()
 	if _, err := exec.LookPath("podman"); err != nil {
 		fmt.Println("no base was measured: podman is not in PATH")
@@ -74,7 +74,7 @@ const onScratch, onStatic = "THIMBLE_BASE=scratch", "THIMBLE_BASE=distroless/sta
 
 // coldBase compares podman with a whole mage image whose cache has the packages, and everything
 // else of the image except its base.
-func (b *bench) coldBase() error {
+func (b *benchmark) coldBase() error {
 	content := filepath.Join(b.dir, "cache", "thimble", "content")
 	without := filepath.Join(b.dir, "without-base")
 	if err := os.RemoveAll(content); err != nil {
@@ -128,7 +128,7 @@ func (b *bench) coldBase() error {
 }
 
 // unpackBase writes the files of the image's lowest layer into a folder, and counts them.
-func (b *bench) unpackBase(to string) (files int, err error) {
+func (b *benchmark) unpackBase(to string) (files int, err error) {
 	text, err := os.ReadFile(filepath.Join(b.repo, "dist", "manifest.json"))
 	if err != nil {
 		return 0, err
