@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/thimble-build/thimble/build/internal/assemble"
+	"github.com/thimble-build/thimble/build/internal/attest"
+	"github.com/thimble-build/thimble/build/internal/base"
 	"github.com/thimble-build/thimble/build/internal/compile"
 	"github.com/thimble-build/thimble/build/internal/generated"
 	"github.com/thimble-build/thimble/build/internal/pipeline"
@@ -35,6 +37,8 @@ type making struct {
 	skipTests, allowFailingTests, load bool
 	archive                            string
 	summary                            func(*Result) ([]byte, error)
+	// images says that it makes images and not only binaries, pins that it may pin packages.
+	images, pins bool
 	// decided is that of pipeline.Request.
 	decided bool
 	// unpublished leaves what was built in the compiler's folder.
@@ -46,6 +50,9 @@ type making struct {
 func begin(ctx context.Context, o Options, m making, fresh bool) (*call, error) {
 	began := time.Now()
 	s, err := o.session(ctx)
+	if err == nil && len(s.Config.Before) > 0 && (m.pins || m.images && base.Signed(s.Config)) {
+		err = attest.Linked() // before Before runs, because the whole target runs again
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +74,8 @@ func begin(ctx context.Context, o Options, m making, fresh bool) (*call, error) 
 	return c, nil
 }
 
-// resolve makes the draft of the plan. archives adds the platforms that only have archives.
+// resolve makes the draft of the plan, and checks that the engine and the archive can take the images.
+// archives adds the platforms that only have archives.
 func (c *call) resolve(ctx context.Context, archives bool) (draft *resolve.Draft, err error) {
 	err = c.Stage("resolve", func() (string, error) {
 		in := pipeline.ResolveInput(c.Session)
@@ -81,7 +89,7 @@ func (c *call) resolve(ctx context.Context, archives bool) (draft *resolve.Draft
 		for _, n := range draft.Notices {
 			c.Progress.Notice(n)
 		}
-		return draft.Plan.Version, nil
+		return draft.Plan.Version, c.mayHandOver(draft)
 	})
 	return draft, c.Unfetched(nil, err)
 }
@@ -124,11 +132,11 @@ func waiting(s *session.Session) func() {
 }
 
 // build makes images, or only binaries. extras are those of debug images.
-func (c *call) build(ctx context.Context, draft *resolve.Draft, to *target, images bool,
+func (c *call) build(ctx context.Context, draft *resolve.Draft, to *target,
 	extras map[pipeline.Unit]assemble.Extra) (*pipeline.Built, error) {
 	return pipeline.Build(ctx, pipeline.Request{
 		Session: c.Session, Draft: draft, Workspace: to.Workspace, Standing: c.standing, Outputs: to.compiled,
-		Images: images, Extras: extras, Decided: c.decided,
+		Images: c.images, Extras: extras, Decided: c.decided,
 		SkipTests: c.skipTests, AllowFailingTests: c.allowFailingTests, VerifyWithin: c.options.VerifyWithin,
 	})
 }

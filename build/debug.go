@@ -17,7 +17,7 @@ import (
 // under debugging may make them fail. The repository's tools pin dlv, its lock file pins busybox.
 func Debug(ctx context.Context, o DebugOptions) (result *Result, err error) {
 	kind := debugimage.Kind{Toolbox: o.Toolbox}
-	m := making{skipTests: true, load: o.Load, archive: o.Archive, summary: o.Summary}
+	m := making{images: true, pins: true, skipTests: true, load: o.Load, archive: o.Archive, summary: o.Summary}
 	c, err := begin(ctx, o.Options, m, false)
 	if err != nil {
 		return nil, err
@@ -28,9 +28,6 @@ func Debug(ctx context.Context, o DebugOptions) (result *Result, err error) {
 	}
 	g := draft.Go
 	defer func() { err = c.Unfetched(g, err) }()
-	if err := c.mayHandOver(draft); err != nil {
-		return nil, err
-	}
 	from, draft, err := c.findTools(ctx, draft, kind)
 	if err != nil {
 		return nil, err
@@ -44,7 +41,7 @@ func Debug(ctx context.Context, o DebugOptions) (result *Result, err error) {
 	if err != nil {
 		return nil, err
 	}
-	made, err := c.build(ctx, draft, to, true, extras)
+	made, err := c.build(ctx, draft, to, extras)
 	if err != nil {
 		return nil, err
 	}

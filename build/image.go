@@ -11,7 +11,7 @@ import (
 // Binaries tests and compiles, and puts the binaries and a manifest into the output folder. The
 // Result has no digests, layers and SBOMs.
 func Binaries(ctx context.Context, o BuildOptions) (*Result, error) {
-	result, _, err := produce(ctx, o.Options, making{skipTests: o.SkipTests}, false)
+	result, _, err := produce(ctx, o.Options, making{skipTests: o.SkipTests})
 	return result, err
 }
 
@@ -19,16 +19,14 @@ func Binaries(ctx context.Context, o BuildOptions) (*Result, error) {
 // into the output folder, which changes only when everything has succeeded. The Result lists what
 // is in the folder now; its Manifest is manifest.json.
 func Image(ctx context.Context, o ImageOptions) (*Result, error) {
-	m := making{skipTests: o.SkipTests, load: o.Load, archive: o.Archive, summary: o.Summary}
-	result, _, err := produce(ctx, o.Options, m, true)
+	m := making{images: true, skipTests: o.SkipTests, load: o.Load, archive: o.Archive, summary: o.Summary}
+	result, _, err := produce(ctx, o.Options, m)
 	return result, err
 }
 
 // produce makes images or only binaries, and puts them into the output folder. It also returns the
 // files that they were made of.
-func produce(ctx context.Context, o Options, m making, images bool) (
-	result *Result, files materials.Files, err error,
-) {
+func produce(ctx context.Context, o Options, m making) (result *Result, files materials.Files, err error) {
 	c, err := begin(ctx, o, m, false)
 	if err != nil {
 		return nil, files, err
@@ -38,15 +36,12 @@ func produce(ctx context.Context, o Options, m making, images bool) (
 		return nil, files, err
 	}
 	defer func() { err = c.Unfetched(draft.Go, err) }()
-	if err := c.mayHandOver(draft); err != nil {
-		return nil, files, err
-	}
 	to, err := c.open(ctx, draft, "", false)
 	if err != nil {
 		return nil, files, err
 	}
 	defer func() { err = errors.Join(err, to.close()) }()
-	made, err := c.build(ctx, draft, to, images, nil)
+	made, err := c.build(ctx, draft, to, nil)
 	if err != nil {
 		return nil, files, err
 	}

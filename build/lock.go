@@ -30,7 +30,7 @@ type LockResult struct {
 // build uses what is pinned. If nothing has changed, the file stays the same, byte for byte, and
 // there are no Changes. Without a file, it is an error if there is nothing to pin.
 func Lock(ctx context.Context, o Options) (*LockResult, error) {
-	c, err := begin(ctx, o, making{}, false)
+	c, err := begin(ctx, o, making{pins: true}, false)
 	if err != nil {
 		return nil, err
 	}

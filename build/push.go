@@ -11,7 +11,8 @@ import (
 // one tag at each, named after the revision and, if the tree differs from it, "-dirty". The images
 // are previews and unsigned. A tree without a commit is an error.
 func Push(ctx context.Context, o PushOptions) (result *Result, err error) {
-	c, err := begin(ctx, o.forAllPlatforms(), making{skipTests: o.SkipTests, summary: o.Summary}, true)
+	m := making{images: true, skipTests: o.SkipTests, summary: o.Summary}
+	c, err := begin(ctx, o.forAllPlatforms(), m, true)
 	if err != nil {
 		return nil, err
 	}
@@ -34,7 +35,7 @@ func Push(ctx context.Context, o PushOptions) (result *Result, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, dest.close()) }()
-	made, err := c.build(ctx, draft, dest, true, nil)
+	made, err := c.build(ctx, draft, dest, nil)
 	if err != nil {
 		return nil, err
 	}

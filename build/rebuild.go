@@ -93,14 +93,11 @@ func rebuild(ctx context.Context, s *session.Session, o RebuildOptions, image re
 	if err != nil {
 		return nil, err
 	}
-	room, err := reproduce.Open(source, o.cleanRoom)
+	room, err := reproduce.Open(ctx, s, source, o.cleanRoom)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, room.Close()) }()
-	if err := room.Clone(ctx, s); err != nil {
-		return nil, err
-	}
 	g, err := room.FetchPlanned(ctx, s, pipeline.FetchBases)
 	if err != nil {
 		return nil, err

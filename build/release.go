@@ -22,7 +22,7 @@ func Release(ctx context.Context, o ReleaseOptions) (result *Result, err error) 
 	if err := attest.Linked(); err != nil {
 		return nil, err
 	}
-	m := making{skipTests: o.SkipTests, allowFailingTests: o.AllowFailingTests,
+	m := making{images: true, skipTests: o.SkipTests, allowFailingTests: o.AllowFailingTests,
 		summary: o.Summary, decided: true}
 	c, err := begin(ctx, o.forAllPlatforms(), m, true)
 	if err != nil {
@@ -49,7 +49,7 @@ func Release(ctx context.Context, o ReleaseOptions) (result *Result, err error) 
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, dest.close()) }()
-	made, err := c.build(ctx, draft, dest, true, nil)
+	made, err := c.build(ctx, draft, dest, nil)
 	if err != nil {
 		return nil, err
 	}

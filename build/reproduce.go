@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/thimble-build/thimble/build/internal/attest"
+	"github.com/thimble-build/thimble/build/internal/base"
 	"github.com/thimble-build/thimble/build/internal/compare"
 	"github.com/thimble-build/thimble/build/internal/distfolder"
 	"github.com/thimble-build/thimble/build/internal/reproduce"
@@ -31,6 +33,9 @@ var ErrDiffers = reproduce.ErrDiffers
 func Reproduce(ctx context.Context, o Options, self []string) (c *report.Reproduction, err error) {
 	began := time.Now()
 	s, err := o.session(ctx)
+	if err == nil && base.Signed(s.Config) {
+		err = attest.Linked() // the process in the clean room needs it
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -53,14 +58,11 @@ func Reproduce(ctx context.Context, o Options, self []string) (c *report.Reprodu
 	if err != nil {
 		return nil, err
 	}
-	room, err := reproduce.Open(own.Source, o.cleanRoom)
+	room, err := reproduce.Open(ctx, s, own.Source, o.cleanRoom)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, room.Close()) }()
-	if err := room.Clone(ctx, s); err != nil {
-		return nil, err
-	}
 	g, err := room.Fetch(ctx, s, resolveOnly)
 	if err != nil {
 		return nil, err

@@ -93,8 +93,8 @@ func Run(ctx context.Context, o RunOptions) (err error) {
 
 // build builds the image of a run and loads it into the engine, or only builds its program.
 func (o RunOptions) build(ctx context.Context, image bool) (rerun.Build, error) {
-	m := making{skipTests: true, load: image, unpublished: !image}
-	result, files, err := produce(ctx, o.Options, m, image)
+	m := making{images: image, skipTests: true, load: image, unpublished: !image}
+	result, files, err := produce(ctx, o.Options, m)
 	if err != nil {
 		return rerun.Build{}, err
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -39,6 +40,12 @@ func WantedBy(images []plan.Image, signed map[string]*plan.BaseSignature) map[st
 		}
 	}
 	return wanted
+}
+
+// Signed reports whether a Config requires a signature of a base.
+func Signed(c plan.Config) bool {
+	return c.Defaults.BaseSignature != nil ||
+		slices.ContainsFunc(c.Images, func(i plan.ImageConfig) bool { return i.BaseSignature != nil })
 }
 
 // CheckSignatures checks the signatures of the pinned images. The cache keeps each result, with

@@ -16,9 +16,9 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// Clone downloads the source, and copies it to the folder in which it is built. It refuses
+// clone downloads the source, and copies it to the folder in which it is built. It refuses
 // links in the copy through which the build would write outside of it.
-func (r *Room) Clone(ctx context.Context, s *session.Session) error {
+func (r *Room) clone(ctx context.Context, s *session.Session) error {
 	return s.Stage("fetch the source", func() (string, error) {
 		from := r.source.From
 		if strings.Contains(from, "://") {

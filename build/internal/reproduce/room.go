@@ -1,8 +1,8 @@
 // Package reproduce builds a commit again in a clean room, and compares. Its input is a
 // [Source]: a commit of this repository, or of foreign source named by a plan. It returns what
 // was built and a comparison with the first build. The steps of a [Room] are called in this
-// order: Open, Clone, Fetch or FetchPlanned, Probe for foreign source, then Build, Compare and
-// Close. Build starts this program anew, as a process that calls [Enter], with no environment
+// order: Open, Fetch or FetchPlanned, Probe for foreign source, then Build, Compare and Close. Build
+// starts this program anew, as a process that calls [Enter], with no environment
 // of this process. Foreign source is built in a sandbox.
 //
 // The package writes only into the room, a temporary folder, and downloads with the user's
@@ -11,6 +11,7 @@
 package reproduce
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -18,6 +19,7 @@ import (
 	"path/filepath"
 
 	"github.com/thimble-build/thimble/build/internal/sandbox"
+	"github.com/thimble-build/thimble/build/internal/session"
 )
 
 // Changes are changes that tests make to a clean room. The zero value changes nothing.
@@ -35,8 +37,8 @@ type Room struct {
 	changes Changes
 }
 
-// Open makes the folder of a clean room. Close removes it.
-func Open(source Source, changes Changes) (*Room, error) {
+// Open makes the folder of a clean room, and fetches the source into it. Close removes it.
+func Open(ctx context.Context, s *session.Session, source Source, changes Changes) (*Room, error) {
 	dir, err := os.MkdirTemp("", "thimble-reproduce-")
 	if err != nil {
 		return nil, fmt.Errorf("make a clean room: %w", err)
@@ -47,6 +49,9 @@ func Open(source Source, changes Changes) (*Room, error) {
 	}
 	if err := r.furnish(); err != nil {
 		return nil, errors.Join(fmt.Errorf("make a clean room: %w", err), r.Close())
+	}
+	if err := r.clone(ctx, s); err != nil {
+		return nil, errors.Join(err, r.Close())
 	}
 	return r, nil
 }
