@@ -41,15 +41,26 @@ func (f source) trust(s *session.Session, want verify.Expectation) (verify.Expec
 	return want, keys, nil
 }
 
-// verify verifies the images that manifests name, and returns their digests.
+// expects reports whether the user says whose signature is expected, or of which source.
+func expects(want verify.Expectation) bool {
+	return len(want.Keys) > 0 || want.Identity != attest.Identity{} || want.TrustedRoot != "" ||
+		want.Source != ""
+}
+
+// verify verifies the images that manifests name, and returns their digests. The images of a lock
+// that -offline does not let it read are not verified; that is an error if the user expects a signer.
 func (f source) verify(ctx context.Context, s *session.Session, wanted []target,
 	want verify.Expectation) (map[target]string, error) {
 	digests, byImage := map[target]string{}, map[string]target{}
 	for _, t := range wanted {
 		ref := f.reference(t)
 		host, _, _ := strings.Cut(t.repository, "/")
-		if f.replayed && s.Reach("verify "+ref, host) != nil {
-			s.Progress.Notice("not verified again, because of -offline: " + ref)
+		if unreachable := s.Reach("verify "+ref, host); f.replayed && unreachable != nil {
+			if expects(want) {
+				return nil, fmt.Errorf("resolve: %w; or omit the flags that say whose signature is expected, "+
+					"to use the lock without a verification", unreachable)
+			}
+			s.Progress.Notice(ref + " is not verified, because of -offline; its digest is from " + f.shown)
 			digests[t] = f.digest(t.image)
 			continue
 		}
