@@ -5,9 +5,16 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/google/licensecheck"
 )
+
+// pattern returns a function that compiles a pattern at its first call. Most commands need none of
+// these, and compiling them takes a part of a command's start.
+func pattern(text string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
+}
 
 // coverage is the part of a text, in per cent of its words, that licensecheck must recognise.
 // pkg.go.dev requires the same.
@@ -23,12 +30,12 @@ type finding struct {
 var (
 	// reservation matches a word that, outside a licence's text, may restrict or extend the
 	// licence.
-	reservation = regexp.MustCompile(
+	reservation = pattern(
 		`\b(?:not|no|except\w*|unless|notwithstanding|only|restrict\w*|prohibit\w*|forbid\w*|additional ` +
 			`(?:terms?|permissions?|requirements?)|commercial\w*|proprietary|conditions?|limit\w*|must)\b`)
 	// laterVersion is the choice that the GNU licences give between versions.
-	laterVersion = regexp.MustCompile(`\(?at your option\)? any later version`)
-	choice       = regexp.MustCompile(
+	laterVersion = pattern(`\(?at your option\)? any later version`)
+	choice       = pattern(
 		`under (?:the terms of )?either\b|\beither of the (?:following|two)\b|\bat your ` +
 			`(?:option|choice)\b|\bdual[- ]licen[sc]ed under (?:\S+ ){1,20}?or\b|\byou (?:may|can) ` +
 			`choose\b|\byour choice of\b`)
@@ -55,12 +62,12 @@ func identify(text []byte) finding {
 	rest = append(rest, text[end:]...)
 
 	words := strings.Join(strings.Fields(strings.ToLower(withoutCopyrights(rest))), " ")
-	plain := laterVersion.ReplaceAllString(words, "")
-	if at := choice.FindStringIndex(plain); at != nil {
+	plain := laterVersion().ReplaceAllString(words, "")
+	if at := choice().FindStringIndex(plain); at != nil {
 		f.Choice = excerpt(plain, at[0], at[1])
 	}
 
-	if cov.Percent < coverage || reservation.MatchString(words) {
+	if cov.Percent < coverage || reservation().MatchString(words) {
 		return f
 	}
 	for _, u := range urls {
@@ -90,10 +97,10 @@ func mentions(statement, id string) bool {
 }
 
 var (
-	copyrightLine = regexp.MustCompile(
+	copyrightLine = pattern(
 		`^(?:Copyright|COPYRIGHT|©|\([cC]\))(?:\W.*)?(?:\d{4}|\([cC]\)|©)|^Copyright [Tt]he .+ ` +
 			`(?:[Aa]uthors|[Cc]ontributors)`)
-	placeholder = regexp.MustCompile(`(?i)\[(?:yyyy|year|name)|<(?:year|name)|\{(?:yyyy|year|name)`)
+	placeholder = pattern(`(?i)\[(?:yyyy|year|name)|<(?:year|name)|\{(?:yyyy|year|name)`)
 )
 
 // copyrights returns the lines of the text that state a copyright.
@@ -114,7 +121,7 @@ func copyrights(text []byte) []string {
 }
 
 func isCopyright(line string) bool {
-	return copyrightLine.MatchString(line) && !placeholder.MatchString(line)
+	return copyrightLine().MatchString(line) && !placeholder().MatchString(line)
 }
 
 func withoutCopyrights(text []byte) string {

@@ -2,7 +2,6 @@ package license
 
 import (
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -21,13 +20,13 @@ const (
 )
 
 var (
-	licenceName = regexp.MustCompile(
+	licenceName = pattern(
 		`^(?:.+[-_.])?(?:UN)?LICEN[SC]ES?(?:[-_.].+)?$|^COPYING(?:[-_.].+)?$|^COPYLEFT(?:[-_.].+)?$`)
-	noticeName = regexp.MustCompile(`^(?:.+[-_.])?NOTICES?(?:[-_.].+)?$|^PATENTS(?:[-_.].+)?$`)
+	noticeName = pattern(`^(?:.+[-_.])?NOTICES?(?:[-_.].+)?$|^PATENTS(?:[-_.].+)?$`)
 	// foreignName matches a list of third-party code: it must accompany the code.
-	foreignName = regexp.MustCompile(`THIRD[-_.]?PARTY|3RD[-_.]?PARTY`)
+	foreignName = pattern(`THIRD[-_.]?PARTY|3RD[-_.]?PARTY`)
 	// apartName matches licences of files that are never linked, or a template for headers.
-	apartName = regexp.MustCompile(
+	apartName = pattern(
 		`(?:^|[-_.])(?:DOCS?|DOCUMENTATION|HEADER|TEMPLATE|BOILERPLATE)(?:[-_.]|$)`)
 )
 
@@ -58,11 +57,11 @@ func kindOf(name string) kind {
 		name = strings.TrimSuffix(name, ext)
 	}
 	switch {
-	case apartName.MatchString(name):
+	case apartName().MatchString(name):
 		return other
-	case noticeName.MatchString(name), licenceName.MatchString(name) && foreignName.MatchString(name):
+	case noticeName().MatchString(name), licenceName().MatchString(name) && foreignName().MatchString(name):
 		return notice
-	case licenceName.MatchString(name):
+	case licenceName().MatchString(name):
 		return licenceText
 	case strings.HasPrefix(name, "COPYRIGHT"):
 		return copyrightText

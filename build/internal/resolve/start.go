@@ -11,10 +11,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"golang.org/x/mod/modfile"
 	"golang.org/x/mod/module"
@@ -144,12 +144,16 @@ func Start(ctx context.Context, in Input) (*Draft, error) {
 	return r, nil
 }
 
-// buildTag matches a tag in a build constraint (go/build/constraint).
-var buildTag = regexp.MustCompile(`^[\pL\pN_.]+$`)
+// isBuildTag reports whether a word can be a tag in a build constraint (go/build/constraint).
+func isBuildTag(word string) bool {
+	return word != "" && strings.IndexFunc(word, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '_' && r != '.'
+	}) < 0
+}
 
 func checkBuildTags(tags []string) error {
 	for _, tag := range tags {
-		if !buildTag.MatchString(tag) {
+		if !isBuildTag(tag) {
 			return fmt.Errorf(
 				"build tag %q of BuildTags is not letters, digits, '_' and '.'; write each tag as an entry "+
 					"of its own", tag)
