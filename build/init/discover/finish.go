@@ -69,9 +69,9 @@ func names(t *mains.Tree, programs []finding.Program) {
 // another file decides, or that is about no image, is not needed.
 func Settle(lines []finding.Line, programs []finding.Program) []finding.Line {
 	used := map[string]map[finding.Place]bool{"Images": {}}
-	from := map[key]finding.Place{}
+	from := map[string]finding.Program{} // by folder
 	for _, p := range programs {
-		from[keyOf(p)] = p.From
+		from[path.Join(".", p.Module, p.Package)] = p
 		for setting, at := range places(p) {
 			if used[setting] == nil {
 				used[setting] = map[finding.Place]bool{}
@@ -82,25 +82,53 @@ func Settle(lines []finding.Line, programs []finding.Program) []finding.Line {
 			}
 		}
 	}
+	for _, p := range programs { // each is in the image of its first program
+		for _, f := range p.Programs {
+			if folder := path.Join(".", p.Module, f.Value); from[folder].Package == "" {
+				from[folder] = p
+			}
+		}
+	}
 	all := slices.Clone(lines)
 	for i, l := range all {
+		folder := path.Join(".", l.Module, l.Package)
+		p, shipped := from[folder]
 		setting, known := used[l.Reason]
-		if l.Outcome != finding.Imported || !known && !slices.Contains(checked, l.Reason) ||
-			setting[l.Place] || setting[finding.Place{File: l.File}] {
-			continue
-		}
-		all[i].Outcome = finding.NotNeeded
-		p, shipped := from[key{l.Module, l.Package}]
 		switch {
+		case l.Outcome == finding.NotNeeded:
+		case l.Package != "" && !shipped:
+			all[i] = notNeeded(l, "no image is made of "+folder)
+		case l.Outcome == finding.ByHand:
+			if at, other := elsewhere(l, p); other {
+				all[i] = notNeeded(l, "another line decides it: "+at.String())
+			}
+		case !known && !slices.Contains(checked, l.Reason), setting[l.Place],
+			setting[finding.Place{File: l.File}]:
 		case l.Package == "":
-			all[i].Reason = "another line decides it"
-		case !shipped:
-			all[i].Reason = "no image is made of " + path.Join(".", l.Module, l.Package)
+			all[i] = notNeeded(l, "another line decides it")
 		default:
-			all[i].Reason = "another line decides it: " + p.String()
+			all[i] = notNeeded(l, "another line decides it: "+p.From.String())
 		}
 	}
 	return all
+}
+
+func notNeeded(l finding.Line, reason string) finding.Line {
+	l.Outcome, l.Reason, l.Write, l.Setting = finding.NotNeeded, reason, "", ""
+	return l
+}
+
+// elsewhere returns the place that decides a list of flags instead of a line that init does not
+// understand: the file that the program is from decides it, and the line is in another one.
+func elsewhere(l finding.Line, p finding.Program) (at finding.Place, ok bool) {
+	values := map[string][]finding.Value[string]{
+		"LDFlags": p.Build.LDFlags, "BuildTags": p.Build.Tags}[l.Setting]
+	i := slices.IndexFunc(values,
+		func(v finding.Value[string]) bool { return v.From.File == p.From.File && v.From.File != l.File })
+	if i < 0 {
+		return finding.Place{}, false
+	}
+	return values[i].From, true
 }
 
 // checked are the reasons of imported lines that Settle checks.

@@ -5,7 +5,6 @@ package goreleaser
 import (
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/thimble-build/thimble/build/init/finding"
@@ -176,15 +175,15 @@ func (f *File) section(e yamltree.Entry) {
 			f.ko(k)
 		}
 	case "signs", "binary_signs", "docker_signs":
-		f.byHand(e.Line, show(e), "a release always signs; it needs a key, or an identity", "Release",
-			`Release: build.ReleaseConfig{Key: "cosign.key"},`)
+		f.add(e.Line, show(e), finding.NotNeeded,
+			"a release always signs, with the key or the identity that you choose for it")
 	case "release":
 		if yamltree.Scalar(yamltree.Get(e.Value, "disable")) == "true" {
 			f.add(e.Line, show(e), finding.NotNeeded, "thimble uploads nothing there")
 			return
 		}
-		f.byHand(e.Line, show(e), "upload dist/archives with your forge's client; notes.md is the text", "",
-			"")
+		f.byHand(e.Line, show(e), "upload dist/archives with your forge's client; notes.md is the text",
+			"Release", "")
 	case "monorepo":
 		f.add(e.Line, show(e), finding.NotNeeded, "a module's tags begin with its folder")
 	case "variables":
@@ -200,48 +199,12 @@ func (f *File) section(e yamltree.Entry) {
 		}
 		if slices.Contains(elsewhere, e.Key) {
 			f.byHand(e.Line, show(e),
-				"thimble makes images and archives; dist/manifest.json lists them for other tools", "", "")
+				"thimble makes images and archives; dist/manifest.json lists them for other tools",
+				"Release", "")
 			return
 		}
 		f.byHand(e.Line, show(e), "thimble has no such setting", "", "")
 	}
-}
-
-// hooks reads before.hooks.
-func (f *File) hooks(section yamltree.Entry) {
-	for _, e := range yamltree.Entries(section.Value) {
-		var commands []yamltree.Text
-		for _, h := range yamltree.Entries(e.Value) {
-			if cmd := yamltree.Get(h.Value, "cmd"); cmd != nil {
-				commands = append(commands, yamltree.Text{Value: yamltree.Scalar(cmd), Line: h.Line})
-				continue
-			}
-			commands = append(commands, yamltree.Texts(h.Value)...)
-		}
-		for _, c := range commands {
-			words := strings.Fields(c.Value)
-			switch {
-			case len(words) == 0:
-			case words[0] == "go" && len(words) > 1 &&
-				(words[1] == "mod" || words[1] == "vet" || words[1] == "test" || words[1] == "version"):
-				f.add(c.Line, c.Value, finding.NotNeeded, "thimble loads modules and runs the tests")
-			default:
-				f.Hooks = append(f.Hooks, Hook{f.at(c.Line), c.Value})
-				f.byHand(c.Line, "hook "+c.Value,
-					"if it makes files that git does not have and the image needs", "Before",
-					"Before: [][]string{"+wordList(words)+"},")
-			}
-		}
-	}
-}
-
-// wordList returns words as Go source.
-func wordList(words []string) string {
-	quoted := make([]string, len(words))
-	for i, w := range words {
-		quoted[i] = strconv.Quote(strings.Trim(w, `'"`))
-	}
-	return "{" + strings.Join(quoted, ", ") + "}"
 }
 
 // archives reads the section of archives.
@@ -261,8 +224,11 @@ func (f *File) archives(section yamltree.Entry) {
 				f.add(e.Line, show(e), finding.NotNeeded, "archives have one folder")
 			case "id", "ids", "builds", "allow_different_binary_count":
 				f.add(e.Line, show(e), finding.NotNeeded, "every program has archives")
+			case "builds_info":
+				f.add(e.Line, show(e), finding.NotNeeded,
+					"files in archives have the commit's time and belong to root; the program has the mode 0755")
 			default:
-				f.byHand(e.Line, show(e), "thimble has no such setting for archives", "", "")
+				f.byHand(e.Line, show(e), "thimble has no such setting for archives", "Release", "")
 			}
 		}
 	}
@@ -285,7 +251,6 @@ func (f *File) archived(e yamltree.Entry) {
 		f.add(e.Line, "files: "+name, finding.NotNeeded, "archives have licence, notice and README")
 		return
 	}
-	f.byHand(e.Line, "files: "+name, "archives have no further files; an image takes it as an asset",
-		"Assets",
-		`Assets: []build.Asset{{Source: "`+name+`", Target: "/`+path.Base(name)+`"}},`)
+	f.byHand(e.Line, "files: "+name, "archives have licence, notice and README, and no further files",
+		"Release", "")
 }

@@ -131,7 +131,8 @@ func (f *File) tags(e yamltree.Entry) {
 
 var (
 	architecture = regexp.MustCompile(
-		`-(\{\{.*\}\}|amd64|arm64|arm|armv?[567]|arm64v8|386|ppc64le|s390x|riscv64)$`)
+		`-(\{\{.*\}\}|amd64|x86_64|x64|arm64|aarch64|arm|armhf|arm(v|32v)?[567]|arm64v8|i?386|x86|` +
+			`mips\w*|ppc64(le)?|s390x|riscv64|loong64)$`)
 	spaces = regexp.MustCompile(`\s+`)
 )
 
