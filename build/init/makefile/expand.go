@@ -210,11 +210,24 @@ func (f *File) call(name, args string, own map[string]variable, depth int) (resu
 		return strings.Join(all, " "), true
 	case "info", "warning", "error", "eval":
 		return "", true
-	case "value", "call", "wildcard", "word", "wordlist", "words", "origin", "flavor", "file", "findstring",
+	case "wildcard":
+		return f.wildcard(expanded(0)), true
+	case "value", "call", "word", "wordlist", "words", "origin", "flavor", "file", "findstring",
 		"join", "suffix", "guile":
 		return stamp.Unknown("$(" + name + " " + args + ")"), true
 	}
 	return "", false
+}
+
+// wildcard returns the names of files if all of them exist. The repository's own .git does. Of
+// patterns and folders nothing is known.
+func (f *File) wildcard(names string) string {
+	for _, name := range strings.Fields(names) {
+		if _, ok := f.read(name); !ok && name != ".git" && name != ".git/HEAD" {
+			return stamp.Unknown("$(wildcard " + names + ")")
+		}
+	}
+	return names
 }
 
 func (f *File) filtered(patterns, words []string, keep bool) string {

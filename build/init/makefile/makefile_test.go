@@ -47,6 +47,8 @@ func TestExpand(t *testing.T) {
 		{"ifdef X\nA = set\nelse ifeq ($(B),1)\nA = one\nelse\nA = none\nendif\nall:\n\techo $(A)", "none"},
 		{"B = 1\nifdef X\nA = set\nelse ifeq ($(B),1)\nA = one\nelse\nA = none\nendif\nall:\n\techo $(A)", "one"},
 		{"ifneq (,$(findstring x,y))\nA = 1\nendif\nifeq \"$(Z)\" \"\"\nA = empty\nendif\nall:\n\techo $(A)", "empty"},
+		{"ifneq (\"$(wildcard .git/HEAD)\",\"\")\nA = git\nelse\nA = archive\nendif\nall:\n\techo $(A)", "git"},
+		{"ifneq ($(wildcard common.mk),)\nA = there\nendif\nall:\n\techo $(A) $(wildcard *.x)", "there $(wildcard *.x)"},
 		{"include common.mk\nall:\n\techo $(COMMON)", "from common"},
 		{"-include missing.mk\nall: ; echo inline", "inline"},
 		{"define A\nx\nendef\nall:\n\techo after", "after"},
