@@ -3,6 +3,7 @@ package frontend
 import (
 	"encoding/json"
 	"path"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -52,12 +53,44 @@ func fromDockerfile(e Embed, module string, prepared []finding.Prepared) []findi
 			continue
 		}
 		builds = builds || !installs(c)
-		all = append(all, finding.Found(inFolder(relativeTo(module, p.Dir), p.Words), p.From))
+		words := p.Words
+		if !installs(c) {
+			words = intoFolder(e, p.Dir, words)
+		}
+		all = append(all, finding.Found(inFolder(relativeTo(module, p.Dir), words), p.From))
 	}
 	if !builds {
 		return nil
 	}
 	return all
+}
+
+// outputs are the flags of bundlers for the folder that they write to.
+var outputs = []string{"--outDir", "--out-dir", "--outdir", "--output-path", "--output", "--dist-dir",
+	"--destination", "-o", "-d"}
+
+// intoFolder returns a command that writes to the embedded folder instead of to a folder of the
+// build stage, such as /build.
+func intoFolder(e Embed, dir string, words []string) []string {
+	embedded := e.Path
+	if i := strings.IndexAny(embedded, "*?["); i >= 0 {
+		embedded = path.Dir(embedded[:i] + "x")
+	}
+	to, err := filepath.Rel(filepath.FromSlash(path.Clean(dir)), filepath.FromSlash(embedded))
+	if err != nil {
+		return words
+	}
+	words = slices.Clone(words)
+	for i, w := range words {
+		flag, value, joined := strings.Cut(w, "=")
+		switch {
+		case joined && slices.Contains(outputs, flag) && path.IsAbs(value):
+			words[i] = flag + "=" + filepath.ToSlash(to)
+		case i > 0 && slices.Contains(outputs, words[i-1]) && path.IsAbs(w):
+			words[i] = filepath.ToSlash(to)
+		}
+	}
+	return words
 }
 
 var preferred = regexp.MustCompile(`(?i)(build|dist|assets|ui|web|front|js|static|client|generate)`)

@@ -56,6 +56,14 @@ ui npm ci
 docs npm ci
 ui npm run build
 `, `ui/serve.go:1 build ui/build: sh -c cd ui && npm ci # Dockerfile:1; sh -c cd ui && npm run build # Dockerfile:3`},
+		{"a folder of the build stage is the embedded one", "", `
+-- ui/serve.go --
+//go:embed build/*
+-- PREPARED --
+ui npm ci
+ui npm run build -- --outDir=/build
+ui npx esbuild --outdir /out/build app.js
+`, `ui/serve.go:1 build/* ui/build/*: sh -c cd ui && npm ci # Dockerfile:1; sh -c cd ui && npm run build -- --outDir=build # Dockerfile:2; sh -c cd ui && npx esbuild --outdir build app.js # Dockerfile:3`},
 		{"--prefix", "", `
 -- web.go --
 //go:embed all:web/dist
