@@ -86,13 +86,13 @@ func Read(root string, names []string, tree *mains.Tree, module string) (*Found,
 	for _, p := range f.Images {
 		for _, b := range p.Build.Before {
 			for i, l := range f.Lines {
-				if l.Place == b.From && l.Outcome == finding.NotNeeded &&
-					strings.Contains(l.Text, b.Value[len(b.Value)-1]) {
+				if l.Place == b.From && l.Outcome == finding.NotNeeded && runs(b.Value, l.Text) {
 					f.Lines[i].Outcome, f.Lines[i].Reason = finding.Imported, "Before"
 				}
 			}
 		}
 	}
+	f.Lines = once(f.Lines)
 	slices.SortStableFunc(f.Lines, func(a, b finding.Line) int {
 		return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line))
 	})
@@ -104,6 +104,43 @@ func Read(root string, names []string, tree *mains.Tree, module string) (*Found,
 	f.Default = f.isDefault(tree)
 	f.simplify(tree)
 	return f, nil
+}
+
+// runs reports whether a command of Before is the one in the text of a line.
+func runs(command []string, text string) bool {
+	text = strings.Join(strings.Fields(strings.TrimPrefix(text, "RUN ")), " ")
+	return strings.Contains(text, command[len(command)-1]) ||
+		strings.HasSuffix(strings.Join(command, " "), text)
+}
+
+// once returns the lines without those that say the same text at the same place again: because it
+// is read for several programs, or for each platform. An imported line says more than one that is
+// not needed.
+func once(lines []finding.Line) []finding.Line {
+	type text struct {
+		finding.Place
+		text string
+	}
+	best := map[text]finding.Outcome{}
+	for _, l := range lines {
+		k := text{l.Place, l.Text}
+		if o, ok := best[k]; !ok || o == finding.NotNeeded && l.Outcome == finding.Imported {
+			if l.Outcome != finding.ByHand {
+				best[k] = l.Outcome
+			}
+		}
+	}
+	var all []finding.Line
+	seen := map[text]bool{}
+	for _, l := range lines {
+		k := text{l.Place, l.Text}
+		if l.Outcome == finding.ByHand && !slices.Contains(all, l) ||
+			l.Outcome == best[k] && !seen[k] {
+			seen[k] = seen[k] || l.Outcome != finding.ByHand
+			all = append(all, l)
+		}
+	}
+	return all
 }
 
 // Based reports whether an image has a base that a lock file has to pin.
