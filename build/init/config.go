@@ -43,62 +43,9 @@ func (s *source) list(name, kind string, values []finding.Value[string]) {
 	s.line("},")
 }
 
-// has reports whether there is something to do by hand for a setting.
-func (s *source) has(setting string) bool {
-	return slices.ContainsFunc(s.byHand, func(l finding.Line) bool { return l.Setting == setting })
-}
-
-// comments writes what is to do by hand for a setting.
-func (s *source) comments(setting string) {
-	var rest []finding.Line
-	for _, l := range s.byHand {
-		if l.Setting != setting {
-			rest = append(rest, l)
-			continue
-		}
-		s.comment(l)
-	}
-	s.byHand = rest
-}
-
-// comment writes what is to do by hand.
-func (s *source) comment(l finding.Line) {
-	text := fmt.Sprintf("TODO %s: %s: %s", l.Place, shorten(l.Text), l.Reason)
-	if l.Write != "" {
-		text += ". To do: " + l.Write
-	}
-	for _, line := range wrap(plaintext.Line(text), 96) {
-		s.line("// %s", line)
-	}
-}
-
-// shorten returns the beginning of a long text.
-func shorten(text string) string {
-	if runes := []rune(text); len(runes) > 80 {
-		return string(runes[:79]) + "…"
-	}
-	return text
-}
-
-// wrap splits a text at spaces into lines.
-func wrap(text string, width int) []string {
-	var lines []string
-	line := ""
-	for word := range strings.FieldsSeq(text) {
-		if line != "" && len(line)+1+len(word) > width {
-			lines, line = append(lines, line), ""
-		}
-		if line != "" {
-			line += " "
-		}
-		line += word
-	}
-	return append(lines, line)
-}
-
 // images writes Before and Images of Config. It returns "" if there is nothing to write.
 func images(f *evidence.Found) string {
-	s := &source{byHand: byHand(f.Lines)}
+	s := &source{byHand: slices.DeleteFunc(byHand(f.Lines), ofRelease)}
 	var before []finding.Value[[]string]
 	settings := !f.Default
 	for _, p := range f.Images {
@@ -118,23 +65,30 @@ func images(f *evidence.Found) string {
 		return s.b.String()
 	}
 	if !settings {
-		for _, l := range s.byHand {
-			s.comment(l)
-		}
+		s.rest()
 		return s.b.String()
 	}
 	s.line("Images: []build.ImageConfig{")
+	var general []finding.Line
 	all := s.byHand
 	s.byHand = nil
 	for i, p := range f.Images {
 		for _, l := range all {
-			if l.Module == p.Module && l.Package == p.Package || i == 0 && !ofImage(f.Images, l) {
+			switch {
+			case l.Module == p.Module && l.Package == p.Package:
+				s.byHand = append(s.byHand, l)
+			case i > 0 || ofImage(f.Images, l):
+			case l.Setting == "":
+				general = append(general, l)
+			default:
 				s.byHand = append(s.byHand, l)
 			}
 		}
 		s.image(p)
 	}
 	s.line("},")
+	s.byHand = general
+	s.rest()
 	return s.b.String()
 }
 
@@ -160,23 +114,6 @@ func archivePlatforms(f *evidence.Found) string {
 		}
 	}
 	return ""
-}
-
-func ofImage(images []finding.Program, l finding.Line) bool {
-	return slices.ContainsFunc(images, func(p finding.Program) bool {
-		return p.Module == l.Module &&
-			p.Package == l.Package
-	})
-}
-
-func byHand(lines []finding.Line) []finding.Line {
-	var all []finding.Line
-	for _, l := range lines {
-		if l.Outcome == finding.ByHand {
-			all = append(all, l)
-		}
-	}
-	return all
 }
 
 // hasSettings reports whether an image needs more than its package.
@@ -238,10 +175,7 @@ func (s *source) image(p finding.Program) {
 	s.users(p.Runtime.Users)
 	s.list("Capabilities", "[]string", p.Runtime.Capabilities)
 	s.runtime(p.Runtime)
-	for _, l := range s.byHand {
-		s.comment(l)
-	}
-	s.byHand = nil
+	s.rest()
 	s.line("},")
 }
 

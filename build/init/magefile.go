@@ -55,8 +55,10 @@ func renderMagefile(r *repository, alias string, ci bool) ([]byte, error) {
 	settings := images(r.found)
 	data := map[string]any{
 		"Alias": alias, "Module": r.module, "Dir": r.dir, "Mains": names, "Repository": registry(r.remote),
-		"Keyless":  "",
-		"Archives": archivePlatforms(r.found), "Settings": settings,
+		"Keyless":        "",
+		"RepositoryToDo": releaseComments(r.found, "Repository"),
+		"ReleaseToDo":    releaseComments(r.found, "Release"),
+		"Archives":       archivePlatforms(r.found), "Settings": settings,
 		"Listed": strings.Contains(settings, "Images: []build"), "Time": durations.MatchString(settings),
 	}
 	if ci {

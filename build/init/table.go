@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"path"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -37,7 +38,11 @@ func table(b *bytes.Buffer, f *evidence.Found) {
 		chosen = append(chosen, [2]string{p.Package, from})
 	}
 	for _, l := range f.Left {
-		left = append(left, [2]string{l.Package, l.Reason})
+		folder := l.Package // as in Config, which names folders of the module
+		if l.Module != f.Module {
+			folder = "./" + path.Join(l.Module, l.Package)
+		}
+		left = append(left, [2]string{folder, l.Reason})
 	}
 	images("images", chosen)
 	images("no images", left)
