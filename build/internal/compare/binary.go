@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 
+	"github.com/thimble-build/thimble/build/internal/elffile"
 	"github.com/thimble-build/thimble/build/internal/limit"
 	"github.com/thimble-build/thimble/build/report"
 )
@@ -36,8 +37,8 @@ func (p *pair) binaryFiles(ctx context.Context, x, y func() (*os.File, error)) e
 // contents compares two files of one name with different contents: executables by their build
 // info and their sections, text by lines, other files by bytes.
 func (p *pair) contents(ctx context.Context, a, b *os.File, name, layer string) error {
-	x, errX := openELF(a)
-	y, errY := openELF(b)
+	x, errX := elffile.New(a)
+	y, errY := elffile.New(b)
 	if errX == nil && errY == nil {
 		info, err := p.buildInfo(a, b)
 		if err != nil {

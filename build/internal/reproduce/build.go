@@ -54,7 +54,7 @@ func (r *Room) Build(ctx context.Context, s *session.Session, g *gocmd.Go, self 
 		return built, err
 	}
 	if r.source.stranger() {
-		if err := r.plainFiles(); err != nil {
+		if err := plainFiles(r.layout, r.source); err != nil {
 			return built, err
 		}
 	}

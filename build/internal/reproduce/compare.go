@@ -59,7 +59,7 @@ func (r *Room) Compare(ctx context.Context, s *session.Session, built Built,
 // compare compares the first build a with the build b in the clean room.
 func (r *Room) compare(ctx context.Context, a, b compare.Build,
 	built Built) (_ *report.Comparison, err error) {
-	if b.Files, err = r.generatedContent(built.Generated); err != nil {
+	if b.Files, err = generatedContent(r.layout, built.Generated); err != nil {
 		return nil, err
 	}
 	b.Images = slices.DeleteFunc(b.Images, func(y compare.Image) bool {

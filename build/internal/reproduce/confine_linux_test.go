@@ -84,7 +84,7 @@ func TestToolchainBelowHome(t *testing.T) {
 				t.Fatal(err)
 			}
 			s := &session.Session{Env: env}
-			r := &Room{dir: t.TempDir(), source: Source{Plan: &plan.Plan{}}}
+			r := &Room{layout: layout{t.TempDir()}, source: Source{Plan: &plan.Plan{}}}
 			if err := r.furnish(); err != nil {
 				t.Fatal(err)
 			}

@@ -39,7 +39,7 @@ func (r *Room) clone(ctx context.Context, s *session.Session) error {
 		if err := git.Clone(ctx, in); err != nil {
 			return "", err
 		}
-		return "", r.inside()
+		return "", inside(r.tree(), r.source)
 	})
 }
 

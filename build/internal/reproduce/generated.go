@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"path/filepath"
 
 	"github.com/thimble-build/thimble/build/internal/limit"
 	"github.com/thimble-build/thimble/build/internal/plainfile"
@@ -72,26 +71,12 @@ func (g *generatedFiles) collect(name string) error {
 	return err
 }
 
-// generatedContent reads the generated files of the clone. No link leads out of the room, also if a
-// process of the build still runs and moves the clone.
-func (r *Room) generatedContent(names []string) (map[string][]byte, error) {
-	root, err := r.openTree()
+// generatedContent reads the generated files of a clean room's tree.
+func generatedContent(in layout, names []string) (map[string][]byte, error) {
+	root, err := in.openTree()
 	if err != nil {
 		return nil, fmt.Errorf("read what the build generated: %w", err)
 	}
 	defer root.Close() // only read
 	return readGenerated(root, names)
-}
-
-func (r *Room) openTree() (*os.Root, error) {
-	room, err := os.OpenRoot(r.dir)
-	if err != nil {
-		return nil, err
-	}
-	defer room.Close()
-	tree, err := filepath.Rel(r.dir, r.tree())
-	if err != nil {
-		return nil, err
-	}
-	return room.OpenRoot(tree)
 }

@@ -65,7 +65,7 @@ func TestGeneratedLimits(t *testing.T) {
 
 // The list of generated files is read like everything else that a build left.
 func TestResultOfTheBuild(t *testing.T) {
-	r := &Room{dir: t.TempDir(), source: Source{Config: plan.Config{Dist: "dist"}, Plan: &plan.Plan{}}}
+	r := &Room{layout: layout{t.TempDir()}, source: Source{Config: plan.Config{Dist: "dist"}, Plan: &plan.Plan{}}}
 	secret := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(secret, []byte(`{"Unclean":["a"]}`), 0o600); err != nil {
 		t.Fatal(err)

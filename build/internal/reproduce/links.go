@@ -14,13 +14,12 @@ import (
 )
 
 // inside returns an error if the build or the go command would write or start outside of the
-// clone, through a link. The go command writes go.mod, go.sum and go.work.sum.
-func (r *Room) inside() error {
-	tree := r.tree()
-	folders := []string{r.source.module(tree), r.source.dist(tree)}
-	if r.source.stranger() {
-		folders = append(folders, filepath.Join(r.source.module(tree),
-			filepath.Dir(filepath.FromSlash(r.source.Plan.Toolchain.Work))))
+// tree, through a link. The go command writes go.mod, go.sum and go.work.sum.
+func inside(tree string, source Source) error {
+	folders := []string{source.module(tree), source.dist(tree)}
+	if source.stranger() {
+		folders = append(folders, filepath.Join(source.module(tree),
+			filepath.Dir(filepath.FromSlash(source.Plan.Toolchain.Work))))
 	}
 	for _, folder := range folders {
 		if err := noLinks(tree, folder); err != nil {
@@ -79,14 +78,14 @@ func noLinks(root, folder string) error {
 
 // plainFiles returns an error if the build's output contains anything other than files and
 // folders. A malicious build could make it a link to a file of the user.
-func (r *Room) plainFiles() error {
-	root, err := os.OpenRoot(r.dir)
+func plainFiles(in layout, source Source) error {
+	root, err := os.OpenRoot(in.dir)
 	if err != nil {
 		return fmt.Errorf("read the result of the build: %w", err)
 	}
 	defer root.Close() // only read
-	for _, left := range []string{r.resultFile(), r.source.dist(r.tree())} {
-		name, err := filepath.Rel(r.dir, left)
+	for _, left := range []string{in.resultFile(), source.dist(in.tree())} {
+		name, err := filepath.Rel(in.dir, left)
 		if err == nil {
 			err = plainfile.Walk(root, filepath.ToSlash(name), maxVisited,
 				func(name string, mode fs.FileMode) error {
@@ -101,5 +100,5 @@ func (r *Room) plainFiles() error {
 			return fmt.Errorf("read the result of the build: %w", err)
 		}
 	}
-	return r.inside()
+	return inside(in.tree(), source)
 }

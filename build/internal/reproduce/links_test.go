@@ -16,7 +16,7 @@ import (
 // what is read of the files that the build generated.
 func TestLinksOutOfTheRoom(t *testing.T) {
 	dir, outside := t.TempDir(), t.TempDir()
-	r := &Room{dir: dir, source: Source{Workdir: "team", Config: plan.Config{Dir: "svc", Dist: "out/dist"}}}
+	r := &Room{layout: layout{dir}, source: Source{Workdir: "team", Config: plan.Config{Dir: "svc", Dist: "out/dist"}}}
 	source := r.tree()
 	write := func(name, content string) {
 		t.Helper()
@@ -29,7 +29,7 @@ func TestLinksOutOfTheRoom(t *testing.T) {
 	}
 	write(filepath.Join(outside, "go.mod"), "module secret\n")
 	write(filepath.Join(source, "team", "svc", "go.mod"), "module x\n")
-	if err := r.inside(); err != nil {
+	if err := inside(r.tree(), r.source); err != nil {
 		t.Error(err)
 	}
 	for _, link := range []string{"team/svc", "team/out", "team/out/dist", "team"} {
@@ -43,7 +43,7 @@ func TestLinksOutOfTheRoom(t *testing.T) {
 		if err := os.Symlink(outside, at); err != nil {
 			t.Skip(err) // Windows asks for a right
 		}
-		if err := r.inside(); err == nil || !strings.Contains(err.Error(), "has a link where a folder is needed") {
+		if err := inside(r.tree(), r.source); err == nil || !strings.Contains(err.Error(), "has a link where a folder is needed") {
 			t.Errorf("%s: %v", link, err)
 		}
 	}
@@ -52,12 +52,12 @@ func TestLinksOutOfTheRoom(t *testing.T) {
 	if err := os.Symlink(filepath.Join(outside, "go.mod"), filepath.Join(source, "generated", "b.go")); err != nil {
 		t.Fatal(err)
 	}
-	got, err := r.generatedContent([]string{"generated"})
+	got, err := generatedContent(r.layout, []string{"generated"})
 	if err != nil || !slices.Equal(slices.Collect(maps.Keys(got)), []string{"generated/a.go"}) {
 		t.Errorf("%q, %v", got, err)
 	}
 	for _, name := range []string{"team/go.mod", "../../" + filepath.Base(outside), outside} {
-		if got, err := r.generatedContent([]string{name}); len(got) != 0 {
+		if got, err := generatedContent(r.layout, []string{name}); len(got) != 0 {
 			t.Errorf("%s: %q, %v", name, got, err)
 		}
 	}
@@ -89,7 +89,7 @@ func TestModuleFilesOutOfTheRoom(t *testing.T) {
 				t.Fatal(err)
 			}
 			outside := filepath.Join(dir, "outside")
-			r := &Room{dir: filepath.Join(dir, "room"), source: Source{Config: plan.Config{Dir: "svc", Dist: "dist"}, Plan: &plan.Plan{}}}
+			r := &Room{layout: layout{filepath.Join(dir, "room")}, source: Source{Config: plan.Config{Dir: "svc", Dist: "dist"}, Plan: &plan.Plan{}}}
 			r.source.Plan.Toolchain.Work = test.work
 			for _, file := range []string{filepath.Join(outside, "secret"), filepath.Join(r.tree(), "shared.sum"), filepath.Join(r.tree(), "svc", "main.go"), filepath.Join(r.tree(), "lib", "a.go")} {
 				if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, nil, 0o644)); err != nil {
@@ -104,7 +104,7 @@ func TestModuleFilesOutOfTheRoom(t *testing.T) {
 					t.Skip(err) // Windows asks for a right
 				}
 			}
-			err = r.inside()
+			err = inside(r.tree(), r.source)
 			if test.refused == "" && err != nil || test.refused != "" && (err == nil || !strings.HasSuffix(err.Error(), test.refused)) {
 				t.Errorf("error %v, want it to name %q", err, test.refused)
 			}
@@ -119,7 +119,7 @@ func TestWhatTheBuildLeft(t *testing.T) {
 		t.Fatal(err)
 	}
 	secret := filepath.Join(dir, "secret")
-	r := &Room{dir: filepath.Join(dir, "room"), source: Source{Config: plan.Config{Dist: "dist"}, Plan: &plan.Plan{}}}
+	r := &Room{layout: layout{filepath.Join(dir, "room")}, source: Source{Config: plan.Config{Dist: "dist"}, Plan: &plan.Plan{}}}
 	dist := filepath.Join(r.tree(), "dist")
 	for _, link := range []string{"", filepath.Join(dist, "manifest.json"), filepath.Join(dist, "x.oci", "blobs"), dist, r.resultFile()} {
 		if err := errors.Join(os.RemoveAll(r.dir), os.MkdirAll(filepath.Join(dist, "x.oci"), 0o755), os.WriteFile(secret, nil, 0o600), os.WriteFile(r.resultFile(), nil, 0o600)); err != nil {
@@ -133,7 +133,7 @@ func TestWhatTheBuildLeft(t *testing.T) {
 				t.Skip(err) // Windows asks for a right
 			}
 		}
-		if err := r.plainFiles(); (err != nil) != (link != "") {
+		if err := plainFiles(r.layout, r.source); (err != nil) != (link != "") {
 			t.Errorf("%q: %v", link, err)
 		}
 	}

@@ -32,7 +32,7 @@ type Changes struct {
 
 // Room is a folder in which everything is new: the clone, the caches, the home.
 type Room struct {
-	dir     string
+	layout
 	source  Source
 	changes Changes
 }
@@ -43,7 +43,7 @@ func Open(ctx context.Context, s *session.Session, source Source, changes Change
 	if err != nil {
 		return nil, fmt.Errorf("make a clean room: %w", err)
 	}
-	r := &Room{dir: dir, source: source, changes: changes}
+	r := &Room{layout: layout{dir}, source: source, changes: changes}
 	if r.dir, err = filepath.EvalSymlinks(dir); err != nil {
 		return nil, fmt.Errorf("make a clean room: %w", err)
 	}
@@ -95,13 +95,3 @@ func (r *Room) Close() error {
 
 // Commit returns the commit that the room builds.
 func (r *Room) Commit() string { return r.source.Commit }
-
-func (r *Room) below(name string) string { return filepath.Join(r.dir, name) }
-
-// fetched is the clone that is used only by git and to download modules; tree is the copy that
-// is built.
-func (r *Room) fetched() string { return r.below("fetched") }
-func (r *Room) tree() string    { return filepath.Join(r.dir, "another", "place") }
-
-func (r *Room) cacheFolder() string { return filepath.Join(r.dir, "cache", "thimble") }
-func (r *Room) resultFile() string  { return r.below("result.json") }

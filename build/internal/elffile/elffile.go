@@ -1,4 +1,7 @@
-package compare
+// Package elffile opens executables of strangers. The headers of an ELF file (System V ABI, chapters 4
+// and 5) may claim anything; debug/elf believes them. This package refuses headers that claim
+// more than a linker writes, before debug/elf reads the file.
+package elffile
 
 import (
 	"debug/elf"
@@ -6,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/thimble-build/thimble/build/internal/limit"
 )
@@ -16,14 +18,11 @@ const (
 	// their names: a Go binary with debug information has 40 sections.
 	maxSections     = 4096
 	maxSectionNames = 1 << 20
-	// maxInfo limits what is read to find the build info, in bytes. Without its section, it is
-	// searched for in all data.
-	maxInfo = 64 << 20
 )
 
-// openELF parses an executable, whose headers may claim anything: the library reads as many
-// sections as they say, and decompresses the names.
-func openELF(r io.ReaderAt) (*elf.File, error) {
+// New parses the ELF file that r reads. The error is limit.ErrTooLarge for headers that claim too
+// much: debug/elf reads as many sections as they say, and decompresses the names.
+func New(r io.ReaderAt) (*elf.File, error) {
 	if err := checkHeaders(r); err != nil {
 		return nil, err
 	}
@@ -74,40 +73,4 @@ func checkHeaders(r io.ReaderAt) error {
 		return fmt.Errorf("the names of its sections: %w", limit.ErrTooLarge)
 	}
 	return nil
-}
-
-// sectionBytes returns how many bytes the sections of a file may have. Debug information is often
-// compressed, and sections may overlap.
-func sectionBytes(file int64) uint64 { return max(8*uint64(file), 64<<20) }
-
-// larger returns the size of the larger file, in bytes.
-func larger(a, b *os.File) (int64, error) {
-	x, err := a.Stat()
-	if err != nil {
-		return 0, err
-	}
-	y, err := b.Stat()
-	if err != nil {
-		return 0, err
-	}
-	return max(x.Size(), y.Size()), nil
-}
-
-// bounded is a file of which only some bytes are read.
-type bounded struct {
-	r    io.ReaderAt
-	left int64
-}
-
-func (b *bounded) ReadAt(p []byte, at int64) (int, error) {
-	if b.left -= int64(len(p)); b.left < 0 {
-		return 0, limit.ErrTooLarge
-	}
-	return b.r.ReadAt(p, at)
-}
-
-// seeker is a file whose reads end with a context.
-type seeker struct {
-	io.Reader
-	io.Seeker
 }
