@@ -17,13 +17,22 @@ var notInStd = regexp.MustCompile(`package \S+ is not in std \((.+)\)`)
 // downloading matches what the go command says while it downloads modules.
 var downloading = regexp.MustCompile(`(?m)^go: (downloading|finding|extracting) \S+ \S+\n?`)
 
-// Explain adds missing facts to the error of a go command, and removes the list of downloads.
+// notRequired matches the message about a package that go.mod lacks a module for. It names the flag
+// -mod=readonly, which thimble sets.
+var notRequired = regexp.MustCompile(
+	`cannot find module providing package (\S+): import lookup disabled by -mod=readonly`)
+
+// Explain adds missing facts to the error of a go command, removes the list of downloads, and says
+// how to add a module that go.mod does not require, as the go command does without flags.
 func (g *Go) Explain(err error) error {
 	failed := new(process.Error)
 	if !errors.As(err, &failed) {
 		return err
 	}
-	if text := strings.TrimSpace(downloading.ReplaceAllString(failed.Stderr, "")); text != failed.Stderr {
+	text := strings.TrimSpace(downloading.ReplaceAllString(failed.Stderr, ""))
+	text = notRequired.ReplaceAllString(text,
+		"no required module provides package $1; to add it:\n\tgo get $1")
+	if text != failed.Stderr {
 		shorter := *failed
 		shorter.Stderr = text
 		failed, err = &shorter, &shorter
