@@ -80,7 +80,7 @@ func size(bytes int64) string {
 func Parts(document []byte, most int) error {
 	for _, of := range []string{",", "{", "["} {
 		if bytes.Count(document, []byte(of)) > most {
-			return fmt.Errorf("%w: more than %d parts", ErrTooLarge, most)
+			return fmt.Errorf("%w: more than %d values", ErrTooLarge, most)
 		}
 	}
 	return nil
