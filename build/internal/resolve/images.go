@@ -98,7 +98,8 @@ func (r *Draft) image(cfg plan.Config, c plan.ImageConfig) (plan.Image, error) {
 	if err := r.compiled(&img, cfg, c); err != nil {
 		return fail("%v", err)
 	}
-	if img.Programs, err = r.programs(img, c.Programs); err != nil {
+	own := workModule{p.Module.Path, r.Dir}
+	if img.Programs, err = programs(p, own, r.Go.Work, img, c.Programs); err != nil {
 		return fail("%v", err)
 	}
 	img.Title = cmp.Or(img.Title, img.Name)
@@ -167,7 +168,7 @@ func (r *Draft) compiled(img *plan.Image, cfg plan.Config, c plan.ImageConfig) (
 	}
 	img.FIPS140 = c.FIPS140
 	if cfg.StableDigests {
-		if err := r.stableFlags(c.LDFlags); err != nil {
+		if err := stableFlags(c.LDFlags, r.Plan.Revision, r.expanded); err != nil {
 			return err
 		}
 	}

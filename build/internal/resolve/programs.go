@@ -22,13 +22,22 @@ import (
 // fileName matches the names of programs: those that every system accepts.
 var fileName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 
-// programs resolves the further programs of an image, sorted by name.
-func (r *Draft) programs(img plan.Image, configured []plan.Program) ([]plan.Program, error) {
+// programs resolves the further programs of an image, sorted by name. own is the plan's module, work
+// the active go.work; empty if there is none.
+func programs(p *plan.Plan, own workModule, work string, img plan.Image, configured []plan.Program,
+) ([]plan.Program, error) {
+	if len(configured) == 0 {
+		return nil, nil
+	}
+	modules, err := workspace(own, work)
+	if err != nil {
+		return nil, err
+	}
 	var all []plan.Program
 	byName := map[string]string{strings.ToLower(
 		img.Name): img.Package} // some systems ignore the case of a name
 	for _, c := range configured {
-		found, err := r.program(img, c)
+		found, err := program(p, modules, img, c)
 		if err != nil {
 			return nil, err
 		}
@@ -51,14 +60,9 @@ func (r *Draft) programs(img plan.Image, configured []plan.Program) ([]plan.Prog
 	return all, nil
 }
 
-// program finds the main package of a further program: in the module, or in another one of the
-// workspace.
-func (r *Draft) program(img plan.Image, c plan.Program) (plan.Program, error) {
-	modules, err := r.modules()
-	if err != nil {
-		return c, err
-	}
-	dir := filepath.Join(r.Dir, filepath.FromSlash(c.Package))
+// program finds the main package of a further program in one of the modules. The first is the plan's.
+func program(p *plan.Plan, modules []workModule, img plan.Image, c plan.Program) (plan.Program, error) {
+	dir := filepath.Join(modules[0].dir, filepath.FromSlash(c.Package))
 	if m, rest := moduleOf(modules, filepath.ToSlash(c.Package)); m.path != "" { // an import path
 		dir = filepath.Join(m.dir, filepath.FromSlash(rest))
 	}
@@ -75,16 +79,15 @@ func (r *Draft) program(img plan.Image, c plan.Program) (plan.Program, error) {
 		return c, fmt.Errorf(
 			"find main package %q: it is in module %s, and not in %s; a workspace can hold both: go work "+
 				"use . %[2]s",
-			c.Package, shownFrom(r.Dir, owner), r.Plan.Module.Path)
+			c.Package, shownFrom(modules[0].dir, owner), p.Module.Path)
 	}
 	m := modules[i]
-	main, err := mainpkg.Is(dir, r.Plan.Platforms[0], r.Plan.Build.Of(img).Tags)
+	main, err := mainpkg.Is(dir, p.Platforms[0], p.Build.Of(img).Tags)
 	if err != nil {
 		return c, err
 	}
 	if !main {
-		return c, fmt.Errorf("find main package %q: no package main in it for %s", c.Package,
-			r.Plan.Platforms[0])
+		return c, fmt.Errorf("find main package %q: no package main in it for %s", c.Package, p.Platforms[0])
 	}
 	rel, err := filepath.Rel(owner, dir)
 	if err != nil {
@@ -103,13 +106,13 @@ func (r *Draft) program(img plan.Image, c plan.Program) (plan.Program, error) {
 // workModule is a module of the workspace.
 type workModule struct{ path, dir string }
 
-// modules returns the plan's module, and then the others of the active go.work.
-func (r *Draft) modules() ([]workModule, error) {
-	all := []workModule{{r.Plan.Module.Path, r.Dir}}
-	if r.Go.Work == "" {
+// workspace returns a module, and then the others of a go.work, whose name is empty if none is active.
+func workspace(own workModule, work string) ([]workModule, error) {
+	all := []workModule{own}
+	if work == "" {
 		return all, nil
 	}
-	dirs, err := golist.Workspace(r.Go.Work)
+	dirs, err := golist.Workspace(work)
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +121,7 @@ func (r *Draft) modules() ([]workModule, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read the modules of the workspace: %w", err)
 		}
-		if same, err := sameFolder(dir, r.Dir); !same && err == nil {
+		if same, err := sameFolder(dir, own.dir); !same && err == nil {
 			all = append(all, workModule{modfile.ModulePath(gomod), dir})
 		}
 	}

@@ -27,7 +27,7 @@ func (r *Draft) mayBeStable(state git.State, none error) error {
 			of + "the clone is shallow, so the last commits that touched an image's inputs may be missing; " +
 				"run git fetch --unshallow")
 	}
-	if err := r.stableFlags(r.ldflags); err != nil {
+	if err := stableFlags(r.ldflags, r.Plan.Revision, r.expanded); err != nil {
 		return err
 	}
 	if r.dated {
@@ -36,11 +36,12 @@ func (r *Draft) mayBeStable(state git.State, none error) error {
 	return nil
 }
 
-// stableFlags refuses linker flags that depend on the commit.
-func (r *Draft) stableFlags(flags []string) error {
-	short := r.Plan.Revision[:min(7, len(r.Plan.Revision))]
+// stableFlags refuses linker flags that depend on the commit: by a template, unless they are expanded,
+// or by its number.
+func stableFlags(flags []string, revision string, expanded bool) error {
+	short := revision[:min(7, len(revision))]
 	for _, flag := range flags {
-		if !r.expanded && strings.Contains(flag, "{{") || strings.Contains(flag, short) {
+		if !expanded && strings.Contains(flag, "{{") || strings.Contains(flag, short) {
 			return fmt.Errorf(
 				"keep digests stable, for Config.StableDigests: the linker flag %q of LDFlags depends on "+
 					"the commit, "+

@@ -97,7 +97,8 @@ func Start(ctx context.Context, in Input) (*Draft, error) {
 		return nil, err
 	}
 	if v.err != nil {
-		r.withoutGit(v.err)
+		r.version, p.Build.Stamp = unknown, false
+		r.notice("the version is unknown: %v", v.err)
 	} else {
 		if err := r.fromGit(ctx, v.state, in.Workdir); err != nil {
 			return nil, err
@@ -188,12 +189,6 @@ func (r *Draft) toolchain(cfg plan.Config) error {
 		r.notice("the binary carries no commit: GOFLAGS has -buildvcs=false")
 	}
 	return nil
-}
-
-// withoutGit sets the values for a tree without git.
-func (r *Draft) withoutGit(cause error) {
-	r.version, r.Plan.Build.Stamp = unknown, false
-	r.notice("the version is unknown: %v", cause)
 }
 
 // epoch returns SOURCE_DATE_EPOCH (reproducible-builds.org), with set true, else the commit's
