@@ -8,19 +8,21 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
 
 	"github.com/rogpeppe/go-internal/txtar"
 
+	"github.com/thimble-build/thimble/build/init/dockerfile/syntax"
 	"github.com/thimble-build/thimble/build/init/finding"
 )
 
 var update = flag.Bool("update", false, "write what Read returns to the files in testdata")
 
-// repository makes the files of a repository, and its main packages, of a txtar archive.
-func repository(archive *txtar.Archive) (finding.Files, []finding.Main) {
+// unpack makes the files of a repository, and its main packages, of a txtar archive.
+func unpack(archive *txtar.Archive) (finding.Files, []finding.Main) {
 	tree := fstest.MapFS{}
 	var files finding.Files
 	var mains []finding.Main
@@ -157,10 +159,10 @@ func TestRead(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			files, mains := repository(archive)
-			found, err := Find(files)
-			if err != nil || len(found) == 0 {
-				t.Fatal(found, err)
+			files, mains := unpack(archive)
+			found := Find(files)
+			if len(found) == 0 {
+				t.Fatal("no Dockerfile is found")
 			}
 			var got strings.Builder
 			for _, f := range found {
@@ -198,17 +200,17 @@ func TestRead(t *testing.T) {
 // everyLine wants an outcome, with a reason, for each instruction of a Dockerfile.
 func everyLine(t *testing.T, text string, s finding.Source) {
 	t.Helper()
-	before, stages, _, err := parse(s.File, []byte(text))
+	file, err := syntax.Parse(s.File, []byte(text), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := before
-	for _, st := range stages {
-		all = append(append(all, st.from), st.body...)
+	all := file.Before
+	for _, st := range file.Stages {
+		all = append(append(all, st.From), st.Body...)
 	}
 	for _, i := range all {
-		if !slices.ContainsFunc(s.Lines, func(l finding.Line) bool { return l.Line >= i.Line && l.Line <= i.last }) {
-			t.Errorf("%s: %s has no outcome", i.Place, i.text)
+		if !slices.ContainsFunc(s.Lines, func(l finding.Line) bool { return l.Line >= i.Line && l.Line <= i.Last }) {
+			t.Errorf("%s: %s has no outcome", i.Place, i.Text)
 		}
 	}
 	for _, l := range s.Lines {
@@ -231,12 +233,8 @@ func TestMostIsImported(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		files, mains := repository(archive)
-		found, err := Find(files)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, f := range found {
+		files, mains := unpack(archive)
+		for _, f := range Find(files) {
 			text, err := files.Read(f)
 			if err != nil {
 				t.Fatal(err)
@@ -248,17 +246,17 @@ func TestMostIsImported(t *testing.T) {
 			if len(s.Programs) == 0 {
 				t.Errorf("%s: no program of %s is found", name, f)
 			}
-			before, stages, _, err := parse(f, text)
+			file, err := syntax.Parse(f, text, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
-			own := before
-			for _, st := range stages {
-				own = append(append(own, st.from), st.body...)
+			own := file.Before
+			for _, st := range file.Stages {
+				own = append(append(own, st.From), st.Body...)
 			}
 			byHand := 0
 			for _, i := range own {
-				if slices.ContainsFunc(s.Lines, func(l finding.Line) bool { return l.Line >= i.Line && l.Line <= i.last && l.Outcome == finding.ByHand }) {
+				if slices.ContainsFunc(s.Lines, func(l finding.Line) bool { return l.Line >= i.Line && l.Line <= i.Last && l.Outcome == finding.ByHand }) {
 					byHand++
 				}
 			}
@@ -282,7 +280,11 @@ func importedIsThere(t *testing.T, s finding.Source) {
 	said := map[int]bool{}
 	for line := range strings.Lines(describe(finding.Source{Programs: s.Programs})) {
 		if at := strings.LastIndex(line, "("); at >= 0 && !strings.HasPrefix(line, "image ") {
-			said[atoi(strings.TrimRight(line[at+1:], ")\n"))] = true
+			n, err := strconv.Atoi(strings.TrimRight(line[at+1:], ")\n"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			said[n] = true
 		}
 	}
 	for _, l := range s.Lines {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/txtar"
 
+	"github.com/thimble-build/thimble/build/init/dockerfile/syntax"
 	"github.com/thimble-build/thimble/build/init/finding"
 )
 
@@ -24,12 +25,12 @@ func FuzzRead(f *testing.F) {
 			f.Fatal(err)
 		}
 		for _, file := range archive.Files {
-			if looksLike(file.Data) {
+			if syntax.LooksLike(file.Data) {
 				f.Add(string(file.Data))
 			}
 		}
 		if strings.HasSuffix(name, "curl.txtar") {
-			files, mains = repository(archive)
+			files, mains = unpack(archive)
 		}
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -170,12 +170,8 @@ func dockerfiles(files finding.Files, tree *mains.Tree, builds []finding.Source,
 			}
 		}
 	}
-	names, err := dockerfile.Find(files)
-	if err != nil {
-		return nil, err
-	}
 	var sources []finding.Source
-	for _, name := range names {
+	for _, name := range dockerfile.Find(files) {
 		text, err := files.Read(name)
 		if err != nil {
 			return nil, err
