@@ -42,8 +42,11 @@ func Apply(i syntax.Instruction, cmd *instructions.RunCommand, shell syntax.Shel
 // commands returns the commands that a RUN instruction would run.
 func commands(i syntax.Instruction, shell syntax.Shell, repo repository.Repository,
 	st *state.State) ([]command, error) {
-	found := []script.Command{{Line: 1, Dir: st.Workdir, Words: shell.Words}}
-	if shell.Words == nil {
+	var found []script.Command
+	switch {
+	case len(shell.Words) > 0:
+		found = []script.Command{{Line: 1, Dir: st.Workdir, Words: shell.Words}}
+	case shell.Text != "":
 		scope := script.Scope{Dir: st.Workdir, Lookup: func(name string) (string, bool) {
 			if value, ok := st.Vars[name]; ok {
 				return value, true
