@@ -12,11 +12,15 @@ import (
 	"github.com/thimble-build/thimble/build/init/versions"
 )
 
-// Finish completes merged programs: names that differ, and the flags for version variables.
+// Finish completes merged programs: names that differ, the flags for version variables, and the
+// tags that matter with cgo.
 func Finish(t *mains.Tree, programs []finding.Program) []finding.Program {
 	all := slices.Clone(programs)
 	for i := range all {
 		all[i].Build.LDFlags = slices.Concat(all[i].Build.LDFlags, versions.Flags(t, all[i]))
+		if all[i].Build.Cgo.Value {
+			all[i].Build.Tags = slices.Concat(all[i].Build.Tags, all[i].Build.TagsWithCgo)
+		}
 	}
 	names(t, all)
 	return all
@@ -102,6 +106,8 @@ func Settle(lines []finding.Line, programs []finding.Program) []finding.Line {
 			if at, other := elsewhere(l, p); other {
 				all[i] = notNeeded(l, "another line decides it: "+at.String())
 			}
+		case l.Reason == "BuildTags" && !p.Build.Cgo.Value && onlyWithCgo(l, p):
+			all[i] = notNeeded(l, "its tags change nothing in a program without cgo")
 		case !known && !slices.Contains(checked, l.Reason), setting[l.Place],
 			setting[finding.Place{File: l.File}]:
 		case l.Package == "":
@@ -111,6 +117,16 @@ func Settle(lines []finding.Line, programs []finding.Program) []finding.Line {
 		}
 	}
 	return all
+}
+
+// onlyWithCgo reports whether a line is about a tag that changes nothing in a program without cgo,
+// or has no other tags.
+func onlyWithCgo(l finding.Line, p finding.Program) bool {
+	if tag, ok := strings.CutPrefix(l.Text, "-tags "); ok {
+		return slices.Contains(finding.WithCgo, tag)
+	}
+	here := func(v finding.Value[string]) bool { return v.From == l.Place }
+	return slices.ContainsFunc(p.Build.TagsWithCgo, here) && !slices.ContainsFunc(p.Build.Tags, here)
 }
 
 func notNeeded(l finding.Line, reason string) finding.Line {

@@ -41,6 +41,9 @@ func TestSettle(t *testing.T) {
 		{"tags of the file that would decide them, and that init does not know",
 			finding.Line{Place: at("Dockerfile", 2), Outcome: finding.ByHand, Reason: "init does not know its value", Setting: "BuildTags", Module: "server", Package: "."},
 			finding.Line{Outcome: finding.ByHand, Reason: "init does not know its value"}},
+		{"a tag that needs cgo, on a line with others",
+			finding.Line{Place: at("Makefile", 7), Outcome: finding.Imported, Reason: "BuildTags", Text: "-tags netgo", Module: "server", Package: "."},
+			finding.Line{Outcome: finding.NotNeeded, Reason: "its tags change nothing in a program without cgo"}},
 	} {
 		got := Settle([]finding.Line{test.line}, programs)[0]
 		if got.Outcome != test.want.Outcome || got.Reason != test.want.Reason {

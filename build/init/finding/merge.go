@@ -83,6 +83,9 @@ type merger struct {
 }
 
 func (m *merger) build(from []Program) {
+	for i := range from {
+		from[i].Build.Tags, from[i].Build.TagsWithCgo = splitTags(from[i].Build.Tags)
+	}
 	for _, p := range from { // a source can have only defaults, without a line for the program
 		if m.out.From.File == "" {
 			m.out.From = p.From
@@ -92,6 +95,7 @@ func (m *merger) build(from []Program) {
 	joined(m, from, "Programs", whole, func(p *Program) *[]Value[string] { return &p.Programs })
 	list(m, from, "LDFlags", func(p *Program) *[]Value[string] { return &p.Build.LDFlags })
 	list(m, from, "BuildTags", func(p *Program) *[]Value[string] { return &p.Build.Tags })
+	joined(m, from, "BuildTags", whole, func(p *Program) *[]Value[string] { return &p.Build.TagsWithCgo })
 	joined(m, from, "Env of the go command", beforeEqual,
 		func(p *Program) *[]Value[string] { return &p.Build.Env })
 	one(m, from, "Cgo", func(p *Program) *Value[bool] { return &p.Build.Cgo })
@@ -102,6 +106,18 @@ func (m *merger) build(from []Program) {
 	list(m, from, "Platforms", func(p *Program) *[]Value[string] { return &p.Build.Platforms })
 	one(m, from, "FIPS140", func(p *Program) *Value[string] { return &p.Build.FIPS140 })
 	list(m, from, "Before", func(p *Program) *[]Value[[]string] { return &p.Build.Before })
+}
+
+// splitTags returns the tags that change a program, and those that change only one with cgo.
+func splitTags(tags []Value[string]) (always, withCgo []Value[string]) {
+	for _, t := range tags {
+		if slices.Contains(WithCgo, t.Value) {
+			withCgo = append(withCgo, t)
+		} else {
+			always = append(always, t)
+		}
+	}
+	return always, withCgo
 }
 
 func (m *merger) runtime(from []Program) {

@@ -26,6 +26,8 @@ type Build struct {
 	// of Config.LDFlags.
 	LDFlags []Value[string]
 	Tags    []Value[string]
+	// TagsWithCgo are the tags of WithCgo, which Merge takes out of Tags.
+	TagsWithCgo []Value[string]
 	// Env are variables of the go command, as NAME=value, except CGO_ENABLED, GOOS and GOARCH.
 	Env []Value[string]
 	// Cgo is CGO_ENABLED. Compiler says that a C compiler is installed for the build and that the
@@ -65,3 +67,7 @@ type Runtime struct {
 	// Include are needs, such as "zoneinfo".
 	Include []Value[string]
 }
+
+// WithCgo are build tags that change nothing in a program without cgo: they choose Go's resolver
+// and Go's look-up of users.
+var WithCgo = []string{"netgo", "osusergo"}

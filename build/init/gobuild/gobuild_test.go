@@ -84,7 +84,7 @@ func TestSettings(t *testing.T) {
 	want := []string{
 		"not needed|-s", "not needed|-w", "not needed|-buildid=", "not needed|-extldflags -static", "imported|-X main.version={{.Tag}}",
 		"imported|-X main.commit=unknown", "by hand|-X main.host=$(hostname)", "not needed|-X main.empty=", "by hand|-X ${PKG}.v=1", "imported|-checklinkname=0",
-		"not needed|-tags netgo", "imported|-tags sqlite", "not needed|-tags ${GOTAGS}",
+		"imported|-tags netgo", "imported|-tags sqlite", "not needed|-tags ${GOTAGS}",
 		"imported|CGO_ENABLED=0", "by hand|GOAMD64=v3", "imported|GOFIPS140=latest",
 		"not needed|-trimpath", "not needed|-buildvcs=false", "not needed|-mod=vendor", "not needed|-race", "not needed|-gcflags=-N", "by hand|-strange=1",
 	}
@@ -98,7 +98,7 @@ func TestSettings(t *testing.T) {
 	if want := []string{"-X=main.version={{.Tag}}", "-X=main.commit={{.Commit}}", "-checklinkname=0"}; !slices.Equal(flags, want) {
 		t.Errorf("flags %q, want %q", flags, want)
 	}
-	if settings.Cgo != finding.Found(false, at) || settings.FIPS140.Value != "latest" || len(settings.Tags) != 1 || len(settings.Env) != 1 {
+	if settings.Cgo != finding.Found(false, at) || settings.FIPS140.Value != "latest" || len(settings.Tags) != 2 || len(settings.Env) != 1 {
 		t.Errorf("%+v", settings)
 	}
 }

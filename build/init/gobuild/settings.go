@@ -87,7 +87,7 @@ func (f *Flags) Linker(words []string) {
 			f.line(finding.NotNeeded, word, "builds are reproducible with their build id")
 		case name == "extldflags", name == "linkmode", name == "extld":
 			v := next()
-			f.line(finding.NotNeeded, word+" "+v, "a binary without cgo is static")
+			f.line(finding.NotNeeded, word+" "+v, linked)
 		case name == "compressdwarf", name == "race", name == "msan", name == "asan":
 			f.line(finding.NotNeeded, word, "there is no debug information in the image")
 		default:
@@ -147,6 +147,9 @@ func wholly(value string) bool {
 	return len(parts) == 1 && stamp.Show(value) == parts[0]
 }
 
+// linked is the reason why flags for a static binary are not needed.
+const linked = "without cgo a binary is static; with cgo it uses the C library of the base"
+
 // Tags adds build tags.
 func (f *Flags) Tags(tags []string) {
 	for _, tag := range tags {
@@ -161,8 +164,8 @@ func (f *Flags) Tags(tags []string) {
 			}
 		case strings.Contains(tag, "{{"):
 			f.line(finding.NotNeeded, "-tags "+tag, "no file has a constraint with such a tag")
-		case tag == "netgo", tag == "osusergo", tag == "static_build", tag == "static":
-			f.line(finding.NotNeeded, "-tags "+tag, "a binary without cgo is static")
+		case tag == "static_build", tag == "static":
+			f.line(finding.NotNeeded, "-tags "+tag, linked)
 		default:
 			f.Build.Tags = append(f.Build.Tags, finding.Found(tag, f.at))
 			f.line(finding.Imported, "-tags "+tag, "BuildTags")
@@ -190,7 +193,7 @@ func (f *Flags) Variable(name, value string) {
 			f.Build.Cgo = finding.Found(value == "1", f.at)
 			f.line(finding.Imported, text, "Cgo")
 		} else {
-			f.byHand(text, "init does not know its value", "Cgo", "Cgo: true,")
+			f.byHand(text, "init does not know its value", "Cgo", `Cgo: "on",`)
 		}
 	case name == "GOFIPS140":
 		if stamp.Known(value) && value != "off" {
