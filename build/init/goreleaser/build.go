@@ -22,18 +22,18 @@ import (
 type target struct{ os, arch, arm []yamltree.Text }
 
 // build reads an element of builds. An entry without a value is GoReleaser's default build.
-func (f *File) build(b yamltree.Entry, file []yamltree.Entry) {
+func (r *reader) build(b yamltree.Entry, file []yamltree.Entry) {
 	keys := map[string]yamltree.Entry{}
 	for _, e := range yamltree.Entries(b.Value) {
 		keys[e.Key] = e
 	}
 	value := func(key string) string { return yamltree.Scalar(keys[key].Value) }
 	if builder := value("builder"); builder != "" && builder != "go" {
-		f.byHand(b.Line, "builder: "+builder, "thimble makes Go programs", "", "")
+		r.byHand(b.Line, "builder: "+builder, "thimble makes Go programs", "", "")
 		return
 	}
 	if value("skip") == "true" {
-		f.add(b.Line, "skip: true", finding.NotNeeded, "the build is off")
+		r.add(b.Line, "skip: true", finding.NotNeeded, "the build is off")
 		return
 	}
 	main := value("main")
@@ -44,60 +44,60 @@ func (f *File) build(b yamltree.Entry, file []yamltree.Entry) {
 		main = "./" + main
 	}
 	dir := path.Join(".", value("dir"))
-	found := f.tree.Resolve(dir, []string{main})
-	if _, err := os.Stat(filepath.Join(f.tree.Root, filepath.FromSlash(dir))); len(found) == 0 && err != nil {
-		found = f.named(value("binary")) // a hook makes the folder, of the program with this name
+	found := r.tree.Resolve(dir, []string{main})
+	if _, err := os.Stat(filepath.Join(r.tree.Root, filepath.FromSlash(dir))); len(found) == 0 && err != nil {
+		found = named(value("binary"), r.tree) // a hook makes the folder, of the program with this name
 	}
 	if len(found) == 0 {
 		reason := "there is no main package"
 		if dir != "." {
 			reason = "there is no main package in " + path.Join(dir, main) + "; a hook may make it"
 		}
-		f.byHand(b.Line, "main: "+path.Join(dir, main), reason, "Images", "")
-		f.orphan(keys)
+		r.byHand(b.Line, "main: "+path.Join(dir, main), reason, "Images", "")
+		r.orphan(keys)
 		return
 	}
-	p := finding.Program{Module: found[0].Module, Package: found[0].Package, From: f.at(b.Line)}
+	p := finding.Program{Module: found[0].Module, Package: found[0].Package, From: r.at(b.Line)}
 	if binary, ok := keys["binary"]; ok {
-		name := f.translated(yamltree.Scalar(binary.Value))
+		name := r.translated(yamltree.Scalar(binary.Value))
 		if stamp.Known(name) && !strings.Contains(name, "{{") && !strings.Contains(name, "/") {
-			p.Name = finding.Found(name, f.at(binary.Line))
-			f.add(binary.Line, show(binary), finding.Imported, "Name")
+			p.Name = finding.Found(name, r.at(binary.Line))
+			r.add(binary.Line, show(binary), finding.Imported, "Name")
 		} else {
-			f.add(binary.Line, show(binary), finding.NotNeeded, "the program has the name of its folder")
+			r.add(binary.Line, show(binary), finding.NotNeeded, "the program has the name of its folder")
 		}
-	} else if f.project != "" {
-		p.Name = finding.Found(f.project, f.at(b.Line)) // GoReleaser's default
+	} else if r.project != "" {
+		p.Name = finding.Found(r.project, r.at(b.Line)) // GoReleaser's default
 	}
-	f.settings(&p, keys)
+	r.settings(&p, keys)
 	id := value("id")
 	if id == "" {
-		id = f.project
+		id = r.project
 	}
-	at := slices.IndexFunc(f.Source.Programs, func(o finding.Program) bool {
+	at := slices.IndexFunc(r.file.Source.Programs, func(o finding.Program) bool {
 		return o.Module == p.Module &&
 			o.Package == p.Package
 	})
 	if at >= 0 {
-		f.builds[id] = append(f.builds[id], at)
-		f.again(&f.Source.Programs[at], p, b.Line)
+		r.builds[id] = append(r.builds[id], at)
+		r.again(&r.file.Source.Programs[at], p, b.Line)
 		return
 	}
-	f.builds[id] = append(f.builds[id], len(f.Source.Programs))
-	f.Source.Programs = append(f.Source.Programs, p)
-	f.add(b.Line, "build "+path.Join(dir, main), finding.Imported, "Images")
+	r.builds[id] = append(r.builds[id], len(r.file.Source.Programs))
+	r.file.Source.Programs = append(r.file.Source.Programs, p)
+	r.add(b.Line, "build "+path.Join(dir, main), finding.Imported, "Images")
 }
 
 // again adds the platforms of another build of the same program, if both are compiled in the same
 // way.
-func (f *File) again(first *finding.Program, other finding.Program, line int) {
+func (r *reader) again(first *finding.Program, other finding.Program, line int) {
 	text := "another build of " + path.Join(".", other.Module, other.Package)
 	same := func(a, b []finding.Value[string]) bool {
 		return slices.EqualFunc(a, b, func(a, b finding.Value[string]) bool { return a.Value == b.Value })
 	}
 	if !same(first.Build.LDFlags, other.Build.LDFlags) || !same(first.Build.Tags, other.Build.Tags) ||
 		first.Build.Cgo.Value != other.Build.Cgo.Value {
-		f.byHand(line, text, "an image and its archives have the settings of one build, those of "+
+		r.byHand(line, text, "an image and its archives have the settings of one build, those of "+
 			first.From.String(), "", "")
 		return
 	}
@@ -107,13 +107,13 @@ func (f *File) again(first *finding.Program, other finding.Program, line int) {
 			first.Build.Platforms = append(first.Build.Platforms, p)
 		}
 	}
-	f.add(line, text, finding.Imported, "Platforms")
+	r.add(line, text, finding.Imported, "Platforms")
 }
 
 // named returns the only main package that makes a program with this name.
-func (f *File) named(binary string) []mains.Main {
+func named(binary string, t *mains.Tree) []mains.Main {
 	var all []mains.Main
-	for _, m := range f.tree.Mains {
+	for _, m := range t.Mains {
 		if m.Left == "" && m.Name == strings.ToLower(binary) {
 			all = append(all, m)
 		}
@@ -125,21 +125,21 @@ func (f *File) named(binary string) []mains.Main {
 }
 
 // orphan gives a build without a main package its outcome, so that its flags are not lost.
-func (f *File) orphan(keys map[string]yamltree.Entry) {
+func (r *reader) orphan(keys map[string]yamltree.Entry) {
 	for _, key := range []string{"binary", "ldflags", "tags", "env", "flags", "goos", "goarch", "goarm"} {
 		if e, ok := keys[key]; ok {
-			f.byHand(e.Line, show(e), "init does not know for which program", "Images", "")
+			r.byHand(e.Line, show(e), "init does not know for which program", "Images", "")
 		}
 	}
 }
 
 // settings reads the keys of a build, except those that name the program.
-func (f *File) settings(p *finding.Program, keys map[string]yamltree.Entry) {
+func (r *reader) settings(p *finding.Program, keys map[string]yamltree.Entry) {
 	flags := gobuild.NewFlags(p.From)
 	var words []gobuild.Word
 	var platforms target
 	env := map[string]string{}
-	for k, v := range f.env {
+	for k, v := range r.env {
 		env[k] = v
 	}
 	if e, ok := keys["env"]; ok {
@@ -148,44 +148,44 @@ func (f *File) settings(p *finding.Program, keys map[string]yamltree.Entry) {
 			env[name] = value
 		}
 	}
-	if f.cgo > 0 {
-		flags.At(f.at(f.cgo))
-		flags.Variable("CGO_ENABLED", f.env["CGO_ENABLED"])
+	if r.cgo > 0 {
+		flags.At(r.at(r.cgo))
+		flags.Variable("CGO_ENABLED", r.env["CGO_ENABLED"])
 	}
 	for _, key := range sorted(keys) {
 		e := keys[key]
-		flags.At(f.at(e.Line))
+		flags.At(r.at(e.Line))
 		switch key {
 		case "main", "dir", "binary", "skip", "builder":
 		case "id":
-			f.add(e.Line, show(e), finding.NotNeeded, "it is a name for GoReleaser")
+			r.add(e.Line, show(e), finding.NotNeeded, "it is a name for GoReleaser")
 		case "env":
 			for _, t := range yamltree.Texts(e.Value) {
 				name, value, _ := strings.Cut(t.Value, "=")
-				flags.At(f.at(t.Line))
-				flags.Variable(name, stamp.GoReleaser(value, f.project, f.env))
+				flags.At(r.at(t.Line))
+				flags.Variable(name, stamp.GoReleaser(value, r.project, r.env))
 			}
 		case "ldflags":
-			f.ldflags(flags, e.Value, env)
+			r.ldflags(flags, e.Value, env)
 		case "tags":
 			for _, t := range yamltree.Texts(e.Value) {
-				flags.At(f.at(t.Line))
-				flags.Tags(strings.FieldsFunc(stamp.GoReleaser(t.Value, f.project, env),
+				flags.At(r.at(t.Line))
+				flags.Tags(strings.FieldsFunc(stamp.GoReleaser(t.Value, r.project, env),
 					func(r rune) bool { return r == ',' || r == ' ' }))
 			}
 		case "flags":
 			for _, t := range yamltree.Texts(e.Value) {
-				split, err := ldflags.Split(stamp.GoReleaser(t.Value, f.project, env))
+				split, err := ldflags.Split(stamp.GoReleaser(t.Value, r.project, env))
 				if err != nil {
 					split = strings.Fields(t.Value)
 				}
 				for _, w := range split {
-					words = append(words, gobuild.Word{Text: w, At: f.at(t.Line)})
+					words = append(words, gobuild.Word{Text: w, At: r.at(t.Line)})
 				}
 			}
 		case "gcflags", "asmflags", "buildmode":
 			for _, t := range yamltree.Texts(e.Value) {
-				flags.At(f.at(t.Line))
+				flags.At(r.at(t.Line))
 				flags.Flag("-" + key + "=" + t.Value)
 			}
 		case "goos":
@@ -195,28 +195,28 @@ func (f *File) settings(p *finding.Program, keys map[string]yamltree.Entry) {
 		case "goarm":
 			platforms.arm = yamltree.Texts(e.Value)
 		case "targets":
-			f.targets(p, e.Value)
+			r.targets(p, e.Value)
 		case "mod_timestamp":
-			f.add(e.Line, show(e), finding.NotNeeded, "all files have the commit's time")
+			r.add(e.Line, show(e), finding.NotNeeded, "all files have the commit's time")
 		case "no_unique_dist_dir", "no_main_check", "tool", "command", "gobinary":
-			f.add(e.Line, show(e), finding.NotNeeded, "it changes nothing in the program")
+			r.add(e.Line, show(e), finding.NotNeeded, "it changes nothing in the program")
 		case "ignore":
-			f.add(e.Line, show(e), finding.Imported, "Platforms")
+			r.add(e.Line, show(e), finding.Imported, "Platforms")
 		case "goamd64", "go386", "gomips", "goarm64", "goppc64", "goriscv64":
-			f.add(e.Line, show(e), finding.NotNeeded, "programs run on every processor of the architecture")
+			r.add(e.Line, show(e), finding.NotNeeded, "programs run on every processor of the architecture")
 		case "hooks":
-			f.byHand(e.Line, show(e), "a program is released as the compiler made it", "", "")
+			r.byHand(e.Line, show(e), "a program is released as the compiler made it", "", "")
 		case "overrides":
-			f.byHand(e.Line, show(e), "all platforms have the same settings", "", "")
+			r.byHand(e.Line, show(e), "all platforms have the same settings", "", "")
 		default:
-			f.byHand(e.Line, show(e), "thimble has no such setting", "", "")
+			r.byHand(e.Line, show(e), "thimble has no such setting", "", "")
 		}
 	}
 	flags.Words(words)
-	f.platforms(p, platforms, keys["ignore"])
+	r.platforms(p, platforms, keys["ignore"])
 	p.Build.LDFlags, p.Build.Tags, p.Build.Env = flags.Build.LDFlags, flags.Build.Tags, flags.Build.Env
 	p.Build.Cgo, p.Build.FIPS140 = flags.Build.Cgo, flags.Build.FIPS140
-	f.Source.Lines = append(f.Source.Lines, flags.Lines...)
+	r.file.Source.Lines = append(r.file.Source.Lines, flags.Lines...)
 }
 
 // sorted returns the keys in the order of the file.
@@ -235,13 +235,13 @@ func sorted(keys map[string]yamltree.Entry) []string {
 }
 
 // ldflags reads linker flags, each line at its place.
-func (f *File) ldflags(flags *gobuild.Flags, n *yaml.Node, env map[string]string) {
+func (r *reader) ldflags(flags *gobuild.Flags, n *yaml.Node, env map[string]string) {
 	for _, t := range yamltree.Texts(n) {
 		for i, text := range strings.Split(t.Value, "\n") {
-			flags.At(f.at(t.Line + i))
-			words, err := ldflags.Split(stamp.GoReleaser(text, f.project, env))
+			flags.At(r.at(t.Line + i))
+			words, err := ldflags.Split(stamp.GoReleaser(text, r.project, env))
 			if err != nil {
-				f.byHand(t.Line+i, text, err.Error(), "LDFlags", "")
+				r.byHand(t.Line+i, text, err.Error(), "LDFlags", "")
 				continue
 			}
 			flags.Linker(words)
@@ -250,7 +250,7 @@ func (f *File) ldflags(flags *gobuild.Flags, n *yaml.Node, env map[string]string
 }
 
 // platforms adds the platforms that a build lists.
-func (f *File) platforms(p *finding.Program, t target, ignore yamltree.Entry) {
+func (r *reader) platforms(p *finding.Program, t target, ignore yamltree.Entry) {
 	if len(t.os) == 0 && len(t.arch) == 0 {
 		return // GoReleaser's default is not a decision
 	}
@@ -275,22 +275,22 @@ func (f *File) platforms(p *finding.Program, t target, ignore yamltree.Entry) {
 				}
 			}
 			for _, variant := range variants {
-				if !known(system.Value, arch.Value) || f.ignored(ignore, system.Value, arch.Value, variant) {
+				if !known(system.Value, arch.Value) || ignored(ignore, system.Value, arch.Value, variant) {
 					continue
 				}
 				name := system.Value + "/" + arch.Value
 				if variant != "" {
 					name += "/v" + variant
 				}
-				f.platform(p, name, f.at(arch.Line))
+				r.platform(p, name, r.at(arch.Line))
 			}
 		}
 	}
 	for _, list := range [][]yamltree.Text{t.os, t.arch, t.arm} {
 		for _, value := range list {
-			if !slices.ContainsFunc(f.Source.Lines,
+			if !slices.ContainsFunc(r.file.Source.Lines,
 				func(l finding.Line) bool { return l.Line == value.Line && l.Text == value.Value }) {
-				f.add(value.Line, value.Value, finding.Imported, "Platforms")
+				r.add(value.Line, value.Value, finding.Imported, "Platforms")
 			}
 		}
 	}
@@ -313,10 +313,10 @@ func known(system, arch string) bool {
 }
 
 // platform adds one platform, if the go command knows it.
-func (f *File) platform(p *finding.Program, name string, at finding.Place) {
+func (r *reader) platform(p *finding.Program, name string, at finding.Place) {
 	parsed, err := plan.ParsePlatform(name)
-	if err != nil || !stamp.Known(f.translated(name)) {
-		f.byHand(at.Line, name, "thimble does not know the platform", "Platforms", "")
+	if err != nil || !stamp.Known(r.translated(name)) {
+		r.byHand(at.Line, name, "thimble does not know the platform", "Platforms", "")
 		return
 	}
 	for _, there := range p.Build.Platforms {
@@ -327,7 +327,8 @@ func (f *File) platform(p *finding.Program, name string, at finding.Place) {
 	p.Build.Platforms = append(p.Build.Platforms, finding.Found(parsed.String(), at))
 }
 
-func (f *File) ignored(ignore yamltree.Entry, system, arch, arm string) bool {
+// ignored reports whether a build leaves out a platform.
+func ignored(ignore yamltree.Entry, system, arch, arm string) bool {
 	for _, i := range yamltree.Entries(ignore.Value) {
 		matches := len(yamltree.Entries(i.Value)) > 0
 		for _, e := range yamltree.Entries(i.Value) {
@@ -342,18 +343,18 @@ func (f *File) ignored(ignore yamltree.Entry, system, arch, arm string) bool {
 }
 
 // targets reads a list such as linux_amd64_v1.
-func (f *File) targets(p *finding.Program, n *yaml.Node) {
+func (r *reader) targets(p *finding.Program, n *yaml.Node) {
 	for _, t := range yamltree.Texts(n) {
 		parts := strings.Split(t.Value, "_")
 		switch {
 		case len(parts) == 1 && (t.Value == "go_first_class" || t.Value == "go_118_first_class"):
-			f.add(t.Line, t.Value, finding.NotNeeded, "Platforms and ArchivePlatforms list platforms")
+			r.add(t.Line, t.Value, finding.NotNeeded, "Platforms and ArchivePlatforms list platforms")
 			continue
 		case len(parts) > 2 && parts[1] == "arm":
-			f.platform(p, parts[0]+"/arm/v"+parts[2], f.at(t.Line))
+			r.platform(p, parts[0]+"/arm/v"+parts[2], r.at(t.Line))
 		case len(parts) > 1:
-			f.platform(p, parts[0]+"/"+parts[1], f.at(t.Line))
+			r.platform(p, parts[0]+"/"+parts[1], r.at(t.Line))
 		}
-		f.add(t.Line, t.Value, finding.Imported, "Platforms")
+		r.add(t.Line, t.Value, finding.Imported, "Platforms")
 	}
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // hooks reads before.hooks.
-func (f *File) hooks(section yamltree.Entry) {
+func (r *reader) hooks(section yamltree.Entry) {
 	for _, e := range yamltree.Entries(section.Value) {
 		var commands []yamltree.Text
 		for _, h := range yamltree.Entries(e.Value) {
@@ -23,28 +23,28 @@ func (f *File) hooks(section yamltree.Entry) {
 			commands = append(commands, yamltree.Texts(h.Value)...)
 		}
 		for _, c := range commands {
-			f.hook(c)
+			r.hook(c)
 		}
 	}
 }
 
 // hook reads one command. GoReleaser runs it without a shell.
-func (f *File) hook(c yamltree.Text) {
+func (r *reader) hook(c yamltree.Text) {
 	words := fields(c.Value)
 	switch {
 	case len(words) == 0:
 	case words[0] == "go" && len(words) > 1 &&
 		slices.Contains([]string{"mod", "vet", "test", "version"}, words[1]):
-		f.add(c.Line, c.Value, finding.NotNeeded, "thimble loads modules and runs the tests")
+		r.add(c.Line, c.Value, finding.NotNeeded, "thimble loads modules and runs the tests")
 	case makesNothing(c.Value):
-		f.add(c.Line, "hook "+c.Value, finding.NotNeeded, "it makes no file of the program")
+		r.add(c.Line, "hook "+c.Value, finding.NotNeeded, "it makes no file of the program")
 	default:
-		f.Hooks = append(f.Hooks, Hook{f.at(c.Line), c.Value})
+		r.file.Hooks = append(r.file.Hooks, Hook{r.at(c.Line), c.Value})
 		write := ""
 		if !strings.Contains(c.Value, "{{") { // Before has no templates
 			write = "Before: [][]string{" + wordList(words) + "},"
 		}
-		f.byHand(c.Line, "hook "+c.Value, "if it makes files that git does not have and the image needs",
+		r.byHand(c.Line, "hook "+c.Value, "if it makes files that git does not have and the image needs",
 			"Before", write)
 	}
 }
@@ -68,7 +68,8 @@ func makesNothing(hook string) bool {
 			return !slices.Contains([]string{"mod", "vet", "fmt", "test", "version", "clean", "env", "list",
 				"install", "get"}, verb)
 		case "make":
-			return !slices.Contains([]string{"clean", "test", "lint", "fmt", "vet", "check", "tidy", "deps"}, verb)
+			return !slices.Contains([]string{"clean", "test", "lint", "fmt", "vet", "check", "tidy",
+				"deps"}, verb)
 		}
 		return true
 	})
