@@ -137,10 +137,10 @@ func (c *compiler) compile(ctx context.Context,
 	if _, err := lock.TryLockContext(ctx, 100*time.Millisecond); err != nil {
 		return nil, fmt.Errorf("lock %s: %w", c.program, cmp.Or(context.Cause(ctx), err))
 	}
-	unlock = func() { _ = lock.Close() }
+	release := func() { _ = lock.Close() }
 	defer func() {
 		if err != nil {
-			unlock()
+			release()
 		}
 	}()
 	key, err := c.key()
@@ -149,7 +149,7 @@ func (c *compiler) compile(ctx context.Context,
 	}
 	if was, err := os.ReadFile(c.program + ".key"); err == nil && key != "" && string(was) == key {
 		if _, err := os.Stat(c.program); err == nil {
-			return unlock, nil
+			return release, nil
 		}
 	}
 	ended := func(error) {}
@@ -160,7 +160,7 @@ func (c *compiler) compile(ctx context.Context,
 	if err != nil {
 		return nil, err
 	}
-	return unlock, os.WriteFile(c.program+".key", []byte(key), 0o644)
+	return release, os.WriteFile(c.program+".key", []byte(key), 0o644)
 }
 
 func (c *compiler) build(ctx context.Context, count *Count) error {

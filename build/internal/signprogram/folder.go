@@ -53,6 +53,14 @@ func find(self string) (magefiles, error) {
 	}
 }
 
+// shown returns the folder's path relative to the working folder, if it is below that.
+func (m magefiles) shown() string {
+	if rel, err := filepath.Rel(started, m.dir); err == nil && filepath.IsLocal(rel) {
+		return rel
+	}
+	return m.dir
+}
+
 // launcherKey is the name of the folder where the launcher puts the program of a folder.
 func launcherKey(dir string) string {
 	key := sha256.Sum256([]byte(dir))

@@ -53,12 +53,12 @@ func Run(ctx context.Context, o Options, job Job) (Outcome, error) {
 		return Outcome{}, fmt.Errorf("find this program: %w", err)
 	}
 	c, err := open(self, o.Env, o.ModuleEnv, o.Offline)
-	var unlock func()
-	if err == nil {
-		unlock, err = c.compile(ctx, o.Compile)
-	}
 	if err != nil {
 		return Outcome{}, fmt.Errorf("compile the code that signs and verifies: %w", err)
+	}
+	unlock, err := c.compile(ctx, o.Compile)
+	if err != nil { // what the go command advises to do is for that folder
+		return Outcome{}, fmt.Errorf("compile the code that signs and verifies, in %s: %w", c.shown(), err)
 	}
 	message, err := json.Marshal(job)
 	if err != nil {

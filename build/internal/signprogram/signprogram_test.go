@@ -2,11 +2,13 @@ package signprogram
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"path/filepath"
 	"runtime/debug"
 	"strings"
 	"testing"
+	"time"
 )
 
 // The lines that name a package are counted, and all others are errors.
@@ -112,6 +114,27 @@ func TestModuleOf(t *testing.T) {
 		}
 		if err == nil && strings.Count(m.text, "require ") != 1 {
 			t.Errorf("go.mod requires more than the kit:\n%s", m.text)
+		}
+	}
+}
+
+// The error of the go command is that of a program that cannot be compiled, and the lock is free
+// afterwards.
+func TestCompileFails(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{"go.mod": "module example.com/m\n\ngo 1.26\n", "magefile.go": "package main\n\nimport _ \"example.com/absent\"\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := &compiler{magefiles: magefiles{dir: dir}, info: &debug.BuildInfo{}, program: filepath.Join(t.TempDir(), "mage-sign"),
+		env: append(os.Environ(), "GOPROXY=off", "GOFLAGS=", "GOENV=off", "GOWORK=off")}
+	for range 2 {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		_, err := c.compile(ctx, func(*Count) func(error) { return func(error) {} })
+		cancel()
+		if err == nil || !strings.Contains(err.Error(), "no required module provides package") {
+			t.Errorf("error %v", err)
 		}
 	}
 }
