@@ -158,11 +158,7 @@ func workOut(ctx context.Context, r *repository, k *kit, own map[string][]byte) 
 			return nil, err
 		}
 	}
-	add := []string{"get", targetsPath + "@" + k.version}
-	if k.replace != "" { // no proxy has the required version
-		add = []string{"list", "-deps", targetsPath}
-	}
-	if _, err := goCommand(ctx, temp, add...); err != nil {
+	if _, err := goCommand(ctx, temp, "get", targetsPath+"@"+k.version); err != nil {
 		return nil, err
 	}
 	if name != "" {
