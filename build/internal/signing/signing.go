@@ -4,6 +4,7 @@
 package signing
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,7 +22,7 @@ func Reach(s *session.Session) error {
 	var errs []error
 	// Keys are in files and variables, or in a key management service.
 	if scheme, _, ok := strings.Cut(cfg.Key, "://"); ok && scheme != "env" && scheme != "file" {
-		errs = append(errs, s.Reach("sign with "+cfg.Key, cfg.Key))
+		errs = append(errs, s.Reach("sign with "+cfg.Key, keyService(s, cfg.Key)))
 	}
 	if k := cfg.Keyless; k != nil && cfg.Key == "" {
 		errs = append(errs, s.Reach("get a certificate", k.Fulcio))
@@ -36,6 +37,21 @@ func Reach(s *session.Session) error {
 		errs = append(errs, s.Reach("get timestamps", url))
 	}
 	return errors.Join(errs...)
+}
+
+// keyService returns the address of the service that has a key, or its name if it is in the cloud.
+func keyService(s *session.Session, key string) string {
+	switch scheme, rest, _ := strings.Cut(key, "://"); {
+	case scheme == "hashivault":
+		vault, _ := s.LookupEnv("VAULT_ADDR") // as the provider reads it
+		bao, _ := s.LookupEnv("BAO_ADDR")
+		return cmp.Or(vault, bao, "Vault")
+	case scheme == "awskms" && strings.HasPrefix(rest, "/"): // otherwise it has an endpoint
+		return "AWS KMS"
+	case scheme == "gcpkms":
+		return "Google Cloud KMS"
+	}
+	return key
 }
 
 // CheckKeyless returns an error if something is missing to verify a signature of an identity.
