@@ -59,14 +59,14 @@ func (n imageNames) tags(e yamltree.Entry) {
 
 var (
 	architecture = regexp.MustCompile(
-		`-(\{\{.*\}\}|amd64|x86_64|x64|arm64|aarch64|arm|armhf|arm(v|32v)?[567]|arm64v8|i?386|x86|` +
-			`mips\w*|ppc64(le)?|s390x|riscv64|loong64)$`)
+		`-(\{\{.*\}\}|amd64|x86_64|x64|arm64|aarch64|arm|armhf|arm(?:v|32v)?[567]|arm64v8|i?386|x86|` +
+			`mips\w*|ppc64(?:le)?|s390x|riscv64|loong64)(-|$)`)
 	spaces = regexp.MustCompile(`\s+`)
 )
 
 // tag reads a tag of an image.
 func (n imageNames) tag(line int, text, tag string) {
-	plain := spaces.ReplaceAllString(architecture.ReplaceAllString(tag, ""), "")
+	plain := spaces.ReplaceAllString(architecture.ReplaceAllString(tag, "$2"), "")
 	translated := n.translated(plain)
 	switch {
 	case plain == "", translated == "{{.Tag}}", translated == "{{.Version}}", translated == "v{{.Version}}":
@@ -76,6 +76,11 @@ func (n imageNames) tag(line int, text, tag string) {
 	default:
 		n.moving[plain] = true
 		moving := strings.NewReplacer("{{.Major}}", "1", "{{.Minor}}", "2").Replace(plain)
+		if strings.Contains(moving, "{{") {
+			n.byHand(line, text, "a release has one tag for its version, and moving tags of fixed text",
+				"Release", "")
+			return
+		}
 		n.byHand(line, text, "a release can move further tags", "Release",
 			`Release: build.ReleaseConfig{MovingTags: []string{"`+moving+`"}},`)
 	}
