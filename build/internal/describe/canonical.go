@@ -5,10 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-
-	"google.golang.org/protobuf/encoding/protojson"
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/structpb"
 )
 
 // canonical returns one JSON value in the canonical form of predicates: UTF-8, the keys of
@@ -38,22 +34,11 @@ func canonicalValue(v any) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
-// canonicalMessage returns a message's JSON in canonical form. protojson varies its white space
-// on purpose.
-func canonicalMessage(m proto.Message) ([]byte, error) {
-	b, err := protojson.Marshal(m)
+// predicateJSON returns a predicate's JSON in canonical form.
+func predicateJSON(v any) ([]byte, error) {
+	b, err := canonicalValue(v)
 	if err != nil {
 		return nil, err
 	}
 	return canonical(b)
-}
-
-// object returns a struct's JSON as a message field.
-func object(v any) (*structpb.Struct, error) {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return nil, err
-	}
-	s := &structpb.Struct{}
-	return s, protojson.Unmarshal(b, s)
 }

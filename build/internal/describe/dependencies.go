@@ -9,9 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	intoto "github.com/in-toto/attestation/go/v1"
-	"google.golang.org/protobuf/types/known/structpb"
-
 	"github.com/thimble-build/thimble/build/internal/purl"
 	"github.com/thimble-build/thimble/build/internal/sbom"
 	"github.com/thimble-build/thimble/build/internal/tree"
@@ -20,13 +17,13 @@ import (
 // dependencies returns the toolchain, the linked modules and the base content of all images
 // together, sorted. The main module is left out, because it is the source. So is a module that a
 // folder of the source replaces, which has no digest.
-func dependencies(images []sbom.Input, toolchain sbom.Module) ([]*intoto.ResourceDescriptor, error) {
-	descriptor, err := moduleDescriptor(toolchain)
+func dependencies(images []sbom.Input, toolchain sbom.Module) ([]descriptor, error) {
+	own, err := moduleDescriptor(toolchain)
 	if err != nil {
 		return nil, err
 	}
-	descriptor.Name = "toolchain"
-	var all []*intoto.ResourceDescriptor
+	own.Name = "toolchain"
+	var all []descriptor
 	for _, i := range images {
 		modules := append([]sbom.Module{i.Std}, i.Modules...)
 		for _, p := range i.Programs {
@@ -48,20 +45,20 @@ func dependencies(images []sbom.Input, toolchain sbom.Module) ([]*intoto.Resourc
 			if err != nil {
 				return nil, err
 			}
-			d.Annotations = linked(i.Libraries, c.Name)
+			if names := linked(i.Libraries, c.Name); names != nil {
+				d.Annotations = linkedBy{names}
+			}
 			all = append(all, d)
 		}
 	}
 	slices.SortFunc(all, compareDescriptors)
-	all = slices.CompactFunc(all, func(a, b *intoto.ResourceDescriptor) bool {
-		return compareDescriptors(a, b) == 0
-	})
-	return slices.Insert(all, 0, descriptor), nil
+	all = slices.CompactFunc(all, func(a, b descriptor) bool { return compareDescriptors(a, b) == 0 })
+	return slices.Insert(all, 0, own), nil
 }
 
-func compareDescriptors(a, b *intoto.ResourceDescriptor) int {
+func compareDescriptors(a, b descriptor) int {
 	return cmp.Or(
-		strings.Compare(a.Name, b.Name), strings.Compare(a.Uri, b.Uri),
+		strings.Compare(a.Name, b.Name), strings.Compare(a.URI, b.URI),
 		strings.Compare(a.Digest["dirHash"], b.Digest["dirHash"]),
 		strings.Compare(a.Digest["sha256"], b.Digest["sha256"]),
 		strings.Compare(replaces(a), replaces(b)),
@@ -69,55 +66,53 @@ func compareDescriptors(a, b *intoto.ResourceDescriptor) int {
 	)
 }
 
-// replaces returns the module that moduleDescriptor recorded as replaced.
-func replaces(d *intoto.ResourceDescriptor) string {
-	return d.Annotations.GetFields()["replaces"].GetStringValue()
-}
-
-// libraries returns the libraries that linked recorded.
-func libraries(d *intoto.ResourceDescriptor) (paths []string) {
-	for _, v := range d.Annotations.GetFields()["libraries"].GetListValue().GetValues() {
-		paths = append(paths, v.GetStringValue())
+// replacing and linkedBy are annotations: the module that a module replaces, as path@version, and
+// the libraries of a component that the binary is linked with.
+type (
+	replacing struct {
+		Replaces string `json:"replaces"`
 	}
-	return paths
+	linkedBy struct {
+		Libraries []string `json:"libraries"`
+	}
+)
+
+// replaces returns the module that moduleDescriptor recorded as replaced.
+func replaces(d descriptor) string {
+	r, _ := d.Annotations.(replacing)
+	return r.Replaces
 }
 
-// linked returns the libraries of a component that the binary is linked with, as the annotation
-// of the component; nil if there are none.
-func linked(libraries []sbom.Library, component string) *structpb.Struct {
-	var names []string
+// libraries returns the libraries that linked found.
+func libraries(d descriptor) []string {
+	l, _ := d.Annotations.(linkedBy)
+	return l.Libraries
+}
+
+// linked returns the libraries of a component that the binary is linked with, sorted.
+func linked(libraries []sbom.Library, component string) (names []string) {
 	for _, l := range libraries {
 		if l.Component == component {
 			names = append(names, l.Path)
 		}
 	}
-	if names == nil {
-		return nil
-	}
-	var paths []*structpb.Value
-	for _, name := range slices.Compact(slices.Sorted(slices.Values(names))) {
-		paths = append(paths, structpb.NewStringValue(name))
-	}
-	list := structpb.NewListValue(&structpb.ListValue{Values: paths})
-	return &structpb.Struct{Fields: map[string]*structpb.Value{"libraries": list}}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // moduleDescriptor names a module as the SBOMs do, with its go.sum hash.
-func moduleDescriptor(m sbom.Module) (*intoto.ResourceDescriptor, error) {
+func moduleDescriptor(m sbom.Module) (d descriptor, err error) {
 	linked := m.Linked()
-	uri, err := purl.Module(linked.Path, linked.Version)
-	if err != nil {
-		return nil, err
+	d.Name = linked.Path
+	if d.URI, err = purl.Module(linked.Path, linked.Version); err != nil {
+		return descriptor{}, err
 	}
-	d := &intoto.ResourceDescriptor{Name: linked.Path, Uri: uri}
 	if m.Replace != nil {
-		d.Annotations = &structpb.Struct{Fields: map[string]*structpb.Value{
-			"replaces": structpb.NewStringValue(m.Path + "@" + m.Version),
-		}}
+		d.Annotations = replacing{m.Path + "@" + m.Version}
 	}
 	if linked.Sum != "" {
 		if d.Digest, err = dirHash(linked.Sum); err != nil {
-			return nil, fmt.Errorf("module %s %s: %w", linked.Path, linked.Version, err)
+			return descriptor{}, fmt.Errorf("module %s %s: %w", linked.Path, linked.Version, err)
 		}
 	}
 	return d, nil
@@ -135,21 +130,16 @@ func dirHash(sum string) (map[string]string, error) {
 
 // componentDescriptor returns base content with its SHA-256, otherwise with the dirHash of its
 // files under their paths in the image.
-func componentDescriptor(c tree.Component) (*intoto.ResourceDescriptor, error) {
-	d := &intoto.ResourceDescriptor{Name: c.Name, Uri: c.PURL,
-		DownloadLocation: publicURL(c.DownloadLocation)}
-	if d.Uri == "" {
-		d.Uri = d.DownloadLocation
-	}
+func componentDescriptor(c tree.Component) (d descriptor, err error) {
+	location := publicURL(c.DownloadLocation)
+	d = descriptor{Name: c.Name, URI: cmp.Or(c.PURL, location), DownloadLocation: location}
 	if c.SHA256 != "" { // the downloaded package, or an image's manifest
 		d.Digest = map[string]string{"sha256": c.SHA256}
 		return d, nil
 	}
-	sum, err := filesHash(c.Files)
-	if err != nil {
-		return nil, fmt.Errorf("component %s %s: %w", c.Name, c.Version, err)
+	if d.Digest, err = filesHash(c.Files); err != nil {
+		return descriptor{}, fmt.Errorf("component %s %s: %w", c.Name, c.Version, err)
 	}
-	d.Digest = sum
 	return d, nil
 }
 

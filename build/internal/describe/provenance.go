@@ -6,9 +6,6 @@ import (
 	"slices"
 	"time"
 
-	slsa "github.com/in-toto/attestation/go/predicates/provenance/v1"
-	"google.golang.org/protobuf/types/known/timestamppb"
-
 	"github.com/thimble-build/thimble/build/internal/sbom"
 	"github.com/thimble-build/thimble/build/plan"
 )
@@ -40,14 +37,14 @@ func Provenance(in ProvenanceInput) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("write provenance: %w", err)
 	}
-	b, err := canonicalMessage(p)
+	b, err := predicateJSON(p)
 	if err != nil {
 		return nil, fmt.Errorf("write provenance: %w", err)
 	}
 	return b, nil
 }
 
-func newProvenance(in ProvenanceInput) (*slsa.Provenance, error) {
+func newProvenance(in ProvenanceInput) (*slsaProvenance, error) {
 	if in.Plan == nil || len(in.Images) == 0 {
 		return nil, errors.New("it needs a plan and an image")
 	}
@@ -67,51 +64,46 @@ func newProvenance(in ProvenanceInput) (*slsa.Provenance, error) {
 	if !in.Started.IsZero() && in.Finished.Before(in.Started) && !in.Finished.IsZero() {
 		return nil, fmt.Errorf("the run ends at %s, before its start at %s", in.Finished, in.Started)
 	}
-	p := &slsa.Provenance{
-		BuildDefinition: &slsa.BuildDefinition{BuildType: BuildType},
-		RunDetails: &slsa.RunDetails{
-			Builder: &slsa.Builder{
-				Id: in.Builder.ID, Version: map[string]string{resolved.Kit.Path: resolved.Kit.Version},
-			},
-			Metadata: &slsa.BuildMetadata{
-				InvocationId: in.Builder.InvocationID, StartedOn: second(in.Started),
-				FinishedOn: second(in.Finished),
-			},
-		},
-	}
-	var err error
-	if p.BuildDefinition.ExternalParameters, err = object(external); err != nil {
-		return nil, err
-	}
-	if p.BuildDefinition.InternalParameters, err = object(internal); err != nil {
-		return nil, err
+	if in.Builder.ID == "" {
+		return nil, errors.New("runDetails.builder.id required")
 	}
 	toolchain := in.Toolchain
 	if toolchain.Path == "" { // its name in go.mod
 		toolchain = sbom.Module{Path: "toolchain", Version: in.Plan.Toolchain.Version}
 	}
-	if p.BuildDefinition.ResolvedDependencies, err = dependencies(in.Images, toolchain); err != nil {
+	resources, err := dependencies(in.Images, toolchain)
+	if err != nil {
 		return nil, err
 	}
-	if err := p.Validate(); err != nil {
-		return nil, err
-	}
-	// The library accepts only SHA-1 commits; the specification also allows SHA-256.
 	source, err := sourceDescriptor(&resolved)
 	if err != nil {
 		return nil, err
 	}
 	if source != nil {
-		p.BuildDefinition.ResolvedDependencies = slices.Insert(p.BuildDefinition.ResolvedDependencies, 0,
-			source)
+		resources = slices.Insert(resources, 0, *source)
 	}
-	return p, nil
+	return &slsaProvenance{
+		BuildDefinition: buildDefinition{
+			BuildType: BuildType, ExternalParameters: external, InternalParameters: internal,
+			ResolvedDependencies: resources,
+		},
+		RunDetails: runDetails{
+			Builder: slsaBuilder{
+				ID: in.Builder.ID, Version: map[string]string{resolved.Kit.Path: resolved.Kit.Version},
+			},
+			Metadata: buildMetadata{
+				InvocationID: in.Builder.InvocationID, StartedOn: second(in.Started),
+				FinishedOn: second(in.Finished),
+			},
+		},
+	}, nil
 }
 
-// second returns a time as provenance writes it, in whole seconds.
-func second(t time.Time) *timestamppb.Timestamp {
+// second returns a time as provenance writes it, in whole seconds; nil for the zero value.
+func second(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
 	}
-	return timestamppb.New(t.UTC().Truncate(time.Second))
+	t = t.UTC().Truncate(time.Second)
+	return &t
 }

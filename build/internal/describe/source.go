@@ -4,9 +4,6 @@ import (
 	"fmt"
 	"regexp"
 
-	intoto "github.com/in-toto/attestation/go/v1"
-	"google.golang.org/protobuf/types/known/structpb"
-
 	"github.com/thimble-build/thimble/build/internal/origin"
 	"github.com/thimble-build/thimble/build/plan"
 )
@@ -14,14 +11,19 @@ import (
 // commit matches the full hash of a commit.
 var commit = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
 
+// dirtyTree is the annotation of a source that differs from its commit.
+type dirtyTree struct {
+	Dirty bool `json:"dirty"`
+}
+
 // sourceDescriptor returns the source's commit, SHA-1 or SHA-256; nil if neither commit nor
 // repository is known.
-func sourceDescriptor(p *plan.Plan) (*intoto.ResourceDescriptor, error) {
+func sourceDescriptor(p *plan.Plan) (*descriptor, error) {
 	s := gitSource(p.Source, p.Revision)
 	if p.Revision == "" && s.repository == "" {
 		return nil, nil
 	}
-	d := &intoto.ResourceDescriptor{Name: "source", Uri: s.Location()}
+	d := &descriptor{Name: "source", URI: s.Location()}
 	if p.Revision != "" {
 		if !commit.MatchString(p.Revision) {
 			return nil, fmt.Errorf("revision %q is not the full hash of a commit", p.Revision)
@@ -29,8 +31,7 @@ func sourceDescriptor(p *plan.Plan) (*intoto.ResourceDescriptor, error) {
 		d.Digest = map[string]string{"gitCommit": p.Revision}
 	}
 	if p.Dirty { // the digest does not cover all changes
-		d.Annotations = &structpb.Struct{Fields: map[string]*structpb.Value{"dirty": structpb.NewBoolValue(
-			true)}}
+		d.Annotations = dirtyTree{true}
 	}
 	return d, nil
 }

@@ -6,8 +6,6 @@ import (
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	vsa "github.com/in-toto/attestation/go/predicates/vsa/v1"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/thimble-build/thimble/build/internal/purl"
 )
@@ -43,21 +41,19 @@ func VerificationSummary(in SummaryInput) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("write the verification summary: %w", err)
 	}
-	s := &vsa.VerificationSummary{
-		Verifier:     &vsa.VerificationSummary_Verifier{Id: in.Verifier},
-		TimeVerified: timestamppb.New(in.Verified.UTC().Truncate(time.Second)),
-		ResourceUri:  resource, Policy: &vsa.VerificationSummary_Policy{Uri: ReproducedPolicy},
-		VerificationResult: "FAILED", VerifiedLevels: []string{"FAILED"}, SlsaVersion: "1.0",
+	s := verificationSummary{
+		Verifier: reference{in.Verifier}, TimeVerified: in.Verified.UTC().Truncate(time.Second),
+		ResourceURI: resource, Policy: descriptor{URI: ReproducedPolicy},
+		VerificationResult: "FAILED", VerifiedLevels: []string{"FAILED"}, SLSAVersion: "1.0",
 	}
 	if in.Same {
 		s.VerificationResult, s.VerifiedLevels = "PASSED", []string{ReproducedLevel}
 	}
 	for _, h := range in.Provenance {
-		s.InputAttestations = append(s.InputAttestations, &vsa.VerificationSummary_InputAttestation{
-			Digest: map[string]string{h.Algorithm: h.Hex},
-		})
+		s.InputAttestations = append(s.InputAttestations,
+			descriptor{Digest: map[string]string{h.Algorithm: h.Hex}})
 	}
-	b, err := canonicalMessage(s)
+	b, err := predicateJSON(s)
 	if err != nil {
 		return nil, fmt.Errorf("write the verification summary: %w", err)
 	}

@@ -5,9 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	testresult "github.com/in-toto/attestation/go/predicates/test_result/v0"
-	intoto "github.com/in-toto/attestation/go/v1"
-
 	"github.com/thimble-build/thimble/build/plan"
 )
 
@@ -44,22 +41,19 @@ func TestResult(in TestInput) ([]byte, error) {
 		return nil, fmt.Errorf("write the test result: %w", err)
 	}
 	// Only allowed values are written, as in the parameters of provenance.
-	settings, err := object(struct {
+	settings := struct {
 		externalTest
 		BuildTags []string `json:"buildTags,omitempty"`
 		Toolchain string   `json:"toolchain"`
 		Skipped   bool     `json:"skipped"`
-	}{newExternalTest(in.Config), in.Plan.Build.Tags, in.Plan.Toolchain.Version, in.Skipped})
-	if err != nil {
-		return nil, fmt.Errorf("write the test result: %w", err)
-	}
-	r := &testresult.TestResult{
+	}{newExternalTest(in.Config), in.Plan.Build.Tags, in.Plan.Toolchain.Version, in.Skipped}
+	r := testResult{
 		Result:        Passed,
-		Configuration: []*intoto.ResourceDescriptor{{Name: "go test", Annotations: settings}},
+		Configuration: []descriptor{{Name: "go test", Annotations: settings}},
 		PassedTests:   names(in.Passed), WarnedTests: names(in.Warned), FailedTests: names(in.Failed),
 	}
 	if source != nil {
-		r.Configuration = slices.Insert(r.Configuration, 0, source)
+		r.Configuration = slices.Insert(r.Configuration, 0, *source)
 	}
 	switch {
 	case len(r.FailedTests) > 0:
@@ -67,7 +61,7 @@ func TestResult(in TestInput) ([]byte, error) {
 	case len(r.WarnedTests) > 0, len(r.PassedTests) == 0:
 		r.Result = Warned
 	}
-	b, err := canonicalMessage(r)
+	b, err := predicateJSON(r)
 	if err != nil {
 		return nil, fmt.Errorf("write the test result: %w", err)
 	}
