@@ -11,6 +11,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"golang.org/x/mod/modfile"
@@ -158,7 +159,12 @@ func workOut(ctx context.Context, r *repository, k *kit, own map[string][]byte) 
 			return nil, err
 		}
 	}
-	if _, err := goCommand(ctx, temp, "get", targetsPath+"@"+k.version); err != nil {
+	if k.replace == "" {
+		_, err = goCommand(ctx, temp, "get", targetsPath+"@"+k.version)
+	} else {
+		err = requireReplaced(ctx, temp)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if name != "" {
@@ -167,6 +173,23 @@ func workOut(ctx context.Context, r *repository, k *kit, own map[string][]byte) 
 		}
 	}
 	return collect(ctx, temp, magefiles, name)
+}
+
+// requireReplaced adds the modules that the targets of a checkout need, with those for signatures, to
+// a go.mod. "go get" would ask a proxy for the version of the checkout, and some proxies answer
+// with another error than "not found".
+func requireReplaced(ctx context.Context, dir string) error {
+	file := filepath.Join(dir, "thimble_require.go")
+	text := "package main\n\nimport _ " + strconv.Quote(targetsPath) + "\n"
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		return err
+	}
+	for _, tags := range []string{"", "thimble_sign"} {
+		if _, err := goCommand(ctx, dir, "list", "-deps", "-tags="+tags, "."); err != nil {
+			return err
+		}
+	}
+	return os.Remove(file)
 }
 
 // moduleName returns the name of a new module in magefiles/.
