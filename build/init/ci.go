@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/thimble-build/thimble/build/init/kitmodule"
 	"github.com/thimble-build/thimble/build/internal/plaintext"
 )
 
@@ -16,7 +17,7 @@ const getRoot = "go run github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3 trusted-
 	"--with-default-services --out "
 
 // planCI adds the workflow for a CI system, in the folder that the system reads.
-func planCI(system string, r *repository, k *kit, alias string) (c changes, err error) {
+func planCI(system string, r *repository, k *kitmodule.Kit, alias string) (c changes, err error) {
 	up := "" // from the root to the git working tree
 	if r.prefix != "" {
 		up = strings.Repeat("../", strings.Count(r.prefix, "/")+1)
@@ -31,7 +32,7 @@ func planCI(system string, r *repository, k *kit, alias string) (c changes, err 
 		}
 	}
 	gomod := path.Join(r.prefix, "magefiles", "go.mod")
-	version := k.goVersion
+	version := k.GoVersion
 	if goversion.Compare("go"+r.goVersion, "go"+version) > 0 {
 		gomod, version = path.Join(r.prefix, r.dir, "go.mod"), r.goVersion
 	}

@@ -17,6 +17,8 @@ import (
 	"slices"
 	"strings"
 	"text/template"
+
+	"github.com/thimble-build/thimble/build/init/kitmodule"
 )
 
 //go:embed launcher/mage.go
@@ -129,7 +131,7 @@ func readMagefiles(dir string) (magefiles, error) {
 		}
 		m.taken = m.taken || filepath.Base(name) == "magefile.go"
 		for _, spec := range f.Imports {
-			if spec.Path.Value == `"`+targetsPath+`"` {
+			if spec.Path.Value == `"`+kitmodule.TargetsPath+`"` {
 				m.imports, m.text, m.name = true, text, filepath.Base(name)
 				if spec.Doc != nil {
 					_, m.alias, _ = strings.Cut(strings.TrimSpace(spec.Doc.List[len(spec.Doc.List)-1].Text),
@@ -140,7 +142,7 @@ func readMagefiles(dir string) (magefiles, error) {
 		}
 		for _, decl := range f.Decls {
 			if fn, ok := decl.(*ast.FuncDecl); ok && fn.Recv == nil && fn.Name.IsExported() &&
-				returnsOnlyError(fn.Type) {
+				kitmodule.ReturnsOnlyError(fn.Type) {
 				m.targets = append(m.targets, strings.ToLower(fn.Name.Name))
 			}
 		}
@@ -167,12 +169,12 @@ func ignored(f *ast.File) bool {
 
 // chooseAlias returns the prefix of the targets' names: the existing one, or "thimble" if the
 // repository already has a target of the same name.
-func chooseAlias(there magefiles, targets []target) string {
+func chooseAlias(there magefiles, targets []kitmodule.Target) string {
 	if there.imports {
 		return there.alias
 	}
 	for _, t := range targets {
-		if slices.Contains(there.targets, t.name) {
+		if slices.Contains(there.targets, t.Name) {
 			return "thimble" // mage refuses two targets with the same name
 		}
 	}
@@ -181,7 +183,7 @@ func chooseAlias(there magefiles, targets []target) string {
 
 // planMagefiles returns the files that the folder magefiles lacks. ci says that releases are
 // made in CI.
-func planMagefiles(ctx context.Context, r *repository, k *kit, there magefiles, alias string,
+func planMagefiles(ctx context.Context, r *repository, k *kitmodule.Kit, there magefiles, alias string,
 	ci bool) (c changes, err error) {
 	own := map[string][]byte{}
 	name := "magefile.go"

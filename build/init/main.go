@@ -13,6 +13,8 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
+
+	"github.com/thimble-build/thimble/build/init/kitmodule"
 )
 
 func main() {
@@ -39,7 +41,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.Usage = func() {
 		fmt.Fprintf(stderr,
 			"usage: go run %s/build/init@latest [flags]\n\nIt sets up the module in this folder, in a "+
-				"folder above it, or the only one below it.\n\n", kitPath)
+				"folder above it, or the only one below it.\n\n", kitmodule.Path)
 		flags.PrintDefaults()
 	}
 	flags.BoolVar(&o.dry, "n", false, "only show what would be written")
@@ -72,7 +74,7 @@ func setUp(ctx context.Context, o options, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	kit, err := fetchKit(ctx, version, checkout)
+	kit, err := kitmodule.Fetch(ctx, version, checkout)
 	if err != nil {
 		return err
 	}
@@ -105,7 +107,7 @@ func setUp(ctx context.Context, o options, out io.Writer) error {
 // a checkout, it returns the checkout's folder.
 func kitVersion() (version, checkout string, err error) {
 	info, ok := debug.ReadBuildInfo()
-	if ok && info.Main.Path == kitPath && info.Main.Sum != "" {
+	if ok && info.Main.Path == kitmodule.Path && info.Main.Sum != "" {
 		return info.Main.Version, "", nil
 	}
 	_, file, _, ok := runtime.Caller(0)
@@ -113,7 +115,7 @@ func kitVersion() (version, checkout string, err error) {
 	if !ok || !filepath.IsAbs(file) || !exists(filepath.Join(dir, "build", "targets")) {
 		return "", "", fmt.Errorf(
 			"find thimble's version: this init was built from a checkout that is not there; "+
-				"run it as go run %s/build/init@latest, or as go run ./build/init in a checkout", kitPath)
+				"run it as go run %s/build/init@latest, or as go run ./build/init in a checkout", kitmodule.Path)
 	}
 	return unpublished, dir, nil
 }

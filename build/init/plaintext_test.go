@@ -6,13 +6,15 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/thimble-build/thimble/build/init/kitmodule"
 )
 
 // Names and files of a stranger's repository are shown as text that nobody obeys.
 func TestShown(t *testing.T) {
 	const bad = "a\x1b[2J\u202e\u2028\n::error::b ##[group]c\xff"
 	p := &planned{
-		repo: &repository{root: "/src/" + bad, module: "example.com/" + bad}, kit: &kit{version: "v1.2.3"},
+		repo: &repository{root: "/src/" + bad, module: "example.com/" + bad}, kit: &kitmodule.Kit{Version: "v1.2.3"},
 		changes: changes{
 			files: []file{{path: "magefiles/" + bad, text: []byte("ours\n"), was: []byte("\ttheirs " + strings.ReplaceAll(bad, "\n", "\r") + "\n::warning::x\n")}},
 			notes: []string{"see " + (&repository{root: "/src/" + bad}).here("magefiles")},

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+
+	"github.com/thimble-build/thimble/build/init/kitmodule"
 )
 
 // options are the flags.
@@ -18,19 +20,19 @@ type options struct {
 // planned is what init will write, and for which repository.
 type planned struct {
 	repo *repository
-	kit  *kit
+	kit  *kitmodule.Kit
 	// alias is the prefix of the targets' names, as in thimble:image.
 	alias string
 	changes
 }
 
 // plan computes every file.
-func plan(ctx context.Context, o options, r *repository, k *kit) (*planned, error) {
+func plan(ctx context.Context, o options, r *repository, k *kitmodule.Kit) (*planned, error) {
 	there, err := readMagefiles(filepath.Join(r.root, "magefiles"))
 	if err != nil {
 		return nil, err
 	}
-	p := &planned{repo: r, kit: k, alias: chooseAlias(there, k.targets)}
+	p := &planned{repo: r, kit: k, alias: chooseAlias(there, k.Targets)}
 	if p.changes, err = planMagefiles(ctx, r, k, there, p.alias, o.ci != ""); err != nil {
 		return nil, err
 	}

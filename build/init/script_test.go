@@ -17,6 +17,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/thimble-build/thimble/build/init/kitmodule"
 	"github.com/thimble-build/thimble/build/internal/fileproxy"
 	"github.com/thimble-build/thimble/build/internal/testtool"
 )
@@ -73,7 +74,7 @@ func publish(temp string) error {
 		"GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1",
 		"GIT_AUTHOR_NAME=A", "GIT_AUTHOR_EMAIL=a@example.com", "GIT_COMMITTER_NAME=C", "GIT_COMMITTER_EMAIL=c@example.com",
 	)
-	if _, err := testtool.Output("", append(slices.Clone(published.env), "GOBIN="+published.bin), "go", "install", kitPath+"/build/init@"+kit.Version); err != nil {
+	if _, err := testtool.Output("", append(slices.Clone(published.env), "GOBIN="+published.bin), "go", "install", kitmodule.Path+"/build/init@"+kit.Version); err != nil {
 		return err
 	}
 	published.checkout = exe(filepath.Join(temp, "checkout"))
@@ -224,17 +225,17 @@ func TestInitIsLight(t *testing.T) {
 		"github.com/agext/levenshtein", "github.com/containerd/typeurl/v2", "github.com/docker/go-units", // all by moby/buildkit
 		"github.com/moby/buildkit", "github.com/moby/docker-image-spec", "github.com/moby/patternmatcher",
 		"github.com/opencontainers/go-digest", "github.com/opencontainers/image-spec", "github.com/pkg/errors",
-		"github.com/planetscale/vtprotobuf", "github.com/rogpeppe/go-internal", kitPath, "github.com/tonistiigi/go-csvvalue",
+		"github.com/planetscale/vtprotobuf", "github.com/rogpeppe/go-internal", kitmodule.Path, "github.com/tonistiigi/go-csvvalue",
 		"go.yaml.in/yaml/v3", "golang.org/x/mod", "golang.org/x/sync", "golang.org/x/sys", "google.golang.org/protobuf", "mvdan.cc/sh/v3",
 	}
 	if !slices.Equal(modules, want) {
 		t.Errorf("init links %q, want %q", modules, want)
 	}
-	targets, err := testtool.Command(t, "go", "list", "-deps", targetsPath).Output()
+	targets, err := testtool.Command(t, "go", "list", "-deps", kitmodule.TargetsPath).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, parser := range []string{"github.com/moby/buildkit/", "mvdan.cc/sh/", kitPath + "/build/init/"} {
+	for _, parser := range []string{"github.com/moby/buildkit/", "mvdan.cc/sh/", kitmodule.Path + "/build/init/"} {
 		if bytes.Contains(targets, []byte("\n"+parser)) {
 			t.Errorf("the targets link %s", parser)
 		}

@@ -131,7 +131,7 @@ type documentDisagree = finding.Disagreement
 
 // showJSON prints what will happen as JSON.
 func (p *planned) showJSON(w io.Writer) error {
-	d := document{Kit: p.kit.version, Module: p.repo.module, Root: p.repo.root, Notes: p.notes,
+	d := document{Kit: p.kit.Version, Module: p.repo.module, Root: p.repo.root, Notes: p.notes,
 		ToDo: p.missing, Lines: []finding.Line{}}
 	for _, f := range p.files {
 		d.Files = append(d.Files, documentFile{f.path, f.action()})
@@ -173,11 +173,11 @@ func (f file) action() string {
 
 // heading returns the first line of the output.
 func (p *planned) heading() string {
-	text := fmt.Sprintf("thimble %s for %s in %s", p.kit.version, p.repo.module, p.repo.root)
-	if p.kit.replace != "" {
+	text := fmt.Sprintf("thimble %s for %s in %s", p.kit.Version, p.repo.module, p.repo.root)
+	if p.kit.Replace != "" {
 		text = fmt.Sprintf(
 			"thimble of the checkout %s for %s in %s; magefiles/go.mod replaces the kit with that folder, "+
-				"so do not commit it", p.kit.replace, p.repo.module, p.repo.root)
+				"so do not commit it", p.kit.Replace, p.repo.module, p.repo.root)
 	}
 	return strings.TrimSpace(text)
 }

@@ -1,4 +1,7 @@
-package main
+// Package kitmodule reads the kit's module, and makes the module of magefiles/ that requires it. It
+// downloads what is linked into a magefile with the go command, and writes only into temporary
+// folders.
+package kitmodule
 
 import (
 	"context"
@@ -18,45 +21,38 @@ import (
 	"github.com/thimble-build/thimble/build/internal/process"
 )
 
+// Path is the module of the kit, MagePath that of mage; TargetsPath is the package of the targets.
 const (
-	// kitPath is the module of the targets.
-	kitPath     = "github.com/thimble-build/thimble"
-	magePath    = "github.com/magefile/mage"
-	targetsPath = kitPath + "/build/targets"
+	Path        = "github.com/thimble-build/thimble"
+	MagePath    = "github.com/magefile/mage"
+	TargetsPath = Path + "/build/targets"
 )
 
-// kit is the module of the targets in the module cache.
-type kit struct {
-	version string
-	// replace is the folder of a checkout that is used instead of a published version, or "".
-	replace string
-	// goVersion is its go line, mage the version of mage that it requires.
-	goVersion, mage string
-	// gosum is its go.sum, which the go command has verified together with the module.
-	gosum []byte
-	// targets are the targets that a repository gets.
-	targets []target
+// Kit is the module of the kit in the module cache, or in a checkout.
+type Kit struct {
+	Version string
+	// Replace is the folder of a checkout that is used instead of a published version, or "".
+	Replace string
+	// GoVersion is its go line, Mage the version of mage that it requires.
+	GoVersion, Mage string
+	// GoSum is its go.sum, which the go command has verified together with the module.
+	GoSum []byte
+	// Targets are the targets that a repository gets, sorted by name.
+	Targets []Target
 }
 
-type target struct{ name, synopsis string }
+// Target is a target as "mage -l" shows it.
+type Target struct{ Name, Synopsis string }
 
-// targetName returns a target's name as typed: with the alias of the targets, if they have one.
-func targetName(alias, name string) string {
-	if alias == "" {
-		return name
-	}
-	return alias + ":" + name
-}
-
-// fetchKit downloads the kit to the module cache if necessary, and reads it there. It reads a
+// Fetch downloads the kit to the module cache if necessary, and reads it there. It reads a
 // checkout where it is.
-func fetchKit(ctx context.Context, version, checkout string) (*kit, error) {
+func Fetch(ctx context.Context, version, checkout string) (*Kit, error) {
 	if checkout != "" {
-		k, err := readKit(checkout)
+		k, err := read(checkout)
 		if err != nil {
 			return nil, fmt.Errorf("read the checkout %s: %w", checkout, err)
 		}
-		k.version, k.replace = version, checkout
+		k.Version, k.Replace = version, checkout
 		return k, nil
 	}
 	temp, err := os.MkdirTemp("", "thimble-init")
@@ -64,7 +60,7 @@ func fetchKit(ctx context.Context, version, checkout string) (*kit, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(temp)
-	out, err := goCommand(ctx, temp, "mod", "download", "-json", kitPath+"@"+version)
+	out, err := goCommand(ctx, temp, "mod", "download", "-json", Path+"@"+version)
 	var m struct{ Dir, Error string }
 	if decodeErr := json.Unmarshal(out, &m); err == nil {
 		err = decodeErr
@@ -75,17 +71,17 @@ func fetchKit(ctx context.Context, version, checkout string) (*kit, error) {
 	if err != nil {
 		return nil, fmt.Errorf(
 			"fetch %s@%s: %w; this requires the network, a GOPROXY, or a module cache that has it",
-			kitPath, version, err)
+			Path, version, err)
 	}
-	k, err := readKit(m.Dir)
+	k, err := read(m.Dir)
 	if err != nil {
-		return nil, fmt.Errorf("read %s@%s: %w", kitPath, version, err)
+		return nil, fmt.Errorf("read %s@%s: %w", Path, version, err)
 	}
-	k.version = version
+	k.Version = version
 	return k, nil
 }
 
-func readKit(dir string) (*kit, error) {
+func read(dir string) (*Kit, error) {
 	text, err := os.ReadFile(filepath.Join(dir, "go.mod"))
 	if err != nil {
 		return nil, err
@@ -94,27 +90,27 @@ func readKit(dir string) (*kit, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &kit{}
+	k := &Kit{}
 	if mod.Go != nil {
-		k.goVersion = mod.Go.Version
+		k.GoVersion = mod.Go.Version
 	}
 	for _, r := range mod.Require {
-		if r.Mod.Path == magePath {
-			k.mage = r.Mod.Version
+		if r.Mod.Path == MagePath {
+			k.Mage = r.Mod.Version
 		}
 	}
-	if k.goVersion == "" || k.mage == "" {
+	if k.GoVersion == "" || k.Mage == "" {
 		return nil, errors.New("its go.mod has no version of Go or of mage")
 	}
-	if k.gosum, err = os.ReadFile(filepath.Join(dir, "go.sum")); err != nil {
+	if k.GoSum, err = os.ReadFile(filepath.Join(dir, "go.sum")); err != nil {
 		return nil, err
 	}
-	k.targets, err = readTargets(filepath.Join(dir, "build", "targets"))
+	k.Targets, err = readTargets(filepath.Join(dir, "build", "targets"))
 	return k, err
 }
 
 // readTargets returns the exported functions of a package of targets, sorted by name.
-func readTargets(dir string) ([]target, error) {
+func readTargets(dir string) ([]Target, error) {
 	names, err := filepath.Glob(filepath.Join(dir, "*.go"))
 	if err != nil {
 		return nil, err
@@ -134,23 +130,23 @@ func readTargets(dir string) ([]target, error) {
 	if len(files) == 0 {
 		return nil, nil
 	}
-	pkg, err := doc.NewFromFiles(set, files, targetsPath)
+	pkg, err := doc.NewFromFiles(set, files, TargetsPath)
 	if err != nil {
 		return nil, err
 	}
-	var all []target
+	var all []Target
 	for _, f := range pkg.Funcs {
-		if returnsOnlyError(f.Decl.Type) {
+		if ReturnsOnlyError(f.Decl.Type) {
 			// like mage: the first word is the target's name
 			_, synopsis, _ := strings.Cut(pkg.Synopsis(f.Doc), " ")
-			all = append(all, target{strings.ToLower(f.Name), synopsis})
+			all = append(all, Target{strings.ToLower(f.Name), synopsis})
 		}
 	}
 	return all, nil
 }
 
-// returnsOnlyError reports whether a function's results allow it to be a target.
-func returnsOnlyError(f *ast.FuncType) bool {
+// ReturnsOnlyError reports whether a function's results allow it to be a target.
+func ReturnsOnlyError(f *ast.FuncType) bool {
 	if f.Results == nil || len(f.Results.List) == 0 {
 		return true
 	}
