@@ -46,7 +46,11 @@ func (c *imageCopy) fromContext(source string) {
 				"commit its content, and copy that with Assets")
 			continue
 		}
-		c.copySource(name, c.into(strings.TrimPrefix(name, c.repo.Context.Folder+"/")), c.mode)
+		target := c.into(strings.TrimPrefix(name, c.repo.Context.Folder+"/"))
+		if strings.HasSuffix(name, "/") && !c.parents { // its content goes into the target itself
+			target = path.Clean(c.target)
+		}
+		c.copySource(name, target, c.mode)
 	}
 }
 
@@ -66,9 +70,6 @@ func (c *imageCopy) copySource(name, target string, mode uint32) {
 		c.put(e)
 		c.assets++
 		return
-	}
-	if !c.parents { // the content of a folder goes into the target itself
-		target = path.Clean(c.target)
 	}
 	dir := path.Clean(name)
 	split, ok := c.repo.Context.Split(dir, c.exclude)

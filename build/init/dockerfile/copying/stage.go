@@ -3,11 +3,15 @@ package copying
 import (
 	"cmp"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+
 	"github.com/thimble-build/thimble/build/init/dockerfile/before"
 	"github.com/thimble-build/thimble/build/init/dockerfile/rootfs"
+	"github.com/thimble-build/thimble/build/init/dockerfile/syntax"
 	"github.com/thimble-build/thimble/build/init/finding"
 )
 
@@ -19,7 +23,7 @@ func (c *imageCopy) fromStage(source string) {
 		for _, e := range c.from.FS.Entries {
 			if ok, err := path.Match(p, e.Target); err == nil && ok {
 				found = true
-				c.copyEntry(e, c.into(e.Target))
+				c.copyTree(e, e.Target)
 			}
 		}
 		if found {
@@ -28,7 +32,7 @@ func (c *imageCopy) fromStage(source string) {
 		p = path.Dir(p)
 	}
 	if e, ok := c.from.FS.At(p); ok {
-		c.copyEntry(e, c.into(source))
+		c.copyTree(e, source)
 		return
 	}
 	inside := c.from.FS.Under(p)
@@ -52,6 +56,30 @@ func (c *imageCopy) fromStage(source string) {
 		return
 	}
 	c.copyMade(p, c.into(source))
+}
+
+// copyTree copies what is at a path of another stage, and what other instructions have put below it.
+func (c *imageCopy) copyTree(e rootfs.Entry, source string) {
+	if e.Kind != rootfs.Folder && !e.IsSourceFolder() {
+		c.copyEntry(e, c.into(source))
+		return
+	}
+	if e.Kind == rootfs.Folder && len(c.from.FS.Under(e.Target)) == 1 && len(c.from.Prepared) > 0 {
+		if at, inTree := c.from.FS.SourcePath(e.Target); inTree { // commands fill it
+			c.copyFilled(e.Target, at)
+			return
+		}
+	}
+	target := path.Clean(c.target) // the content of a folder goes into the target itself
+	if c.parents {
+		target = c.into(source)
+	}
+	c.copyEntry(e, target)
+	for _, below := range c.from.FS.Under(e.Target) {
+		if rel, ok := strings.CutPrefix(below.Target, strings.TrimSuffix(e.Target, "/")+"/"); ok {
+			c.copyEntry(*below, path.Join(target, rel))
+		}
+	}
 }
 
 // onlyBuilt returns the main package of a stage that compiles just one program, or that of a
@@ -107,8 +135,33 @@ func (c *imageCopy) copySystem(p string) {
 	c.put(c.entry(rootfs.System, c.into(p)))
 }
 
+// copyFilled copies a folder that commands of a stage fill. at is its path in the repository. What
+// they make outside of a module cannot be an asset, so that they need not run.
+func (c *imageCopy) copyFilled(p, at string) {
+	target := path.Clean(c.target)
+	for _, m := range c.repo.Mains {
+		if m.Module != "" && !strings.HasPrefix(at, m.Module+"/") {
+			c.putOther(target)
+			c.problem(p+" is made by commands of stage "+c.from.Stage.Title()+
+				", outside of the module's folder", "make it in the module's folder with Before, and copy it: "+
+				asset("…", target))
+			return
+		}
+	}
+	c.copyMade(p, target)
+}
+
+func isRun(i syntax.Instruction) bool {
+	_, ok := i.Command.(*instructions.RunCommand)
+	return ok
+}
+
 // copyMade copies what commands of a stage have made.
 func (c *imageCopy) copyMade(p, target string) {
+	if target == "/etc/passwd" || target == "/etc/group" {
+		c.copySystem(target)
+		return
+	}
 	if source, commands, ok := before.Making(p, c.from, c.repo.Files); ok {
 		e := c.entry(rootfs.File, target)
 		e.Source = source
@@ -119,8 +172,7 @@ func (c *imageCopy) copyMade(p, target string) {
 		return
 	}
 	reason := p + " is made by a command of stage " + c.from.Stage.Title()
-	if len(c.from.Builds) == 0 && !c.from.Compiles && len(c.from.Prepared) == 0 &&
-		c.from.Stage.Parent == nil {
+	if c.from.Stage.Parent == nil && !slices.ContainsFunc(c.from.Stage.Body, isRun) {
 		reason = p + " is from the image " + c.from.Base
 	}
 	c.putOther(target)

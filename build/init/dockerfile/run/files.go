@@ -2,7 +2,9 @@ package run
 
 import (
 	"cmp"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/thimble-build/thimble/build/init/dockerfile/filemode"
 	"github.com/thimble-build/thimble/build/init/dockerfile/getopt"
@@ -46,14 +48,18 @@ func fileCommand(c command, st *state.State, repo repository.Repository, lines *
 		removed(c, st, lines)
 	case "touch":
 		if !st.Ships() {
-			c.say(lines, finding.NotNeeded, "nothing of a build stage is in the image unless it is copied")
+			made(c, c.args, st, lines)
 			break
 		}
 		c.byHand(lines, "Assets", "an empty file",
 			"if the program needs it: commit an empty file, and copy it with Assets")
 	case "echo", "printf", "cat", "tee":
-		if c.To == "" || !st.Ships() {
+		if c.To == "" || c.To == "/dev/null" {
 			return false
+		}
+		if !st.Ships() {
+			made(c, []string{c.To}, st, lines)
+			break
 		}
 		if rootfs.AddedByThimble(c.To) {
 			c.say(lines, finding.NotNeeded,
@@ -63,10 +69,33 @@ func fileCommand(c command, st *state.State, repo repository.Repository, lines *
 		c.byHand(lines, "Assets", "it writes "+c.To,
 			"if the program reads it: commit the file, and copy it: {Source: \"…\", Target: "+
 				strconv.Quote(st.Abs(c.To))+"}")
+	case "sed":
+		if st.Ships() || !slices.ContainsFunc(c.args, inPlace) {
+			return false
+		}
+		made(c, c.args, st, lines)
 	default:
 		return false
 	}
 	return true
+}
+
+// inPlace reports whether an argument of sed makes it change files.
+func inPlace(arg string) bool {
+	return strings.HasPrefix(arg, "-i") || strings.HasPrefix(arg, "--in-place")
+}
+
+// made handles a command that makes files of a build stage, or changes those that are there.
+func made(c command, names []string, st *state.State, lines *outcome.Lines) {
+	c.say(lines, finding.NotNeeded, "nothing of a build stage is in the image unless it is copied")
+	for _, name := range names {
+		p := c.path(name)
+		there := slices.ContainsFunc(st.FS.Entries, func(e rootfs.Entry) bool { return e.Target == p })
+		if c.name == "sed" && !there || strings.HasPrefix(name, "-") {
+			continue // a flag, a script, or a file of the source tree
+		}
+		st.FS.Put(rootfs.Entry{Kind: rootfs.Other, Target: p, From: c.Place})
+	}
 }
 
 // makeFolders adds folders without content.
