@@ -1,11 +1,54 @@
 package evidence
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
 	"github.com/thimble-build/thimble/build/init/finding"
+	"github.com/thimble-build/thimble/build/init/mains"
+	"github.com/thimble-build/thimble/build/plan"
 )
+
+// found reads a repository.
+func found(t *testing.T, files map[string]string) *Found {
+	t.Helper()
+	root := t.TempDir()
+	var names []string
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(root, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, name)
+	}
+	tree, err := mains.Look(root, plan.Platform{OS: "linux", Architecture: "amd64"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := Read(root, names, tree, "")
+	if err != nil || len(f.Images) != 1 {
+		t.Fatalf("%d images, %v", len(f.Images), err)
+	}
+	return f
+}
+
+// TestName wants the name that the Dockerfile ships, not the one of a recipe for development.
+func TestName(t *testing.T) {
+	files := map[string]string{
+		"go.mod":     "module example.com/acme/source-controller\n\ngo 1.26\n",
+		"main.go":    "package main\n\nfunc main() {}\n",
+		"Makefile":   "manager:\n\tgo build -o bin/manager main.go\n",
+		"Dockerfile": "FROM golang AS b\nWORKDIR /w\nCOPY . .\nRUN go build -o source-controller main.go\nFROM scratch\nCOPY --from=b /w/source-controller /bin/\nENTRYPOINT [\"source-controller\"]\n",
+	}
+	if name := found(t, files).Images[0].Name; name.Set() {
+		t.Errorf("the name is %s (%s), want the default", name.Value, name.From)
+	}
+	files["Dockerfile"] = "FROM golang AS b\nWORKDIR /w\nCOPY . .\nRUN make\nFROM scratch\nCOPY --from=b /w/bin/manager /bin/\nENTRYPOINT [\"manager\"]\n"
+	if name := found(t, files).Images[0].Name; name.Value != "manager" {
+		t.Errorf("the name is %q (%s), want manager", name.Value, name.From)
+	}
+}
 
 // TestOnce wants one line for a text that is read for several programs.
 func TestOnce(t *testing.T) {

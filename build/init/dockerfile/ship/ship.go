@@ -65,6 +65,9 @@ func programs(p *finding.Program, main int, st *state.State, repo repository.Rep
 		}
 		if e.Main == main {
 			p.From = e.From
+			if name := path.Base(e.Target); name == repo.Mains[main].Binary { // no other file renames it
+				p.Name = finding.Found(name, e.From)
+			}
 			for _, c := range e.Caps {
 				p.Runtime.Capabilities = append(p.Runtime.Capabilities, finding.Found(c, e.From))
 			}
