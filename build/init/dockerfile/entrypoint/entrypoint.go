@@ -191,6 +191,9 @@ func guess(text string, args []string, st *state.State, repo repository.Reposito
 		if at, ok := st.Program(repo, args[0]); ok {
 			return at, args[1:]
 		}
+		if strings.Contains(args[0], "/") { // another program, or a shell
+			args = nil
+		}
 	}
 	lines := strings.Split(text, "\n")
 	for _, line := range slices.Backward(lines) {
