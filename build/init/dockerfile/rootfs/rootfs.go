@@ -146,6 +146,19 @@ func (f FS) SourcePath(p string) (string, bool) {
 			return path.Join(e.Source, rel), true
 		}
 	}
+	return f.besideCopied(p)
+}
+
+// besideCopied returns the path in the repository for a path of a folder into which files and
+// folders of the repository were copied one by one, each with its own name.
+func (f FS) besideCopied(p string) (string, bool) {
+	for folder := p; folder != "/" && folder != "."; folder = path.Dir(folder) {
+		for _, e := range f.Entries {
+			if e.Kind == File && path.Dir(e.Target) == folder && path.Base(e.Target) == path.Base(e.Source) {
+				return path.Join(path.Dir(path.Clean(e.Source)), strings.TrimPrefix(p, folder)), true
+			}
+		}
+	}
 	return "", false
 }
 

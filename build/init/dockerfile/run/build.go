@@ -1,6 +1,7 @@
 package run
 
 import (
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -46,6 +47,14 @@ var makers = []string{
 	"grunt", "ng", "mkdocs",
 }
 
+// checkers are programs that make nothing; checks matches the names of such scripts.
+var (
+	checkers = []string{"golangci-lint", "staticcheck", "govulncheck", "gosec", "gofmt", "revive", "hadolint"}
+	checks   = regexp.MustCompile(`(^|[-_.])(verify|check|test|lint)([-_.]|$)`)
+)
+
+func isGlobal(arg string) bool { return arg == "-g" || arg == "--global" }
+
 // drivers are programs that compile a Go program by instructions in other files.
 var drivers = map[string]string{
 	"make": "Makefile", "gmake": "Makefile", "task": "Taskfile", "go-task": "Taskfile", "mage": "magefile",
@@ -56,6 +65,11 @@ var drivers = map[string]string{
 // buildCommand handles a command of a build stage.
 func buildCommand(c command, st *state.State, repo repository.Repository, lines *outcome.Lines) {
 	switch {
+	case c.name == "corepack",
+		slices.Contains(makers, c.name) && slices.ContainsFunc(c.args, isGlobal):
+		c.say(lines, finding.NotNeeded, "a tool of the build stage")
+	case slices.Contains(makers, c.name) && slices.ContainsFunc(c.args, checks.MatchString):
+		c.say(lines, finding.NotNeeded, "it only checks something")
 	case slices.Contains(makers, c.name) && !st.Ships():
 		line := c.say(lines, finding.NotNeeded, "nothing that it makes is copied")
 		st.Prepared = append(st.Prepared, state.Prepared{Words: c.Words, Dir: c.Dir, Line: line})
@@ -66,6 +80,10 @@ func buildCommand(c command, st *state.State, repo repository.Repository, lines 
 		}
 		c.say(lines, finding.NotNeeded, "thimble compiles the program; "+
 			drivers[c.name]+" is read for its settings")
+	case strings.HasPrefix(c.Text, "xx-"):
+		c.say(lines, finding.NotNeeded, "the go command compiles for every platform")
+	case slices.Contains(checkers, c.name) || strings.HasSuffix(c.name, ".sh") && checks.MatchString(c.name):
+		c.say(lines, finding.NotNeeded, "it only checks something")
 	case strings.HasSuffix(c.name, ".sh") || c.name == "sh" || c.name == "bash":
 		st.Compiles = true
 		c.byHand(lines, "Before", "init does not read what the script does", ifNeeded(c.Words))

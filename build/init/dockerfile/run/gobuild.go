@@ -35,7 +35,9 @@ func goBuild(c command, b gobuild.Build, st *state.State, repo repository.Reposi
 	settings.Compiler = st.Compiler
 	var found []int
 	for _, pkg := range b.Packages {
-		found = append(found, packagesAt(b.Dir, pkg, st.FS, repo)...)
+		if !ofAnother(b, st, repo) {
+			found = append(found, packagesAt(b.Dir, pkg, st.FS, repo)...)
+		}
 	}
 	line := c.say(lines, finding.NotNeeded, "thimble compiles it")
 	if len(found) == 0 {
@@ -43,6 +45,9 @@ func goBuild(c command, b gobuild.Build, st *state.State, repo repository.Reposi
 			found = append(found, at)
 		} else {
 			line.Reason = "it compiles no program of this repository"
+			if b.Output != "" && !strings.HasSuffix(b.Output, "/") {
+				st.FS.Put(rootfs.Entry{Kind: rootfs.Other, Target: c.path(b.Output), From: c.Place})
+			}
 			return
 		}
 	}
@@ -65,6 +70,15 @@ func goBuild(c command, b gobuild.Build, st *state.State, repo repository.Reposi
 		st.Builds = append(st.Builds, state.Build{Main: at, Build: settings})
 	}
 	putPrograms(found, b, c.Place, st, repo)
+}
+
+// ofAnother reports whether go build compiles a program of another repository: in a folder into which
+// no file of this one was copied, after all programs of this one with that name were compiled.
+func ofAnother(b gobuild.Build, st *state.State, repo repository.Repository) bool {
+	if _, ok := st.FS.SourcePath(path.Clean("/" + b.Dir)); ok || b.Output == "" {
+		return false
+	}
+	return len(st.Builds) > 0 && repo.MainNamed(path.Base(b.Output)) < 0
 }
 
 // putPrograms adds the programs that go build writes.

@@ -2,6 +2,7 @@ package ship
 
 import (
 	"cmp"
+	"os"
 	"path"
 	"slices"
 	"strings"
@@ -35,7 +36,7 @@ func health(r *finding.Runtime, main int, st *state.State, repo repository.Repos
 		}
 		outcome.ByHand(h.Line, "Runtime.Healthcheck", reason,
 			"give the program a command for it: Healthcheck: &build.Healthcheck{Command: "+
-				"[]string{\"health\"}}; or let Kubernetes probe it"+probe(h.Value.Command))
+				"[]string{\"health\"}}; or let Kubernetes probe it"+probe(h.Value.Command, st))
 		return
 	}
 	check := *h.Value
@@ -49,18 +50,26 @@ func health(r *finding.Runtime, main int, st *state.State, repo repository.Repos
 }
 
 // probe returns the port and path of a health check by HTTP.
-func probe(words []string) string {
+func probe(words []string, st *state.State) string {
+	env := func(name string) string {
+		for _, v := range st.Env {
+			if v.Value.Name == name {
+				return v.Value.Value
+			}
+		}
+		return "$" + name
+	}
 	for _, word := range strings.FieldsFunc(strings.Join(words, " "),
 		func(c rune) bool { return strings.ContainsRune(" \t;|&(){}'\"", c) }) {
 		_, rest, ok := strings.Cut(word, "://")
-		if !ok && !strings.HasPrefix(word, "localhost") && !strings.HasPrefix(word, "127.0.0.1") {
-			continue
-		}
 		if !ok {
 			rest = word
 		}
-		host, p, _ := strings.Cut(rest, "/")
-		_, port, _ := strings.Cut(host, ":")
+		host, p, isPath := strings.Cut(rest, "/")
+		name, port, isPort := strings.Cut(os.Expand(host, env), ":")
+		if !ok && (name != "localhost" && name != "127.0.0.1" || !isPort && !isPath) {
+			continue // "localhost" alone is the value of a flag
+		}
 		return ": path /" + p + ", port " + cmp.Or(port, "80")
 	}
 	return ""
