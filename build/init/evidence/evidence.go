@@ -16,6 +16,7 @@ import (
 	"github.com/thimble-build/thimble/build/init/finding"
 	"github.com/thimble-build/thimble/build/init/frontend"
 	"github.com/thimble-build/thimble/build/init/mains"
+	"github.com/thimble-build/thimble/build/init/stamp"
 	"github.com/thimble-build/thimble/build/plan"
 )
 
@@ -91,6 +92,10 @@ func Read(root string, names []string, tree *mains.Tree, module string) (*Found,
 				}
 			}
 		}
+	}
+	for i, l := range f.Lines {
+		f.Lines[i].Text, f.Lines[i].Reason, f.Lines[i].Write = stamp.Show(l.Text), stamp.Show(l.Reason),
+			stamp.Show(l.Write)
 	}
 	f.Lines = once(f.Lines)
 	slices.SortStableFunc(f.Lines, func(a, b finding.Line) int {
