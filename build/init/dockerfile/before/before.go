@@ -13,10 +13,10 @@ import (
 	"github.com/thimble-build/thimble/build/init/finding"
 )
 
-// Making returns the folder or file of the source tree in which the commands of a stage make what
+// Commands returns the folder or file of the source tree in which the commands of a stage make what
 // is at a path of the stage, and these commands. A folder has a slash at the end. ok is false if a
 // command of the stage cannot run in the source tree.
-func Making(p string, st *state.State, files finding.Files) (
+func Commands(p string, st *state.State, files finding.Files) (
 	source string, before []finding.Value[[]string], ok bool) {
 	if len(st.Prepared) == 0 {
 		return "", nil, false
@@ -58,8 +58,8 @@ func Making(p string, st *state.State, files finding.Files) (
 	return source, before, true
 }
 
-// Copying returns the command that copies the content of a folder of the source tree to another.
-func Copying(from, to string) []string {
+// CopyCommand returns the command that copies the content of a folder of the source tree to another.
+func CopyCommand(from, to string) []string {
 	return []string{"sh", "-c", "mkdir -p " + quote(to) + " && cp -R " + quote(from) + "/. " + quote(to)}
 }
 

@@ -72,7 +72,7 @@ func (c *transfer) copyBetween(source string) {
 	}
 	// What a command made: the compiler needs it in the source tree.
 	inTree, ok := st.FS.At(path.Dir(path.Clean(c.target)))
-	made, commands, ok2 := before.Making(p, from, c.repo.Files)
+	made, commands, ok2 := before.Commands(p, from, c.repo.Files)
 	if !ok2 {
 		outcome.ByHand(c.line, "Before", p+" is made by commands of stage "+from.Stage.Title(),
 			`if the compiler needs it: Before: [][]string{{"sh", "-c", "…"}}`)
@@ -85,7 +85,7 @@ func (c *transfer) copyBetween(source string) {
 			to = path.Join(inTree.Source, path.Base(path.Clean(c.target)))
 		}
 		if made = path.Clean(made); made != to {
-			commands = append(commands, finding.Found(before.Copying(made, to), c.Place))
+			commands = append(commands, finding.Found(before.CopyCommand(made, to), c.Place))
 		}
 	}
 	st.Before = append(st.Before, commands...)

@@ -162,7 +162,7 @@ func (c *imageCopy) copyMade(p, target string) {
 		c.copySystem(target)
 		return
 	}
-	if source, commands, ok := before.Making(p, c.from, c.repo.Files); ok {
+	if source, commands, ok := before.Commands(p, c.from, c.repo.Files); ok {
 		e := c.entry(rootfs.File, target)
 		e.Source = source
 		c.put(e)

@@ -4,6 +4,7 @@ import (
 	"path"
 
 	"github.com/thimble-build/thimble/build/init/dockerfile/outcome"
+	"github.com/thimble-build/thimble/build/init/dockerfile/rootfs"
 	"github.com/thimble-build/thimble/build/init/finding"
 	"github.com/thimble-build/thimble/build/init/script"
 )
@@ -40,3 +41,8 @@ func (c command) path(name string) string {
 
 // words returns the command with the name of its program.
 func (c command) words() []string { return append([]string{c.name}, c.args...) }
+
+// folder returns a folder without content that the command makes.
+func (c command) folder(target string, uid, gid int, line *finding.Line) rootfs.Entry {
+	return rootfs.Entry{Kind: rootfs.Folder, Target: target, UID: uid, GID: gid, From: c.Place, Line: line}
+}

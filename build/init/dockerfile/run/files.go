@@ -25,7 +25,7 @@ func fileCommand(c command, st *state.State, repo repository.Repository, lines *
 		opts, names := getopt.Parse(c.args, "mogt",
 			map[string]byte{"directory": 'd', "mode": 'm', "owner": 'o', "group": 'g'})
 		if _, folders := opts['d']; !folders {
-			return moved(c, st, names, true, lines)
+			return moveFiles(c, st, names, true, lines)
 		}
 		owner := opts['o']
 		if group := opts['g']; group != "" {
@@ -41,11 +41,11 @@ func fileCommand(c command, st *state.State, repo repository.Repository, lines *
 	case "cp", "mv":
 		_, names := getopt.Parse(c.args, "tS",
 			map[string]byte{"recursive": 'r', "archive": 'a', "verbose": 'v'})
-		return moved(c, st, names, c.name == "cp", lines)
+		return moveFiles(c, st, names, c.name == "cp", lines)
 	case "ln":
-		return linked(c, st, repo, lines)
+		return linkFile(c, st, repo, lines)
 	case "rm", "rmdir", "unlink", "truncate":
-		removed(c, st, lines)
+		removeFiles(c, st, lines)
 	case "touch":
 		if !st.Ships() {
 			made(c, c.args, st, lines)
@@ -109,7 +109,7 @@ func makeFolders(c command, st *state.State, names []string, mode, owner string,
 		uid, gid = 0, 0
 	}
 	for _, name := range names {
-		e := folder(c, c.path(name), uid, gid, line)
+		e := c.folder(c.path(name), uid, gid, line)
 		if m, ok := filemode.Octal(mode); ok && mode != "" {
 			e.Mode = m
 		}

@@ -42,15 +42,15 @@ func runMake(c command, st *state.State, repo repository.Repository) {
 		}
 		for _, command := range m.Run(targets...) {
 			if b, ok := gobuild.Read(command.Command); ok {
-				madePrograms(b, command.Place, st, repo)
+				putRecipe(b, command.Place, st, repo)
 			}
 		}
 		return
 	}
 }
 
-// madePrograms adds the programs that a recipe compiles. Its folder is one of the repository.
-func madePrograms(b gobuild.Build, at finding.Place, st *state.State, repo repository.Repository) {
+// putRecipe adds the programs that a recipe compiles. Its folder is one of the repository.
+func putRecipe(b gobuild.Build, at finding.Place, st *state.State, repo repository.Repository) {
 	var found []int
 	for _, pkg := range b.Packages {
 		dir := path.Clean(pkg)

@@ -14,8 +14,8 @@ import (
 	"github.com/thimble-build/thimble/build/plan"
 )
 
-// moved handles cp, mv and install of a file.
-func moved(c command, st *state.State, names []string, keep bool, lines *outcome.Lines) bool {
+// moveFiles handles cp, mv and install of a file.
+func moveFiles(c command, st *state.State, names []string, keep bool, lines *outcome.Lines) bool {
 	if len(names) < 2 {
 		return false
 	}
@@ -53,8 +53,8 @@ func moved(c command, st *state.State, names []string, keep bool, lines *outcome
 	return true
 }
 
-// linked handles ln.
-func linked(c command, st *state.State, repo repository.Repository, lines *outcome.Lines) bool {
+// linkFile handles ln.
+func linkFile(c command, st *state.State, repo repository.Repository, lines *outcome.Lines) bool {
 	_, names := getopt.Parse(c.args, "tS", nil)
 	if len(names) != 2 {
 		return false
@@ -88,8 +88,8 @@ func linked(c command, st *state.State, repo repository.Repository, lines *outco
 	return true
 }
 
-// removed handles rm.
-func removed(c command, st *state.State, lines *outcome.Lines) {
+// removeFiles handles rm.
+func removeFiles(c command, st *state.State, lines *outcome.Lines) {
 	line := c.say(lines, finding.NotNeeded, "what it removes is not in the image")
 	_, names := getopt.Parse(c.args, "", nil)
 	if !st.Ships() {

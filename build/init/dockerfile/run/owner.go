@@ -60,10 +60,10 @@ func chown(c command, st *state.State, lines *outcome.Lines) {
 		}
 		if _, ok := st.FS.At(p); !ok && !rootfs.InUsualBases(p) && len(st.FS.Under(p)) == 0 &&
 			(p != st.Workdir || uid != 0) { // WORKDIR has made it
-			st.FS.Put(folder(c, p, uid, gid, line))
+			st.FS.Put(c.folder(p, uid, gid, line))
 		} else if p == st.Workdir && !rootfs.InUsualBases(p) &&
 			!slices.ContainsFunc(st.FS.Entries, func(e rootfs.Entry) bool { return e.Target == p }) {
-			st.FS.Put(folder(c, p, uid, gid, line))
+			st.FS.Put(c.folder(p, uid, gid, line))
 		}
 	}
 }
@@ -81,7 +81,7 @@ func parents(c command, st *state.State, p string, recursive bool, line *finding
 	}
 	for _, dir := range folders {
 		if _, ok := st.FS.At(dir); !ok {
-			st.FS.Put(folder(c, dir, 0, 0, line))
+			st.FS.Put(c.folder(dir, 0, 0, line))
 		}
 	}
 }
@@ -135,9 +135,4 @@ func chmod(c command, st *state.State, lines *outcome.Lines) {
 			}
 		}
 	}
-}
-
-// folder returns a folder without content that a command makes.
-func folder(c command, target string, uid, gid int, line *finding.Line) rootfs.Entry {
-	return rootfs.Entry{Kind: rootfs.Folder, Target: target, UID: uid, GID: gid, From: c.Place, Line: line}
 }
