@@ -92,16 +92,30 @@ func images(f *evidence.Found) string {
 	return s.b.String()
 }
 
-// platforms returns the platforms of images, which are for linux, and those that get only archives.
+// platforms returns the platforms of images, which are for linux and exist for the base, and those
+// that get only archives.
 func platforms(p finding.Program) (images, archives []finding.Value[string]) {
 	for _, v := range p.Build.Platforms {
-		if parsed, err := kitplan.ParsePlatform(v.Value); err != nil || parsed.OS == "linux" {
+		parsed, err := kitplan.ParsePlatform(v.Value)
+		if err != nil || parsed.OS == "linux" && hasBase(p.Runtime.Base.Value, parsed) {
 			images = append(images, v)
 		} else {
 			archives = append(archives, v)
 		}
 	}
 	return images, archives
+}
+
+// hasBase reports whether a base of Debian's packages, which distroless images are made of too, may
+// exist for a platform. Scratch exists for all, and nothing is known of other images.
+func hasBase(base string, p kitplan.Platform) bool {
+	if base != kitplan.BaseDebian && !strings.HasPrefix(base, "distroless/") {
+		return true
+	}
+	if p.Architecture == "arm" {
+		return p.Variant == "v7"
+	}
+	return slices.Contains([]string{"amd64", "arm64", "ppc64le", "s390x", "riscv64"}, p.Architecture)
 }
 
 // archivePlatforms returns ArchivePlatforms of a ReleaseConfig, or "".

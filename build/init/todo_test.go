@@ -67,3 +67,21 @@ User: "1", // Dockerfile:2
 		t.Errorf("images:\n%s\nwant\n%s", got, want)
 	}
 }
+
+// TestPlatforms wants images only where the base exists, and archives for the other platforms.
+func TestPlatforms(t *testing.T) {
+	var p finding.Program
+	for _, v := range []string{"linux/amd64", "linux/386", "linux/arm/v6", "linux/arm/v7", "linux/mips", "windows/amd64"} {
+		p.Build.Platforms = append(p.Build.Platforms, finding.Found(v, finding.Place{File: ".goreleaser.yml", Line: 9}))
+	}
+	for _, test := range []struct {
+		base             string
+		images, archives int
+	}{{"", 5, 1}, {"debian", 2, 4}, {"distroless/base", 2, 4}, {"registry.example.com/base:1", 5, 1}} {
+		p.Runtime.Base.Value = test.base
+		images, archives := platforms(p)
+		if len(images) != test.images || len(archives) != test.archives {
+			t.Errorf("base %q: images for %v, archives for %v", test.base, images, archives)
+		}
+	}
+}
