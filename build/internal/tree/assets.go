@@ -55,9 +55,15 @@ func Assets(dir string, img plan.Image, base Accounts, modes map[string]bool) (*
 			return nil, fmt.Errorf("asset %s: %w", cmp.Or(a.Source, a.Target), err)
 		}
 	}
+	if wd := img.Runtime.WorkingDir; wd != "" {
+		if err := free(wd, img); err != nil {
+			return nil, fmt.Errorf("working folder %s: %w", wd, err)
+		}
+	}
 	for _, n := range nodes {
-		if p := "/" + n.Path; taken(p, img) {
-			return nil, fmt.Errorf("asset for %s: the image already has its own file there", p)
+		p := "/" + n.Path
+		if err := free(p, img); err != nil {
+			return nil, fmt.Errorf("asset for %s: %w", p, err)
 		} else if !n.Mode.IsDir() && isFolder(p, img.Name) {
 			return nil, fmt.Errorf(
 				"asset for %s: it is a folder of the image; give the path of a file in it, such as %s/x", p,

@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"strconv"
@@ -12,9 +13,10 @@ import (
 // addSymlinks adds an image's symlinks.
 func addSymlinks(t *Tree, img plan.Image) error {
 	for _, l := range img.Symlinks {
+		err := free(l.Path, img)
 		switch {
-		case taken(l.Path, img):
-			return fmt.Errorf("symlink %s: the image already has its own file there", l.Path)
+		case err != nil:
+			return fmt.Errorf("symlink %s: %w", l.Path, err)
 		case isFolder(l.Path, img.Name):
 			return fmt.Errorf("symlink %s: it is a folder of the image; choose a path in it, such as %[1]s/x",
 				l.Path)
@@ -26,17 +28,22 @@ func addSymlinks(t *Tree, img plan.Image) error {
 	return nil
 }
 
-// taken reports whether a layer above the assets has a file at a path.
-func taken(p string, img plan.Image) bool {
-	if p == AppPath(img.Name) || p == LicensesPath {
-		return true
-	}
+// free returns an error if a layer above the assets has a file at a path, or at a folder above it.
+func free(p string, img plan.Image) error {
+	files := []string{AppPath(img.Name), LicensesPath}
 	for _, program := range img.Programs {
-		if p == AppPath(program.Name) {
-			return true
+		files = append(files, AppPath(program.Name))
+	}
+	for _, file := range files {
+		if p == file {
+			return errors.New("the image already has its own file there")
+		}
+		if strings.HasPrefix(p, file+"/") {
+			return fmt.Errorf("%s is a program or another file of the image, so it is no folder; "+
+				"another Name of the image gives the program another path", file)
 		}
 	}
-	return false
+	return nil
 }
 
 // addVolumes adds the folders of volumes, owned by the image's user, unless assets are there. A
@@ -47,6 +54,9 @@ func addVolumes(t *Tree, img plan.Image) error {
 		old, exists := t.nodes[volume[1:]]
 		if !ok || exists && !old.implicit || isFolder(volume, img.Name) {
 			continue
+		}
+		if err := free(volume, img); err != nil {
+			return fmt.Errorf("volume %s: %w", volume, err)
 		}
 		if err := t.Add(Node{Path: volume[1:], Mode: fs.ModeDir | 0o755, UID: uid, GID: gid}); err != nil {
 			return fmt.Errorf("volume %s: %w", volume, err)

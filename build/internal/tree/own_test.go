@@ -55,6 +55,23 @@ func TestSymlinksAndVolumes(t *testing.T) {
 	if _, err := Assets(dir, img, Accounts{}, nil); err == nil || !strings.Contains(err.Error(), "/part/a is not a folder") {
 		t.Errorf("a volume below a file: %v", err)
 	}
+	for name, below := range map[string]func(*plan.Image){
+		"an asset":         func(i *plan.Image) { i.Assets = []plan.Asset{{Source: "seed", Target: "/app/api/seed"}} },
+		"an empty folder":  func(i *plan.Image) { i.Assets = []plan.Asset{{Target: "/app/ctl/seed"}} },
+		"a symlink":        func(i *plan.Image) { i.Symlinks = []plan.Symlink{{Path: "/app/api/x", Target: "/seeded"}} },
+		"a volume":         func(i *plan.Image) { i.Runtime.Volumes = []string{"/app/api/data"} },
+		"a working folder": func(i *plan.Image) { i.Runtime.WorkingDir = "/app/ctl/data" },
+	} {
+		img := plan.Image{Name: "api", Programs: []plan.Program{{Name: "ctl"}}, Runtime: plan.Runtime{User: "1000"}}
+		below(&img)
+		if _, err := Assets(dir, img, Accounts{}, nil); err == nil || !strings.Contains(err.Error(), "so it is no folder") {
+			t.Errorf("%s below a program: %v", name, err)
+		}
+	}
+	at := plan.Image{Name: "api", Runtime: plan.Runtime{WorkingDir: "/app/api"}}
+	if _, err := Assets(dir, at, Accounts{}, nil); err == nil || !strings.Contains(err.Error(), "working folder /app/api: the image already has") {
+		t.Errorf("a working folder that is the program: %v", err)
+	}
 }
 
 // A pattern takes every match under its last name, in the order of names.
