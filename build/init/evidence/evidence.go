@@ -340,7 +340,33 @@ func (f *Found) simplify(tree *mains.Tree) {
 			f.Images[i].Name.Value = name
 			f.rename(i, "/app/"+m.Name, "/app/"+name)
 		}
+		name := cmp.Or(f.Images[i].Name.Value, m.Name)
+		if at, ok := folderAt(p.Runtime, "/app/"+name); ok {
+			f.Images[i].Name = finding.Found(name+"-server", at)
+			f.rename(i, "/app/"+name, "/app/"+name+"-server")
+		}
 	}
+}
+
+// folderAt reports whether an image needs a folder at the path of its program, and the line that
+// does. WORKDIR /app/shop with the program in it is the usual case.
+func folderAt(r finding.Runtime, program string) (at finding.Place, ok bool) {
+	needs := func(p string, from finding.Place) {
+		if !ok && (p == program || strings.HasPrefix(p, program+"/")) {
+			at, ok = from, true
+		}
+	}
+	needs(r.WorkingDir.Value, r.WorkingDir.From)
+	for _, a := range r.Assets {
+		needs(a.Value.Target, a.From)
+	}
+	for _, v := range r.Volumes {
+		needs(v.Value, v.From)
+	}
+	for _, l := range r.Symlinks {
+		needs(l.Value.Path, l.From)
+	}
+	return at, ok
 }
 
 // rename corrects the path of an image's program, which the readers of files derive from the name

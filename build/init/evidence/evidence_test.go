@@ -50,6 +50,23 @@ func TestName(t *testing.T) {
 	}
 }
 
+// TestFolderOfTheProgram wants another name where the image needs a folder at the program's path.
+func TestFolderOfTheProgram(t *testing.T) {
+	f := found(t, map[string]string{
+		"go.mod":     "module example.com/acme/shop\n\ngo 1.26\n",
+		"main.go":    "package main\n\nfunc main() {}\n",
+		"conf.yml":   "a: b\n",
+		"Dockerfile": "FROM golang AS b\nWORKDIR /w\nCOPY . .\nRUN go build -o shop .\nFROM alpine\nWORKDIR /app/shop\nCOPY conf.yml .\nCOPY --from=b /w/shop .\nENTRYPOINT [\"./shop\"]\n",
+	})
+	if name := f.Images[0].Name; name != finding.Found("shop-server", finding.Place{File: "Dockerfile", Line: 6}) {
+		t.Errorf("the name is %+v", name)
+	}
+	last := f.Lines[len(f.Lines)-1]
+	if want := "/app/shop-server is the entrypoint"; last.Reason != want {
+		t.Errorf("%s: %s, want %s", last.Text, last.Reason, want)
+	}
+}
+
 // TestOnce wants one line for a text that is read for several programs.
 func TestOnce(t *testing.T) {
 	line := func(number int, text string, o finding.Outcome, reason, pkg string) finding.Line {
