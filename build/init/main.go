@@ -115,7 +115,8 @@ func kitVersion() (version, checkout string, err error) {
 	if !ok || !filepath.IsAbs(file) || !exists(filepath.Join(dir, "build", "targets")) {
 		return "", "", fmt.Errorf(
 			"find thimble's version: this init was built from a checkout that is not there; "+
-				"run it as go run %s/build/init@latest, or as go run ./build/init in a checkout", kitmodule.Path)
+				"run it as go run %s/build/init@latest, or as go run ./build/init in a checkout",
+			kitmodule.Path)
 	}
 	return unpublished, dir, nil
 }

@@ -32,7 +32,8 @@ func (k *Kit) Magefiles(ctx context.Context, r Repository, own map[string][]byte
 	m, err := k.magefiles(ctx, r, own)
 	if err != nil {
 		return nil, fmt.Errorf(
-			"make magefiles/go.mod: %w; this requires the network, a GOPROXY, or a module cache that has them", err)
+			"make magefiles/go.mod: %w; this requires the network, a GOPROXY, or a module cache that has them",
+			err)
 	}
 	return m, nil
 }

@@ -22,7 +22,8 @@ func (r *Draft) images(cfg plan.Config) ([]plan.Image, error) {
 	switch d := cfg.Defaults; {
 	case d.Name != "":
 		return nil, fmt.Errorf(
-			"Config.Defaults has the Name %q, but each image needs a different one; set Name in Config.Images", d.Name)
+			"Config.Defaults has the Name %q, but each image needs a different one; set Name in Config.Images",
+			d.Name)
 	case d.Package != "":
 		return nil, fmt.Errorf(
 			"Config.Defaults has the Package %q, but each image has its own; set Package in Config.Images",

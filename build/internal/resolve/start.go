@@ -202,7 +202,8 @@ func epoch(env []string, state git.State) (sec int64, set bool, err error) {
 		sec, err := strconv.ParseInt(v, 10, 64)
 		if err != nil || sec < 0 || sec > 253402300799 { // the year 9999, where RFC 3339 ends
 			return 0, false, fmt.Errorf(
-				"SOURCE_DATE_EPOCH %q is not a number of seconds since 1970; unset it to use the commit's time", v)
+				"SOURCE_DATE_EPOCH %q is not a number of seconds since 1970; unset it to use the commit's time",
+				v)
 		}
 		return sec, true, nil
 	}

@@ -19,7 +19,8 @@ import (
 
 // Assets returns the tree of an image's own files: the CA certificates that it trusts besides
 // Mozilla's, and its static assets, both read from the module's folder dir, its symlinks and the
-// folders of its volumes, and its users, added to those of the base. It opens no file outside dir, not even through symlinks.
+// folders of its volumes, and its users, added to those of the base. It opens no file outside dir, not
+// even through symlinks.
 //
 // A symlink within a folder is kept if it is relative and stays in that folder. Any other symlink
 // is an error that names it, as are sockets, devices and pipes, two files for one path, and a

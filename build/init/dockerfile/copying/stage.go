@@ -143,8 +143,8 @@ func (c *imageCopy) copyFilled(p, at string) {
 		if m.Module != "" && !strings.HasPrefix(at, m.Module+"/") {
 			c.putOther(target)
 			c.problem(p+" is made by commands of stage "+c.from.Stage.Title()+
-				", outside of the module's folder", "make it in the module's folder with Before, and copy it: "+
-				asset("…", target))
+				", outside of the module's folder",
+				"make it in the module's folder with Before, and copy it: "+asset("…", target))
 			return
 		}
 	}

@@ -60,7 +60,8 @@ func (s Started) Say(st *state.State, binary string) {
 		case len(st.Cmd.Value.Words) == 0:
 			outcome.NotNeeded(c, "it is empty")
 		case len(s.Args) == 0 && s.Script != "" && s.Why != "":
-			outcome.ByHand(c, "Runtime.Entrypoint", "it is for "+s.Script+", and the image starts /app/"+binary, "")
+			outcome.ByHand(c, "Runtime.Entrypoint",
+				"it is for "+s.Script+", and the image starts /app/"+binary, "")
 		case len(s.Args) == 0 && s.Why == "":
 			outcome.NotNeeded(c, "/app/"+binary+" is the entrypoint")
 		}
