@@ -30,6 +30,8 @@ type Compiler struct {
 	Outputs *Outputs
 	// Modules checks the linked modules.
 	Modules *modsum.Cache
+	// Used are the folders of modules that an earlier run compiled.
+	Used Folders
 	// Notice tells the user something.
 	Notice func(string)
 }
@@ -70,8 +72,8 @@ func (c *Compiler) Earlier(ctx context.Context, programs []artifact.Program, edi
 		earlier[file] = examine
 		g.Go(func() error {
 			if b := examine(); b != nil && !c.Outputs.HashAll {
-				// Compile uses the result.
-				_ = c.Modules.Check(ctx, LinkedModules(b.Build, c.Plan.Toolchain.Mod))
+				// CheckModules uses the result, unless other folders are used now.
+				_ = c.Modules.Check(ctx, c.Used.of(LinkedModules(b.Build, c.Plan.Toolchain.Mod)))
 			}
 			return nil
 		})
@@ -80,8 +82,8 @@ func (c *Compiler) Earlier(ctx context.Context, programs []artifact.Program, edi
 }
 
 // Compile compiles programs for one platform and examines the binaries, which it returns in the
-// order of the programs. It checks the linked modules, unless CheckModules does that later. unchanged
-// says that the go command has left all binaries as they were.
+// order of the programs. It does not check the linked modules: CheckModules does. unchanged says that
+// the go command has left all binaries as they were.
 func (c *Compiler) Compile(ctx context.Context, programs []artifact.Program,
 	earlier Earlier) (binaries []*Binary, unchanged bool, err error) {
 	binaries, unchanged = make([]*Binary, len(programs)), true
@@ -110,33 +112,26 @@ func (c *Compiler) Compile(ctx context.Context, programs []artifact.Program,
 		}
 		todo = again
 	}
-	if c.Outputs.HashAll {
-		return binaries, unchanged, nil // see CheckModules
-	}
-	for _, b := range binaries {
-		if err := c.Modules.Check(ctx, LinkedModules(b.Build, c.Plan.Toolchain.Mod)); err != nil {
-			return nil, false, err
-		}
-	}
 	return binaries, unchanged, nil
 }
 
-// CheckModules checks the modules that the binaries link, as they are now, if everything is hashed.
-// It is called when all compilers have ended: a module may change between two platforms.
-func (c *Compiler) CheckModules(ctx context.Context, binaries []*Binary) error {
-	if !c.Outputs.HashAll {
-		return nil // Compile has checked them
-	}
+// CheckModules checks the modules that the binaries link, of which the compilers have read the used
+// folders. If everything is hashed, it reads all of the modules as they are now. It is called when
+// all compilers have ended: a module may change between two platforms.
+func (c *Compiler) CheckModules(ctx context.Context, binaries []*Binary, used Folders) error {
 	var all []modsum.Module
-	seen := map[modsum.Module]bool{}
+	seen := map[string]bool{}
 	for _, b := range binaries {
 		for _, m := range LinkedModules(b.Build, c.Plan.Toolchain.Mod) {
-			if !seen[m] {
-				seen[m], all = true, append(all, m)
+			if key := m.Path + "@" + m.Version; !seen[key] {
+				seen[key], all = true, append(all, m)
 			}
 		}
 	}
-	return c.Modules.CheckNow(ctx, all...)
+	if c.Outputs.HashAll {
+		return c.Modules.CheckNow(ctx, all...)
+	}
+	return c.Modules.Check(ctx, used.of(all))
 }
 
 // run runs the go command, and reports for each binary whether it was left unchanged.

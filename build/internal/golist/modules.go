@@ -2,6 +2,7 @@ package golist
 
 import (
 	"maps"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -20,6 +21,9 @@ type Module struct {
 	Dir string
 	// Packages are the folders of the linked packages relative to Dir, with slashes, sorted.
 	Packages []string
+	// Folders are the folders of the files that are compiled or embedded, in the same form. They are
+	// nil if the compiler may read files of others: those that C or assembly code includes.
+	Folders []string
 	// Imports are the modules that these packages import, sorted; "std" is the standard
 	// library.
 	Imports []string
@@ -42,11 +46,12 @@ func Union(programs ...[]Module) []Module {
 			continue
 		}
 		one.Packages = slices.Concat(one.Packages, m.Packages)
+		one.Folders = UnionFolders(one.Folders, m.Folders)
 		one.Imports = slices.Concat(one.Imports, m.Imports)
 	}
 	var all []Module
-	for _, path := range slices.Sorted(maps.Keys(byPath)) {
-		m := *byPath[path]
+	for _, name := range slices.Sorted(maps.Keys(byPath)) {
+		m := *byPath[name]
 		m.Packages = slices.Compact(slices.Sorted(slices.Values(m.Packages)))
 		m.Imports = slices.Compact(slices.Sorted(slices.Values(m.Imports)))
 		all = append(all, m)
@@ -54,16 +59,25 @@ func Union(programs ...[]Module) []Module {
 	return all
 }
 
+// UnionFolders returns the Folders of two lists of a module.
+func UnionFolders(a, b []string) []string {
+	if a == nil || b == nil {
+		return nil
+	}
+	return slices.Compact(slices.Sorted(slices.Values(slices.Concat(a, b))))
+}
+
 func (s packages) modules(main string) []Module {
 	byPath := map[string]*Module{}
+	includes := map[string]bool{} // by path of the module
 	seen := map[string]bool{}
-	var visit func(path string)
-	visit = func(path string) {
-		p := s[path]
-		if p == nil || seen[path] {
+	var visit func(name string)
+	visit = func(name string) {
+		p := s[name]
+		if p == nil || seen[name] {
 			return
 		}
-		seen[path] = true
+		seen[name] = true
 		if p.Standard {
 			return // the imports of the standard library do not matter
 		}
@@ -74,8 +88,13 @@ func (s packages) modules(main string) []Module {
 				byPath[m.Path] = m
 			}
 			if rel, err := filepath.Rel(m.Dir, p.Dir); err == nil {
-				m.Packages = append(m.Packages, filepath.ToSlash(rel))
+				rel = filepath.ToSlash(rel)
+				m.Packages, m.Folders = append(m.Packages, rel), append(m.Folders, rel)
+				for _, file := range p.EmbedFiles {
+					m.Folders = append(m.Folders, path.Join(rel, path.Dir(file)))
+				}
 			}
+			includes[m.Path] = includes[m.Path] || p.includes()
 		}
 		for _, imp := range p.Imports {
 			if mapped, ok := p.ImportMap[imp]; ok {
@@ -91,6 +110,10 @@ func (s packages) modules(main string) []Module {
 	modules := make([]Module, 0, len(byPath))
 	for _, m := range byPath {
 		slices.Sort(m.Packages)
+		m.Folders = slices.Compact(slices.Sorted(slices.Values(m.Folders)))
+		if includes[m.Path] {
+			m.Folders = nil
+		}
 		slices.Sort(m.Imports)
 		m.Imports = slices.Compact(m.Imports)
 		modules = append(modules, *m)
@@ -111,8 +134,8 @@ func newModule(p *listed) *Module {
 }
 
 // moduleOf returns the module of a package; "std" for the standard library.
-func (s packages) moduleOf(path string) string {
-	p := s[path]
+func (s packages) moduleOf(name string) string {
+	p := s[name]
 	switch {
 	case p == nil || p.Standard:
 		return "std"

@@ -50,6 +50,12 @@ func (p *listed) files() []string {
 		p.SwigFiles, p.SysoFiles, p.EmbedFiles)
 }
 
+// includes reports whether a compiler other than Go's reads the package, or a linker reads an object.
+func (p *listed) includes() bool {
+	return len(p.CgoFiles)+len(p.CFiles)+len(p.CXXFiles)+len(p.MFiles)+len(p.HFiles)+len(p.FFiles)+len(p.SFiles)+
+		len(p.SwigFiles)+len(p.SysoFiles) > 0
+}
+
 // fetched reports whether the package's module is in the module cache and has a hash in go.sum.
 // A folder there that replaces a module counts as any other folder.
 func (p *listed) fetched(modcache string) bool {

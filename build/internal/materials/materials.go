@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/thimble-build/thimble/build/internal/compile"
 	"github.com/thimble-build/thimble/build/internal/filesum"
 	"github.com/thimble-build/thimble/build/internal/golist"
 	"github.com/thimble-build/thimble/build/internal/resolve"
@@ -45,6 +46,17 @@ type List struct {
 
 // Lists contains the list of every platform of [Source.Platforms].
 type Lists map[plan.Platform]*List
+
+// Folders returns the folders of modules that are compiled for any platform.
+func (l Lists) Folders() compile.Folders {
+	folders := compile.Folders{}
+	for _, list := range l {
+		for _, modules := range list.Modules {
+			folders.Add(modules)
+		}
+	}
+	return folders
+}
 
 // Platforms returns the platforms whose sources are listed: those of the run, and those whose
 // inputs the digests depend on.

@@ -2,15 +2,13 @@
 // its hash when it downloads it, and later compiles the content of the module's folder without
 // another check; this package hashes the folder as it is (golang.org/x/mod/sumdb/dirhash).
 //
-// A folder that was hashed is not read again while the stat data of all its files are the same
-// (package filesum): they show a file that is added, removed or changed.
+// A module that was hashed is not read again while the stat data of its files are the same (package
+// filesum): they show a file that is added, removed or changed. A caller that knows which folders of
+// the module are used has only these compared.
 package modsum
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -38,6 +36,9 @@ type Module struct {
 	Path, Version string
 	// Sum is its hash in go.sum or go.work.sum, such as "h1:…".
 	Sum string
+	// Folders are the folders whose files are used, without the folders below these, relative to the
+	// module and with slashes. If nil, all are used.
+	Folders []string
 }
 
 // Cache is a module cache. A module that was correct is not checked again.
@@ -47,17 +48,18 @@ type Cache struct {
 	always bool
 
 	mu     sync.Mutex
-	checks map[Module]func() error
+	checks map[string]func() error
 }
 
 // Open returns the module cache in a folder (go env GOMODCACHE). always reads every file, even if
 // its hash is in the store.
 func Open(dir string, store filesum.Store, always bool) *Cache {
-	return &Cache{dir: dir, store: store, always: always, checks: map[Module]func() error{}}
+	return &Cache{dir: dir, store: store, always: always, checks: map[string]func() error{}}
 }
 
-// Check compares the folders of the modules with their sums. The error names the module and, if
-// its zip file exists or a file was changed recently, the file.
+// Check compares the modules with their sums. A module that was correct is hashed again only if a
+// file in its Folders has changed. The error names the module and, if its zip file exists or a file
+// was changed recently, the file.
 func (c *Cache) Check(ctx context.Context, modules []Module) error {
 	return each(ctx, modules, func(ctx context.Context, m Module) error { return c.once(ctx, m)() })
 }
@@ -83,20 +85,21 @@ func each(ctx context.Context, modules []Module, check func(context.Context, Mod
 }
 
 func (c *Cache) once(ctx context.Context, m Module) func() error {
+	key := fmt.Sprintf("%q", m)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	f := c.checks[m]
+	f := c.checks[key]
 	if f == nil {
 		f = sync.OnceValue(func() error {
 			err := c.check(ctx, m)
 			if err != nil { // it may be downloaded, or repaired, meanwhile
 				c.mu.Lock()
 				defer c.mu.Unlock()
-				delete(c.checks, m)
+				delete(c.checks, key)
 			}
 			return err
 		})
-		c.checks[m] = f
+		c.checks[key] = f
 	}
 	return f
 }
@@ -114,15 +117,18 @@ func (c *Cache) check(ctx context.Context, m Module) error {
 		return err
 	}
 	dir := filepath.Join(c.dir, filepath.FromSlash(escaped)+"@"+version)
+	key := "module " + dir
+	if known, ok := c.store.Get(key); ok && !c.always {
+		if same, err := unchanged(ctx, dir, m, string(known)); same || err != nil {
+			return err
+		}
+	}
 	began := time.Now()
 	found, err := list(ctx, dir)
 	if err != nil {
 		return err
 	}
-	key, states := "module "+dir, found.states()
-	if known, ok := c.store.Get(key); ok && !c.always && states != "" && string(known) == states+" "+m.Sum {
-		return nil
-	}
+	record := found.record(m.Sum)
 	sum, err := found.hash1(ctx, m)
 	if err != nil {
 		return err
@@ -136,11 +142,11 @@ func (c *Cache) check(ctx context.Context, m Module) error {
 	if err != nil {
 		return err
 	}
-	if now := again.states(); now != states {
+	if again.record(m.Sum) != record {
 		return fmt.Errorf("%s was changed while it was read; run it again", dir)
 	}
-	if states != "" && found.settled(began) {
-		c.store.Put(key, []byte(states+" "+m.Sum))
+	if record != "" && found.settled(began) {
+		c.store.Put(key, []byte(record))
 	}
 	return nil
 }
@@ -160,12 +166,13 @@ type file struct {
 // list finds the files as dirhash.DirFiles does.
 func list(ctx context.Context, dir string) (folder, error) {
 	f := folder{dir: dir}
-	return f, f.add(ctx, "")
+	err := f.add(ctx, "", true)
+	return f, err
 }
 
-// add adds the content of a folder of the module, whose name ends with a slash unless it is the
-// module's root.
-func (f *folder) add(ctx context.Context, below string) error {
+// add adds the files of a folder of the module, whose name ends with a slash unless it is the
+// module's root; if deep, also those of the folders below it.
+func (f *folder) add(ctx context.Context, below string, deep bool) error {
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
@@ -176,8 +183,10 @@ func (f *folder) add(ctx context.Context, below string) error {
 	for _, entry := range entries {
 		name := below + entry.Name()
 		if entry.IsDir() {
-			if err := f.add(ctx, name+"/"); err != nil {
-				return err
+			if deep {
+				if err := f.add(ctx, name+"/", true); err != nil {
+					return err
+				}
 			}
 			continue
 		}
@@ -191,24 +200,6 @@ func (f *folder) add(ctx context.Context, below string) error {
 		f.files = append(f.files, file{name, info})
 	}
 	return nil
-}
-
-// states represents the names and stat data of all files; "" if the system does not have them.
-func (f folder) states() string {
-	h := sha256.New()
-	var line []byte
-	for _, x := range f.files {
-		s, ok := filesum.StateOf(x.info)
-		if !ok {
-			return ""
-		}
-		line = append(append(line[:0], x.name...), 0)
-		for _, n := range []uint64{s.Device, s.Inode, uint64(s.Size), uint64(s.Modified), uint64(s.Changed)} {
-			line = binary.LittleEndian.AppendUint64(line, n)
-		}
-		h.Write(line)
-	}
-	return hex.EncodeToString(h.Sum(nil))
 }
 
 // settled says whether a change of any file after the given time would be visible in the states.

@@ -173,3 +173,60 @@ func TestRemembered(t *testing.T) {
 		t.Errorf("it was not read again: %v", err)
 	}
 }
+
+// Only the used folders of a module that was correct are compared, and the whole module if one differs.
+func TestFolders(t *testing.T) {
+	for name, test := range map[string]struct {
+		folders []string
+		change  func(t *testing.T, folder string)
+		want    bool
+	}{
+		"nothing":                    {[]string{"."}, func(*testing.T, string) {}, true},
+		"a file of a used folder":    {[]string{"."}, func(t *testing.T, f string) { replace(t, filepath.Join(f, "lib.go"), "package lob\n") }, false},
+		"a file of another folder":   {[]string{"."}, func(t *testing.T, f string) { replace(t, filepath.Join(f, "sub", "sub.go"), "package sob\n") }, true},
+		"the other folder is used":   {[]string{".", "sub"}, func(t *testing.T, f string) { replace(t, filepath.Join(f, "sub", "sub.go"), "package sob\n") }, false},
+		"only the other is used":     {[]string{"sub"}, func(t *testing.T, f string) { replace(t, filepath.Join(f, "sub", "sub.go"), "package sob\n") }, false},
+		"all are used":               {nil, func(t *testing.T, f string) { replace(t, filepath.Join(f, "sub", "sub.go"), "package sob\n") }, false},
+		"a new file, used":           {[]string{"sub"}, func(t *testing.T, f string) { add(t, filepath.Join(f, "sub", "new.go")) }, false},
+		"a new file, not used":       {[]string{"."}, func(t *testing.T, f string) { add(t, filepath.Join(f, "sub", "new.go")) }, true},
+		"a file is gone":             {[]string{"sub"}, func(t *testing.T, f string) { remove(t, filepath.Join(f, "sub", "sub.go")) }, false},
+		"the folder is gone":         {[]string{"sub"}, func(t *testing.T, f string) { remove(t, filepath.Join(f, "sub")) }, false},
+		"a folder that is not there": {[]string{"none"}, func(*testing.T, string) {}, true}, // hashed
+		"a new folder":               {[]string{"new"}, func(t *testing.T, f string) { add(t, filepath.Join(f, "new", "new.go")) }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir, folder, _, m := cached(t)
+			store := memory{}
+			time.Sleep(50 * time.Millisecond) // so that it is remembered
+			ok(t, modsum.Open(dir, store, false).Check(t.Context(), []modsum.Module{m}))
+			test.change(t, folder)
+			m.Folders = test.folders
+			err := modsum.Open(dir, store, false).Check(t.Context(), []modsum.Module{m})
+			if test.want {
+				ok(t, err)
+			} else if !errors.Is(err, modsum.ErrDiffers) {
+				t.Errorf("the error is %v", err)
+			}
+			if err := modsum.Open(dir, store, false).CheckNow(t.Context(), modsum.Module{Path: m.Path, Version: m.Version, Sum: m.Sum}); (err == nil) != (name == "nothing" || name == "a folder that is not there") {
+				t.Errorf("as a whole: %v", err)
+			}
+		})
+	}
+}
+
+func add(t *testing.T, file string) {
+	t.Helper()
+	if info, err := os.Stat(filepath.Dir(file)); err == nil {
+		ok(t, os.Chmod(filepath.Dir(file), info.Mode()|0o700))
+	} else {
+		ok(t, os.Chmod(filepath.Dir(filepath.Dir(file)), 0o755))
+	}
+	ok(t, os.MkdirAll(filepath.Dir(file), 0o755))
+	ok(t, os.WriteFile(file, []byte("package x\n"), 0o644))
+}
+
+func remove(t *testing.T, name string) {
+	t.Helper()
+	ok(t, os.Chmod(filepath.Dir(name), 0o755))
+	ok(t, os.RemoveAll(name))
+}

@@ -69,7 +69,8 @@ func (b *builder) attempt(draft *resolve.Draft, lists materials.Lists, before so
 	return &attempt{draft: draft, lists: lists, before: before, included: included, earlier: earlier,
 		compiler: &compile.Compiler{
 			Go: &g, Plan: draft.Plan, Tree: draft.Tree(), Folder: b.Workspace.Folder,
-			Outputs: b.Outputs, Modules: b.Workspace.Modules, Notice: b.Session.Progress.Notice,
+			Outputs: b.Outputs, Modules: b.Workspace.Modules, Used: lists.Folders(),
+			Notice: b.Session.Progress.Notice,
 		}}
 }
 
@@ -278,10 +279,13 @@ func (b *builder) compileOnce(ctx context.Context, stage string, targets []artif
 	if err := g.Wait(); err != nil {
 		return nil, nil, err
 	}
-	if err := at.compiler.CheckModules(ctx, binaries); err != nil {
+	if listErr != nil {
+		return nil, nil, listErr
+	}
+	if err := at.compiler.CheckModules(ctx, binaries, found.lists.Folders()); err != nil {
 		return nil, nil, err
 	}
-	return binaries, found, listErr
+	return binaries, found, nil
 }
 
 // stampOf returns the go command's stamp, which must be the same in all binaries. A program of
