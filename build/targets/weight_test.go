@@ -13,7 +13,7 @@ import (
 
 // The budgets of modules and packages. To raise one, give a reason in the commit.
 const (
-	maxModules, maxPackages               = 33, 460  // of a magefile
+	maxModules, maxPackages               = 31, 420  // of a magefile
 	maxSigningModules, maxSigningPackages = 116, 960 // with the tag thimble_sign
 )
 
@@ -35,7 +35,7 @@ func TestWeight(t *testing.T) {
 		}
 	}
 	for _, p := range packages {
-		for _, heavy := range []string{"sigstore", "cosign", "rekor", "fulcio", "grpc", "openapi", "theupdateframework", "kms", "openpgp", "circl"} {
+		for _, heavy := range []string{"sigstore", "cosign", "rekor", "fulcio", "grpc", "openapi", "theupdateframework", "kms", "openpgp", "circl", "protobuf"} {
 			if strings.Contains(p, heavy) {
 				t.Errorf("%s is linked; only signing needs it", p)
 			}
